@@ -1,0 +1,1 @@
+"""gandalf_core: adversarial auto-encoders on stellar spectra, with their leakage measured."""

@@ -1,0 +1,25 @@
+"""Every error a user can cause is one of these: it says what, where, how many, and what to do."""
+
+
+class GandalfError(Exception):
+    """Base class: the command line prints its message as one line and exits with status 2."""
+
+
+class SpectraError(GandalfError, ValueError):
+    """Spectra that cannot be read, or do not fit together or on the wanted grid."""
+
+
+class ConfigError(GandalfError, ValueError):
+    """A configuration with an unknown field, an impossible value or an unknown label."""
+
+
+class ModelError(GandalfError, ValueError):
+    """A model folder that is incomplete or a call that the model cannot answer."""
+
+
+class AuditError(GandalfError, ValueError):
+    """A measurement that would not mean anything, for example with too few labelled stars."""
+
+
+class ArchiveError(GandalfError, RuntimeError):
+    """A remote archive that does not answer, or answers something unexpected."""
