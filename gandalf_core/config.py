@@ -1,0 +1,271 @@
+"""One typed, frozen configuration per model, JSON both ways, and the presets as short diffs against the default.
+
+A field is addressed by its dotted path (`model.noise`), as in the JSON; `with_fields` is what the sweep and the
+train page use.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from .errors import ConfigError
+from .parameters import LABELS
+
+MAX_WIDTH, MAX_LAYERS, MAX_OUTPUTS = 8192, 8, 100_000  # a stranger's config must not exhaust the memory
+CHOICES = {
+    "activation": ("relu", "silu", "tanh", "sigmoid"),
+    "latent_activation": ("linear", "sigmoid"),
+    "output_activation": ("linear", "sigmoid"),
+    "flux_scaling": ("pixel", "global", "none"),
+    "binning": ("width", "count"),
+    "target": ("maximise", "uniform", "conditional"),
+    "reinforce": ("discriminator", "regression"),
+    "schedule": ("constant", "onecycle"),
+}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Encoder L→…→Z and decoder (Z + len(condition_on))→…→L (paper section 3, Figs. 1 and 6)."""
+
+    labels: tuple[str, ...] = LABELS
+    condition_on: tuple[str, ...] = ()  # labels the decoder receives; none: a plain auto-encoder, no sliders
+    conditional_encoder: bool = False  # True: z = E(x ⊕ y), the paper's Fig. 1; False: blind, Fig. 6
+    latent_size: int = 25
+    encoder_hidden: tuple[int, ...] = (512, 256)
+    decoder_hidden: tuple[int, ...] = (256, 512)
+    mean_hidden: tuple[int, ...] = ()  # not empty: x̂ = m(y) + r(z, y), m of these widths
+    activation: str = "relu"
+    latent_activation: str = "linear"
+    output_activation: str = "linear"
+    flux_scaling: str = "pixel"  # unit variance per pixel, one common scale, or flux as it is
+    normalise_latent: bool = False  # batch normalisation without affine: unit variance, nothing hides in a tiny scale
+    noise: float = 0.0  # σ of the stochastic latent, in training and in the exported z
+    mask_calcium: bool = False  # True: the Ca II cores (±0.12 nm) are never seen
+
+
+@dataclass(frozen=True)
+class AdversaryConfig:
+    """The discriminators and how λ acts. A label listed in `lambdas` has a discriminator, even at λ = 0."""
+
+    lambdas: dict[str, float] = field(default_factory=dict)  # > 0 removes the label from z, < 0 reinforces it
+    hidden: tuple[int, ...] = (64, 32)
+    bins: int = 10
+    binning: str = "width"
+    joint: bool = False  # True: a single discriminator over all bin combinations (the paper's comparison)
+    sees_kept: bool = False  # True: the discriminators see z and the true kept labels
+    target: str = "maximise"  # what λ > 0 pushes towards: the largest error, uniform bins, or p(bin | kept labels)
+    reinforce: str = "discriminator"  # what λ < 0 lowers: the discriminator's error, or a regression head's
+    steps: int = 1  # discriminator updates per auto-encoder update, each after the first on a fresh batch
+    learning_rate: float = 1e-3
+    ramp_epochs: float = 0.0  # λ grows linearly from 0 over the first epochs
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The optimisation. `validation_fraction` is carved from the training stars, never from the test stars."""
+
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    weight_by_error: bool = False  # True: each star's reconstruction loss is divided by its noise variance
+    validation_fraction: float = 0.05
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that defines a training run. Raises ConfigError for an impossible value."""
+
+    name: str = "autoencoder"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
+    training: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        for part in (self.model, self.adversary, self.training):
+            _check_choices(part)
+        _check_labels(self)
+        _check_sizes(self)
+
+    @property
+    def lambdas(self) -> dict[str, float]:
+        return self.adversary.lambdas
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        return tuple(n for n in self.model.labels if self.lambdas.get(n, 0) > 0)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return tuple(n for n in self.model.labels if self.lambdas.get(n, 0) < 0)
+
+
+def _check_choices(part: Any) -> None:
+    for name, allowed in CHOICES.items():
+        value = getattr(part, name, allowed[0])
+        if value not in allowed:
+            raise ConfigError(f"{name} is '{value}': choose {', '.join(allowed)}")
+
+
+def _check_labels(config: Config) -> None:
+    labels = config.model.labels
+    if len(set(labels)) != len(labels):
+        raise ConfigError(f"labels are listed twice: {', '.join(labels)}")
+    for where, names in (("condition_on", config.model.condition_on), ("lambdas", config.lambdas)):
+        unknown = [n for n in names if n not in labels]
+        if unknown:
+            raise ConfigError(f"{where} names {', '.join(unknown)}, which is not among the labels {', '.join(labels)}")
+    if config.model.conditional_encoder and not config.model.condition_on:
+        raise ConfigError("a conditional encoder needs labels in condition_on")
+
+
+def _check_sizes(config: Config) -> None:
+    m, a, t = config.model, config.adversary, config.training
+    for name, widths in (
+        ("encoder_hidden", m.encoder_hidden), ("decoder_hidden", m.decoder_hidden),
+        ("mean_hidden", m.mean_hidden), ("hidden", a.hidden), ("latent_size", (m.latent_size,)),
+    ):  # fmt: skip
+        if len(widths) > MAX_LAYERS or any(not 1 <= w <= MAX_WIDTH for w in widths):
+            raise ConfigError(f"{name} is {widths}: at most {MAX_LAYERS} layers of 1 to {MAX_WIDTH} units")
+    if a.bins < 2 or (a.bins ** len(a.lambdas) if a.joint else a.bins) > MAX_OUTPUTS:
+        raise ConfigError(f"bins is {a.bins}: at least 2, and at most {MAX_OUTPUTS} outputs of a discriminator")
+    if m.mean_hidden and not m.condition_on:
+        raise ConfigError("mean_hidden is set but condition_on is empty: a mean spectrum needs labels")
+    if m.mean_hidden and m.output_activation != "linear":
+        raise ConfigError("a mean + residual decoder has a linear output")
+    if m.noise < 0 or t.epochs < 1 or t.batch_size < 2 or a.steps < 1 or not 0 <= t.validation_fraction < 1:
+        raise ConfigError("noise ≥ 0, epochs ≥ 1, batch_size ≥ 2, steps ≥ 1 and 0 ≤ validation_fraction < 1 are needed")
+
+
+def to_json(config: Config) -> str:
+    return json.dumps(dataclasses.asdict(config), indent=2, ensure_ascii=False)
+
+
+def from_json(text: str, where: str = "configuration") -> Config:
+    """The configuration in a JSON text. ConfigError, naming `where`, for anything that does not fit."""
+    try:
+        return from_dict(json.loads(text))
+    except (json.JSONDecodeError, ConfigError) as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def from_dict(values: dict[str, Any]) -> Config:
+    return _build(Config, values, "")
+
+
+def _build(kind: type, values: Any, path: str) -> Any:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path or 'the configuration'} must be an object with fields")
+    hints = get_type_hints(kind)
+    unknown = set(values) - set(hints)
+    if unknown:
+        raise ConfigError(f"unknown field {path}{sorted(unknown)[0]}; fields: {', '.join(hints)}")
+    return kind(**{n: _convert(hints[n], v, path + n) for n, v in values.items()})
+
+
+def _convert(hint: Any, value: Any, path: str) -> Any:
+    """A JSON value as the field's type; numbers are not taken for texts, nor texts for numbers."""
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, path + ".")
+    try:
+        if get_origin(hint) is tuple:
+            return tuple(_convert(get_args(hint)[0], v, path) for v in _expect(value, (list, tuple)))
+        if get_origin(hint) is dict:
+            return {str(k): _convert(float, v, path) for k, v in _expect(value, dict).items()}
+        if hint is float:
+            number = float(_expect(value, (int, float)))
+            return _expect(number, float) if abs(number) < float("inf") else _expect(None, float)
+        return _expect(value, hint)
+    except TypeError:
+        raise ConfigError(f"{path} cannot be {value!r}") from None
+
+
+def _expect(value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError
+    return value
+
+
+def with_fields(config: Config, changes: dict[str, Any]) -> Config:
+    """The configuration with fields replaced by dotted path, e.g. {"model.noise": 0.3, "adversary.lambdas.teff": 1}."""
+    values = dataclasses.asdict(config)
+    for path, value in changes.items():
+        *parents, leaf = path.split(".")
+        place = values
+        for parent in parents:
+            place = place.get(parent) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or (leaf not in place and parents[-1:] != ["lambdas"]):
+            raise ConfigError(f"no configuration field '{path}'")
+        place[leaf] = value
+    return from_dict(values)
+
+
+# --- presets: recipe × representation -----------------------------------------------------------------------------
+
+PAPER = MappingProxyType(
+    {
+        "training.epochs": 40,
+        "adversary.target": "maximise",  # L = L_rec − Σ λ_i·CE_i as it stands
+    }
+)
+BOTTLENECK = MappingProxyType(
+    {
+        "model.normalise_latent": True,  # a trace much smaller than the noise is really gone
+        "model.noise": 0.4,
+        "model.activation": "silu",
+        "model.mean_hidden": (128, 256),  # the sliders act through m(y), which z cannot shortcut
+        "adversary.hidden": (256, 128),
+        "adversary.binning": "count",
+        "adversary.sees_kept": True,
+        "adversary.target": "conditional",  # uniform would fight the floor and cost kept information
+        "adversary.reinforce": "regression",
+        "adversary.steps": 3,
+        "adversary.ramp_epochs": 4.0,
+        "training.schedule": "onecycle",
+        "training.learning_rate": 2e-3,
+        "training.epochs": 25,
+    }
+)
+PHYSICAL, CHEMICAL = ("teff", "logg"), ("mh", "alphafe")
+RECIPES = MappingProxyType({"paper": PAPER, "bottleneck": BOTTLENECK})
+
+
+def with_signs(config: Config, removed: tuple[str, ...], kept: tuple[str, ...], strength: float = 1.0) -> Config:
+    """The configuration that removes and keeps these labels; its decoder receives all labels, as in the paper."""
+    both = set(removed) & set(kept)
+    if both:
+        raise ConfigError(f"{', '.join(sorted(both))} cannot be both removed and kept")
+    lambdas = {**dict.fromkeys(removed, strength), **dict.fromkeys(kept, -strength)}
+    return with_fields(config, {"adversary.lambdas": lambdas, "model.condition_on": config.model.labels})
+
+
+def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
+    """A preset by name. A bare recipe has no signs yet: add them with `with_signs`.
+
+    Raises ConfigError for an unknown name, or for a representation whose labels are not there.
+    """
+    base = Config(name, ModelConfig(labels=labels))
+    if name == "autoencoder":  # λ = 0, no noise, nothing conditioned: the "pure latent space"
+        keep = ("model.activation", "training.schedule", "training.learning_rate")
+        return with_fields(base, {k: BOTTLENECK[k] for k in keep} | {"training.epochs": 40})
+    recipe, _, representation = name.rpartition("-") if name.endswith("-removed") else (name, "", "")
+    if name in RECIPES:
+        return with_fields(base, {**RECIPES[name], "model.condition_on": labels})
+    if name == "generator":
+        return with_signs(with_fields(base, {**BOTTLENECK, "model.condition_on": labels}), labels, ())
+    signs = {"physical": (PHYSICAL, CHEMICAL), "chemical": (CHEMICAL, PHYSICAL)}
+    prefix, _, exercise = recipe.rpartition("-")
+    if representation and exercise in signs and prefix in ("", "paper"):
+        chosen = with_fields(base, {**RECIPES[prefix or "bottleneck"], "model.condition_on": labels})
+        return with_signs(chosen, *signs[exercise])
+    raise ConfigError(f"no preset '{name}'; there are: {', '.join(PRESETS)}")
+
+
+PRESETS = (
+    "autoencoder", "physical-removed", "chemical-removed", "generator",
+    "paper-physical-removed", "paper-chemical-removed", "paper", "bottleneck",
+)  # fmt: skip

@@ -1,0 +1,84 @@
+"""The networks: encoder, decoder, discriminators. Nothing here reads, prints or knows a loss.
+
+Shapes: N stars, L pixels, C conditioned labels, Z latent, K networks of a stack, B outputs.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from .config import ModelConfig
+
+ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
+
+
+def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
+    """Fully connected layers of these sizes; the activation between them, none at the end."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+class Encoder(nn.Module):
+    """μ(x) or μ(x ⊕ y): (N, L [+ C]) → (N, Z) (paper section 3)."""
+
+    def __init__(self, config: ModelConfig, pixels: int) -> None:
+        super().__init__()
+        inputs = pixels + (len(config.condition_on) if config.conditional_encoder else 0)
+        self.net = mlp((inputs, *config.encoder_hidden, config.latent_size), config.activation)
+        self.squash = ACTIVATIONS[config.latent_activation]()
+        self.norm = nn.BatchNorm1d(config.latent_size, affine=False) if config.normalise_latent else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, L [+ C]) -> (N, Z)
+        return self.norm(self.squash(self.net(x)))
+
+
+class Decoder(nn.Module):
+    """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y): (N, Z), (N, C) → (N, L)."""
+
+    def __init__(self, config: ModelConfig, pixels: int) -> None:
+        super().__init__()
+        labels = len(config.condition_on)
+        self.mean = mlp((labels, *config.mean_hidden, pixels), config.activation) if config.mean_hidden else None
+        self.rest = mlp((config.latent_size + labels, *config.decoder_hidden, pixels), config.activation)
+        self.squash = ACTIVATIONS[config.output_activation]()
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
+        return self.parts(z, y)[1]
+
+    def parts(self, z: Tensor, y: Tensor) -> tuple[Tensor | None, Tensor]:
+        """m(y), or None without a mean part, and x̂. The mean part receives no gradient from x̂'s loss."""
+        rest = self.rest(torch.cat([z, y], 1))
+        if self.mean is None:
+            return None, self.squash(rest)
+        mean = self.mean(y)
+        return mean, mean.detach() + rest
+
+
+class Stack(nn.Module):
+    """K small networks of equal shape that read the same input, evaluated as one batched product: (N, D) → (K, N, B).
+
+    Used for the discriminators and for the regression heads. `frozen` evaluates them without a gradient to their own
+    weights: the auto-encoder's step must not train its adversary.
+    """
+
+    def __init__(self, count: int, sizes: tuple[int, ...], activation: str) -> None:
+        super().__init__()
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for inputs, outputs in pairwise(sizes):
+            bound = inputs**-0.5  # the range of nn.Linear
+            self.weights.append(nn.Parameter(torch.empty(count, inputs, outputs).uniform_(-bound, bound)))
+            self.biases.append(nn.Parameter(torch.empty(count, 1, outputs).uniform_(-bound, bound)))
+        self.activation = ACTIVATIONS[activation]()
+
+    def forward(self, x: Tensor, frozen: bool = False) -> Tensor:  # (N, D) -> (K, N, B)
+        x = x.expand(len(self.weights[0]), *x.shape)
+        last = len(self.weights) - 1
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if frozen:
+                weight, bias = weight.detach(), bias.detach()
+            x = torch.baddbmm(bias, x, weight)
+            x = x if i == last else self.activation(x)
+        return x

@@ -1,0 +1,173 @@
+"""Every loss term, and the one home of λ's sign.
+
+    L = L_rec − Σ_i λ_i·CE_i                                        (paper section 3: `target = maximise`)
+
+L_rec is the mean squared error of x̂, CE_i the cross-entropy of discriminator i on the true bin of label i, which the
+discriminator itself minimises. λ_i > 0 removes label i from z, λ_i < 0 reinforces it, λ_i = 0 only watches.
+
+A maximised error pays for confident wrong answers, which are information too. With `target = uniform | conditional` a
+removed label's term is instead the bounded cross-entropy against what a reader knows without z,
+
+    + λ_i·H(t_i, q_i),   t_i = 1/B  or  p(bin_i | kept labels),
+
+and with `reinforce = regression` a kept label's term is |λ_i|·(h_i(z) − y_i)² of a regression head h_i.
+Shapes: N stars, L pixels, K discriminators, B bins.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .config import Config
+from .model import Stack, mlp
+
+
+class Batch(NamedTuple):
+    """What one step sees. weight: (N, 1) or (N, L) or None; bins and standard labels mark a missing label by −1 and NaN."""
+
+    x: Tensor  # (N, L) scaled flux
+    unit: Tensor  # (N, C) conditioned labels, 0-1
+    standard: Tensor  # (N, P) standardised labels
+    bins: Tensor  # (K, N) bin of each watched label, −1 = missing
+    target: Tensor  # (K, N, B) what a reader knows without z
+    weight: Tensor | None
+
+
+class Terms(NamedTuple):
+    """The auto-encoder's loss and its parts, all scalars but the (K,) cross-entropies."""
+
+    total: Tensor
+    reconstruction: Tensor
+    adversary: Tensor
+    heads: Tensor
+
+
+class Adversary(nn.Module):
+    """The discriminators of the watched labels and the regression heads of the reinforced ones."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config, a, labels = config, config.adversary, config.model.labels
+        self.by_head = tuple(n for n in config.kept if a.reinforce == "regression")
+        self.watched = tuple(n for n in labels if n in a.lambdas and n not in self.by_head)
+        self.kept_columns = [labels.index(n) for n in config.kept] if a.sees_kept else []
+        self.head_columns = [labels.index(n) for n in self.by_head]
+        latent, activation = config.model.latent_size, config.model.activation
+        outputs = a.bins ** len(self.watched) if a.joint else a.bins
+        count = (1 if a.joint else len(self.watched)) if self.watched else 0
+        self.discriminators = Stack(count, (latent + len(self.kept_columns), *a.hidden, outputs), activation)
+        self.heads = Stack(len(self.by_head), (latent, 64, 32, 1), activation)
+        lambdas = torch.tensor([a.lambdas[n] for n in self.watched], dtype=torch.float32)
+        self.register_buffer("lambdas", lambdas, persistent=False)
+        weights = torch.tensor([abs(a.lambdas[n]) for n in self.by_head], dtype=torch.float32)
+        self.register_buffer("head_weights", weights, persistent=False)
+
+    def log_probabilities(self, z: Tensor, standard: Tensor, frozen: bool = False) -> Tensor:
+        """(K, N, B) what each discriminator believes; a joint one's belief is summed over the other labels."""
+        seen = torch.cat([z, torch.nan_to_num(standard[:, self.kept_columns])], 1) if self.kept_columns else z
+        belief = torch.log_softmax(self.discriminators(seen, frozen), -1)
+        return self._marginals(belief[0]) if self.config.adversary.joint else belief
+
+    def _marginals(self, joint: Tensor) -> Tensor:  # (N, B^K) -> (K, N, B)
+        n, labels, bins = len(joint), len(self.watched), self.config.adversary.bins
+        cube = joint.view(n, *[bins] * labels)
+        axes = range(1, labels + 1)
+        return torch.stack([torch.logsumexp(cube, [a for a in axes if a != k]) if labels > 1 else cube for k in axes])
+
+    def discriminator_loss(self, z: Tensor, batch: Batch) -> Tensor:
+        """Scalar that the discriminators minimise: Σ_i CE_i, or the cross-entropy over the joint bins."""
+        if not self.config.adversary.joint:
+            return true_cross_entropy(self.log_probabilities(z, batch.standard), batch.bins).sum()
+        seen = torch.cat([z, torch.nan_to_num(batch.standard[:, self.kept_columns])], 1) if self.kept_columns else z
+        powers = self.config.adversary.bins ** torch.arange(len(self.watched) - 1, -1, -1, device=z.device)
+        joint_bin = (batch.bins * powers[:, None]).sum(0)
+        joint_bin = torch.where((batch.bins < 0).any(0), -1, joint_bin)
+        return F.cross_entropy(self.discriminators(seen)[0], joint_bin, ignore_index=-1)
+
+    def term(self, z: Tensor, batch: Batch) -> Tensor:
+        """Scalar: what λ adds to the auto-encoder's loss through the discriminators, −Σ λ_i·CE_i or its bounded form."""
+        log_q = self.log_probabilities(z, batch.standard, frozen=True)
+        on_truth = -self.lambdas * true_cross_entropy(log_q, batch.bins)
+        if self.config.adversary.target == "maximise":
+            return on_truth.sum()
+        confusion = -(batch.target * log_q).sum(2)  # (K, N): H(t_i, q_i)
+        towards = self.lambdas * confusion.mean(1)
+        return torch.where(self.lambdas > 0, towards, on_truth).sum()
+
+    def head_term(self, z: Tensor, batch: Batch) -> Tensor:
+        """Scalar: Σ |λ_i|·(h_i(z) − y_i)² over the stars that have the label."""
+        truth = batch.standard[:, self.head_columns].T  # (K, N)
+        known = ~torch.isnan(truth)
+        error = torch.where(known, self.heads(z)[..., 0] - torch.nan_to_num(truth), 0.0) ** 2
+        return (self.head_weights * error.sum(1) / known.sum(1).clamp(min=1)).sum()
+
+
+def true_cross_entropy(log_q: Tensor, bins: Tensor) -> Tensor:
+    """(K,) mean of −log q(true bin) over the stars whose label is known. log_q: (K, N, B), bins: (K, N)."""
+    known = bins >= 0
+    picked = log_q.gather(2, bins.clamp(min=0)[..., None])[..., 0]
+    return -(picked * known).sum(1) / known.sum(1).clamp(min=1)
+
+
+def reconstruction(mean: Tensor | None, guess: Tensor, batch: Batch) -> Tensor:
+    """Scalar L_rec = MSE(x, x̂); a mean part m(y) has a loss of its own, so that x̂ cannot do without it."""
+    loss = _mse(guess, batch.x, batch.weight)
+    return loss if mean is None else loss + _mse(mean, batch.x, batch.weight)
+
+
+def _mse(guess: Tensor, x: Tensor, weight: Tensor | None) -> Tensor:
+    return F.mse_loss(guess, x) if weight is None else ((guess - x).square() * weight).mean()
+
+
+def autoencoder_loss(decoder: nn.Module, adversary: Adversary, z: Tensor, batch: Batch, ramp: float) -> Terms:
+    """The formula of this module's head. `ramp` (0-1) scales the adversarial term during the first epochs."""
+    rec = reconstruction(*decoder.parts(z, batch.unit), batch)
+    zero = rec.new_zeros(())
+    adversarial = adversary.term(z, batch) if adversary.watched else zero
+    heads = adversary.head_term(z, batch) if adversary.by_head else zero
+    return Terms(rec + ramp * adversarial + heads, rec, adversarial, heads)
+
+
+class Knowledge:
+    """p(bin_i | kept labels): what a reader knows without z, learned once from the labels of the training split.
+
+    bins: (K, N), −1 = missing; kept: (N, number of kept labels seen), standardised. Without kept labels, or with a target
+    that does not need them, it is the frequency of the bins; for `target = uniform` it is 1/B.
+    """
+
+    def __init__(self, bins: Tensor, kept: Tensor, config: Config, steps: int = 1500) -> None:
+        n_bins = config.adversary.bins
+        counts = [torch.bincount(b[b >= 0], minlength=n_bins).float() + 1 for b in bins]
+        self.frequency = torch.stack(counts) if counts else kept.new_zeros((0, n_bins))
+        if config.adversary.target == "uniform":
+            self.frequency = torch.ones_like(self.frequency)
+        self.frequency /= self.frequency.sum(1, keepdim=True)
+        asks = config.adversary.target == "conditional" and kept.shape[1]
+        seed = config.training.seed
+        self.nets = [_classifier(b, torch.nan_to_num(kept), n_bins, seed, steps) for b in bins] if asks else []
+
+    @torch.no_grad()
+    def __call__(self, kept: Tensor) -> Tensor:
+        """(K, N, B) for the kept labels of N stars."""
+        if self.nets:
+            return torch.stack([torch.softmax(net(torch.nan_to_num(kept)), 1) for net in self.nets])
+        return self.frequency[:, None].expand(-1, len(kept), -1)
+
+
+def _classifier(bins: Tensor, kept: Tensor, n_bins: int, seed: int, steps: int) -> nn.Module:
+    """A small network labels → bin, by cross-entropy with a cosine learning rate."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = mlp((kept.shape[1], 64, 64, n_bins), "silu").to(kept.device)
+        optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+        known = torch.nonzero(bins >= 0)[:, 0]
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
+            rows = known[torch.randint(len(known), (2048,), device=known.device)]
+            optimiser.zero_grad()
+            F.cross_entropy(net(kept[rows]), bins[rows]).backward()
+            optimiser.step()
+    return net.requires_grad_(False)

@@ -1,0 +1,298 @@
+"""Training as a generator of epoch records: stop by not asking for the next one. No I/O but checkpoints.
+
+The random numbers of an epoch depend on the seed and the epoch alone, so a run resumed from the checkpoint of epoch e
+ends in the same weights as one that was never stopped (at equal thread count).
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .config import Config, from_json, to_json
+from .errors import ModelError
+from .model import Decoder, Encoder
+from .objective import Adversary, Batch, Knowledge, autoencoder_loss
+from .scaling import fit_scaler
+from .spectra import SpectraSet
+from .split import split
+
+MODEL_ERROR = 0.006  # what the networks cannot fit anyway, in flux: keeps one bright star from outweighing a hundred
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One finished epoch. Losses are in scaled units; `reconstruction_mse` is that of the validation stars in flux units."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    reconstruction: float
+    adversary: float
+    heads: float
+    reconstruction_mse: float
+    discriminator_accuracy: dict[str, float]
+    chance: dict[str, float]  # accuracy of the best guess without z
+    seconds: float
+    spectra_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """The whole training split in memory, indexed by batch without copies in Python. Same fields as `Batch`."""
+
+    x: Tensor
+    unit: Tensor
+    standard: Tensor
+    bins: Tensor
+    target: Tensor
+    weight: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def batch(self, rows: Tensor) -> Batch:
+        weight = None if self.weight is None else self.weight[rows]
+        return Batch(
+            self.x.index_select(0, rows), self.unit.index_select(0, rows), self.standard.index_select(0, rows),
+            self.bins.index_select(1, rows), self.target.index_select(1, rows), weight,
+        )  # fmt: skip
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """`auto` takes a CUDA device where there is one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ModelError("no CUDA device on this machine: use --device cpu or auto")
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def conditioned(labels: np.ndarray, config: Config) -> np.ndarray:
+    """(N, C) the columns of (N, P) labels that the decoder receives."""
+    return labels[:, [config.model.labels.index(n) for n in config.model.condition_on]]
+
+
+class Trainer:
+    """The networks, their optimisers and the loop.
+
+    stars: the training split (validation is carved from it). Stars that lack a label the decoder receives are left out
+    and counted in `left_out`. Raises ModelError when fewer stars than one batch remain.
+    """
+
+    def __init__(self, stars: SpectraSet, config: Config, device: str = "auto") -> None:
+        self.config, self.device = config, pick_device(device)
+        complete = np.isfinite(conditioned(stars.labels_for(config.model.labels), config)).all(1)
+        self.left_out = int((~complete).sum())
+        stars = stars if complete.all() else stars[complete]
+        fit_rows, check_rows = split(stars.ids, config.training.validation_fraction, config.training.seed)
+        if len(fit_rows) < config.training.batch_size:
+            raise ModelError(f"{len(fit_rows)} stars to train on, fewer than one batch of {config.training.batch_size}")
+        self.scaler = fit_scaler(stars[fit_rows], config)
+        self._build_networks(len(stars.wavelength_nm))
+        self.knowledge: Knowledge | None = None
+        self.data = self._tensors(stars[fit_rows])
+        self.check = self._tensors(stars[check_rows]) if len(check_rows) else self.data
+        self.history: list[EpochRecord] = []
+
+    def _build_networks(self, pixels: int) -> None:
+        c, t = self.config, self.config.training
+        with torch.random.fork_rng():
+            torch.manual_seed(t.seed)
+            self.encoder = Encoder(c.model, pixels).to(self.device)
+            self.decoder = Decoder(c.model, pixels).to(self.device)
+            self.adversary = Adversary(c).to(self.device)
+        mine = [*self.encoder.parameters(), *self.decoder.parameters(), *self.adversary.heads.parameters()]
+        self.optimiser = torch.optim.Adam(mine, t.learning_rate, fused=True)
+        self.opponent = torch.optim.Adam(self.adversary.discriminators.parameters(), c.adversary.learning_rate, fused=True)
+
+    @property
+    def modules(self) -> dict[str, torch.nn.Module]:
+        return {"encoder": self.encoder, "decoder": self.decoder, "adversary": self.adversary}
+
+    def _tensors(self, stars: SpectraSet) -> Tensors:
+        scaler, names = self.scaler, self.config.model.labels
+        labels = stars.labels_for(names)
+        standard = torch.as_tensor(scaler.labels_standard(labels))
+        kept = standard[:, self.adversary.kept_columns]
+        bins = torch.as_tensor(scaler.bins(labels))[:, [names.index(n) for n in self.adversary.watched]].T.contiguous()
+        bins[:, torch.isnan(kept).any(1)] = -1  # a discriminator that needs a missing label cannot be asked
+        self.knowledge = self.knowledge or Knowledge(bins, kept, self.config)
+        unit = torch.as_tensor(conditioned(scaler.labels_unit(labels), self.config))
+        x = torch.as_tensor(scaler.flux_in(stars.flux, stars.mask if stars.mask.any() else None))
+        parts = (x, unit, standard, bins, self.knowledge(kept), self._weights(stars))
+        return Tensors(*(None if p is None else p.to(self.device) for p in parts))
+
+    def _weights(self, stars: SpectraSet) -> Tensor | None:
+        """(N, 1) inverse noise variance, or (N, L) where pixels are masked; None when every pixel counts the same."""
+        weight = np.ones((len(stars), 1), np.float32)
+        if self.config.training.weight_by_error and stars.flux_error is not None:
+            variance = np.nanmean(np.where(stars.mask, np.nan, stars.flux_error), 1, keepdims=True) ** 2
+            weight = 1.0 / (variance + MODEL_ERROR**2)
+            weight = (weight / weight.mean()).astype(np.float32)
+        elif not stars.mask.any():
+            return None
+        return torch.as_tensor(weight * ~stars.mask if stars.mask.any() else weight)
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    def epochs(self) -> Iterator[EpochRecord]:
+        """Train, one record an epoch, from where the history ends to `config.training.epochs`."""
+        while len(self.history) < self.config.training.epochs:
+            started = time.perf_counter()
+            totals = self._one_epoch(len(self.history))
+            if len(self.history) + 1 == self.config.training.epochs:
+                self._settle_norm()
+            self.history.append(self._record(totals, time.perf_counter() - started))
+            yield self.history[-1]
+
+    def _one_epoch(self, epoch: int) -> Tensor:
+        """(4,) mean of the loss terms over the epoch's batches; nothing in it waits for a number."""
+        self.random = torch.Generator(self.device).manual_seed(self.config.training.seed * 1_000_003 + epoch)
+        for module in self.modules.values():
+            module.train()
+        size, n = self.config.training.batch_size, len(self.data)
+        order = torch.randperm(n, generator=self.random, device=self.device)
+        steps = n // size
+        totals = torch.zeros(4, device=self.device)
+        for i in range(steps):
+            self._set_learning_rate((epoch * steps + i) / (self.config.training.epochs * steps))
+            ramp = self.config.adversary.ramp_epochs
+            progress = min(1.0, (epoch + i / steps) / ramp) if ramp else 1.0
+            totals += torch.stack(self.step(order[i * size : (i + 1) * size], progress))
+        return totals / steps
+
+    def step(self, rows: Tensor, ramp: float = 1.0) -> tuple[Tensor, ...]:
+        """One update of every discriminator (several, if so configured) and one of the auto-encoder; its loss terms."""
+        batch = self.data.batch(rows)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            mu = self._encode(batch)
+            if self.adversary.watched:
+                self._train_discriminators(batch, mu.detach(), len(rows))
+            terms = autoencoder_loss(self.decoder, self.adversary, self._noisy(mu), batch, ramp)
+        self.optimiser.zero_grad(set_to_none=True)
+        terms.total.backward()
+        self.optimiser.step()
+        return tuple(t.detach() for t in terms)
+
+    def _train_discriminators(self, batch: Batch, mu: Tensor, size: int) -> None:
+        for step in range(self.config.adversary.steps):
+            if step:
+                rows = torch.randint(len(self.data), (size,), generator=self.random, device=self.device)
+                batch = self.data.batch(rows)
+                with torch.no_grad():
+                    mu = self._encode(batch)
+            loss = self.adversary.discriminator_loss(self._noisy(mu), batch)
+            self.opponent.zero_grad(set_to_none=True)
+            loss.backward()
+            self.opponent.step()
+
+    def _encode(self, batch: Batch | Tensors) -> Tensor:
+        seen = torch.cat([batch.x, batch.unit], 1) if self.config.model.conditional_encoder else batch.x
+        return self.encoder(seen)
+
+    def _noisy(self, mu: Tensor) -> Tensor:
+        sigma = self.config.model.noise
+        return mu + sigma * torch.randn(mu.shape, generator=self.random, device=self.device) if sigma else mu
+
+    def _set_learning_rate(self, progress: float) -> None:
+        t = self.config.training
+        scale = one_cycle(progress) if t.schedule == "onecycle" else 1.0
+        for group in self.optimiser.param_groups:
+            group["lr"] = t.learning_rate * scale
+
+    @torch.no_grad()
+    def _settle_norm(self) -> None:
+        """The running averages of the batch normalisation lag behind: put the training split's own in their place."""
+        if not self.config.model.normalise_latent:
+            return
+        self.encoder.eval()
+        raw = torch.cat([self.encoder.squash(self.encoder.net(x)) for x in self._seen_chunks()])
+        self.encoder.norm.running_mean.copy_(raw.mean(0))
+        self.encoder.norm.running_var.copy_(raw.var(0))
+
+    def _seen_chunks(self) -> Iterator[Tensor]:
+        for rows in torch.arange(len(self.data), device=self.device).split(4096):
+            x = self.data.x[rows]
+            yield torch.cat([x, self.data.unit[rows]], 1) if self.config.model.conditional_encoder else x
+
+    # --- what an epoch tells --------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _record(self, totals: Tensor, seconds: float) -> EpochRecord:
+        for module in self.modules.values():
+            module.eval()
+        z = self._noisy(self._encode(self.check))
+        error = (self.decoder(z, self.check.unit) - self.check.x) * torch.as_tensor(self.scaler.flux_scale, device=self.device)
+        usable = 1.0 if self.check.weight is None else (self.check.weight > 0).expand_as(error)
+        mse = float((error.square() * usable).mean()) / float(torch.as_tensor(usable, dtype=torch.float32).mean())
+        loss, rec, adversary, heads = totals.tolist()
+        done = len(self.history) + 1
+        epochs = self.config.training.epochs
+        return EpochRecord(
+            done, epochs, loss, rec, adversary, heads, mse, *self._accuracies(z), seconds,
+            len(self.data) / seconds, seconds * (epochs - done),
+        )  # fmt: skip
+
+    def _accuracies(self, z: Tensor) -> tuple[dict[str, float], dict[str, float]]:
+        """Each discriminator's accuracy on the validation stars, and that of the best guess without z."""
+        if not self.adversary.watched:
+            return {}, {}
+        known = self.check.bins >= 0
+
+        def score(belief: Tensor) -> dict[str, float]:
+            hits = ((belief.argmax(2) == self.check.bins) & known).sum(1) / known.sum(1).clamp(min=1)
+            return dict(zip(self.adversary.watched, hits.tolist(), strict=True))
+
+        return score(self.adversary.log_probabilities(z, self.check.standard)), score(self.check.target)
+
+    # --- checkpoints ----------------------------------------------------------------------------------------------
+
+    def save_checkpoint(self, folder: Path) -> None:
+        """Write `checkpoint.safetensors`: networks, both optimisers, history. Replaced in one move, never half written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"{n}.{k}": v for n, m in self.modules.items() for k, v in m.state_dict().items()}
+        for name, optimiser in (("optimiser", self.optimiser), ("opponent", self.opponent)):
+            for index, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"{name}.{index}.{k}": v for k, v in state.items()}
+        about = {"config": to_json(self.config), "history": json.dumps([asdict(r) for r in self.history])}
+        partial = folder / "checkpoint.partial"
+        save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=about)
+        partial.replace(folder / "checkpoint.safetensors")
+
+    def load_checkpoint(self, folder: Path) -> None:
+        """Continue from a checkpoint. ModelError when it is missing, or was written under another configuration."""
+        path = folder / "checkpoint.safetensors"
+        if not path.is_file():
+            raise ModelError(f"{path}: no checkpoint to resume from; train without --resume first")
+        with safe_open(path, "pt") as file:
+            about, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - no iterator
+        if from_json(about["config"], str(path)) != self.config:
+            raise ModelError(f"{path}: written under another configuration; resume with that one or choose another --out")
+        for name, module in self.modules.items():
+            module.load_state_dict({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
+        for name, optimiser in (("optimiser", self.optimiser), ("opponent", self.opponent)):
+            _load_optimiser(optimiser, {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
+        self.history = [EpochRecord(**r) for r in json.loads(about["history"])]
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def one_cycle(progress: float, warm_up: float = 0.3, start: float = 0.04) -> float:
+    """Learning-rate factor at a fraction of the training: up by a cosine to 1, then down to nearly 0 (Smith 2018)."""
+    if progress < warm_up:
+        return start + (1 - start) * 0.5 * (1 - math.cos(math.pi * progress / warm_up))
+    return 1e-4 + (1 - 1e-4) * 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))

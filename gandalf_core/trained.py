@@ -1,0 +1,272 @@
+"""`TrainedModel`: one object that encodes, decodes, reconstructs and predicts. Everything in it is read-only.
+
+Shapes: N stars, L pixels, P labels, C conditioned labels, Z latent.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import outliers
+from .config import Config
+from .errors import ModelError, SpectraError
+from .io import resample
+from .latent import LatentSet
+from .model import Decoder, Encoder
+from .noise import star_noise
+from .outliers import OutlierReference
+from .project import Projection
+from .regress import Regressor
+from .scaling import Scaler
+from .spectra import MIN_COVERAGE, SpectraSet, same_grid
+
+CHUNK = 8192  # stars at once: bounds the memory without costing speed
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model says of N stars. values, errors: (N, P), physical units, errors 1σ.
+
+    chi2: (N,) of the reconstruction, reduced, with a model error of 0.7 % of the flux.  outlier_score: (N,) in 0-1.
+    percentiles: its parts (`chi2`, `core`, `distance`), each (N,).
+    """
+
+    ids: np.ndarray
+    label_names: tuple[str, ...]
+    values: np.ndarray
+    errors: np.ndarray
+    chi2: np.ndarray
+    outlier_score: np.ndarray
+    percentiles: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One plain dictionary a star: id, each label with its `_error`, chi2, outlier_score."""
+        table = []
+        for i, star in enumerate(self.ids):
+            row: dict[str, Any] = {"id": str(star)}
+            for j, name in enumerate(self.label_names):
+                row |= {name: float(self.values[i, j]), f"{name}_error": float(self.errors[i, j])}
+            table.append(row | {"chi2": float(self.chi2[i]), "outlier_score": float(self.outlier_score[i])})
+        return table
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A trained auto-encoder with what belongs to it: scaling, regressors, maps, card.
+
+    The networks are in evaluation mode and take no gradient; methods may be called from several threads.
+    """
+
+    name: str
+    config: Config
+    scaler: Scaler
+    encoder: Encoder
+    decoder: Decoder
+    train_ids: np.ndarray
+    test_ids: np.ndarray
+    label_ranges: np.ndarray  # (P, 2) the 1st and 99th percentile of the training sample
+    history: list[dict] = field(default_factory=list)
+    card: dict[str, Any] = field(default_factory=dict)
+    model_id: str = ""
+    regressor_latent: Regressor | None = None
+    regressor_spectrum: Regressor | None = None
+    outlier_reference: OutlierReference | None = None
+    projections: dict[str, Projection] = field(default_factory=dict)
+
+    # --- what it is -----------------------------------------------------------------------------------------------
+
+    @property
+    def wavelength_nm(self) -> np.ndarray:
+        return self.scaler.wavelength_nm
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return self.config.model.labels
+
+    @property
+    def condition_on(self) -> tuple[str, ...]:
+        return self.config.model.condition_on
+
+    @property
+    def lambdas(self) -> dict[str, float]:
+        return self.config.lambdas
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        return self.config.removed
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return self.config.kept
+
+    @property
+    def latent_size(self) -> int:
+        return self.config.model.latent_size
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Label → the range that holds 98 % of the training sample."""
+        return {n: (float(low), float(high)) for n, (low, high) in zip(self.label_names, self.label_ranges, strict=True)}
+
+    def held_out(self, stars: SpectraSet) -> np.ndarray:
+        """(N,) true for the stars that did not train this model."""
+        return ~np.isin(stars.ids, self.train_ids)
+
+    def on_grid(self, stars: SpectraSet) -> SpectraSet:
+        """The stars on this model's wavelength grid. SpectraError names a star that covers less than 95 % of it."""
+        if not same_grid(stars.wavelength_nm, self.wavelength_nm):
+            return resample(stars, self.wavelength_nm)
+        thin = stars.coverage < MIN_COVERAGE
+        if thin.any():
+            worst = stars.ids[thin][0]
+            raise SpectraError(f"{worst}: usable on less than 95 % of the grid ({thin.sum()} of {len(stars)} such stars)")
+        return stars
+
+    # --- encode ---------------------------------------------------------------------------------------------------
+
+    def encode(self, stars: SpectraSet, *, seed: int | None = None) -> LatentSet:
+        """The exported latent: z = μ(x) + σ·ε, ε a function of the star's id and the seed (the model's, if not given).
+
+        Raises SpectraError for spectra that do not cover the grid, ModelError when a conditional encoder lacks labels.
+        """
+        stars = self.on_grid(stars)
+        z = self.encode_mean(stars)
+        if self.config.model.noise:
+            noise_seed = self.config.training.seed if seed is None else seed
+            z = z + self.config.model.noise * star_noise(stars.ids, self.latent_size, noise_seed)
+        return LatentSet(z, stars.ids, stars.labels_for(self.label_names), self.label_names, self.model_id)
+
+    def encode_mean(self, stars: SpectraSet) -> np.ndarray:
+        """(N, Z) μ(x), for the audit only: μ is what the noise of the exported latent hides."""
+        stars = self.on_grid(stars)
+        if self.config.model.conditional_encoder and np.isnan(self._conditions(stars.labels_for(self.label_names))).any():
+            raise ModelError(f"{self.name}: its encoder needs {', '.join(self.condition_on)} of every star: give labels")
+        return np.concatenate([self._encode_chunk(stars[rows]) for rows in _chunks(len(stars))])
+
+    @torch.inference_mode()
+    def _encode_chunk(self, stars: SpectraSet) -> np.ndarray:
+        x = self.scaler.flux_in(stars.flux, stars.mask if stars.mask.any() else None)
+        if self.config.model.conditional_encoder:
+            labels = self.scaler.labels_unit(stars.labels_for(self.label_names))
+            x = np.concatenate([x, self._conditions(labels)], 1)
+        return self.encoder(torch.from_numpy(x)).numpy()
+
+    # --- decode ---------------------------------------------------------------------------------------------------
+
+    def decode(self, latents: LatentSet | np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(N, L) float32 flux of latents (N, Z) under labels (N, P) in physical units.
+
+        Labels that this model's decoder does not receive have no effect. ModelError for a missing one that it does.
+        """
+        z = np.asarray(latents.z if isinstance(latents, LatentSet) else latents, np.float32)
+        labels = np.asarray(labels, np.float64)
+        if z.shape[1:] != (self.latent_size,) or labels.shape != (len(z), len(self.label_names)):
+            wanted = f"({self.latent_size} latent numbers, {len(self.label_names)} labels)"
+            raise ModelError(f"{self.name}: decode needs {wanted} a star, not {z.shape} and {labels.shape}")
+        conditions = self._conditions(self.scaler.labels_unit(labels))
+        if np.isnan(conditions).any():
+            missing = int(np.isnan(conditions).any(1).sum())
+            raise ModelError(f"{self.name}: {missing} stars lack one of {', '.join(self.condition_on)}, which its decoder needs")
+        return np.concatenate([self._decode_chunk(z[rows], conditions[rows]) for rows in _chunks(len(z))])
+
+    @torch.inference_mode()
+    def _decode_chunk(self, z: np.ndarray, conditions: np.ndarray) -> np.ndarray:
+        return self.scaler.flux_out(self.decoder(torch.from_numpy(z), torch.from_numpy(conditions)).numpy()).astype(np.float32)
+
+    def _conditions(self, labels: np.ndarray) -> np.ndarray:
+        return labels[:, [self.label_names.index(n) for n in self.condition_on]]
+
+    def reconstruct(self, stars: SpectraSet, labels: np.ndarray | None = None) -> np.ndarray:
+        """(N, L) flux decoded from the stars' own latents under `labels`, or the labels of `labels_of`."""
+        stars = self.on_grid(stars)
+        return self.decode(self.encode(stars), self.labels_of(stars)[0] if labels is None else labels)
+
+    def labels_of(self, stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
+        """(N, P) labels to decode under and (N,) true where they are the star's own.
+
+        A star that lacks one of the model's labels gets all of them from the spectrum's regressor.
+        """
+        labels = stars.labels_for(self.label_names)
+        given = np.isfinite(labels).all(1)
+        if not given.all() and (self.regressor_spectrum is not None or self.condition_on):
+            missing = self.on_grid(stars)[np.flatnonzero(~given)]
+            labels = labels.copy()
+            labels[~given] = self.predict_from_spectrum(missing)[0]
+        return labels, given
+
+    # --- predict --------------------------------------------------------------------------------------------------
+
+    def predict_from_spectrum(self, stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
+        """(N, P) values and 1σ errors read from the spectrum itself. ModelError when the folder holds no regressor."""
+        if self.regressor_spectrum is None:
+            raise ModelError(f"{self.name}: no regressor from the spectrum in this model; give the stars' labels")
+        stars = self.on_grid(stars)
+        x = self.scaler.flux_in(stars.flux, stars.mask if stars.mask.any() else None)
+        return self.regressor_spectrum.predict(x, snr=_known(stars.snr))
+
+    def predict(self, stars: SpectraSet) -> Predictions:
+        """Parameters read from the exported latent, with uncertainty and fit quality.
+
+        A removed label comes out with the spread of the sample as its error: the latent does not hold it.
+        """
+        if self.regressor_latent is None:
+            raise ModelError(f"{self.name}: no regressor in this model folder")
+        stars = self.on_grid(stars)
+        latents = self.encode(stars)
+        values, errors = self.regressor_latent.predict(latents.z, snr=_known(stars.snr))
+        labels, _ = self.labels_of(stars)
+        chi2, core = self.fit_quality(stars, latents, labels)
+        if self.outlier_reference is None:
+            nothing = np.full(len(stars), np.nan)
+            return Predictions(stars.ids, self.label_names, values, errors, chi2, nothing, {})
+        parts = self.outlier_reference.percentiles(chi2, core, self._estimates(stars, labels), latents.z)
+        score = self.outlier_reference.score(parts)
+        return Predictions(stars.ids, self.label_names, values, errors, chi2, score, parts)
+
+    def _estimates(self, stars: SpectraSet, labels: np.ndarray) -> np.ndarray:
+        return labels if self.regressor_spectrum is None else self.predict_from_spectrum(stars)[0]
+
+    def fit_quality(self, stars: SpectraSet, latents: LatentSet, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) reduced chi² of the reconstruction and (N,) mean flux in the Ca II cores."""
+        guess = self.decode(latents, labels)
+        flux = np.nan_to_num(stars.flux)
+        chi2 = outliers.reduced_chi2(flux, guess, stars.flux_error, stars.mask)
+        return chi2, outliers.core_flux(flux, self.wavelength_nm, stars.mask)
+
+    # --- for the browser ------------------------------------------------------------------------------------------
+
+    def decoder_spec(self) -> dict[str, Any]:
+        """Everything a decoder in another language needs: float32 layers, activations and both scalings.
+
+        `rest` and `mean` are lists of {weight (out, in), bias (out,)}; `mean` is empty without a mean part.
+        `labels` scales each conditioned label to 0-1: (value − low)/(high − low); flux = output·scale + offset.
+        """
+        columns = [self.label_names.index(n) for n in self.condition_on]
+        m = self.config.model
+        return {
+            "rest": _layers(self.decoder.rest), "mean": _layers(self.decoder.mean),
+            "activation": m.activation, "output_activation": m.output_activation, "latent_size": m.latent_size,
+            "labels": list(self.condition_on),
+            "label_low": self.scaler.label_low[columns], "label_high": self.scaler.label_high[columns],
+            "flux_offset": self.scaler.flux_offset, "flux_scale": self.scaler.flux_scale,
+            "wavelength_nm": self.wavelength_nm,
+        }  # fmt: skip
+
+
+def _layers(net: torch.nn.Sequential | None) -> list[dict[str, np.ndarray]]:
+    linear = [] if net is None else [m for m in net if isinstance(m, torch.nn.Linear)]
+    return [{"weight": m.weight.detach().numpy(), "bias": m.bias.detach().numpy()} for m in linear]
+
+
+def _chunks(n: int) -> Iterator[slice]:
+    yield from (slice(i, min(i + CHUNK, n)) for i in range(0, max(n, 1), CHUNK))
+
+
+def _known(snr: np.ndarray) -> np.ndarray | None:
+    return snr if np.isfinite(snr).all() else None
