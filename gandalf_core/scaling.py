@@ -35,10 +35,13 @@ class Scaler:
     unseen: np.ndarray
 
     def flux_in(self, flux: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        """(N, L) float32 flux as the network sees it; a masked or unseen pixel enters as the training mean."""
+        """(N, L) float32 flux as the network sees it: filled, then scaled."""
+        return ((self.filled(flux, mask) - self.flux_offset) / self.flux_scale).astype(np.float32)
+
+    def filled(self, flux: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        """(N, L) flux in which a masked or unseen pixel is the training mean of that pixel."""
         hidden = self.unseen if mask is None else mask | self.unseen
-        filled = np.where(hidden, self.flux_mean, flux) if hidden.any() else flux
-        return ((filled - self.flux_offset) / self.flux_scale).astype(np.float32)
+        return np.where(hidden, self.flux_mean, flux) if hidden.any() else flux
 
     def flux_out(self, scaled: np.ndarray) -> np.ndarray:
         """(N, L) flux from the network's output."""

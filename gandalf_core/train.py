@@ -126,7 +126,7 @@ class Trainer:
         bins[:, torch.isnan(kept).any(1)] = -1  # a discriminator that needs a missing label cannot be asked
         self.knowledge = self.knowledge or Knowledge(bins, kept, self.config)
         unit = torch.as_tensor(conditioned(scaler.labels_unit(labels), self.config))
-        x = torch.as_tensor(scaler.flux_in(stars.flux, stars.mask if stars.mask.any() else None))
+        x = torch.as_tensor(scaler.flux_in(stars.flux, stars.mask))
         parts = (x, unit, standard, bins, self.knowledge(kept), self._weights(stars))
         return Tensors(*(None if p is None else p.to(self.device) for p in parts))
 

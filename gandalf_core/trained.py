@@ -151,7 +151,7 @@ class TrainedModel:
 
     @torch.inference_mode()
     def _encode_chunk(self, stars: SpectraSet) -> np.ndarray:
-        x = self.scaler.flux_in(stars.flux, stars.mask if stars.mask.any() else None)
+        x = self.scaler.flux_in(stars.flux, stars.mask)
         if self.config.model.conditional_encoder:
             labels = self.scaler.labels_unit(stars.labels_for(self.label_names))
             x = np.concatenate([x, self._conditions(labels)], 1)
@@ -207,8 +207,7 @@ class TrainedModel:
         if self.regressor_spectrum is None:
             raise ModelError(f"{self.name}: no regressor from the spectrum in this model; give the stars' labels")
         stars = self.on_grid(stars)
-        x = self.scaler.flux_in(stars.flux, stars.mask if stars.mask.any() else None)
-        return self.regressor_spectrum.predict(x, snr=_known(stars.snr))
+        return self.regressor_spectrum.predict(self.scaler.filled(stars.flux, stars.mask), snr=_known(stars.snr))
 
     def predict(self, stars: SpectraSet) -> Predictions:
         """Parameters read from the exported latent, with uncertainty and fit quality.

@@ -1,0 +1,81 @@
+"""The card of a model: what it was made from, how, and what was measured. A dictionary, and its text."""
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from .config import Config
+from .parameters import parameter
+
+PACKAGES = ("torch", "numpy", "scikit-learn", "openTSNE", "umap-learn")
+SIMULATED_CAVEAT = (
+    "Trained on simulated LTE spectra: for teaching and for a first look at real stars. For serious work train on real "
+    "labelled spectra."
+)
+CITATIONS = (
+    "GANDALF: Manteiga et al. 2025, A&A 694, A326; Santoveña, Dafonte & Manteiga 2024, arXiv:2411.05960",
+    "Synthetic spectra: PySME (Wehrhahn et al. 2023, A&A 671, A171), STAGGER photospheres (Magic et al. 2013, A&A 557, A26), "
+    "VALD (Ryabchikova et al. 2015), Gaia-ESO gf values (Heiter et al. 2021)",
+)
+
+
+def describe(config: Config, data: dict[str, Any], figures: dict[str, Any], simulated: bool) -> dict[str, Any]:
+    """The card's dictionary. data: source and numbers of stars; figures: measured on the test split."""
+    return {
+        "name": config.name,
+        "removed": list(config.removed),
+        "kept": list(config.kept),
+        "lambdas": dict(config.lambdas),
+        "labels": list(config.model.labels),
+        "latent_size": config.model.latent_size,
+        "noise": config.model.noise,
+        "seed": config.training.seed,
+        "data": data,
+        "figures": figures,
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        "caveats": [SIMULATED_CAVEAT] if simulated else [],
+        "citations": list(CITATIONS if simulated else CITATIONS[:1]),
+    }
+
+
+def signs(card: dict[str, Any]) -> dict[str, str]:
+    """Label → `removed`, `kept` or `untouched`."""
+    return {
+        name: "removed" if name in card["removed"] else "kept" if name in card["kept"] else "untouched" for name in card["labels"]
+    }
+
+
+def card_text(name: str, card: dict[str, Any]) -> str:
+    """The card as Markdown."""
+    data = card["data"]
+    lines = [f"# {name}", ""]
+    lines += [f"- {parameter(n).plain}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()]
+    lines += [
+        f"- latent: {card['latent_size']} numbers, noise σ = {card['noise']:g}; seed {card['seed']}",
+        f"- data: `{data['source']}`, {data['train']:,} stars to train, {data['test']:,} to test",
+        f"- made in {data['seconds']:.0f} s with " + ", ".join(f"{k} {v}" for k, v in card["versions"].items()),
+        "",
+        "## Measured on the test split",
+        "",
+        *_figure_lines(card["figures"]),
+        "",
+        *(f"> {c}" for c in card["caveats"]),
+        "",
+        "## Cite",
+        "",
+        *(f"- {c}" for c in card["citations"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _figure_lines(figures: dict[str, Any]) -> list[str]:
+    lines = [f"- {key.replace('_', ' ')}: {value:.4g}" for key, value in figures.items() if isinstance(value, (int, float))]
+    table = figures.get("parameters", {})
+    if table:
+        lines += ["", "| parameter | R² from z | MAE | RMSE | 68 % interval holds |", "|---|---|---|---|---|"]
+        for n, row in table.items():
+            unit = parameter(n).unit
+            lines.append(
+                f"| {parameter(n).plain} | {row['r2']:.3f} | {row['mae']:.3g} {unit} | {row['rmse']:.3g} {unit} | {row['coverage']:.0%} |"
+            )
+    return lines

@@ -1,0 +1,153 @@
+"""From stars and a configuration to a finished model: split, train, regressors, maps, outlier reference, card."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .cards import describe
+from .config import Config, preset
+from .outliers import fit_outliers
+from .project import fit_projection
+from .regress import Regressor, fit_regressor
+from .simulate import is_simulated
+from .spectra import SpectraSet
+from .split import split
+from .train import EpochRecord, Trainer
+from .trained import TrainedModel
+
+MAP_STARS = 6000
+SPECTRA_COMPONENTS = 50  # spectra enter a map by their principal components, as is usual before t-SNE
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What `finish` adds to the networks. Maps of spectra are the same for every model: one folder carries them."""
+
+    maps: tuple[str, ...] = ()
+    spectra_maps: tuple[str, ...] = ()
+    map_stars: int = MAP_STARS
+    regressor_spectrum: Regressor | None = None  # the same for every model of one sample; fitted when None
+    regressor_epochs: int = 200
+    source: str = ""
+
+
+def train(
+    stars: SpectraSet,
+    config: Config | str,
+    *,
+    device: str = "auto",
+    on_epoch: Callable[[EpochRecord], Any] | None = None,
+    extras: Extras | None = None,
+) -> TrainedModel:
+    """Train on 80 % of the stars (by id, fixed seed) and finish the model; the rest is its test split.
+
+    config: a configuration or the name of a preset. on_epoch: called with each epoch's record.
+    Raises ConfigError for an unknown preset, ModelError for too few stars.
+    """
+    config = preset(config) if isinstance(config, str) else config
+    train_rows, _ = split(stars.ids)
+    trainer = Trainer(stars[train_rows], config, device)
+    for record in trainer.epochs():
+        if on_epoch:
+            on_epoch(record)
+    return finish(trainer, stars, extras or Extras())
+
+
+def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
+    """The networks as a model that encodes and decodes, without regressors or maps."""
+    train_rows, test_rows = split(stars.ids)
+    known = stars[train_rows].labels_for(trainer.config.model.labels)
+    with np.errstate(all="ignore"):
+        ranges = np.nanpercentile(known, [1, 99], axis=0).T
+    networks = [net.to("cpu").eval().requires_grad_(False) for net in (trainer.encoder, trainer.decoder)]
+    return TrainedModel(
+        trainer.config.name, trainer.config, trainer.scaler, *networks, stars.ids[train_rows], stars.ids[test_rows],
+        ranges, [asdict(r) for r in trainer.history],
+    )  # fmt: skip
+
+
+def finish(trainer: Trainer, stars: SpectraSet, extras: Extras) -> TrainedModel:
+    """Regressors on the latent and on the spectrum, outlier reference, maps and card.
+
+    stars: the whole sample, of which the trainer had the training split.
+    """
+    model = bare_model(trainer, stars)
+    train_rows, test_rows = split(stars.ids)
+    fitted, tested = stars[train_rows], stars[test_rows]
+    spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, fitted, extras.regressor_epochs)
+    latents = model.encode(fitted)
+    regressor = fit_regressor(
+        latents.z, latents.labels, model.label_names, snr=known_snr(fitted), seed=model.config.training.seed,
+        max_iter=extras.regressor_epochs,
+    )  # fmt: skip
+    model = replace(model, regressor_latent=regressor, regressor_spectrum=spectrum)
+    model = replace(model, outlier_reference=_outlier_reference(model, tested))
+    model = replace(model, projections=_maps(model, tested, extras))
+    return replace(model, card=_card(model, trainer, tested, extras))
+
+
+def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:
+    """The regressor from the (filled) spectrum to the labels; the same for every model of one sample and scaling."""
+    x = model.scaler.filled(fitted.flux, fitted.mask)
+    labels = fitted.labels_for(model.label_names)
+    return fit_regressor(x, labels, model.label_names, snr=known_snr(fitted), seed=model.config.training.seed, max_iter=epochs)
+
+
+def known_snr(stars: SpectraSet) -> np.ndarray | None:
+    """(N,) S/N per pixel, or None when some star comes without errors."""
+    return stars.snr if np.isfinite(stars.snr).all() else None
+
+
+def _outlier_reference(model: TrainedModel, tested: SpectraSet):
+    latents, labels = model.encode(tested), model.labels_of(tested)[0]
+    chi2, core = model.fit_quality(tested, latents, labels)
+    return fit_outliers(chi2, core, model.predict_from_spectrum(tested)[0], latents.z)
+
+
+def _maps(model: TrainedModel, tested: SpectraSet, extras: Extras) -> dict:
+    shown = tested[: extras.map_stars]
+    maps = {}
+    if extras.maps:
+        z = model.encode(shown).z
+        maps |= {f"latent-{m}": fit_projection(z, m, seed=0, ids=shown.ids) for m in extras.maps}
+    if extras.spectra_maps:
+        x = model.scaler.flux_in(shown.flux, shown.mask)
+        maps |= {f"spectra-{m}": fit_projection(x, m, seed=0, ids=shown.ids) for m in extras.spectra_maps}
+    return maps
+
+
+def _card(model: TrainedModel, trainer: Trainer, tested: SpectraSet, extras: Extras) -> dict[str, Any]:
+    data = {
+        "source": extras.source or str(tested.provenance.get("source", "given stars")),
+        "train": len(model.train_ids), "test": len(model.test_ids), "left_out": trainer.left_out,
+        "seconds": sum(r["seconds"] for r in model.history),
+    }  # fmt: skip
+    return describe(model.config, data, test_figures(model, tested), is_simulated(tested))
+
+
+def test_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:
+    """What the card states: reconstruction and the parameters read from the latent, on stars that did not train."""
+    guess = model.reconstruct(tested)
+    error = np.where(tested.mask, np.nan, np.nan_to_num(tested.flux) - guess)
+    found = model.predict(tested)
+    truth = tested.labels_for(model.label_names)
+    parameters = {}
+    for j, name in enumerate(model.label_names):
+        known = np.isfinite(truth[:, j])
+        if known.sum() > 1:
+            parameters[name] = _scores(truth[known, j], found.values[known, j], found.errors[known, j])
+    return {
+        "reconstruction_mse": float(np.nanmean(error**2)),
+        "median_chi2": float(np.median(found.chi2)),
+        "parameters": parameters,
+    }
+
+
+def _scores(truth: np.ndarray, value: np.ndarray, error: np.ndarray) -> dict[str, float]:
+    difference = value - truth
+    return {
+        "r2": float(1 - (difference**2).mean() / truth.var()), "mae": float(np.abs(difference).mean()),
+        "rmse": float(np.sqrt((difference**2).mean())), "coverage": float((np.abs(difference) <= error).mean()),
+    }  # fmt: skip

@@ -1,0 +1,35 @@
+"""STARS of the command line and the app: readable files, or `simulated:N[:SEED]`."""
+
+import re
+
+import numpy as np
+
+from .errors import SpectraError
+from .io import read_stars, resample
+from .simulate import simulate
+from .spectra import SpectraSet, concatenate, same_grid
+
+STANDARD_SAMPLE = "simulated:64305:0"
+MAX_SIMULATED = 2_000_000
+_SIMULATED = re.compile(r"simulated:(\d+)(?::(\d+))?")
+
+
+def load_stars(specs: str | list[str], wavelength_nm: np.ndarray | None = None) -> SpectraSet:
+    """One set of stars from one or several sources, on `wavelength_nm` if given (L,).
+
+    Raises SpectraError, naming the source, when one cannot be read, or when several are on different grids and none
+    was asked for.
+    """
+    sets = [_load(spec) for spec in ([specs] if isinstance(specs, str) else specs)]
+    if wavelength_nm is not None:
+        sets = [s if same_grid(s.wavelength_nm, wavelength_nm) else resample(s, wavelength_nm) for s in sets]
+    return concatenate(sets)
+
+
+def _load(spec: str) -> SpectraSet:
+    if not spec.startswith("simulated:"):
+        return read_stars(spec)
+    match = _SIMULATED.fullmatch(spec)
+    if not match or not 1 <= int(match[1]) <= MAX_SIMULATED:
+        raise SpectraError(f"{spec}: write simulated:N or simulated:N:SEED with 1 ≤ N ≤ {MAX_SIMULATED:,}")
+    return simulate(int(match[1]), seed=int(match[2] or 0))

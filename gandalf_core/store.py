@@ -1,0 +1,173 @@
+"""A trained model as a folder without pickles: save, load, list.
+
+config.json · weights.safetensors (encoder and decoder) · scaling.npz (scaling, label ranges, outlier reference) ·
+split.npz (ids that trained and tested) · regressors.npz · projections/<name>.npz · history.jsonl · card.json · CARD.md
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from .cards import card_text
+from .config import Config, from_json, to_json
+from .errors import ConfigError, ModelError
+from .model import Decoder, Encoder
+from .outliers import OutlierReference
+from .project import Projection
+from .regress import Regressor
+from .scaling import Scaler
+from .trained import TrainedModel
+
+PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
+NEEDED = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json")
+FAILURES = (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, SafetensorError)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One model folder and its card."""
+
+    name: str
+    path: Path
+    card: dict[str, Any]
+
+
+# --- save ---------------------------------------------------------------------------------------------------------
+
+
+def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
+    """Write the folder; the model comes back with the `model_id` of what was written."""
+    folder = Path(folder)
+    (folder / "projections").mkdir(parents=True, exist_ok=True)
+    nets = {"encoder": model.encoder, "decoder": model.decoder}
+    weights = {f"{n}.{k}": v.contiguous() for n, net in nets.items() for k, v in net.state_dict().items()}
+    save_file(weights, folder / "weights.safetensors")
+    (folder / "config.json").write_text(to_json(model.config))
+    _save_arrays(
+        folder / "scaling.npz",
+        _prefixed(scaler=model.scaler, outliers=model.outlier_reference) | {"label_ranges": model.label_ranges},
+    )
+    _save_arrays(folder / "split.npz", {"train_ids": model.train_ids, "test_ids": model.test_ids})
+    _save_arrays(folder / "regressors.npz", _prefixed(latent=model.regressor_latent, spectrum=model.regressor_spectrum))
+    for name, projection in model.projections.items():
+        _save_arrays(folder / "projections" / f"{name}.npz", projection.arrays())
+    (folder / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in model.history))
+    (folder / "card.json").write_text(json.dumps(model.card, indent=2, ensure_ascii=False))
+    (folder / "CARD.md").write_text(card_text(model.name, model.card))
+    return load_model(folder)
+
+
+def _prefixed(**parts: Any) -> dict[str, np.ndarray]:
+    return {f"{n}.{k}": v for n, part in parts.items() if part is not None for k, v in part.arrays().items()}
+
+
+def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+# --- load ---------------------------------------------------------------------------------------------------------
+
+
+def load_model(name_or_folder: str | Path) -> TrainedModel:
+    """A model by its name in `pretrained/` or by its folder. ModelError names a missing or unusable file."""
+    folder = find_model(name_or_folder)
+    for needed in NEEDED:
+        if not (folder / needed).is_file():
+            raise ModelError(f"{folder}: the model folder has no {needed}; copy the whole folder, or train again")
+    try:
+        config = from_json((folder / "config.json").read_text(), str(folder / "config.json"))
+    except (ConfigError, OSError, UnicodeDecodeError) as error:
+        raise ModelError(str(error)) from None
+    scaling = _load_arrays(folder / "scaling.npz")
+    scaler = _part(folder / "scaling.npz", lambda: Scaler(**_under("scaler", scaling)))
+    encoder, decoder = _load_networks(folder / "weights.safetensors", config, len(scaler.wavelength_nm))
+    splits, regressors = _load_arrays(folder / "split.npz"), _load_arrays(folder / "regressors.npz", optional=True)
+    return _part(folder, lambda: TrainedModel(
+        name=folder.name, config=config, scaler=scaler, encoder=encoder, decoder=decoder,
+        train_ids=splits["train_ids"], test_ids=splits["test_ids"], label_ranges=scaling["label_ranges"],
+        history=_load_history(folder / "history.jsonl"), card=json.loads((folder / "card.json").read_text()),
+        model_id=f"{folder.name}@{_digest(folder / 'weights.safetensors')}",
+        regressor_latent=_optional(Regressor.from_arrays, _under("latent", regressors)),
+        regressor_spectrum=_optional(Regressor.from_arrays, _under("spectrum", regressors)),
+        outlier_reference=_optional(lambda a: OutlierReference(**a), _under("outliers", scaling)),
+        projections={p.stem: Projection.from_arrays(_load_arrays(p)) for p in sorted((folder / "projections").glob("*.npz"))},
+    ))  # fmt: skip
+
+
+def find_model(name_or_folder: str | Path) -> Path:
+    """The folder of a model; ModelError lists the names there are."""
+    for folder in (Path(name_or_folder), PRETRAINED / Path(name_or_folder).name):
+        if folder.is_dir():
+            return folder.resolve()
+    known = ", ".join(i.name for i in list_models()) or "none"
+    raise ModelError(f"{name_or_folder}: no such model folder; in pretrained/ there are: {known}")
+
+
+def _load_networks(path: Path, config: Config, pixels: int) -> tuple[Encoder, Decoder]:
+    with torch.random.fork_rng():
+        nets = {"encoder": Encoder(config.model, pixels), "decoder": Decoder(config.model, pixels)}
+    weights = _part(path, lambda: load_file(path))
+    for name, net in nets.items():
+        mine = {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
+        _part(path, lambda net=net, mine=mine: net.load_state_dict(mine, strict=True))
+        net.eval().requires_grad_(False)
+    return nets["encoder"], nets["decoder"]
+
+
+def _load_arrays(path: Path, optional: bool = False) -> dict[str, np.ndarray]:
+    if optional and not path.is_file():
+        return {}
+
+    def read() -> dict[str, np.ndarray]:
+        with np.load(path, allow_pickle=False) as file:
+            return {k: file[k] for k in file.files}
+
+    return _part(path, read)
+
+
+def _part(path: Path, read):
+    """What `read` returns; whatever goes wrong becomes one ModelError line that names the file."""
+    try:
+        return read()
+    except ModelError:
+        raise
+    except FAILURES as error:
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: cannot be used ({cause}); copy the model again, or train it again") from None
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {k.removeprefix(f"{prefix}."): v for k, v in arrays.items() if k.startswith(f"{prefix}.")}
+
+
+def _optional(build, arrays: dict[str, np.ndarray]):
+    return build(arrays) if arrays else None
+
+
+def _load_history(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+# --- list ---------------------------------------------------------------------------------------------------------
+
+
+def list_models(root: str | Path = PRETRAINED) -> list[ModelInfo]:
+    """The model folders under `root` with their cards, by name; a folder without a readable card is passed over."""
+    found = []
+    for path in sorted(Path(root).glob("*/card.json")):
+        try:
+            found.append(ModelInfo(path.parent.name, path.parent, json.loads(path.read_text())))
+        except (OSError, ValueError):
+            continue
+    return found
