@@ -74,8 +74,7 @@ def _figure_lines(figures: dict[str, Any]) -> list[str]:
     if table:
         lines += ["", "| parameter | R² from z | MAE | RMSE | 68 % interval holds |", "|---|---|---|---|---|"]
         for n, row in table.items():
-            unit = parameter(n).unit
-            lines.append(
-                f"| {parameter(n).plain} | {row['r2']:.3f} | {row['mae']:.3g} {unit} | {row['rmse']:.3g} {unit} | {row['coverage']:.0%} |"
-            )
+            unit, symbol = parameter(n).unit, parameter(n).plain
+            errors = f"{row['mae']:.3g} {unit} | {row['rmse']:.3g} {unit}"
+            lines.append(f"| {symbol} | {row['r2']:.3f} | {errors} | {row['coverage']:.0%} |")
     return lines

@@ -1,4 +1,4 @@
-"""`LatentSet`: the latent vectors of stars, aligned with their labels and ids. Shapes: N stars, Z latent numbers, P parameters."""
+"""`LatentSet`: latent vectors aligned with labels and ids. Shapes: N stars, Z latent numbers, P parameters."""
 
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,7 @@ class LatentSet:
         put("label_names", tuple(self.label_names))
         put("labels", np.asarray(self.labels, np.float64))
         if self.z.ndim != 2 or self.ids.shape != (len(self.z),) or self.labels.shape != (len(self.z), len(self.label_names)):
-            raise SpectraError(f"latents {self.z.shape}, ids {self.ids.shape} and labels {self.labels.shape} do not belong together")
+            raise SpectraError(f"latents {self.z.shape}, ids {self.ids.shape}, labels {self.labels.shape} do not belong together")
         if not np.isfinite(self.z).all():
             raise SpectraError(f"{int((~np.isfinite(self.z)).any(1).sum())} latent vectors are not finite")
 
