@@ -1,0 +1,22 @@
+"""Files in, `SpectraSet` out, and back: one module a format, found by content, written by suffix.
+
+Heavy libraries (pandas, pyarrow, astropy) are imported by the format that needs them, when it is met.
+"""
+
+from .read import read_bytes, read_latents, read_many, read_stars
+from .resample import rebin, resample
+from .write import write_latents, write_map, write_stars, write_table
+
+__all__ = [
+    "ParquetWriter", "count_rows", "iter_latents", "iter_parquet", "read_bytes", "read_latents", "read_many", "read_stars",
+    "rebin", "resample", "write_latents", "write_map", "write_stars", "write_table",
+]  # fmt: skip
+_PARQUET = ("ParquetWriter", "count_rows", "iter_latents", "iter_parquet")
+
+
+def __getattr__(name: str):
+    if name in _PARQUET:
+        from . import parquet
+
+        return getattr(parquet, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

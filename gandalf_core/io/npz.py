@@ -1,0 +1,111 @@
+"""The project's npz array files. Nothing is ever unpickled. Shapes: N stars, L pixels, P labels, Z latent numbers."""
+
+import json
+from pathlib import PurePath
+from typing import BinaryIO
+
+import numpy as np
+
+from ..errors import SpectraError
+from ..latent import LatentSet
+from ..spectra import SpectraSet
+from . import ids as star_ids
+from .tables import finish, label_name
+
+
+def read_stars(stream: BinaryIO, name: str) -> SpectraSet:
+    """Spectra: `flux` (N, L) and `wavelength_nm` (L,) are needed, the rest may be absent. SpectraError when they do not fit."""
+    arrays = _arrays(stream)
+    for key in ("flux", "wavelength_nm"):
+        if key not in arrays:
+            hint = "; it holds latents" if "z" in arrays else ""
+            raise SpectraError(f"no array '{key}' (arrays: {', '.join(arrays)}){hint}")
+    flux = _numeric(arrays, "flux", np.float32)
+    if flux.ndim != 2:
+        raise SpectraError(f"flux must be (stars, pixels), not of shape {flux.shape}")
+    error, mask = (_matching(arrays, key, flux.shape) for key in ("flux_error", "mask"))
+    ids, labels, names = _common(arrays, len(flux), name)
+    grid = _numeric(arrays, "wavelength_nm", np.float64)
+    return finish(flux, error, grid, ids, list(labels.T), names, mask, _provenance(arrays))
+
+
+def read_latents(stream: BinaryIO, name: str) -> LatentSet:
+    """Latents: `z` (N, Z) is needed. SpectraError when it is absent or does not fit."""
+    arrays = _arrays(stream)
+    if "z" not in arrays:
+        raise SpectraError(f"no array 'z', so no latents (arrays: {', '.join(arrays)})")
+    z = _numeric(arrays, "z", np.float32)
+    ids, labels, names = _common(arrays, len(z) if z.ndim else 0, name)
+    return LatentSet(z, ids, labels, names, str(arrays.get("model_id", "")))
+
+
+def write_stars(stream: BinaryIO, stars: SpectraSet) -> None:
+    """Every array of the set; unknown errors as NaN."""
+    unknown = stars.flux_error is None
+    error = np.full(stars.flux.shape, np.nan, np.float32) if unknown else stars.flux_error
+    np.savez(
+        stream, flux=stars.flux, flux_error=error, mask=stars.mask, wavelength_nm=stars.wavelength_nm, labels=stars.labels,
+        label_names=_names(stars.label_names), ids=stars.ids, provenance=np.array(json.dumps(stars.provenance)),
+    )  # fmt: skip
+
+
+def write_latents(stream: BinaryIO, latents: LatentSet) -> None:
+    """`z` in place of the spectra, and the model that made them."""
+    np.savez(
+        stream, z=latents.z, labels=latents.labels, label_names=_names(latents.label_names), ids=latents.ids,
+        model_id=np.array(latents.model_id),
+    )  # fmt: skip
+
+
+def write_map(stream: BinaryIO, xy: np.ndarray, ids: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> None:
+    """`xy` (N, 2) beside ids and labels."""
+    np.savez(stream, xy=xy, ids=ids, labels=labels, label_names=_names(names))
+
+
+def _names(names: tuple[str, ...]) -> np.ndarray:
+    return np.array(names, dtype=str)
+
+
+def _arrays(stream: BinaryIO) -> dict[str, np.ndarray]:
+    with np.load(stream, allow_pickle=False) as data:
+        try:
+            return {key: data[key] for key in data.files}
+        except ValueError as error:
+            if "allow_pickle" in str(error):
+                raise SpectraError("an array holds Python objects, which are never unpickled: save text as strings") from None
+            raise
+
+
+def _numeric(arrays: dict[str, np.ndarray], key: str, dtype: type) -> np.ndarray:
+    if arrays[key].dtype.kind not in "fiub":
+        raise SpectraError(f"array {key} is not numeric")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return arrays[key].astype(dtype, copy=False)
+
+
+def _matching(arrays: dict[str, np.ndarray], key: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    if key not in arrays:
+        return None
+    values = _numeric(arrays, key, np.float32 if key == "flux_error" else bool)
+    if values.shape != shape:
+        raise SpectraError(f"{key} has shape {values.shape}, flux has {shape}")
+    return values
+
+
+def _common(arrays: dict[str, np.ndarray], n: int, name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Ids (N,), labels (N, P) and their names, with what is absent made up: no labels, ids from the file's name."""
+    stem = star_ids.from_file_name(PurePath(name).name)
+    ids = star_ids.as_strings(arrays["ids"]) if "ids" in arrays else np.array([f"{stem}-{i}" for i in range(n)], dtype=str)
+    names = tuple(label_name(str(k)) for k in np.atleast_1d(arrays.get("label_names", ())))
+    labels = _numeric(arrays, "labels", np.float64) if "labels" in arrays else np.full((n, len(names)), np.nan)
+    if ids.shape != (n,) or labels.shape != (n, len(names)):
+        raise SpectraError(f"{n} rows, but ids have shape {ids.shape}, labels {labels.shape} under {len(names)} label_names")
+    return ids, labels, names
+
+
+def _provenance(arrays: dict[str, np.ndarray]) -> dict:
+    try:
+        value = json.loads(str(arrays.get("provenance", "{}")))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,237 @@
+"""Parquet at survey scale: one row per star, fixed-size lists of float32, read and written in batches of constant memory.
+
+The grid, the label names and the provenance stand in the file's metadata under the key `gandalf`. A masked pixel's flux is
+NaN. Pages are neither compressed nor dictionary-encoded: noise does not shrink, and a batch becomes an array without a copy.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import SpectraError
+from ..latent import LatentSet
+from ..spectra import SpectraSet, same_grid
+from . import ids as star_ids
+from .atomic import atomic
+from .sniff import MAX_SAMPLES, check_expansion, parsing
+from .tables import Table, assemble, finish, label_column, role_of
+
+KEY = b"gandalf"
+CHUNK = 8192  # stars per batch and row group
+
+
+def read_stars(stream: BinaryIO, name: str, size: int) -> SpectraSet:
+    """All stars of a file of ours, or of a foreign one with columns named as the archive does."""
+    file = pq.ParquetFile(stream)
+    _check_size(file, size)
+    return _stars(file.read(columns=_wanted(file)), _meta(file), name)
+
+
+def read_latents(stream: BinaryIO, size: int) -> LatentSet:
+    """All latents of a file of ours."""
+    file = pq.ParquetFile(stream)
+    _check_size(file, size)
+    return _latents(file.read(), _meta(file))
+
+
+def iter_parquet(path: str | Path, chunk: int = CHUNK) -> Iterator[SpectraSet]:
+    """The stars of a Parquet file, one row per star, in sets of at most `chunk`: memory does not grow with the file.
+
+    The flux of a set is read-only (it is Arrow's own memory). Raises SpectraError, naming the file, when it is damaged,
+    has one row per sample, or holds no spectra.
+    """
+    with _open(path) as file:
+        meta, columns = _meta(file), _wanted(file)
+        flat = "flux" in columns and not _is_list(file.schema_arrow.field("flux").type)
+        if flat:
+            raise SpectraError("one row per sample cannot be streamed: convert it with `ingest` first")
+        for batch in file.iter_batches(batch_size=chunk, columns=columns):
+            yield _stars(pa.Table.from_batches([batch]), meta, str(path))
+
+
+def iter_latents(path: str | Path, chunk: int = 8 * CHUNK) -> Iterator[LatentSet]:
+    """The latents of a Parquet file in sets of at most `chunk`. Raises SpectraError as `iter_parquet` does."""
+    with _open(path) as file:
+        meta = _meta(file)
+        for batch in file.iter_batches(batch_size=chunk):
+            yield _latents(pa.Table.from_batches([batch]), meta)
+
+
+def count_rows(path: str | Path) -> int:
+    """Number of rows of a Parquet file, from its footer alone. Raises SpectraError when it is damaged."""
+    with _open(path) as file:
+        return file.metadata.num_rows
+
+
+@contextmanager
+def _open(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file by path; whatever goes wrong inside the block names it."""
+    if not Path(path).is_file():
+        raise SpectraError(f"{path}: no such file")
+    with parsing(str(path), "Parquet file"), pq.ParquetFile(path, pre_buffer=False) as file:
+        yield file
+
+
+class ParquetWriter:
+    """Spectra or latents, written piece by piece; the file appears under its name when the block ends without an error.
+
+    `integer_ids` None: the first piece decides whether `source_id` is a 64-bit integer or text.
+    Raises SpectraError when a piece has another grid, other labels or ids that do not fit, or when there was none.
+
+    >>> with ParquetWriter("latents.parquet") as out:
+    ...     for stars in iter_parquet("spectra.parquet"):
+    ...         out.write(model.encode(stars))
+    """
+
+    def __init__(self, path: str | Path, *, integer_ids: bool | None = None) -> None:
+        self.path, self.integer_ids, self.rows = Path(path), integer_ids, 0
+        self._stack, self._file = ExitStack(), None
+        self._first: SpectraSet | LatentSet | None = None
+
+    def __enter__(self) -> "ParquetWriter":
+        return self
+
+    def __exit__(self, *caught: Any) -> bool | None:
+        if self._file is None and caught[0] is None:
+            raise SpectraError(f"{self.path}: nothing to write, no stars were given")
+        return self._stack.__exit__(*caught)
+
+    def write(self, piece: SpectraSet | LatentSet) -> None:
+        """Append stars or latents: one row each."""
+        ids = None if self.integer_ids is False else star_ids.as_integers(piece.ids)
+        if self._file is None:
+            self.integer_ids = ids is not None if self.integer_ids is None else self.integer_ids
+        if self.integer_ids and ids is None:
+            raise SpectraError(f"{self.path}: some ids are names, not integers: open the writer with integer_ids=False")
+        table = _to_arrow(piece, ids if self.integer_ids else piece.ids)
+        if self._file is None:
+            self._open_for(piece, table.schema)
+        elif not _alike(self._first, piece):
+            raise SpectraError(f"{self.path}: a later piece has another grid, other labels or another model")
+        self._file.write_table(table.replace_schema_metadata(self._file.schema.metadata), row_group_size=CHUNK)
+        self.rows += len(piece)
+
+    def _open_for(self, piece: SpectraSet | LatentSet, schema: pa.Schema) -> None:
+        self._first = piece[:1]
+        stream = self._stack.enter_context(atomic(self.path))
+        self._file = self._stack.enter_context(
+            pq.ParquetWriter(
+                stream, schema, compression="none", use_dictionary=False, write_statistics=["source_id"], data_page_version="2.0"
+            )
+        )
+
+
+def write(path: str | Path, piece: SpectraSet | LatentSet) -> None:
+    """All of a set at once."""
+    with ParquetWriter(path) as out:
+        out.write(piece)
+
+
+def _alike(first: SpectraSet | LatentSet, piece: SpectraSet | LatentSet) -> bool:
+    if type(first) is not type(piece) or first.label_names != piece.label_names:
+        return False
+    if isinstance(first, LatentSet):
+        return first.model_id == piece.model_id and first.z.shape[1] == piece.z.shape[1]
+    known = (first.flux_error is None) == (piece.flux_error is None)
+    return known and same_grid(first.wavelength_nm, piece.wavelength_nm)
+
+
+def _to_arrow(piece: SpectraSet | LatentSet, ids: np.ndarray) -> pa.Table:
+    """The rows of a piece with the metadata of its file."""
+    columns = {"source_id": pa.array(ids.tolist() if ids.dtype.kind == "U" else ids)}
+    columns |= {label_column(n): pa.array(v) for n, v in zip(piece.label_names, piece.labels.T, strict=True)}
+    meta: dict[str, Any] = {"label_names": list(piece.label_names)}
+    if isinstance(piece, LatentSet):
+        columns["z"] = _lists(piece.z)
+        meta |= {"kind": "latents", "model_id": piece.model_id}
+    else:
+        columns["flux"] = _lists(_masked(piece.flux, piece.mask))
+        if piece.flux_error is not None:
+            columns["flux_error"] = _lists(_masked(piece.flux_error, piece.mask))
+        meta |= {"kind": "spectra", "wavelength_nm": piece.wavelength_nm.tolist(), "provenance": piece.provenance}
+    fields = [pa.field(k, v.type, nullable=not pa.types.is_fixed_size_list(v.type)) for k, v in columns.items()]
+    return pa.table(list(columns.values()), schema=pa.schema(fields, metadata={KEY: json.dumps(meta).encode()}))
+
+
+def _masked(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return np.where(mask, np.float32(np.nan), values) if mask.any() else values
+
+
+def _lists(values: np.ndarray) -> pa.FixedSizeListArray:
+    """(N, L) float32 as N lists, without a copy; nothing is nullable, which spares Parquet its definition levels."""
+    kind = pa.list_(pa.field("element", pa.float32(), nullable=False), values.shape[1])
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values, np.float32).ravel()), type=kind)
+
+
+def _meta(file: pq.ParquetFile) -> dict[str, Any]:
+    """What our writer noted about the file; empty for a foreign one."""
+    return json.loads((file.schema_arrow.metadata or {}).get(KEY, b"{}"))
+
+
+def _wanted(file: pq.ParquetFile) -> list[str]:
+    """Names of the columns worth reading."""
+    return [n for n in file.schema_arrow.names if role_of(n) is not None]
+
+
+def _check_size(file: pq.ParquetFile, size: int) -> None:
+    groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
+    values = sum(g.column(j).num_values for g in groups for j in range(g.num_columns))
+    if values > 2 * MAX_SAMPLES:
+        raise SpectraError(f"{values:,} values are too many to hold at once: stream the file, or split it")
+    check_expansion(4 * values, size)
+
+
+def _stars(table: pa.Table, meta: dict[str, Any], name: str) -> SpectraSet:
+    if meta.get("kind") == "latents":
+        raise SpectraError("this file holds latents, not spectra")
+    if meta.get("kind") != "spectra":
+        return assemble([Table.build((n, _values(table[n]), None) for n in table.column_names)], name)
+    error = _matrix(table["flux_error"]) if "flux_error" in table.column_names else None
+    names = tuple(meta["label_names"])
+    labels = [table[label_column(n)].to_numpy() for n in names]
+    grid = np.asarray(meta["wavelength_nm"], np.float64)
+    ids = star_ids.as_strings(_scalars(table["source_id"]))
+    return finish(_matrix(table["flux"]), error, grid, ids, labels, names, provenance=meta.get("provenance"))
+
+
+def _latents(table: pa.Table, meta: dict[str, Any]) -> LatentSet:
+    if meta.get("kind") != "latents":
+        raise SpectraError("no latents in this file: expected one that `encode` wrote")
+    names = tuple(meta["label_names"])
+    labels = np.stack([table[label_column(n)].to_numpy() for n in names], 1) if names else np.empty((len(table), 0))
+    ids = star_ids.as_strings(_scalars(table["source_id"]))
+    return LatentSet(_matrix(table["z"]), ids, labels, names, meta.get("model_id", ""))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _values(column: pa.ChunkedArray) -> np.ndarray:
+    return _matrix(column) if _is_list(column.type) else _scalars(column)
+
+
+def _scalars(column: pa.ChunkedArray) -> np.ndarray:
+    """(R,) values; missing integers are an error later (masked), missing floats are NaN."""
+    if column.null_count and pa.types.is_integer(column.type):
+        return np.ma.array(column.fill_null(0).to_numpy(), mask=column.is_null().to_numpy())
+    return column.to_numpy()
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """(R, L) float32 of a list column, without a copy where Arrow allows it."""
+    array = column.combine_chunks()
+    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+    if array.null_count:
+        raise SpectraError(f"{array.null_count} rows have no array where flux is expected")
+    values = array.flatten().to_numpy(zero_copy_only=False)
+    ragged = not pa.types.is_fixed_size_list(array.type) and np.ptp(np.diff(array.offsets.to_numpy())) > 0
+    if ragged or values.dtype.kind not in "fiu":
+        raise SpectraError("lists of different lengths or not of numbers: one wavelength grid per file")
+    return values.reshape(len(array), -1).astype(np.float32, copy=False)

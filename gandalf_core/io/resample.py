@@ -1,0 +1,142 @@
+"""Spectra from one wavelength grid to another: bin means by overlap. Shapes: N stars, K source samples, L target pixels."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from ..errors import SpectraError
+from ..spectra import MIN_COVERAGE, SpectraSet, same_grid
+
+MIN_USABLE = 0.5  # of a target pixel's weight; with less it is masked
+MAX_REFINEMENT = 4.0  # a source grid this much coarser than the target comes from another instrument
+GAP = 1.5  # a step this many times its surroundings is a gap between samples, not a wide sample
+ROWS = 256  # a block and its transpose stay in the cache
+
+
+def resample(stars: SpectraSet, wavelength_nm: np.ndarray) -> SpectraSet:
+    """The spectra (N, K) on another grid (L,) of vacuum nanometres.
+
+    A target pixel is the mean of the source over the pixel's width, each sample weighted by its overlap: 2401 samples of
+    0.01 nm become the means of three over 800 pixels of 0.03 nm, and the odd last sample is dropped. A target pixel
+    narrower than the source samples is interpolated linearly between the two nearest. Masked samples carry no weight; a
+    pixel with less than half of its weight usable is masked; gaps and the outside of the grid are never filled.
+    Errors are propagated as if neighbouring samples were independent (σ/√3 for three), which holds for Gaia's mean
+    spectra at 0.03 nm; interpolated pixels share samples, so theirs are correlated.
+
+    Raises SpectraError naming the stars that cover less than `MIN_COVERAGE` of the target grid.
+    """
+    binned = rebin(stars, wavelength_nm)
+    short = np.flatnonzero(binned.coverage < MIN_COVERAGE)
+    if len(short):
+        named = "; ".join(f"{binned.ids[i]}: {refusal(stars, binned, i)}" for i in short[:3])
+        raise SpectraError(f"{len(short)} of {len(stars)} spectra do not cover the grid ({named})")
+    return binned
+
+
+def refusal(stars: SpectraSet, binned: SpectraSet, row: int) -> str:
+    """Why a star is refused on a grid, in one clause."""
+    used = stars.wavelength_nm[~stars.mask[row]]
+    seen = f"usable samples at {used[0]:.2f}-{used[-1]:.2f} nm" if len(used) else "no usable sample"
+    grid = f"{binned.wavelength_nm[0]:.2f}-{binned.wavelength_nm[-1]:.2f} nm"
+    return f"{seen} cover {binned.coverage[row]:.1%} of {grid}, at least {MIN_COVERAGE:.0%} are needed"
+
+
+def rebin(stars: SpectraSet, wavelength_nm: np.ndarray) -> SpectraSet:
+    """`resample` without its refusal: a star off the grid comes back with its pixels masked.
+
+    Raises SpectraError when a grid is no grid, or the source is far coarser than the target.
+    """
+    grid = np.asarray(wavelength_nm, np.float64)
+    if same_grid(stars.wavelength_nm, grid):
+        return stars
+    for name, values in (("source", stars.wavelength_nm), ("target", grid)):
+        if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all() or not (np.diff(values) > 0).all():
+            raise SpectraError(f"the {name} grid needs at least two wavelengths that increase")
+    weights = _weights(stars.wavelength_nm.tobytes(), grid.tobytes())
+    flux = np.empty((len(stars), len(grid)), np.float32)
+    mask = np.empty(flux.shape, bool)
+    error = None if stars.flux_error is None else np.empty_like(flux)
+    for start in range(0, len(stars), ROWS):
+        rows = slice(start, start + ROWS)
+        sigma = None if error is None else stars.flux_error[rows]
+        flux[rows], mask[rows], out = _bin(stars.flux[rows], stars.mask[rows], sigma, weights)
+        if error is not None:
+            error[rows] = out
+    return replace(stars, flux=flux, wavelength_nm=grid, flux_error=error, mask=mask)
+
+
+def _bin(flux: np.ndarray, mask: np.ndarray, error: np.ndarray | None, weights):
+    """One block of rows: (n, K) to (n, L) flux, mask and error (one standard deviation)."""
+    matrix, squared, full = weights
+    any_masked = mask.any()
+    usable = (matrix @ (~mask).T.astype(np.float32)).T if any_masked else np.broadcast_to(full, (len(flux), len(full)))
+    bad = usable < MIN_USABLE - 1e-5
+    norm = np.where(bad, np.float32(np.nan), usable)
+    put = lambda values: np.where(mask, np.float32(0), values) if any_masked else values  # noqa: E731
+    mean = (matrix @ np.ascontiguousarray(put(flux).T)).T / norm
+    if error is None:
+        return mean, bad, None
+    variance = (squared @ np.ascontiguousarray(put(np.square(error)).T)).T
+    return mean, bad, np.sqrt(variance) / norm
+
+
+@lru_cache(maxsize=8)
+def _weights(source: bytes, target: bytes):
+    """Sparse (L, K) weights, their squares, and (L,) the weight of a pixel whose samples are all usable (1 inside the grid)."""
+    import scipy.sparse
+
+    source_nm, target_nm = np.frombuffer(source), np.frombuffer(target)
+    low, high = _edges(source_nm)
+    holder = np.clip(np.searchsorted(high, target_nm, side="right"), 0, len(source_nm) - 1)  # the sample around each centre
+    inside = (target_nm >= low[holder]) & (target_nm <= high[holder])
+    t_low, t_high = _edges(target_nm)
+    ratio = (high - low)[holder] / (t_high - t_low)
+    if inside.any() and np.median(ratio[inside]) > MAX_REFINEMENT:
+        steps = (
+            f"samples {np.median(np.diff(source_nm)):.3g} nm apart cannot serve pixels of {np.median(np.diff(target_nm)):.3g} nm"
+        )
+        raise SpectraError(f"{steps}: a spectrum of lower resolution, from another instrument?")
+    finer = inside & (ratio > 1.001)
+    overlap = _overlaps(low, high, t_low, t_high, np.flatnonzero(~finer))
+    linear = _interpolation(source_nm, low, high, target_nm, holder, np.flatnonzero(finer))
+    rows, columns, values = (np.concatenate(pair) for pair in zip(overlap, linear, strict=True))
+    matrix = scipy.sparse.csr_matrix((values.astype(np.float32), (rows, columns)), shape=(len(target_nm), len(source_nm)))
+    return matrix, matrix.multiply(matrix).tocsr(), np.asarray(matrix.sum(1), np.float32).ravel()
+
+
+def _edges(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper edge of each sample: half-way to its neighbours, but not into a gap."""
+    from scipy.ndimage import median_filter
+
+    step = np.diff(centres)
+    usual = median_filter(step, size=min(9, len(step)), mode="nearest")
+    half = np.where(step > GAP * usual, usual, step) / 2
+    return centres - np.r_[half[0], half], centres + np.r_[half, half[-1]]
+
+
+def _overlaps(low: np.ndarray, high: np.ndarray, t_low: np.ndarray, t_high: np.ndarray, pixels: np.ndarray):
+    """Rows, columns and weights of the target `pixels` that average samples: overlap over the pixel's width."""
+    first = np.searchsorted(high, t_low[pixels], side="right")
+    last = np.searchsorted(low, t_high[pixels], side="left")
+    count = np.maximum(last - first, 0)
+    rows = np.repeat(pixels, count)
+    columns = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
+    width = (t_high - t_low)[rows]
+    values = (np.minimum(high[columns], t_high[rows]) - np.maximum(low[columns], t_low[rows])) / width
+    real = values > 1e-6  # an edge shared up to rounding is no overlap
+    return rows[real], columns[real], values[real]
+
+
+def _interpolation(
+    centres: np.ndarray, low: np.ndarray, high: np.ndarray, target: np.ndarray, holder: np.ndarray, pixels: np.ndarray
+):  # fmt: skip
+    """Rows, columns and weights of the target `pixels` narrower than their sample: linear, flat beside a gap or an end."""
+    own = holder[pixels]
+    side = np.where(target[pixels] >= centres[own], 1, -1)
+    other = np.clip(own + side, 0, len(centres) - 1)
+    gap = np.where(side > 0, low[other] - high[own], low[own] - high[other])
+    joined = (other != own) & (gap < 1e-6 * (high - low)[own])
+    distance = np.where(joined, np.abs(centres[other] - centres[own]), np.inf)
+    share = np.abs(target[pixels] - centres[own]) / distance
+    return np.r_[pixels, pixels], np.r_[own, other], np.r_[1 - share, share]

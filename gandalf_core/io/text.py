@@ -1,0 +1,91 @@
+"""Headered csv (the archive's INDIVIDUAL, COMBINED and RAW) and plain text with the columns wavelength, flux, error."""
+
+import re
+from codecs import BOM_UTF8 as BOM
+from collections.abc import Mapping
+from os import SEEK_CUR
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from ..errors import SpectraError
+from .sniff import fields
+from .tables import Table, role_of
+
+MISSING = ["--", "null", "NULL", "masked"]  # beside what pandas knows
+_KEYWORD = re.compile(r"#\s*([\w/\[\]]+)\s*[:=]\s*(\S+)")
+PLAIN_COLUMNS = ("wavelength", "flux", "flux_error")
+
+
+def read_csv(stream: BinaryIO, units: Mapping[str, str] | None = None, meta: Mapping[str, Any] | None = None) -> list[Table]:
+    """A csv with a header line; separators may be comma, semicolon, tab or blanks. Unknown columns are not even parsed.
+
+    `units` by column and `meta` come from elsewhere (an ECSV header).
+    """
+    header = skip_comments(stream)[1]
+    separator = _separator(header)
+    names = [c.strip().strip('"') for c in re.split(separator, header.strip())]
+    frame = pd.read_csv(
+        stream,
+        sep=separator,
+        usecols=lambda c: role_of(c) is not None,
+        dtype={n: "string" for n in names if role_of(n) == "source_id"},
+        na_values=MISSING,
+        low_memory=False,
+        encoding="utf-8-sig",
+        encoding_errors="replace",
+        skipinitialspace=True,
+    )
+    table = Table.build(((name, _values(frame[name]), (units or {}).get(name)) for name in frame.columns), meta)
+    table.names = tuple(names)
+    return [table]
+
+
+def skip_comments(stream: BinaryIO) -> tuple[bytes, str]:
+    """Leave the stream at the first line that is no comment: the bytes before it, and that line."""
+    comments = b""
+    while line := stream.readline():
+        if line.strip() and not line.removeprefix(BOM).lstrip().startswith(b"#"):
+            stream.seek(-len(line), SEEK_CUR)
+            return comments, line.decode("utf-8-sig", "replace")
+        comments += line
+    raise SpectraError("only comments, no data")
+
+
+def read_text(stream: BinaryIO) -> list[Table]:
+    """Two or three columns of numbers without a header; comment lines may say `# source_id: …` or `# teff: …`."""
+    comments, line = skip_comments(stream)
+    count = len(fields(line))
+    if count not in (2, 3):
+        raise SpectraError(f"{count} columns of numbers and no header: expected wavelength, flux and perhaps flux_error")
+    frame = pd.read_csv(
+        stream, sep=_separator(line), header=None, comment="#", na_values=MISSING, encoding="utf-8-sig", skipinitialspace=True
+    )
+    if frame.shape[1] != count:
+        raise SpectraError(f"the first line has {count} columns, others have {frame.shape[1]}")
+    meta = dict(match.groups() for match in map(_KEYWORD.match, comments.decode("utf-8", "replace").splitlines()) if match)
+    columns = zip(PLAIN_COLUMNS, (frame[c] for c in frame.columns), strict=False)
+    return [Table.build(((name, _values(c), None) for name, c in columns), meta)]
+
+
+def _separator(line: str) -> str:
+    return next((s for s in (",", ";", "\t") if s in line), r"\s+")
+
+
+def _values(column: pd.Series) -> np.ndarray:
+    """A column as an array: ids as text, numbers as numbers, the archive's "(1.0, null, …)" cells as arrays."""
+    role = role_of(str(column.name)) if isinstance(column.name, str) else None
+    if role == "source_id" or pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=object if role == "source_id" else None)
+    cells = column.dropna()
+    if len(cells) and str(cells.iloc[0]).lstrip()[:1] in ("[", "("):
+        return np.array([*map(_cell, column), None], dtype=object)[:-1]
+    bad = cells[pd.to_numeric(cells, errors="coerce").isna()]
+    example = str(bad.iloc[0])[:40] if len(bad) else "?"
+    raise SpectraError(f"column {column.name} is not numeric: '{example}' in row {bad.index[0] + 1 if len(bad) else '?'}")
+
+
+def _cell(text: str) -> np.ndarray:
+    values = str(text).strip().strip("[]()").replace('"', "").split(",")
+    return np.array([np.nan if v.strip() in ("", "null", "None") else float(v) for v in values])
