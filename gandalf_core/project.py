@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,11 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from .errors import ConfigError, ModelError, SpectraError
+from .neighbours import nearest, neighbour_r2
 
+Progress = Callable[[float], None] | None
 METHODS = ("tsne", "umap", "pca")
 REDUCE_TO = 50  # beyond this many principal components, distances between spectra are noise and a stored map is large
 MIN_STARS = 10
 EXAGGERATED, ITERATIONS, EXAGGERATION = 125, 250, 12  # more of either lowers KL but did not raise the k-NN R² of the map
+INTERPOLATE_FROM = 1500  # stars; fewer are faster with Barnes-Hut forces
 PLACE_ITERATIONS, PLACE_PERPLEXITY, PLACE_NEIGHBOURS = 250, 5.0, 15
 PLACE_ROUNDS = 20
 ARRAYS = ("xy", "x", "mean", "components", "ids", "labels", "label_names")
@@ -115,7 +119,7 @@ class Projection:
 def fit_projection(
     x: np.ndarray, method: str = "tsne", *, seed: int | None = 0, perplexity: float = 30, neighbours: int = 15,
     ids: np.ndarray | None = None, labels: np.ndarray | None = None, label_names: tuple[str, ...] = (),
-    n_jobs: int = -1, progress: Callable[[float], None] | None = None,
+    n_jobs: int = -1, progress: Progress = None,
 ) -> Projection:  # fmt: skip
     """A map of x (N, D), distances taken as they are: scale x before, if its numbers are not alike.
 
@@ -137,18 +141,18 @@ def fit_projection(
     xy = {"pca": _fit_pca, "tsne": _fit_tsne, "umap": _fit_umap}[method](reduced, settings, n_jobs, progress)
     ids = np.arange(len(x)).astype(str) if ids is None else np.asarray(ids, dtype=str)
     labels = np.empty((len(x), 0)) if labels is None else np.asarray(labels, np.float64)
-    return Projection(
-        xy.astype(np.float32), reduced, method, settings, ids, mean, components, labels, tuple(label_names)
-    )  # fmt: skip
+    return Projection(xy.astype(np.float32), reduced, method, settings, ids, mean, components, labels, tuple(label_names))
 
 
-def cached_projection(x: np.ndarray, method: str, cache_dir: str | Path, *, n_jobs: int = -1, progress=None, **settings) -> Projection:
+def cached_projection(
+    x: np.ndarray, method: str, cache_dir: str | Path, *, n_jobs: int = -1, progress: Progress = None, **settings
+) -> Projection:
     """`fit_projection`, kept in `cache_dir` under a hash of x and everything else the map depends on or carries."""
     path = Path(cache_dir) / f"{method}-{_content_hash(x, settings)}.npz"
     try:
         with np.load(path, allow_pickle=False) as stored:
             return Projection.from_arrays(dict(stored))
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         pass  # not there yet, or a file cut short by an interruption: made again
     projection = fit_projection(x, method, n_jobs=n_jobs, progress=progress, **settings)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,33 +161,6 @@ def cached_projection(x: np.ndarray, method: str, cache_dir: str | Path, *, n_jo
         np.savez(file, **projection.arrays())
     partial.replace(path)
     return projection
-
-
-def neighbour_r2(xy: np.ndarray, values: np.ndarray, k: int = 10) -> np.ndarray:
-    """(P,) R² with which the k nearest stars in the map (N, 2), the star itself left out, predict each value (N, P).
-
-    Leave-one-out over the stars whose value is known; about −1/k for a label unrelated to the map; NaN where fewer than
-    k + 2 stars have the label or it does not vary.
-    """
-    values = np.asarray(values, np.float64).reshape(len(xy), -1)
-    return np.array([_neighbour_r2(np.asarray(xy), column, k) for column in values.T])
-
-
-def _neighbour_r2(xy: np.ndarray, value: np.ndarray, k: int) -> float:
-    known = np.isfinite(value)
-    value = value[known]
-    if len(value) < k + 2 or np.ptp(value) == 0:
-        return float("nan")
-    _, index = nearest(xy[known], k)
-    return float(1 - np.mean((value[index].mean(1) - value) ** 2) / value.var())
-
-
-def nearest(reference: np.ndarray, k: int, queries: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Exact (distances, rows), both (M, k), of the nearest reference stars; of the reference itself without itself."""
-    from sklearn.neighbors import NearestNeighbors
-
-    algorithm = "brute" if reference.shape[1] > 8 else "kd_tree"  # trees lose to a matrix product beyond a few dimensions
-    return NearestNeighbors(n_neighbors=k, algorithm=algorithm).fit(reference).kneighbors(queries)
 
 
 def _check_finite(x: np.ndarray, error: type[Exception]) -> None:
@@ -219,7 +196,7 @@ def _reduce(x: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarr
     return (x - mean) @ components.T if len(components) else x
 
 
-def _fit_pca(x: np.ndarray, settings: dict, n_jobs: int, progress) -> np.ndarray:
+def _fit_pca(x: np.ndarray, settings: dict, n_jobs: int, progress: Progress) -> np.ndarray:
     return x
 
 
@@ -230,8 +207,8 @@ def _start(x: np.ndarray, spread: float) -> np.ndarray:
     return xy * spread / max(xy[:, 0].std(), 1e-12)
 
 
-def _fit_tsne(x: np.ndarray, settings: dict, n_jobs: int, progress) -> np.ndarray:
-    """openTSNE with interpolated forces (Linderman et al. 2019) and the learning rate N / exaggeration of Belkina et al. (2019)."""
+def _fit_tsne(x: np.ndarray, settings: dict, n_jobs: int, progress: Progress) -> np.ndarray:
+    """openTSNE, forces of large maps interpolated (Linderman et al. 2019), rate N / exaggeration (Belkina et al. 2019)."""
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import PrecomputedAffinities, joint_probabilities_nn
 
@@ -240,7 +217,8 @@ def _fit_tsne(x: np.ndarray, settings: dict, n_jobs: int, progress) -> np.ndarra
     affinities = PrecomputedAffinities(
         joint_probabilities_nn(index, distance, [settings["perplexity"]], n_jobs=jobs), normalize=False
     )  # fmt: skip
-    embedding = TSNEEmbedding(_start(x, 1e-4), affinities, negative_gradient_method="fft", n_jobs=jobs)
+    forces = "bh" if len(x) < INTERPOLATE_FROM else "fft"
+    embedding = TSNEEmbedding(_start(x, 1e-4), affinities, negative_gradient_method=forces, n_jobs=jobs)
     first, second = settings["iterations"]
     total = first + second
     embedding = embedding.optimize(
@@ -249,7 +227,7 @@ def _fit_tsne(x: np.ndarray, settings: dict, n_jobs: int, progress) -> np.ndarra
     return np.asarray(embedding.optimize(second, momentum=0.8, **_callbacks(progress, first, total)))
 
 
-def _callbacks(progress, done: int, total: int) -> dict:
+def _callbacks(progress: Progress, done: int, total: int) -> dict:
     if progress is None:
         return {}
     return {"callbacks": [lambda step, error, xy: progress((done + step) / total)], "callbacks_every_iters": 25}
@@ -279,7 +257,7 @@ def _place_tsne(projection: Projection, distance: np.ndarray, index: np.ndarray)
     return np.asarray(new) + middle
 
 
-def _fit_umap(x: np.ndarray, settings: dict, n_jobs: int, progress) -> np.ndarray:
+def _fit_umap(x: np.ndarray, settings: dict, n_jobs: int, progress: Progress) -> np.ndarray:
     """umap-learn (McInnes, Healy & Melville 2018) on exact neighbours; imported here, because numba takes seconds to load."""
     import umap
 

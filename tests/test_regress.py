@@ -1,0 +1,157 @@
+"""Regression: what is stored is what was fitted, error bars mean what they say, missing labels stay missing."""
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPRegressor
+
+from gandalf_core.errors import ModelError
+from gandalf_core.regress import Mlp, Regressor, fit_regressor
+from gandalf_core.uncertainty import LEVEL, fit_error_model
+
+NAMES = ("teff", "logg")
+FAST = {"hidden": (32,), "max_iter": 30}
+
+
+def toy(n=1500, seed=0):
+    """Stars whose 12 'pixels' show two labels, with noise of one over S/N: (x, y, snr)."""
+    rng = np.random.default_rng(seed)
+    t = rng.uniform(-1, 1, (n, 2))
+    snr = 10 ** rng.uniform(0.5, 2, n)
+    response = np.random.default_rng(7).standard_normal((2, 12))
+    x = np.tanh(t @ response) + rng.standard_normal((n, 12)) * 1.5 / snr[:, None]
+    return x, np.array([5500, 3.0]) + t * [900, 1.2], snr
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    x, y, snr = toy(6000)
+    return fit_regressor(x, y, NAMES, snr=snr, **FAST)
+
+
+def test_reads_labels_in_physical_units(fitted):
+    x, y, snr = toy(1000, 1)
+    values, errors = fitted.predict(x, snr)
+    assert values.shape == errors.shape == (1000, 2) and (errors > 0).all()
+    assert (1 - ((values - y) ** 2).mean(0) / y.var(0) > 0.85).all()
+
+
+def test_error_bars_cover_68_percent_at_every_snr_and_teff(fitted):
+    x, y, snr = toy(12000, 2)
+    values, errors = fitted.predict(x, snr)
+    inside = np.abs(values - y) <= errors
+    for quantity, edges in ((np.log10(snr), np.linspace(0.5, 2, 6)), (y[:, 0], np.linspace(4600, 6400, 6))):
+        bins = np.digitize(quantity, edges[1:-1])
+        for b in range(5):
+            assert (np.abs(inside[bins == b].mean(0) - LEVEL) < 0.06).all(), (b, inside[bins == b].mean(0))
+    assert errors[snr < 5].mean() > 3 * errors[snr > 60].mean()
+
+
+def test_unknown_snr_is_the_median(fitted):
+    x, _, snr = toy(50, 3)
+    unknown = fitted.predict(x)[1]
+    assert np.array_equal(unknown, fitted.predict(x, np.full(50, np.nan))[1])
+    assert np.array_equal(unknown, fitted.predict(x, np.full(50, fitted.snr))[1])
+    assert not np.allclose(unknown, fitted.predict(x, snr)[1])
+
+
+def test_stored_arrays_give_the_same_numbers_to_the_bit(fitted, tmp_path):
+    x, _, snr = toy(200, 4)
+    np.savez(tmp_path / "r.npz", **fitted.arrays())
+    with np.load(tmp_path / "r.npz", allow_pickle=False) as stored:
+        again = Regressor.from_arrays(dict(stored))
+    for before, after in zip(fitted.predict(x, snr), again.predict(x, snr), strict=True):
+        assert np.array_equal(before, after)
+    assert again.names == NAMES and again.summary == fitted.summary
+    incomplete = {k: v for k, v in fitted.arrays().items() if k != "y_mean"}
+    with pytest.raises(ModelError, match="y_mean"):
+        Regressor.from_arrays(incomplete)
+
+
+def test_numpy_network_is_scikit_learns():
+    x, y, _ = toy(500)
+    x, y = x.astype(np.float32), ((y - y.mean(0)) / y.std(0)).astype(np.float32)
+    net = MLPRegressor(hidden_layer_sizes=(20, 10), random_state=0).partial_fit(x, y)
+    ours = Mlp(tuple(net.coefs_), tuple(net.intercepts_))(x)
+    assert np.allclose(ours, net.predict(x), atol=1e-6)
+
+
+def test_a_missing_label_does_not_leak_into_the_fit():
+    """A label missing for 60 % of the stars is fitted on the others alone; a zero in its place would drag its mean down."""
+    x, y, snr = toy(3000)
+    y[:, 0] += 2000
+    whole = y.copy()
+    y[np.random.default_rng(0).random(3000) < 0.6, 0] = np.nan
+    regressor = fit_regressor(x, y, NAMES, snr=snr, **FAST)
+    values, errors = regressor.predict(x, snr)
+    assert len(regressor.groups) == 2
+    assert abs(values[:, 0].mean() - whole[:, 0].mean()) < 60
+    assert (1 - ((values - whole) ** 2).mean(0) / whole.var(0) > 0.8).all()
+    assert np.isfinite(errors).all()
+
+
+def test_labels_missing_together_share_a_network_and_an_unknown_one_stays_nan():
+    x, y, _ = toy(800)
+    y = np.column_stack([y, np.full(800, np.nan)])
+    y[:200, :2] = np.nan
+    regressor = fit_regressor(x, y, (*NAMES, "mh"), **FAST)
+    values, errors = regressor.predict(x)
+    assert [g.columns.tolist() for g in regressor.groups] == [[0, 1]]
+    assert np.isnan(values[:, 2]).all() and np.isnan(errors[:, 2]).all() and np.isfinite(values[:, :2]).all()
+    with pytest.raises(ModelError, match="no label"):
+        fit_regressor(x, np.full((800, 1), np.nan), ("mh",), **FAST)
+
+
+def test_separate_networks_and_ensembles():
+    x, y, _ = toy(800)
+    separate = fit_regressor(x, y, NAMES, joint=False, **FAST)
+    assert [g.columns.tolist() for g in separate.groups] == [[0], [1]]
+    pair = fit_regressor(x, y, NAMES, ensemble=2, **FAST)
+    one, two = (Regressor.from_arrays(_only_member(pair, m)).predict(x)[0] for m in (0, 1))
+    assert np.allclose(pair.predict(x)[0], (one + two) / 2, rtol=1e-5) and not np.allclose(one, two)
+
+
+def _only_member(regressor, number):
+    arrays = regressor.arrays()
+    kept = {k: v for k, v in arrays.items() if "_member" not in k}
+    return kept | {k.replace(f"_member{number}_", "_member0_"): v for k, v in arrays.items() if f"_member{number}_" in k}
+
+
+def test_same_seed_same_regressor():
+    x, y, snr = toy(400)
+    first, second = (fit_regressor(x, y, NAMES, snr=snr, **FAST).predict(x, snr)[0] for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_fixed_iterations_run_exactly_as_many():
+    x, y, _ = toy(400)
+    regressor = fit_regressor(x, y, NAMES, hidden=(8,), max_iter=4, early_stopping=False)
+    assert regressor.summary["networks"][0]["epochs"] == 4
+
+
+def test_wrong_inputs_are_refused(fitted):
+    with pytest.raises(ModelError, match="12 numbers"):
+        fitted.predict(np.zeros((3, 5)))
+    with pytest.raises(ModelError, match="not finite"):
+        fitted.predict(np.full((3, 12), np.nan))
+    with pytest.raises(ModelError, match="belong together"):
+        fit_regressor(np.zeros((50, 3)), np.zeros((49, 2)), NAMES)
+
+
+def test_recalibration_follows_the_new_residuals(fitted):
+    x, y, snr = toy(3000, 5)
+    noisy = x + np.random.default_rng(1).standard_normal(x.shape) * 0.5
+    again = fitted.calibrated(noisy, y, snr)
+    values, errors = again.predict(noisy, snr)
+    assert abs((np.abs(values - y) <= errors).mean() - LEVEL) < 0.03
+    assert errors.mean() > 1.5 * fitted.predict(noisy, snr)[1].mean()
+
+
+def test_error_model_follows_width_and_ignores_shape():
+    """Heavy-tailed residuals: their standard deviation does not exist, their 68 % half-width does."""
+    rng = np.random.default_rng(0)
+    feature = rng.uniform(-1, 1, (8000, 1))
+    residual = rng.standard_cauchy((8000, 1)) * np.exp(feature)
+    model = fit_error_model(feature[:4000], residual[:4000])
+    inside = np.abs(residual[4000:]) <= model.half_width(feature[4000:])
+    low, high = (inside[feature[4000:, 0] * s > 0.5].mean() for s in (-1, 1))
+    assert abs(low - LEVEL) < 0.05 and abs(high - LEVEL) < 0.05
