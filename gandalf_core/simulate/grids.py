@@ -1,0 +1,70 @@
+"""Wavelength grids of the simulator and the stored grid of synthetic spectra. Shapes: N stars (grid nodes), L pixels.
+
+The simulator computes on `FINE_NM`, 0.01 nm samples a little wider than the observed range, so that a shifted spectrum does not wrap.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ModelError
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+GRID_FILE = DATA / "rvs_grid.npz"
+RESOLVING_POWER = 11_500  # Gaia RVS
+LIGHT_KMS = 299_792.458
+
+STEP_NM = 0.01
+MARGIN = 10  # samples of FINE_NM beyond each end of PIXELS_2401
+PIXELS_2401 = np.round(846.0 + STEP_NM * np.arange(2401), 2)
+FINE_NM = np.round(846.0 + STEP_NM * np.arange(-MARGIN, 2401 + MARGIN), 2)
+PIXELS_800 = PIXELS_2401[:2400].reshape(800, 3).mean(1)  # means of three samples; the last sample, 870.00 nm, is dropped
+CENTRE_NM = 858.0
+FLUX_UNIT = 50_000  # the stored grid counts flux in 1/50,000, as the raw one does
+
+
+def wavelengths(pixels: int) -> np.ndarray:
+    """The grid of 800 or 2401 pixels [vacuum nm]; ValueError for another number."""
+    if pixels not in (800, 2401):
+        raise ValueError(f"the simulator makes 800 or 2401 pixels, not {pixels}")
+    return PIXELS_800 if pixels == 800 else PIXELS_2401
+
+
+def observe(fine: np.ndarray, pixels: int) -> np.ndarray:
+    """(..., 2421) on FINE_NM, or (..., 2401), to (..., pixels): the margin cut off, and for 800 pixels the mean of every three samples."""
+    if fine.shape[-1] == len(FINE_NM):
+        fine = fine[..., MARGIN:-MARGIN]
+    return fine if pixels == 2401 else fine[..., :2400].reshape(*fine.shape[:-1], 800, 3).mean(-1)
+
+
+def pack_flux(flux: np.ndarray) -> dict[str, np.ndarray]:
+    """Spectra (N, L) as second differences along wavelength, low and high bytes apart, which zip packs twice as well as the counts themselves."""
+    counts = np.round(flux * FLUX_UNIT).astype(np.int32)
+    bends = np.diff(np.pad(counts, ((0, 0), (2, 0))), n=2, axis=1)
+    return {"bends_low": (bends & 255).astype(np.uint8), "bends_high": (bends >> 8).astype(np.int8)}
+
+
+def unpack_flux(packed) -> np.ndarray:
+    """(N, L) float32, the inverse of `pack_flux`, to the rounding of 1/FLUX_UNIT."""
+    bends = packed["bends_low"].astype(np.int32) + (packed["bends_high"].astype(np.int32) << 8)
+    return (bends.cumsum(1).cumsum(1) / FLUX_UNIT).astype(np.float32)
+
+
+@cache
+def grid_labels() -> np.ndarray:
+    """(N, 4) float64 labels of the grid's nodes, physical units."""
+    with _open() as stored:
+        return stored["labels"]
+
+
+def grid_flux() -> np.ndarray:
+    """(N, 2421) float32 spectra of the nodes at R = 11,500 on FINE_NM."""
+    with _open() as stored:
+        return unpack_flux(stored)
+
+
+def _open():
+    if not GRID_FILE.exists():
+        raise ModelError(f"{GRID_FILE} is missing: the simulator needs it; restore it from the repository")
+    return np.load(GRID_FILE)

@@ -1,0 +1,36 @@
+"""Make `data/rvs_grid.npz`, the grid at Gaia RVS resolution, from the raw synthetic spectra (not in the repository; see data/README.md).
+
+    python scripts/pack_grid.py rvs_lte_grid.npz
+
+Each raw spectrum (0.005 nm steps, no instrument profile) is convolved with a Gaussian of FWHM λ/11,500 and averaged over 0.01 nm samples.
+"""
+
+import argparse
+
+import numpy as np
+
+from gandalf_core.simulate.grids import FINE_NM, GRID_FILE, RESOLVING_POWER, pack_flux
+
+FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+
+
+def instrument_matrix(raw_nm: np.ndarray) -> np.ndarray:
+    """(L_raw, L) weights: a Gaussian of FWHM λ/R, averaged over each 0.01 nm sample by the trapezoid rule on the 0.005 nm steps."""
+    sigma = FINE_NM / RESOLVING_POWER / FWHM_PER_SIGMA
+    weights = np.zeros((len(raw_nm), len(FINE_NM)))
+    for offset, share in ((-0.005, 0.25), (0.0, 0.5), (0.005, 0.25)):
+        weights += share * np.exp(-0.5 * ((raw_nm[:, None] - FINE_NM - offset) / sigma) ** 2)
+    return (weights / weights.sum(0)).astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("raw", help="the raw grid, rvs_lte_grid.npz")
+    with np.load(parser.parse_args().raw) as raw:
+        labels, flux, raw_nm = raw["labels"], raw["flux"].astype(np.float32) / 50000, raw["wavelength_nm"]
+    np.savez_compressed(GRID_FILE, labels=labels, **pack_flux(flux @ instrument_matrix(raw_nm)))
+    print(f"{len(labels)} spectra, {GRID_FILE.stat().st_size / 1e6:.1f} MB -> {GRID_FILE}")
+
+
+if __name__ == "__main__":
+    main()
