@@ -3,11 +3,9 @@
 The header is read on its own because quotes in its comments confuse the fast readers of the whole file.
 """
 
-import io
-import warnings
 from typing import BinaryIO
 
-import astropy.table
+from astropy.table.meta import get_header_from_yaml
 
 from .tables import Table
 from .text import read_csv, skip_comments
@@ -15,9 +13,9 @@ from .text import read_csv, skip_comments
 
 def read(stream: BinaryIO) -> list[Table]:
     """The one table of an ECSV file; `null` counts as missing, as in the archive's bulk files."""
-    comments, names = skip_comments(stream)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        header = astropy.table.Table.read(io.BytesIO(comments + names.encode()), format="ascii.ecsv")
-    units = {c.name: str(c.unit) for c in header.itercols() if c.unit is not None}
-    return read_csv(stream, units, {k: v for k, v in header.meta.items() if isinstance(v, str | int | float)})
+    comments, _ = skip_comments(stream)
+    lines = (line.strip().lstrip("#").removeprefix(" ") for line in comments.decode("utf-8", "replace").splitlines())
+    header = get_header_from_yaml([line for line in lines if line])
+    units = {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}
+    meta = header.get("meta")
+    return read_csv(stream, units, meta if isinstance(meta, dict) else None)

@@ -26,11 +26,15 @@ def resample(stars: SpectraSet, wavelength_nm: np.ndarray) -> SpectraSet:
 
     Raises SpectraError naming the stars that cover less than `MIN_COVERAGE` of the target grid.
     """
-    binned = rebin(stars, wavelength_nm)
+    origin = f"{stars.provenance['file']}: " if "file" in stars.provenance else ""
+    try:
+        binned = rebin(stars, wavelength_nm)
+    except SpectraError as error:
+        raise SpectraError(f"{origin}{error}") from None
     short = np.flatnonzero(binned.coverage < MIN_COVERAGE)
     if len(short):
         named = "; ".join(f"{binned.ids[i]}: {refusal(stars, binned, i)}" for i in short[:3])
-        raise SpectraError(f"{len(short)} of {len(stars)} spectra do not cover the grid ({named})")
+        raise SpectraError(f"{origin}{len(short)} of {len(stars)} spectra do not cover the grid ({named})")
     return binned
 
 
@@ -93,10 +97,8 @@ def _weights(source: bytes, target: bytes):
     t_low, t_high = _edges(target_nm)
     ratio = (high - low)[holder] / (t_high - t_low)
     if inside.any() and np.median(ratio[inside]) > MAX_REFINEMENT:
-        steps = (
-            f"samples {np.median(np.diff(source_nm)):.3g} nm apart cannot serve pixels of {np.median(np.diff(target_nm)):.3g} nm"
-        )
-        raise SpectraError(f"{steps}: a spectrum of lower resolution, from another instrument?")
+        steps = f"samples {np.median(np.diff(source_nm)):.3g} nm apart for pixels of {np.median(np.diff(target_nm)):.3g} nm"
+        raise SpectraError(f"{steps}: the spectrum is too coarse for this grid, is it from another instrument?")
     finer = inside & (ratio > 1.001)
     overlap = _overlaps(low, high, t_low, t_high, np.flatnonzero(~finer))
     linear = _interpolation(source_nm, low, high, target_nm, holder, np.flatnonzero(finer))

@@ -81,9 +81,11 @@ def _values(column: pd.Series) -> np.ndarray:
     cells = column.dropna()
     if len(cells) and str(cells.iloc[0]).lstrip()[:1] in ("[", "("):
         return np.array([*map(_cell, column), None], dtype=object)[:-1]
-    bad = cells[pd.to_numeric(cells, errors="coerce").isna()]
-    example = str(bad.iloc[0])[:40] if len(bad) else "?"
-    raise SpectraError(f"column {column.name} is not numeric: '{example}' in row {bad.index[0] + 1 if len(bad) else '?'}")
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(np.isnan(numbers) & column.notna().to_numpy())
+    if len(bad):
+        raise SpectraError(f"column {column.name} is not numeric: '{str(column.iloc[bad[0]])[:40]}' in row {bad[0] + 1}")
+    return numbers
 
 
 def _cell(text: str) -> np.ndarray:

@@ -1,0 +1,118 @@
+"""A simulated star written in the Gaia archive's own formats and layouts (not by the project's writers)."""
+
+import gzip
+import io
+import zipfile
+
+import numpy as np
+from astropy.io import fits, votable
+from astropy.io.votable.tree import Param
+from astropy.table import Table
+
+from gandalf_core.spectra import SpectraSet
+
+GRID_NM = np.round(846 + 0.01 * np.arange(2401), 2)
+IDS = np.array(["2052747119115620353", "4268620287278693121", "9007199254740993"])  # odd: a float would change each of them
+NAN_SAMPLES = [0, 1, 2399]
+
+
+def toy(n: int = 1) -> SpectraSet:
+    """n stars with a Ca II line of varying depth, NaN at the edges of the first."""
+    rng = np.random.default_rng(n)
+    line = np.exp(-0.5 * ((GRID_NM - 854.444) / 0.15) ** 2)
+    flux = (1 - np.linspace(0.5, 0.7, n)[:, None] * line + 0.01 * rng.standard_normal((n, 2401))).astype(np.float32)
+    flux[0, NAN_SAMPLES] = np.nan
+    error = np.where(np.isfinite(flux), np.float32(0.0123), np.float32(np.nan))
+    return SpectraSet(flux, GRID_NM, IDS[:n], np.empty((n, 0)), (), error, np.isnan(flux))
+
+
+def archive_file(kind: str, layout: str, stars: SpectraSet) -> bytes:
+    """The bytes of a file as DataLink delivers it: kind csv, ecsv, fits, votable; layout INDIVIDUAL, COMBINED, RAW."""
+    return globals()[f"_{kind}"](layout, stars)
+
+
+def _number(value: float) -> str:
+    return "null" if np.isnan(value) else str(value)
+
+
+def _csv(layout: str, stars: SpectraSet) -> bytes:
+    if layout == "RAW":
+        cell = lambda row: '"(' + ", ".join(map(_number, row)) + ')"'  # noqa: E731
+        rows = [f"{i},595,285.3,2.5,{cell(f)},{cell(e)},9" for i, f, e in _each(stars)]
+        return "\n".join(["source_id,solution_id,ra,dec,flux,flux_error,combined_transits", *rows, ""]).encode()
+    rows = [
+        f"{i},5950420259779346465,285.29,2.48,{w},{'' if np.isnan(f) else f},{'' if np.isnan(e) else e},9,27,0"
+        for i, flux, error in _each(stars)
+        for w, f, e in zip(GRID_NM, flux, error, strict=True)
+    ]
+    head = "source_id,solution_id,ra,dec,wavelength,flux,flux_error,combined_transits,combined_ccds,deblended_ccds"
+    return "\n".join([head, *rows, ""]).encode()
+
+
+def _each(stars: SpectraSet):
+    return zip(stars.ids, stars.flux, stars.flux_error, strict=True)
+
+
+def _samples(stars: SpectraSet, k: int) -> Table:
+    table = Table({"wavelength": GRID_NM, "flux": stars.flux[k], "flux_error": stars.flux_error[k]}, units={"wavelength": "nm"})
+    table.meta["source_id"] = int(stars.ids[k])
+    return table
+
+
+def _raw(stars: SpectraSet) -> Table:
+    return Table({"source_id": stars.ids.astype(np.int64), "flux": stars.flux, "flux_error": stars.flux_error})
+
+
+def _ecsv(layout: str, stars: SpectraSet) -> bytes:
+    if layout == "INDIVIDUAL":
+        table = _samples(stars, 0)
+        table.meta["Description"] = 'a quote " that is never closed'
+    elif layout == "RAW":
+        table = _raw(stars)
+    else:
+        parts = [_samples(stars, k).to_pandas().assign(source_id=int(stars.ids[k])) for k in range(len(stars))]
+        table = Table({c: np.concatenate([p[c] for p in parts]) for c in ("source_id", "wavelength", "flux", "flux_error")})
+    out = io.StringIO()
+    table.write(out, format="ascii.ecsv", delimiter=",")
+    return out.getvalue().encode()
+
+
+def _fits(layout: str, stars: SpectraSet) -> bytes:
+    hdus = [fits.PrimaryHDU()]
+    if layout == "RAW":
+        hdus.append(fits.table_to_hdu(_raw(stars)))
+    for k in range(len(stars) if layout != "RAW" else 0):
+        table = _samples(stars, k)
+        table.meta = {}
+        hdus.append(fits.table_to_hdu(table))
+        hdus[-1].header["SOURCEID"] = stars.ids[k]
+    out = io.BytesIO()
+    fits.HDUList(hdus).writeto(out)
+    return out.getvalue()
+
+
+def _votable(layout: str, stars: SpectraSet) -> bytes:
+    tables = [_raw(stars)] if layout == "RAW" else [_samples(stars, k) for k in range(len(stars))]
+    documents = [votable.from_table(t) for t in tables]
+    for k, document in enumerate(documents if layout != "RAW" else []):
+        table = document.get_first_table()
+        table.params.append(Param(document, name="source_id", datatype="long", value=stars.ids[k]))
+    for document in documents[1:]:
+        documents[0].resources.append(document.resources[0])
+    out = io.BytesIO()
+    documents[0].to_xml(out, tabledata_format="binary2")
+    return out.getvalue()
+
+
+def gzipped(data: bytes) -> bytes:
+    """As the archive's bulk downloads are."""
+    return gzip.compress(data, 1)
+
+
+def bundle(files: dict[str, bytes]) -> bytes:
+    """A zip of files, as DataLink sends them."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in files.items():
+            packed.writestr(name, data)
+    return out.getvalue()

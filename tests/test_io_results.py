@@ -1,0 +1,126 @@
+"""What the project writes beside spectra: latents, maps, tables; and Parquet piece by piece."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+
+from gandalf_core import io
+from gandalf_core.errors import SpectraError
+from gandalf_core.latent import LatentSet
+from gandalf_core.spectra import SpectraSet, concatenate
+
+IDS = (2052747119115620353 + np.arange(7)).astype(str)
+LATENTS = LatentSet(np.arange(21).reshape(7, 3) / 7, IDS, [[5000.0, np.nan]] * 7, ("teff", "vsini"), "toy@1a2b")
+
+
+def spectra(rows=slice(None), ids=IDS) -> SpectraSet:
+    flux = np.random.default_rng(0).normal(1, 0.1, (7, 30)).astype(np.float32)
+    mask = flux > 1.15
+    labels = np.arange(14.0).reshape(7, 2)
+    stars = SpectraSet(flux, np.arange(30) + 0.5, ids, labels, ("teff", "colour"), np.full_like(flux, 0.1), mask, {"seed": 1})
+    return stars[rows]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_latents_round_trip(tmp_path, suffix):
+    io.write_latents(tmp_path / f"z{suffix}", LATENTS)
+    read = io.read_latents(tmp_path / f"z{suffix}")
+    np.testing.assert_array_equal(read.z, LATENTS.z)
+    np.testing.assert_array_equal(read.labels, LATENTS.labels)
+    assert read.ids.tolist() == IDS.tolist() and read.label_names == LATENTS.label_names and read.model_id == "toy@1a2b"
+    with pytest.raises(SpectraError, match="latents"):
+        io.read_stars(tmp_path / f"z{suffix}")
+    io.write_stars(tmp_path / f"s{suffix}", spectra())
+    with pytest.raises(SpectraError, match="no latents"):
+        io.read_latents(tmp_path / f"s{suffix}")
+
+
+def test_latents_as_a_table(tmp_path):
+    io.write_latents(tmp_path / "z.csv", LATENTS)
+    table = Table.read(tmp_path / "z.csv", format="ascii.csv")
+    assert table.colnames == ["source_id", "teff", "label_vsini", "z_0", "z_1", "z_2"] and str(table["source_id"][6]) == IDS[6]
+
+
+def test_maps_have_the_promised_arrays(tmp_path):
+    xy = np.random.default_rng(0).normal(size=(7, 2))
+    io.write_map(tmp_path / "m.npz", xy, IDS, LATENTS.labels, LATENTS.label_names)
+    with np.load(tmp_path / "m.npz", allow_pickle=False) as data:
+        np.testing.assert_array_equal(data["xy"], xy)
+        assert data["ids"].tolist() == IDS.tolist() and data["label_names"].tolist() == ["teff", "vsini"]
+    io.write_map(tmp_path / "m.fits", xy, IDS)
+    assert Table.read(tmp_path / "m.fits").colnames == ["source_id", "x", "y"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".ecsv", ".fits", ".vot", ".parquet"])
+def test_tables_keep_ids_and_units(tmp_path, suffix):
+    path = tmp_path / f"t{suffix}"
+    io.write_table(
+        path, {"id": IDS, "teff": np.linspace(4000, 7000, 7), "teff_error": [90.0] * 6 + [np.nan], "note": ["a,b"] * 7}
+    )
+    kind = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".vot": "votable"}.get(suffix)
+    table = Table(pq.read_table(path).to_pydict()) if suffix == ".parquet" else Table.read(path, format=kind)
+    assert [str(i) for i in table["id"]] == IDS.tolist() and table["note"][0] == "a,b"
+    if suffix in (".ecsv", ".fits", ".vot"):
+        assert table["teff"].unit == "K" and table["teff_error"].unit == "K"
+    with pytest.raises(SpectraError, match="different lengths: id 7, teff 2"):
+        io.write_table(path, {"id": IDS, "teff": [1, 2]})
+
+
+def test_parquet_streams_in_pieces(tmp_path):
+    path = tmp_path / "s.parquet"
+    with io.ParquetWriter(path) as out:
+        for start in range(0, 7, 2):
+            out.write(spectra(slice(start, start + 2)))
+    assert out.rows == io.count_rows(path) == 7
+    pieces = list(io.iter_parquet(path, chunk=3))
+    assert [len(p) for p in pieces] == [3, 3, 1]
+    whole = concatenate(pieces)
+    np.testing.assert_array_equal(whole.mask, spectra().mask)
+    np.testing.assert_array_equal(whole.flux[~whole.mask], spectra().flux[~whole.mask])
+    np.testing.assert_array_equal(whole.labels, spectra().labels)
+    assert whole.ids.tolist() == IDS.tolist() and pieces[0].provenance == {"seed": 1}
+    assert pq.read_schema(path).field("source_id").type == "int64"
+    with io.ParquetWriter(tmp_path / "z.parquet") as out:
+        out.write(LATENTS[:4])
+        out.write(LATENTS[4:])
+    np.testing.assert_array_equal(np.concatenate([p.z for p in io.iter_latents(tmp_path / "z.parquet", 2)]), LATENTS.z)
+
+
+def test_parquet_batches_are_arrow_memory(tmp_path):
+    """No copy between the decoded page and the array: what makes a million spectra quick."""
+    io.write_stars(tmp_path / "s.parquet", spectra(~spectra().mask.any(1)))
+    (stars,) = io.iter_parquet(tmp_path / "s.parquet")
+    assert not stars.flux.flags.owndata and not stars.flux.flags.writeable
+
+
+def test_parquet_writer_refuses_what_does_not_fit_and_leaves_nothing(tmp_path):
+    grid = spectra()
+    other = SpectraSet(grid.flux, grid.wavelength_nm + 5, IDS, grid.labels, grid.label_names, grid.flux_error, grid.mask)
+    named = spectra(ids=[f"sim0-{i}" for i in range(7)])
+    for second, cause in (
+        (other, "another grid"),
+        (spectra().with_labels(grid.labels, ("a", "b")), "other labels"),
+        (named, "names"),
+    ):
+        with pytest.raises(SpectraError, match=cause), io.ParquetWriter(tmp_path / "s.parquet") as out:
+            out.write(grid)
+            out.write(second)
+    with pytest.raises(SpectraError, match="nothing to write"), io.ParquetWriter(tmp_path / "s.parquet"):
+        pass
+    assert not list(tmp_path.iterdir())
+    with io.ParquetWriter(tmp_path / "s.parquet", integer_ids=False) as out:
+        out.write(grid)
+        out.write(named)
+    assert io.read_stars(tmp_path / "s.parquet").ids.tolist() == [*IDS, *named.ids]
+
+
+def test_streams_name_their_file(tmp_path):
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(SpectraError, match=r"bad\.parquet: damaged"):
+        next(io.iter_parquet(tmp_path / "bad.parquet"))
+    with pytest.raises(SpectraError, match="no such file"):
+        next(io.iter_parquet(tmp_path / "absent.parquet"))
+    io.write_table(tmp_path / "rows.parquet", {"source_id": ["1"] * 3, "wavelength": [1, 2, 3], "flux": [1, 1, 1]})
+    with pytest.raises(SpectraError, match="one row per sample cannot be streamed"):
+        next(io.iter_parquet(tmp_path / "rows.parquet"))
