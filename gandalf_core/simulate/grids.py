@@ -39,7 +39,7 @@ def observe(fine: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def pack_flux(flux: np.ndarray) -> dict[str, np.ndarray]:
-    """Spectra (N, L) as second differences along wavelength, low and high bytes apart, which zip packs twice as well as the counts themselves."""
+    """Spectra (N, L) as 16-bit second differences along wavelength, low and high bytes apart: these zip to half of what counts do."""
     counts = np.round(flux * FLUX_UNIT).astype(np.int32)
     bends = np.diff(np.pad(counts, ((0, 0), (2, 0))), n=2, axis=1)
     return {"bends_low": (bends & 255).astype(np.uint8), "bends_high": (bends >> 8).astype(np.int8)}
@@ -48,7 +48,8 @@ def pack_flux(flux: np.ndarray) -> dict[str, np.ndarray]:
 def unpack_flux(packed) -> np.ndarray:
     """(N, L) float32, the inverse of `pack_flux`, to the rounding of 1/FLUX_UNIT."""
     bends = packed["bends_low"].astype(np.int32) + (packed["bends_high"].astype(np.int32) << 8)
-    return (bends.cumsum(1).cumsum(1) / FLUX_UNIT).astype(np.float32)
+    counts = bends.cumsum(1).cumsum(1) & 0xFFFF  # differences of 16 bits are exact modulo 2^16
+    return (counts / FLUX_UNIT).astype(np.float32)
 
 
 @cache
