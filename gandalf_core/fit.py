@@ -18,7 +18,6 @@ from .train import EpochRecord, Trainer
 from .trained import TrainedModel
 
 MAP_STARS = 6000
-SPECTRA_COMPONENTS = 50  # spectra enter a map by their principal components, as is usual before t-SNE
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,14 @@ def _outlier_reference(model: TrainedModel, tested: SpectraSet):
 
 def _maps(model: TrainedModel, tested: SpectraSet, extras: Extras) -> dict:
     shown = tested[: extras.map_stars]
+    about = {"seed": 0, "ids": shown.ids, "labels": shown.labels_for(model.label_names), "label_names": model.label_names}
     maps = {}
     if extras.maps:
         z = model.encode(shown).z
-        maps |= {f"latent-{m}": fit_projection(z, m, seed=0, ids=shown.ids) for m in extras.maps}
+        maps |= {f"latent-{m}": fit_projection(z, m, **about) for m in extras.maps}
     if extras.spectra_maps:
         x = model.scaler.flux_in(shown.flux, shown.mask)
-        maps |= {f"spectra-{m}": fit_projection(x, m, seed=0, ids=shown.ids) for m in extras.spectra_maps}
+        maps |= {f"spectra-{m}": fit_projection(x, m, **about) for m in extras.spectra_maps}
     return maps
 
 

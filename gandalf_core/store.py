@@ -6,6 +6,8 @@ split.npz (ids that trained and tested) · regressors.npz · projections/<name>.
 
 import hashlib
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,9 @@ from .trained import TrainedModel
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 NEEDED = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json")
-FAILURES = (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, SafetensorError)
+FAILURES = (
+    OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, SafetensorError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ def load_model(name_or_folder: str | Path) -> TrainedModel:
 
 def find_model(name_or_folder: str | Path) -> Path:
     """The folder of a model; ModelError lists the names there are."""
-    for folder in (Path(name_or_folder), PRETRAINED / Path(name_or_folder).name):
+    path = Path(name_or_folder)
+    for folder in (path, PRETRAINED / path) if len(path.parts) == 1 else (path,):
         if folder.is_dir():
             return folder.resolve()
     known = ", ".join(i.name for i in list_models()) or "none"

@@ -1,0 +1,1 @@
+"""Commands that measure: audit, compare, test."""

@@ -1,0 +1,75 @@
+"""What `predict` writes and prints, and how it tells its output file from its input files."""
+
+import json
+from pathlib import Path
+
+from .console import heading, jsonable, table
+from .registry import UsageError
+
+SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".json")
+
+
+def split_output(names: list[str], out: str | None) -> tuple[list[str], str | None]:
+    """(STARS, OUT) of `STARS… [OUT]`: the last of several names is OUT when no such file exists, or when `predict` wrote it."""
+    if out or len(names) < 2 or names[-1].startswith("simulated:"):
+        return names, _checked(out)
+    path = Path(names[-1])
+    if path.suffix.lower() in SUFFIXES and (not path.exists() or _is_ours(path)):
+        return names[:-1], _checked(names[-1])
+    return names, None
+
+
+def _checked(out: str | None) -> str | None:
+    """The output's name; a hopeless one is said before the work is done."""
+    if out and Path(out).suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{out}: write predictions as {', '.join(SUFFIXES)}")
+    if out and not Path(out).resolve().parent.is_dir():
+        raise UsageError(f"{out}: its folder does not exist")
+    return out
+
+
+def _is_ours(path: Path) -> bool:
+    """True for a table that `predict` wrote: it may be replaced."""
+    with path.open("rb") as file:
+        head = file.read(65536)
+    return b"outlier_score" in head and b"chi2" in head
+
+
+def joined(parts: list):
+    """One `Predictions` from those of one model."""
+    import numpy as np
+
+    from ..trained import Predictions
+
+    if len(parts) == 1:
+        return parts[0]
+    arrays = [np.concatenate([getattr(p, n) for p in parts]) for n in ("values", "errors", "chi2", "outlier_score")]
+    percentiles = {k: np.concatenate([p.percentiles[k] for p in parts]) for k in parts[0].percentiles}
+    return Predictions(np.concatenate([p.ids for p in parts]), parts[0].label_names, *arrays, percentiles)
+
+
+def write_predictions(out: str, found) -> None:
+    """A table, or JSON, in one row a star."""
+    if out.lower().endswith(".json"):
+        Path(out).write_text(json.dumps({"stars": jsonable(found.rows())}, ensure_ascii=False))
+        return
+    from ..io import write_table
+
+    columns = {"id": found.ids}
+    for j, name in enumerate(found.label_names):
+        columns |= {name: found.values[:, j], f"{name}_error": found.errors[:, j]}
+    write_table(out, columns | {"chi2": found.chi2, "outlier_score": found.outlier_score})
+
+
+def predictions_table(found) -> str:
+    """For people: value ± error of each parameter, chi² and outlier score."""
+    header = ["id", *map(heading, found.label_names), "chi2", "outlier score"]
+    return table(header, [_row(found, i) for i in range(len(found))])
+
+
+def _row(found, i: int) -> list[str]:
+    from ..parameters import parameter
+
+    pairs = zip(found.label_names, found.values[i], found.errors[i], strict=True)
+    cells = [f"{v:.{parameter(n).decimals}f} ± {e:.{parameter(n).decimals}f}" for n, v, e in pairs]
+    return [str(found.ids[i]), *cells, f"{found.chi2[i]:.2f}", f"{found.outlier_score[i]:.2f}"]
