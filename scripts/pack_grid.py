@@ -1,8 +1,9 @@
-"""Make `data/rvs_grid.npz`, the grid at Gaia RVS resolution, from the raw synthetic spectra (not in the repository; see data/README.md).
+"""Make `data/rvs_grid.npz`, the grid at Gaia RVS resolution, from the raw synthetic spectra (data/README.md says which).
 
-    python scripts/pack_grid.py rvs_lte_grid.npz
+    PYTHONPATH=. python scripts/pack_grid.py rvs_lte_grid.npz
 
-Each raw spectrum (0.005 nm steps, no instrument profile) is convolved with a Gaussian of FWHM λ/11,500 and averaged over 0.01 nm samples.
+Each raw spectrum (0.005 nm steps, no instrument profile) is convolved with a Gaussian of FWHM λ/11,500 and averaged over samples
+of 0.01 nm.
 """
 
 import argparse
@@ -15,7 +16,7 @@ FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 
 
 def instrument_matrix(raw_nm: np.ndarray) -> np.ndarray:
-    """(L_raw, L) weights: a Gaussian of FWHM λ/R, averaged over each 0.01 nm sample by the trapezoid rule on the 0.005 nm steps."""
+    """(L_raw, L) weights: a Gaussian of FWHM λ/R, averaged over each 0.01 nm sample by the trapezoid rule."""
     sigma = FINE_NM / RESOLVING_POWER / FWHM_PER_SIGMA
     weights = np.zeros((len(raw_nm), len(FINE_NM)))
     for offset, share in ((-0.005, 0.25), (0.0, 0.5), (0.005, 0.25)):

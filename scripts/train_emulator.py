@@ -1,6 +1,6 @@
-"""Train the simulator's emulator, labels -> spectrum at R = 11,500, on nine tenths of data/rvs_grid.npz and measure it on the held-out tenth.
+"""Train the simulator's emulator, labels -> spectrum at R = 11,500, on nine tenths of data/rvs_grid.npz; measure it on the rest.
 
-    python scripts/train_emulator.py
+    PYTHONPATH=. python scripts/train_emulator.py
 
 Writes data/emulator.npz (what the network is made of) and data/emulator.json (its figures). About two minutes on two cores.
 """
@@ -8,6 +8,7 @@ Writes data/emulator.npz (what the network is made of) and data/emulator.json (i
 import argparse
 import json
 import time
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -36,9 +37,9 @@ def input_arrays(labels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def train_network(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, epochs: int, batch: int = 64) -> nn.Sequential:
-    """A network x (N, D) -> y (N, K) by Adam under a one-cycle rate; `weight` (K,) is what an error in each component costs in flux."""
+    """A network x (N, D) -> y (N, K) by Adam under a one-cycle rate; `weight` (K,): what an error in each costs in flux."""
     sizes = [x.shape[1], WIDTH, WIDTH, WIDTH]
-    hidden = [m for a, b in zip(sizes[:-1], sizes[1:], strict=True) for m in (nn.Linear(a, b), nn.SiLU())]
+    hidden = [m for a, b in pairwise(sizes) for m in (nn.Linear(a, b), nn.SiLU())]
     network = nn.Sequential(*hidden, nn.Linear(WIDTH, y.shape[1]))
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=epochs * (len(x) // batch), pct_start=0.1)
@@ -59,7 +60,7 @@ def fit(labels: np.ndarray, flux: np.ndarray, epochs: int) -> dict[str, np.ndarr
     mean = flux.mean(0)
     components = np.linalg.svd(flux - mean, full_matrices=False)[2][:COMPONENTS]
     amplitude = (flux - mean) @ components.T
-    scale = np.sqrt(amplitude.std(0) * amplitude.std(0).max())  # between equal scales and equal weights: trains faster than either
+    scale = np.sqrt(amplitude.std(0) * amplitude.std(0).max())  # between equal scales and equal weights: trains fastest
     arrays = input_arrays(labels)
     weight = torch.tensor((scale / scale.max()) ** 2)
     network = train_network(torch.tensor(features(labels, arrays)), torch.tensor(amplitude / scale), weight, epochs)

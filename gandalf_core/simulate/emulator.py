@@ -1,6 +1,6 @@
 """From four labels to a spectrum at R = 11,500 in a few microseconds, and where that may be trusted.
 
-A small network (trained by scripts/train_emulator.py, figures in data/emulator.json) gives the coefficients of principal components.
+A small network (scripts/train_emulator.py; figures in data/emulator.json) gives the coefficients of principal components.
 Shapes: N stars, L = 2421 samples of FINE_NM; labels are (N, 4) teff [K], logg, mh, alphafe [dex].
 """
 
@@ -48,7 +48,7 @@ def emulate(labels: np.ndarray) -> np.ndarray:
 
 @cache
 def _region() -> tuple[Delaunay, np.ndarray]:
-    """The grid's nodes in scaled (teff, logg, mh) as tetrahedra, and which of these are small enough to stand for covered ground."""
+    """The grid's nodes in scaled (teff, logg, mh) as tetrahedra, and which of these are small enough to count as covered."""
     nodes = (grid_labels()[:, :3] - BOX[0, :3]) / (BOX[1, :3] - BOX[0, :3])
     hull = Delaunay(nodes)
     corners = nodes[hull.simplices]  # (tetrahedra, 4, 3)

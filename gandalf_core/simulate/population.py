@@ -1,7 +1,7 @@
 """A mock of the paper's reference sample (Manteiga et al. 2025, section 3): 54,422 APOGEE and 9,883 GALAH stars of 8 <= G <= 14.
 
-Not a model of the Galaxy: simple analytic isochrones in (teff, logg) that move with age and [M/H], and the [α/Fe]-[M/H] sequences of
-thin disc, thick disc and halo, so that the Kiel and abundance diagrams look like the survey's. Shapes: N stars.
+Not a model of the Galaxy: simple analytic isochrones in (teff, logg) that move with age and [M/H], and the [α/Fe]-[M/H] sequences
+of thin disc, thick disc and halo, so that the Kiel and abundance diagrams look like the survey's. Shapes: N stars.
 """
 
 import numpy as np
@@ -40,7 +40,10 @@ def stages(n: int, seed: int = 0) -> np.ndarray:
 
 
 def labels(seed: int, k: np.ndarray) -> np.ndarray:
-    """(N, 4) teff, logg, mh, alphafe of the stars k (N,): redrawn, class kept, until inside the sample's ranges and the emulator's region."""
+    """(N, 4) teff, logg, mh, alphafe of the stars k (N,).
+
+    They are redrawn, the class kept, until inside the sample's ranges and the emulator's region.
+    """
     component, stage = classes(seed, k)
     out = np.full((len(k), 4), np.nan)
     todo = np.arange(len(k))
@@ -71,8 +74,8 @@ def _draw(component: np.ndarray, stage: np.ndarray, dice: np.ndarray, bell: np.n
 
 
 def alpha_sequence(component: np.ndarray, mh: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """(N,) mean [α/Fe]: low and slowly rising to the metal-poor in the thin disc; a plateau with a knee at [M/H] = -0.6 in the thick disc;
-    in the halo (`u` picks) the plateau of stars born here or the earlier knee of accreted ones.
+    """(N,) mean [α/Fe]: low, slowly rising to the metal-poor in the thin disc; a plateau with a knee at [M/H] = -0.6 in the thick
+    disc; in the halo (`u` picks) the plateau of stars born here or the earlier knee of accreted ones.
     """
     thin = 0.01 + 0.16 * np.clip(-mh, -0.1, 0.8)
     thick = 0.27 - 0.30 * np.clip(mh + 0.6, 0, 0.75)
@@ -118,5 +121,5 @@ def giants(u: np.ndarray, mh: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, 
 def clump(u: np.ndarray, mh: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N,) teff and logg of core-helium burning stars: the clump, and for the youngest the secondary clump below it."""
     young = np.clip((1.6 - age) / 0.8, 0, 1)
-    logg = 2.45 + 0.35 * young + 0.10 * (u - 0.5)
+    logg = 2.45 + 0.35 * young + 0.24 * (u - 0.5)
     return giant_branch(logg, mh, np.full(len(u), 5.0)) + 170 - 60 * np.maximum(-mh - 0.6, 0), logg

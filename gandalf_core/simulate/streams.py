@@ -1,7 +1,7 @@
 """Reproducible chance: what star k is dealt depends on the seed, the quantity's name and k alone. Shapes: N stars.
 
-Every (seed, name, block of 256 stars) has its own generator and a whole block is always drawn, so the first stars of a large sample
-are those of a small one, rows may be asked for in any order, and one quantity more or less changes no other.
+Every (seed, name, block of 256 stars) has its own generator and a whole block is always drawn, so the first stars of a large
+sample are those of a small one, rows may be asked for in any order, and one quantity more or less changes no other.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ BLOCK = 256
 
 def stream(seed: int, name: str, block: int) -> np.random.Generator:
     """The generator of one quantity for one block of stars."""
-    return np.random.default_rng([seed, crc32(name.encode()), block])
+    return np.random.Generator(np.random.SFC64([seed, crc32(name.encode()), block]))
 
 
 def dealt(seed: int, name: str, k: np.ndarray, draw: Callable[[np.random.Generator], np.ndarray]) -> np.ndarray:
