@@ -121,7 +121,8 @@ def rotation_transfer(u: np.ndarray) -> np.ndarray:
 def velocity(flux: np.ndarray, shift_kms: np.ndarray, broadening_kms: np.ndarray) -> np.ndarray:
     """(N, L) spectra shifted (positive: to the red) and rotationally broadened.
 
-    One km/s is as many nm all along the spectrum as at 858 nm (1.4 % off at the ends). At R = 11,500 a spectrum holds nothing beyond 25 cycles/nm, so nothing is kept there.
+    One km/s is as many nm all along the spectrum as at 858 nm (1.4 % off at the ends). At R = 11,500 a spectrum holds nothing
+    beyond 25 cycles/nm, so nothing is kept there.
     """
     if not shift_kms.any() and not broadening_kms.any():
         return flux

@@ -1,0 +1,65 @@
+"""Draw the mock reference sample as the paper's Figures 3-5 draw the real one: histograms, Kiel diagram, [α/Fe] against [M/H].
+
+PYTHONPATH=. python scripts/mock_figures.py --stars 20000 --out mock.html
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from gandalf_core.parameters import LABELS, STELLAR
+from gandalf_core.simulate import population
+
+
+def histograms(figure: go.Figure, labels: np.ndarray) -> None:
+    """The four labels (N, 4) in the first row."""
+    for column, (name, values) in enumerate(zip(LABELS, labels.T, strict=True), 1):
+        figure.add_trace(go.Histogram(x=values, nbinsx=60, marker_color="#4477aa"), 1, column)
+        figure.update_xaxes(title_text=STELLAR[name].axis_title, row=1, col=column)
+
+
+def diagrams(figure: go.Figure, labels: np.ndarray) -> None:
+    """Kiel diagram coloured by [M/H] and abundance plane coloured by density, in the second row."""
+    teff, logg, mh, alphafe = labels.T
+    points = {"size": 2, "color": mh, "colorscale": "Viridis", "cmin": -1.2, "cmax": 0.4}
+    figure.add_trace(go.Scattergl(x=teff, y=logg, mode="markers", marker=points), 2, 1)
+    count, edges_mh, edges_alphafe = np.histogram2d(mh, alphafe, bins=(120, 70))
+    centre = lambda edges: (edges[1:] + edges[:-1]) / 2  # noqa: E731
+    density = np.log10(np.where(count > 0, count, np.nan)).T
+    density = go.Heatmap(x=centre(edges_mh), y=centre(edges_alphafe), z=density, colorscale="Viridis", showscale=False)
+    figure.add_trace(density, 2, 3)
+    for column, (x, y) in ((1, ("teff", "logg")), (3, ("mh", "alphafe"))):
+        for update, name in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
+            direction = "reversed" if STELLAR[name].reversed_axis else True
+            update(title_text=STELLAR[name].axis_title, autorange=direction, row=2, col=column)
+
+
+def draw(labels: np.ndarray) -> go.Figure:
+    """Histograms above, diagrams below, of labels (N, 4)."""
+    layout = [[{}] * 4, [{"colspan": 2}, None, {"colspan": 2}, None]]
+    figure = make_subplots(2, 4, specs=layout, row_heights=[0.35, 0.65], vertical_spacing=0.12)
+    histograms(figure, labels)
+    diagrams(figure, labels)
+    title = f"Mock reference sample, {len(labels):,} stars"
+    return figure.update_layout(title=title, showlegend=False, template="plotly_white", width=1400, height=900)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--stars", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("mock.html"), help=".html, or .png where kaleido is installed")
+    arguments = parser.parse_args()
+    figure = draw(population.labels(arguments.seed, np.arange(arguments.stars)))
+    if arguments.out.suffix == ".html":
+        figure.write_html(arguments.out, include_plotlyjs=True)
+    else:
+        figure.write_image(arguments.out)
+    print(f"{arguments.stars} stars -> {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""The simulator: its emulator is accurate, its chance reproducible star by star, its nuisances are what they are called."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from gandalf_core.errors import ConfigError, SpectraError
+from gandalf_core.io import resample
+from gandalf_core.parameters import CALCIUM_CORES_NM
+from gandalf_core.simulate import (
+    PIXELS_800,
+    PIXELS_2401,
+    NuisanceConfig,
+    inside,
+    is_simulated,
+    jacobian,
+    model_error_covariance,
+    nuisance_values,
+    simulate,
+    true_labels,
+    truth,
+)  # fmt: skip
+from gandalf_core.simulate.emulator import EMULATOR_FILE, emulate
+from gandalf_core.simulate.grids import grid_flux, grid_labels
+from gandalf_core.simulate.nuisances import OFF
+from gandalf_core.spectra import concatenate
+
+SUN = [5772.0, 4.44, 0.0, 0.0]
+
+
+@pytest.fixture(scope="module")
+def stars():
+    return simulate(600, 7)
+
+
+def only(**amplitudes) -> NuisanceConfig:
+    return replace(OFF, **amplitudes)
+
+
+def test_emulator_error_on_the_held_out_tenth_of_the_grid():
+    with np.load(EMULATOR_FILE) as stored:
+        held_out = stored["held_out"]
+    error = np.abs(emulate(grid_labels()[held_out]) - grid_flux()[held_out])
+    assert len(held_out) == len(grid_labels()) // 10
+    assert np.sqrt((error**2).mean()) <= 7e-4
+    assert np.percentile(error, 99) <= 3e-3
+
+
+def test_pixels_of_800_are_means_of_three_samples_the_last_left_out():
+    fine, coarse = simulate(20, 3, pixels=2401), simulate(20, 3)
+    assert np.allclose(coarse.wavelength_nm, PIXELS_800) and np.allclose(fine.wavelength_nm, PIXELS_2401)
+    assert np.allclose(fine.flux[:, :2400].reshape(20, 800, 3).mean(2), coarse.flux, atol=1e-6)
+    assert np.allclose(fine.flux_error[:, 0] / np.sqrt(3), coarse.flux_error[:, 0])
+    assert np.allclose(PIXELS_800[[0, -1]], [846.01, 869.98])
+
+
+def test_a_star_is_the_same_in_samples_of_any_size(stars):
+    few = simulate(100, 7)
+    assert np.array_equal(few.ids, stars.ids[:100]) and np.array_equal(few.labels, stars.labels[:100])
+    assert np.allclose(few.flux, stars.flux[:100], atol=1e-6)
+    assert not np.allclose(simulate(100, 8).flux, few.flux, atol=1e-3)
+
+
+def test_truth_plus_the_same_noise_is_the_star_for_any_rows_in_any_order(stars):
+    some = stars[np.array([599, 3, 300, 257])]
+    assert np.allclose(truth(some, noise=True).flux, some.flux, atol=1e-6)
+    clean = simulate(600, 7, nuisances=replace(NuisanceConfig(), noise=False))
+    assert np.allclose(truth(some).flux, clean.flux[[599, 3, 300, 257]], atol=1e-6)
+    assert np.array_equal(true_labels(some), some.labels)
+    residual = (some.flux - truth(some).flux) / some.flux_error
+    assert residual.std() == pytest.approx(0.93, abs=0.03)  # σ/√3 of band-limited samples: a little below 1
+
+
+def test_truth_of_joined_and_resampled_sets():
+    a, b = simulate(4, 1, snr=(50, 60)), simulate(4, 2)
+    joined = concatenate([a, b])[np.array([6, 1, 4])]
+    assert is_simulated(joined)
+    assert np.allclose(truth(joined, noise=True).flux, joined.flux, atol=1e-6)
+    coarse = resample(a, PIXELS_800.reshape(400, 2).mean(1))
+    assert np.allclose(truth(coarse, noise=True).flux, coarse.flux, atol=1e-5)
+
+
+def test_truth_of_strangers_is_refused(stars):
+    stranger = replace(stars[:2], ids=["4295806720", "sim7-1"])
+    assert not is_simulated(stranger) and not is_simulated(replace(stars[:2], provenance={}))
+    with pytest.raises(SpectraError, match="4295806720"):
+        truth(stranger)
+
+
+def test_other_labels_leave_every_nuisance_and_the_noise_alone(stars):
+    labels = np.tile(SUN, (600, 1))
+    other = simulate(600, 7, labels=labels)
+    for name, value in nuisance_values(stars).items():
+        assert np.array_equal(value, nuisance_values(other)[name]), name
+    assert np.allclose(truth(stars[:50], labels[:50], noise=True).flux, other.flux[:50], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(NuisanceConfig) if f.name not in ("noise", "model_error_length_nm")])
+def test_a_switch_changes_its_own_nuisance_only(stars, name):
+    switched = simulate(40, 7, nuisances=replace(NuisanceConfig(), **{name: 0.5 if "correlation" in name else 0}))
+    own = {"calcium": "calcium_depth", "calcium_mean": "calcium_depth", "broadening_teff_correlation": "broadening_kms"}.get(
+        name, name
+    )
+    for key, value in nuisance_values(stars[:40]).items():
+        same = np.array_equal(value, nuisance_values(switched)[key])
+        assert same == (not key.startswith(own) and (name, key) != ("dib_depth", "dib_velocity_kms")), key
+    residual = [s.flux - truth(s).flux for s in (switched, stars[:40])]
+    assert np.allclose(*residual, atol=1e-6)  # the noise is the same
+
+
+def test_labels_and_nuisances_are_independent():
+    many = simulate(4000, 11, clean=True)
+    nuisances = nuisance_values(replace(many, provenance=simulate(1, 11).provenance))
+    columns = [v for v in nuisances.values() if v.ndim == 1] + list(nuisances["continuum"].T)
+    correlation = np.corrcoef(np.concatenate([many.labels.T, columns]))
+    np.fill_diagonal(correlation, 0)
+    assert np.abs(correlation[4:]).max() < 4.5 / np.sqrt(4000)
+
+
+def test_the_correlation_switch_ties_broadening_to_teff():
+    tied = simulate(1000, 5, nuisances=replace(NuisanceConfig(), broadening_teff_correlation=0.8))
+    assert np.corrcoef(tied.label("teff"), nuisance_values(tied)["broadening_kms"])[0, 1] > 0.6
+
+
+def test_amplitudes_are_those_stated():
+    values = nuisance_values(simulate(4000, 2))
+    assert np.median(values["snr"]) == pytest.approx(45, rel=0.05)
+    assert values["snr"].min() >= 15 and values["snr"].max() <= 400
+    assert values["shift_kms"].std() == pytest.approx(1.5, rel=0.05)
+    assert values["calcium_depth"].mean() == pytest.approx(0.05, abs=0.006)
+    assert values["calcium_depth"].std() == pytest.approx(0.10, rel=0.05)
+    assert values["broadening_kms"].min() >= 0 and 19 < values["broadening_kms"].max() <= 20
+    slow = simulate(1000, 2, nuisances=only(continuum=0.004)).flux / simulate(1000, 2, clean=True).flux
+    assert (slow - 1).std() == pytest.approx(0.004, rel=0.05)
+
+
+def test_asked_for_snr_is_within_its_limits():
+    error = simulate(500, 2, snr=(30, 60)).flux_error
+    assert 30 <= (1 / error).min() < 33 and 55 < (1 / error).max() <= 60.001
+    assert np.ptp(error, axis=1).max() == 0
+
+
+def test_noise_power_is_flux_error_squared_up_to_20_cycles_per_nm_and_a_fiftieth_beyond():
+    noisy = simulate(400, 4, pixels=2401, nuisances=only(noise=True))
+    noise = (noisy.flux - truth(noisy).flux) / noisy.flux_error
+    power = (np.abs(np.fft.rfft(noise * np.hanning(2401))) ** 2).mean(0) / (np.hanning(2401) ** 2).sum()
+    frequency = np.fft.rfftfreq(2401, 0.01)
+    low, high = power[(frequency > 1) & (frequency < 18)].mean(), power[frequency > 22].mean()
+    assert low == pytest.approx(1, abs=0.02)
+    assert low / high == pytest.approx(50, rel=0.05)
+
+
+def test_shift_moves_lines_by_the_stated_velocity():
+    shifted = simulate(200, 6, labels=np.tile(SUN, (200, 1)), pixels=2401, nuisances=only(shift_kms=1.5))
+    rest = simulate(1, 6, labels=[SUN], pixels=2401, clean=True).flux[0]
+    near = np.abs(PIXELS_2401 - 854.444) < 0.5
+    derivative = np.gradient(rest.astype(float), PIXELS_2401)[near]
+    moved_nm = -((shifted.flux[:, near] - rest[near]) @ derivative) / (derivative @ derivative)
+    kms = moved_nm / 854.444 * 299_792.458
+    assert np.allclose(kms, nuisance_values(shifted)["shift_kms"], atol=0.1)
+
+
+def test_broadening_keeps_equivalent_widths_and_makes_lines_shallower():
+    labels = np.tile(SUN, (100, 1))
+    broad = simulate(100, 6, labels=labels, pixels=2401, nuisances=only(broadening_kms=20))
+    rest = simulate(1, 6, labels=[SUN], pixels=2401, clean=True).flux[0]
+    assert np.allclose((1 - broad.flux).sum(1), (1 - rest).sum(), rtol=2e-3)
+    iron = np.abs(PIXELS_2401 - 869.101) < 0.1
+    depth, v = (1 - broad.flux[:, iron]).max(1), nuisance_values(broad)["broadening_kms"]
+    assert np.corrcoef(depth, v)[0, 1] < -0.9 and np.all(depth <= (1 - rest[iron]).max() + 1e-4)
+
+
+def test_calcium_and_band_act_where_they_should():
+    labels = np.tile(SUN, (50, 1))
+    rest = simulate(1, 6, labels=[SUN], pixels=2401, clean=True).flux[0]
+    cores = simulate(50, 6, labels=labels, pixels=2401, nuisances=only(calcium=0.1, calcium_mean=0.05))
+    distance = np.abs(PIXELS_2401[:, None] - np.array(CALCIUM_CORES_NM)).min(1)
+    assert np.allclose(cores.flux[:, distance > 0.121], rest[distance > 0.121], atol=1e-6)
+    middle = np.abs(PIXELS_2401 - 854.444).argmin()
+    deeper = (1 - cores.flux[:, middle]) / (1 - rest[middle]) - 1
+    assert np.allclose(deeper, nuisance_values(cores)["calcium_depth"], atol=2e-3)
+    band = simulate(50, 6, labels=labels, pixels=2401, nuisances=only(dib_depth=0.02))
+    ratio = band.flux / rest
+    assert np.allclose(1 - ratio.min(1), nuisance_values(band)["dib_depth"], atol=1e-4)
+    assert np.allclose(ratio[:, np.abs(PIXELS_2401 - 862.32) > 1.2], 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("pixels", [800, 2401])
+def test_model_errors_have_the_stated_rms_and_covariance(pixels):
+    settings = {"seed": 9, "labels": np.tile(SUN, (2000, 1)), "pixels": pixels}
+    errors = simulate(2000, **settings, nuisances=only(model_error=0.006)).flux[:, 100:110].astype(float)
+    errors -= simulate(1, 9, labels=[SUN], pixels=pixels, clean=True).flux[0, 100:110]
+    stated = model_error_covariance((PIXELS_800 if pixels == 800 else PIXELS_2401)[100:110])
+    assert np.allclose(errors.T @ errors / 2000, stated, atol=0.1 * stated.max())
+    assert stated[0, 0] == pytest.approx(0.006**2, rel=0.06)
+
+
+def test_without_leaves_one_nuisance_out(stars):
+    smooth = truth(stars[:100], without=("model_error",)).flux
+    assert (truth(stars[:100]).flux - smooth).std() == pytest.approx(0.006, rel=0.1)
+
+
+def test_labels_outside_give_masked_nans_not_clipped_ones():
+    labels = np.array([SUN, [9000, 4.4, 0, 0], [4200, 4.6, 0, 0], [6500, 2.0, 0, 0], [5772, 4.44, 0.7, 0], [np.nan, 4, 0, 0]])
+    assert inside(labels).tolist() == [True] + 5 * [False]
+    some = simulate(6, 0, labels=labels)
+    assert some.mask.all(1).tolist() == [False] + 5 * [True] and np.isnan(some.flux[1:]).all()
+    assert np.array_equal(some.labels, labels, equal_nan=True)
+
+
+def test_the_grid_itself_is_inside_but_for_its_rim():
+    assert inside(grid_labels()).mean() > 0.95
+
+
+def test_clean_stars_have_neither_noise_nor_nuisances():
+    clean = simulate(3, 0, labels=np.tile(SUN, (3, 1)), clean=True)
+    assert clean.flux_error is None and np.array_equal(clean.flux[0], clean.flux[2])
+
+
+def test_labels_by_name_in_any_order_and_a_nuisance_as_label():
+    names = ("alphafe", "vsini", "mh", "logg", "teff")
+    some = simulate(1, 0, labels=[[0.0, 9.0, 0.0, 4.44, 5772.0]], label_names=names)
+    assert some.label_names == names and np.array_equal(some.flux, simulate(1, 0, labels=[SUN]).flux)
+    tagged = simulate(5, 0, label_names=("teff", "broadening_kms"))
+    assert np.array_equal(tagged.label("broadening_kms"), nuisance_values(tagged)["broadening_kms"])
+    assert np.allclose(truth(tagged, noise=True).flux, tagged.flux, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"n": 0}, "0 stars"),
+        ({"n": 2, "seed": -1}, "seed -1"),
+        ({"n": 2, "snr": (50, 20)}, "no range"),
+        ({"n": 2, "pixels": 100}, "100"),
+        ({"n": 2, "labels": np.zeros((3, 4))}, "shape"),
+        ({"n": 1, "labels": [[5000, 4]], "label_names": ("teff", "logg")}, "mh, alphafe"),
+        ({"n": 1, "label_names": ("teff", "mass")}, "mass"),
+    ],
+)
+def test_impossible_wishes_are_refused(arguments, said):
+    with pytest.raises(SpectraError, match=said):
+        simulate(**arguments)
+
+
+def test_impossible_nuisances_are_refused():
+    with pytest.raises(ConfigError, match="shift_kms"):
+        NuisanceConfig(shift_kms=-1)
+
+
+def test_jacobian_predicts_small_changes(stars):
+    some = stars[:20]
+    derivatives, names = jacobian(some)
+    assert derivatives.shape == (20, 14, 800) and names[:4] == ["teff", "logg", "mh", "alphafe"]
+    step = np.array([40, 0.04, 0.04, 0.04])
+    change = truth(some, true_labels(some) + step).flux - truth(some).flux
+    keep = ~np.isnan(change).any(1) & ~np.isnan(derivatives).any((1, 2))
+    predicted = np.einsum("p,npl->nl", step, derivatives[:, :4])
+    assert keep.sum() >= 15
+    assert np.linalg.norm((predicted - change)[keep]) < 0.15 * np.linalg.norm(change[keep])
