@@ -75,10 +75,16 @@ def fit_outliers(chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.n
     empty = np.zeros(len(QUANTILES))
     draft = OutlierReference(mean, std, core_fit, z.mean(0), whiten, empty, empty, empty, empty)
     measured = {"chi2": chi2, "core": draft._excess(core, labels), "distance": draft._distance(z)}
-    quantiles = {name: np.nanquantile(value, QUANTILES) for name, value in measured.items()}
+    quantiles = {name: _quantiles(value) for name, value in measured.items()}
     draft = OutlierReference(**(draft.arrays() | quantiles))
     joint = np.quantile(_largest(draft.percentiles(chi2, core, labels, z)), QUANTILES)
     return OutlierReference(**(draft.arrays() | {"joint": joint}))
+
+
+def _quantiles(values: np.ndarray) -> np.ndarray:
+    """(201,) quantiles of the known values; NaN where none is known (the Ca II cores on a grid elsewhere)."""
+    known = values[np.isfinite(values)]
+    return np.quantile(known, QUANTILES) if len(known) else np.full(len(QUANTILES), np.nan)
 
 
 def _largest(percentiles: dict[str, np.ndarray]) -> np.ndarray:

@@ -49,7 +49,7 @@ class SpectraSet:
         if self.flux.ndim != 2:
             raise SpectraError(f"flux must be (stars, pixels), not of shape {self.flux.shape}")
         n_stars, n_pixels = self.flux.shape
-        put("labels", np.asarray(self.labels, np.float64).reshape(n_stars, len(self.label_names)))
+        put("labels", np.asarray(self.labels, np.float64))
         if self.flux_error is not None:
             put("flux_error", np.asarray(self.flux_error, np.float32))
         put("mask", np.zeros(self.flux.shape, bool) if self.mask is None else np.asarray(self.mask, bool))
@@ -62,6 +62,10 @@ class SpectraSet:
             raise SpectraError("wavelengths must increase from pixel to pixel")
         if self.ids.shape != (n_stars,):
             raise SpectraError(f"{n_stars} spectra but {len(self.ids)} ids")
+        if self.labels.shape != (n_stars, len(self.label_names)):
+            raise SpectraError(
+                f"labels have shape {self.labels.shape} for {n_stars} stars and {len(self.label_names)} label names"
+            )
         for name in ("mask", "flux_error"):
             value = getattr(self, name)
             if value is not None and value.shape != self.flux.shape:
@@ -95,7 +99,7 @@ class SpectraSet:
 
     def with_labels(self, labels: np.ndarray, names: tuple[str, ...] | None = None) -> "SpectraSet":
         """The same spectra under other labels (N, P)."""
-        return replace(self, labels=labels, label_names=names or self.label_names)
+        return replace(self, labels=labels, label_names=self.label_names if names is None else names)
 
     @property
     def coverage(self) -> np.ndarray:
@@ -108,8 +112,10 @@ class SpectraSet:
         if self.flux_error is None:
             return np.full(len(self), np.nan)
         ratio = np.where(self.mask | ~(self.flux_error > 0), np.nan, self.flux / np.maximum(self.flux_error, 1e-12))
-        with np.errstate(all="ignore"):
-            return np.nanmedian(ratio, 1)
+        known = np.isfinite(ratio).any(1)
+        out = np.full(len(self), np.nan)
+        out[known] = np.nanmedian(ratio[known], 1)
+        return out
 
 
 def concatenate(sets: list[SpectraSet]) -> SpectraSet:

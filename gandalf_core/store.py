@@ -4,10 +4,12 @@ config.json · weights.safetensors (encoder and decoder) · scaling.npz (scaling
 split.npz (ids that trained and tested) · regressors.npz · projections/<name>.npz · history.jsonl · card.json · CARD.md
 """
 
+import contextlib
 import hashlib
 import json
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from .cards import card_text
 from .config import Config, from_json, to_json
-from .errors import ConfigError, ModelError
+from .errors import ModelError
 from .model import Decoder, Encoder
 from .outliers import OutlierReference
 from .project import Projection
@@ -85,18 +87,15 @@ def load_model(name_or_folder: str | Path) -> TrainedModel:
     for needed in NEEDED:
         if not (folder / needed).is_file():
             raise ModelError(f"{folder}: the model folder has no {needed}; copy the whole folder, or train again")
-    try:
-        config = from_json((folder / "config.json").read_text(), str(folder / "config.json"))
-    except (ConfigError, OSError, UnicodeDecodeError) as error:
-        raise ModelError(str(error)) from None
+    config = _part(folder / "config.json", lambda path: from_json(path.read_text()))
     scaling = _load_arrays(folder / "scaling.npz")
-    scaler = _part(folder / "scaling.npz", lambda: Scaler(**_under("scaler", scaling)))
+    scaler = _part(folder / "scaling.npz", lambda _: _scaler(_under("scaler", scaling), config))
     encoder, decoder = _load_networks(folder / "weights.safetensors", config, len(scaler.wavelength_nm))
     splits, regressors = _load_arrays(folder / "split.npz"), _load_arrays(folder / "regressors.npz", optional=True)
-    return _part(folder, lambda: TrainedModel(
+    return _part(folder, lambda _: TrainedModel(
         name=folder.name, config=config, scaler=scaler, encoder=encoder, decoder=decoder,
         train_ids=splits["train_ids"], test_ids=splits["test_ids"], label_ranges=scaling["label_ranges"],
-        history=_load_history(folder / "history.jsonl"), card=json.loads((folder / "card.json").read_text()),
+        history=_part(folder / "history.jsonl", _history), card=_part(folder / "card.json", _card),
         model_id=f"{folder.name}@{_digest(folder / 'weights.safetensors')}",
         regressor_latent=_optional(Regressor.from_arrays, _under("latent", regressors)),
         regressor_spectrum=_optional(Regressor.from_arrays, _under("spectrum", regressors)),
@@ -118,10 +117,10 @@ def find_model(name_or_folder: str | Path) -> Path:
 def _load_networks(path: Path, config: Config, pixels: int) -> tuple[Encoder, Decoder]:
     with torch.random.fork_rng():
         nets = {"encoder": Encoder(config.model, pixels), "decoder": Decoder(config.model, pixels)}
-    weights = _part(path, lambda: load_file(path))
+    weights = _part(path, load_file)
     for name, net in nets.items():
         mine = {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
-        _part(path, lambda net=net, mine=mine: net.load_state_dict(mine, strict=True))
+        _part(path, lambda _, net=net, mine=mine: net.load_state_dict(mine, strict=True))
         net.eval().requires_grad_(False)
     return nets["encoder"], nets["decoder"]
 
@@ -130,19 +129,30 @@ def _load_arrays(path: Path, optional: bool = False) -> dict[str, np.ndarray]:
     if optional and not path.is_file():
         return {}
 
-    def read() -> dict[str, np.ndarray]:
+    def read(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return {k: file[k] for k in file.files}
 
     return _part(path, read)
 
 
-def _part(path: Path, read):
-    """What `read` returns; whatever goes wrong becomes one ModelError line that names the file."""
+def _scaler(arrays: dict[str, np.ndarray], config: Config) -> Scaler:
+    """The scaling, checked: a stranger's folder may hold arrays that do not fit each other."""
+    scaler = Scaler(**arrays)
+    pixels, labels = len(scaler.wavelength_nm), len(config.model.labels)
+    for name, array in arrays.items():
+        wanted = (labels, config.adversary.bins - 1) if name == "bin_edges" else (labels,) if "label" in name else (pixels,)
+        if array.shape != wanted:
+            raise ValueError(f"{name} has shape {array.shape}, not {wanted}")
+    return scaler
+
+
+def _part(path: Path, read: Callable[[Path], Any]) -> Any:
+    """What `read(path)` returns; whatever goes wrong becomes one ModelError line that names the file."""
     try:
-        return read()
-    except ModelError:
-        raise
+        return read(path)
+    except ModelError as error:
+        raise error if str(error).startswith(str(path.parent)) else ModelError(f"{path}: {error}") from None
     except FAILURES as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{path}: cannot be used ({cause}); copy the model again, or train it again") from None
@@ -156,8 +166,16 @@ def _optional(build, arrays: dict[str, np.ndarray]):
     return build(arrays) if arrays else None
 
 
-def _load_history(path: Path) -> list[dict]:
+def _history(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _card(path: Path) -> dict[str, Any]:
+    card = json.loads(path.read_text())
+    missing = {"removed", "kept", "lambdas", "labels", "data", "figures"} - set(card)
+    if missing:
+        raise ValueError(f"without {', '.join(sorted(missing))}")
+    return card
 
 
 def _digest(path: Path) -> str:
@@ -167,12 +185,10 @@ def _digest(path: Path) -> str:
 # --- list ---------------------------------------------------------------------------------------------------------
 
 
-def list_models(root: str | Path = PRETRAINED) -> list[ModelInfo]:
-    """The model folders under `root` with their cards, by name; a folder without a readable card is passed over."""
+def list_models(root: str | Path | None = None) -> list[ModelInfo]:
+    """The model folders under `root` (pretrained/) with their cards, by name; one without a usable card is passed over."""
     found = []
-    for path in sorted(Path(root).glob("*/card.json")):
-        try:
-            found.append(ModelInfo(path.parent.name, path.parent, json.loads(path.read_text())))
-        except (OSError, ValueError):
-            continue
+    for path in sorted(Path(root or PRETRAINED).glob("*/card.json")):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            found.append(ModelInfo(path.parent.name, path.parent, _card(path)))
     return found

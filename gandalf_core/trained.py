@@ -207,7 +207,7 @@ class TrainedModel:
         if self.regressor_spectrum is None:
             raise ModelError(f"{self.name}: no regressor from the spectrum in this model; give the stars' labels")
         stars = self.on_grid(stars)
-        return self.regressor_spectrum.predict(self.scaler.filled(stars.flux, stars.mask), snr=_known(stars.snr))
+        return self.regressor_spectrum.predict(self.scaler.filled(stars.flux, stars.mask), snr=stars.snr)
 
     def predict(self, stars: SpectraSet) -> Predictions:
         """Parameters read from the exported latent, with uncertainty and fit quality.
@@ -218,7 +218,7 @@ class TrainedModel:
             raise ModelError(f"{self.name}: no regressor in this model folder")
         stars = self.on_grid(stars)
         latents = self.encode(stars)
-        values, errors = self.regressor_latent.predict(latents.z, snr=_known(stars.snr))
+        values, errors = self.regressor_latent.predict(latents.z, snr=stars.snr)
         labels, _ = self.labels_of(stars)
         chi2, core = self.fit_quality(stars, latents, labels)
         if self.outlier_reference is None:
@@ -265,7 +265,3 @@ def _layers(net: torch.nn.Sequential | None) -> list[dict[str, np.ndarray]]:
 
 def _chunks(n: int) -> Iterator[slice]:
     yield from (slice(i, min(i + CHUNK, n)) for i in range(0, max(n, 1), CHUNK))
-
-
-def _known(snr: np.ndarray) -> np.ndarray | None:
-    return snr if np.isfinite(snr).all() else None

@@ -1,0 +1,219 @@
+"""The loss: λ's sign, the formula itself, what a discriminator may know, and labels that are missing."""
+
+import numpy as np
+import pytest
+import torch
+from toy import toy_config
+
+from gandalf_core.model import Decoder
+from gandalf_core.objective import Adversary, Batch, Knowledge, autoencoder_loss, reconstruction, true_cross_entropy
+
+N, L, Z, B = 200, 12, 6, 5
+
+
+def a_batch(config, adversary, seed: int = 0, missing: bool = False) -> Batch:
+    torch.manual_seed(seed)
+    standard = torch.randn(N, 4)
+    bins = torch.bucketize(standard[:, [config.model.labels.index(n) for n in adversary.watched]], torch.linspace(-1, 1, B - 1)).T
+    bins = bins.contiguous()
+    if missing:
+        standard[:50], bins[:, :50] = torch.nan, -1
+    target = torch.full((*bins.shape, B), 1 / B)
+    return Batch(torch.randn(N, L), torch.rand(N, 4), standard, bins, target, None)
+
+
+def small(**changes):
+    """One watched label, teff, with λ = changes['lam']."""
+    lam = changes.pop("lam")
+    plain = {"adversary__sees_kept": False, "adversary__lambdas": {"teff": lam}, "model__mean_hidden": ()}
+    return toy_config("paper", **(plain | changes))
+
+
+def trained_adversary(config):
+    """An adversary that has learned to read teff from the first latent number, and such latents."""
+    adversary = Adversary(config)
+    batch = a_batch(config, adversary)
+    z = torch.randn(N, Z) * 0.1
+    z[:, 0] = batch.standard[:, 0]
+    optimiser = torch.optim.Adam(adversary.discriminators.parameters(), 1e-2)
+    for _ in range(150):
+        optimiser.zero_grad()
+        adversary.discriminator_loss(z, batch).backward()
+        optimiser.step()
+    return adversary, batch, z.clone().requires_grad_(True)
+
+
+def error_after_a_step(config) -> tuple[float, float]:
+    """The discriminator's cross-entropy on teff before and after the encoder's z follows −gradient of its term."""
+    adversary, batch, z = trained_adversary(config)
+    before = true_cross_entropy(adversary.log_probabilities(z, batch.standard), batch.bins)
+    adversary.term(z, batch).backward()
+    after = true_cross_entropy(adversary.log_probabilities(z - 0.5 * N**0.5 * z.grad, batch.standard), batch.bins)
+    return float(before.detach()), float(after.detach())
+
+
+@pytest.mark.parametrize("target", ["maximise", "uniform", "conditional"])
+def test_positive_lambda_drives_the_discriminator_into_error(target):
+    before, after = error_after_a_step(small(lam=1.0, adversary__target=target))
+    assert after > before + 0.01
+
+
+@pytest.mark.parametrize("target", ["maximise", "uniform", "conditional"])
+def test_negative_lambda_helps_the_discriminator(target):
+    before, after = error_after_a_step(small(lam=-1.0, adversary__target=target))
+    assert after < before - 0.001
+
+
+def test_lambda_zero_only_watches():
+    adversary, batch, z = trained_adversary(small(lam=0.0))
+    assert adversary.watched == ("teff",)
+    adversary.term(z, batch).backward()
+    assert torch.count_nonzero(z.grad) == 0
+
+
+def test_the_loss_is_the_formula_of_the_paper():
+    lambdas = {"teff": 0.7, "mh": -0.3}
+    config = toy_config("paper", adversary__lambdas=lambdas)
+    adversary, decoder = Adversary(config), Decoder(config.model, L)
+    batch, z = a_batch(config, adversary), torch.randn(N, Z)
+    terms = autoencoder_loss(decoder, adversary, z, batch, ramp=1.0)
+    by_hand = ((decoder(z, batch.unit) - batch.x) ** 2).mean()
+    for k, name in enumerate(adversary.watched):
+        probability = torch.softmax(adversary.discriminators(z)[k], 1)[torch.arange(N), batch.bins[k]]
+        by_hand = by_hand - lambdas[name] * -torch.log(probability).mean()
+    assert terms.total.item() == pytest.approx(by_hand.item(), rel=1e-5)
+
+
+def test_the_ramp_scales_the_adversary_and_nothing_else():
+    config = toy_config("physical-removed")
+    adversary, decoder = Adversary(config), Decoder(config.model, L)
+    batch, z = a_batch(config, adversary), torch.randn(N, Z)
+    half, full = (autoencoder_loss(decoder, adversary, z, batch, ramp) for ramp in (0.5, 1.0))
+    assert (full.total - half.total).item() == pytest.approx(0.5 * full.adversary.item(), rel=1e-4)
+
+
+def test_the_term_trains_no_discriminator_and_the_discriminator_loss_does():
+    adversary, batch, z = trained_adversary(small(lam=1.0))
+    adversary.discriminators.zero_grad(set_to_none=True)
+    adversary.term(z, batch).backward()
+    assert all(p.grad is None for p in adversary.discriminators.parameters())
+    adversary.discriminator_loss(z.detach(), batch).backward()
+    assert all(p.grad is not None for p in adversary.discriminators.parameters())
+
+
+def test_bounded_target_is_best_when_the_discriminator_knows_what_a_reader_without_z_knows():
+    """H(t, q) is least at q = t: an adversary's confident wrong answers do not pay."""
+    target = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.1])
+    belief = torch.log(target).clone().requires_grad_(True)
+    (-(target * torch.log_softmax(belief, 0)).sum()).backward()
+    assert belief.grad.abs().max() < 1e-6
+
+
+# --- one joint discriminator --------------------------------------------------------------------------------------
+
+
+def joint():
+    lambdas = {"teff": 1.0, "logg": 1.0, "mh": -1.0}
+    config = toy_config("paper", adversary__joint=True, adversary__lambdas=lambdas)
+    return config, Adversary(config)
+
+
+def test_marginals_of_the_joint_discriminator_sum_to_one():
+    _, adversary = joint()
+    belief = adversary.log_probabilities(torch.randn(N, Z), torch.randn(N, 4))
+    assert belief.shape == (3, N, B)
+    assert torch.allclose(belief.exp().sum(2), torch.ones(3, N), atol=1e-5)
+
+
+def test_marginals_are_sums_over_the_other_labels():
+    _, adversary = joint()
+    z = torch.randn(N, Z)
+    cube = torch.softmax(adversary.discriminators(z)[0], 1).view(N, B, B, B)
+    by_hand = torch.stack([cube.sum((2, 3)), cube.sum((1, 3)), cube.sum((1, 2))])
+    assert torch.allclose(adversary.log_probabilities(z, torch.randn(N, 4)).exp(), by_hand, atol=1e-5)
+
+
+def test_the_joint_loss_is_that_of_the_true_combination_and_passes_over_missing_labels():
+    config, adversary = joint()
+    batch, z = a_batch(config, adversary), torch.randn(N, Z)
+    cube = torch.log_softmax(adversary.discriminators(z)[0], 1).view(N, B, B, B)
+    truth = cube[torch.arange(N), batch.bins[0], batch.bins[1], batch.bins[2]]
+    assert adversary.discriminator_loss(z, batch).item() == pytest.approx(-truth.mean().item(), rel=1e-5)
+    some = batch._replace(bins=batch.bins.clone())
+    some.bins[1, :150] = -1
+    assert adversary.discriminator_loss(z, some).item() == pytest.approx(-truth[150:].mean().item(), rel=1e-5)
+
+
+# --- missing labels, heads, weights -------------------------------------------------------------------------------
+
+
+def test_cross_entropy_counts_known_labels_only():
+    log_q = torch.log_softmax(torch.randn(1, 4, B), 2)
+    bins = torch.tensor([[2, -1, 0, -1]])
+    expected = -(log_q[0, 0, 2] + log_q[0, 2, 0]) / 2
+    assert true_cross_entropy(log_q, bins).item() == pytest.approx(expected.item())
+
+
+def test_heads_learn_from_known_labels_and_ignore_missing_ones():
+    config = toy_config("physical-removed")
+    adversary = Adversary(config)
+    assert adversary.by_head == ("mh", "alphafe") and adversary.watched == ("teff", "logg")
+    z = torch.randn(N, Z)
+    batch = a_batch(config, adversary, missing=True)
+    all_known = Batch(*(t[50:] if i in (0, 1, 2) else t[:, 50:] for i, t in enumerate(batch[:5])), None)
+    assert adversary.head_term(z, batch).item() == pytest.approx(adversary.head_term(z[50:], all_known).item(), rel=1e-5)
+    assert torch.isfinite(adversary.head_term(z, batch))
+
+
+def test_a_label_that_nobody_has_makes_no_nan():
+    config = toy_config("physical-removed")
+    adversary, decoder = Adversary(config), Decoder(config.model, L)
+    batch = a_batch(config, adversary)
+    nothing = batch._replace(standard=torch.full_like(batch.standard, torch.nan), bins=torch.full_like(batch.bins, -1))
+    terms = autoencoder_loss(decoder, adversary, torch.randn(N, Z), nothing, ramp=1.0)
+    assert all(torch.isfinite(t) for t in terms)
+
+
+def test_reconstruction_passes_over_weightless_pixels():
+    config = toy_config("autoencoder")
+    batch = a_batch(config, Adversary(config))._replace(weight=torch.cat([torch.ones(N, L - 2), torch.zeros(N, 2)], 1))
+    guess = batch.x.clone()
+    guess[:, -2:] = 1e6
+    assert reconstruction(None, guess, batch) == 0
+
+
+# --- what is known without z --------------------------------------------------------------------------------------
+
+
+def test_knowledge_is_uniform_or_the_frequency_of_the_bins():
+    bins = torch.tensor([[0] * 80 + [1] * 20 + [-1] * 10])
+    kept = torch.empty(110, 0)
+    uniform = Knowledge(bins, kept, toy_config("paper", adversary__target="uniform"))(kept)
+    assert torch.allclose(uniform, torch.full((1, 110, B), 1 / B))
+    frequency = Knowledge(bins, kept, toy_config("paper", adversary__target="conditional"))(kept)
+    assert frequency[0, 0, 0] == pytest.approx(81 / 105)
+    assert torch.allclose(frequency.sum(2), torch.ones(1, 110))
+
+
+@pytest.fixture
+def real_knowledge(monkeypatch):
+    monkeypatch.setattr("gandalf_core.objective.KNOWLEDGE_EPOCHS", 63)
+
+
+def test_conditional_knowledge_is_what_the_kept_labels_tell(real_knowledge):
+    rng = np.random.default_rng(0)
+    kept = torch.as_tensor(rng.normal(size=(2000, 1)), dtype=torch.float32)
+    told, untold = (kept[:, 0] > 0).long(), torch.as_tensor(rng.integers(0, 2, 2000))
+    config = toy_config("physical-removed", adversary__bins=2)
+    known = Knowledge(torch.stack([told, untold]), kept, config)(torch.tensor([[-1.5], [1.5]]))
+    assert known[0, 0, 0] > 0.95 and known[0, 1, 1] > 0.95
+    assert (known[1] - 0.5).abs().max() < 0.15
+
+
+def test_knowledge_of_a_small_sample_is_not_learned_by_heart(real_knowledge):
+    """Bins unrelated to the kept labels: a classifier that knew its stars would push the encoder to tell them."""
+    rng = np.random.default_rng(1)
+    kept = torch.as_tensor(rng.normal(size=(300, 2)), dtype=torch.float32)
+    bins = torch.as_tensor(rng.integers(0, 5, (1, 300)))
+    known = Knowledge(bins, kept, toy_config("physical-removed"))(kept)
+    assert -true_cross_entropy(torch.log(known), bins).item() < -0.8 * np.log(5)

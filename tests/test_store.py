@@ -1,0 +1,123 @@
+"""Model folders: save → load to the bit, no pickles, and one line for whatever is wrong with one."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from gandalf_core.errors import ModelError
+from gandalf_core.store import find_model, list_models, load_model, save_model
+
+FILES = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json", "history.jsonl", "regressors.npz")
+
+
+@pytest.fixture
+def copy(model_folder, tmp_path):
+    return shutil.copytree(model_folder, tmp_path / "copy")
+
+
+def test_save_and_load_is_bit_equal(model, stars, tmp_path):
+    again = save_model(model, tmp_path / "toy-removed")
+    assert again.config == model.config and again.model_id == model.model_id and again.history == model.history
+    assert np.array_equal(again.encode(stars).z, model.encode(stars).z)
+    assert np.array_equal(again.decode(model.encode(stars), stars.labels), model.decode(model.encode(stars), stars.labels))
+    for name in ("values", "errors", "chi2", "outlier_score"):
+        assert np.array_equal(getattr(again.predict(stars), name), getattr(model.predict(stars), name)), name
+    assert np.array_equal(again.projections["latent-pca"].xy, model.projections["latent-pca"].xy)
+    assert again.ranges == model.ranges and again.card == model.card
+
+
+def test_a_freshly_trained_model_equals_its_folder(stars, tmp_path):
+    from toy import toy_config
+
+    from gandalf_core.fit import Extras, train
+
+    fresh = train(stars, toy_config("autoencoder"), device="cpu", extras=Extras(regressor_epochs=5))
+    loaded = save_model(fresh, tmp_path / "m")
+    assert np.array_equal(fresh.encode(stars).z, loaded.encode(stars).z)
+    assert np.array_equal(fresh.predict(stars).values, loaded.predict(stars).values)
+
+
+def test_a_folder_describes_itself_without_pickles(model_folder):
+    there = {p.name for p in model_folder.rglob("*") if p.is_file()}
+    assert there == {*FILES, "CARD.md", "latent-pca.npz"}
+    for path in model_folder.rglob("*.npz"):
+        with np.load(path, allow_pickle=False) as file:
+            assert all(file[k].dtype.kind != "O" for k in file.files)
+    card = json.loads((model_folder / "card.json").read_text())
+    assert card["removed"] == ["teff", "logg"] and card["data"]["train"] == 320 and card["data"]["source"] == "toy world"
+    text = (model_folder / "CARD.md").read_text()
+    assert "Teff: **removed**" in text and "[M/H]: **kept**" in text
+
+
+@pytest.mark.parametrize("name", ["config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json"])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(ModelError) as caught:
+        load_model(copy)
+    assert name in str(caught.value) and str(copy) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "noise"])
+@pytest.mark.parametrize("name", [*FILES, "projections/latent-pca.npz"])
+def test_a_damaged_file_is_named(copy, name, damage):
+    path = copy / name
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "noise": b"\x93\x01{nothing" * 50}[damage])
+    if name == "history.jsonl" and damage == "empty":
+        assert load_model(copy).history == []
+        return
+    with pytest.raises(ModelError) as caught:
+        load_model(copy)
+    assert path.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_arrays_that_do_not_fit_each_other_are_refused(copy):
+    with np.load(copy / "scaling.npz") as file:
+        arrays = dict(file)
+    arrays["scaler.flux_scale"] = arrays["scaler.flux_scale"][:-3]
+    np.savez(copy / "scaling.npz", **arrays)
+    with pytest.raises(ModelError, match=r"scaling\.npz"):
+        load_model(copy)
+
+
+def test_a_pickle_in_disguise_is_refused(copy):
+    np.savez(copy / "split.npz", train_ids=np.array([{"a": 1}], dtype=object), test_ids=np.array(["b"]))
+    with pytest.raises(ModelError, match=r"split\.npz"):
+        load_model(copy)
+
+
+def test_the_weights_of_another_configuration_are_refused(copy):
+    config = json.loads((copy / "config.json").read_text())
+    config["model"]["latent_size"] = 7
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"weights\.safetensors"):
+        load_model(copy)
+
+
+def test_optional_parts_may_be_left_out(copy, stars):
+    (copy / "regressors.npz").unlink()
+    shutil.rmtree(copy / "projections")
+    model = load_model(copy)
+    assert model.projections == {} and model.regressor_latent is None
+    assert model.encode(stars).z.shape == (400, 6)
+
+
+def test_models_are_found_by_folder_or_by_their_name_in_pretrained(model_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("gandalf_core.store.PRETRAINED", model_folder.parent)
+    assert load_model("toy-removed").name == "toy-removed"
+    assert find_model(str(model_folder)) == model_folder.resolve()
+    with pytest.raises(ModelError, match=r"nothing-here.*toy-removed"):
+        load_model("nothing-here")
+    with pytest.raises(ModelError, match="runs"):  # a path is a path: it never falls back to a shipped model
+        load_model(tmp_path / "runs" / "toy-removed")
+
+
+def test_listing_passes_over_folders_that_are_no_models(model_folder, tmp_path):
+    shutil.copytree(model_folder, tmp_path / "b-model")
+    (tmp_path / "a-broken").mkdir()
+    (tmp_path / "a-broken" / "card.json").write_text("{")
+    (tmp_path / "other").mkdir()
+    found = list_models(tmp_path)
+    assert [m.name for m in found] == ["b-model"] and found[0].card["latent_size"] == 6

@@ -1,0 +1,258 @@
+"""Training: what each step moves, what evaluation leaves alone, resuming to the bit, and that it learns what it should."""
+
+import numpy as np
+import pytest
+import torch
+from toy import toy_config, toy_stars
+
+from gandalf_core.errors import ModelError
+from gandalf_core.fit import bare_model
+from gandalf_core.objective import autoencoder_loss
+from gandalf_core.spectra import SpectraSet
+from gandalf_core.train import Trainer, one_cycle
+
+
+def a_trainer(stars, name: str = "physical-removed", **changes) -> Trainer:
+    trainer = Trainer(stars, toy_config(name, **changes), "cpu")
+    trainer.random = torch.Generator().manual_seed(0)
+    return trainer
+
+
+def weights(module) -> dict[str, torch.Tensor]:
+    return {k: v.clone() for k, v in module.state_dict().items()}
+
+
+def unchanged(before: dict, after: dict) -> bool:
+    return all(torch.equal(before[k], after[k]) for k in before)
+
+
+def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {f"{n}.{k}": v.clone() for n, m in trainer.modules.items() for k, v in m.state_dict().items()}
+
+
+# --- one step -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["paper-physical-removed", "physical-removed", "generator"])
+def test_one_step_moves_encoder_decoder_and_each_discriminator(stars, name):
+    trainer = a_trainer(stars, name)
+    before = state_of(trainer)
+    trainer.step(torch.arange(64))
+    moved = {k: (v - before[k]).abs() for k, v in state_of(trainer).items() if v.is_floating_point()}
+    for part in ("encoder.net", "decoder.rest", *(["decoder.mean"] if trainer.decoder.mean else [])):
+        assert all(v.sum() > 0 for k, v in moved.items() if k.startswith(part)), part
+    for i in range(len(trainer.adversary.discriminators.weights)):
+        per_network = moved[f"adversary.discriminators.weights.{i}"].sum((1, 2))
+        assert len(per_network) == len(trainer.adversary.watched) and (per_network > 0).all()
+    if trainer.adversary.by_head:
+        assert (moved["adversary.heads.weights.0"].sum((1, 2)) > 0).all()
+
+
+def test_the_discriminators_step_does_not_move_the_encoder(stars):
+    trainer = a_trainer(stars, adversary__steps=2)
+    batch = trainer.data.batch(torch.arange(64))
+    trainer.encoder.train()
+    mu = trainer._encode(batch).detach()
+    before, adversary = {m: weights(trainer.modules[m]) for m in ("encoder", "decoder")}, weights(trainer.adversary)
+    trainer._train_discriminators(batch, mu, 64)
+    assert unchanged({k: v for k, v in before["encoder"].items() if "norm" not in k}, weights(trainer.encoder))
+    assert unchanged(before["decoder"], weights(trainer.decoder))
+    assert not unchanged(adversary, weights(trainer.adversary))
+
+
+def test_the_auto_encoders_step_does_not_move_the_discriminators(stars):
+    trainer = a_trainer(stars)
+    batch, before = trainer.data.batch(torch.arange(64)), weights(trainer.adversary.discriminators)
+    autoencoder_loss(trainer.decoder, trainer.adversary, trainer._noisy(trainer._encode(batch)), batch, 1.0).total.backward()
+    assert all(p.grad is None for p in trainer.adversary.discriminators.parameters())
+    trainer.optimiser.update()
+    assert unchanged(before, weights(trainer.adversary.discriminators))
+
+
+def test_evaluation_moves_nothing(stars):
+    trainer = a_trainer(stars)
+    next(trainer.epochs())
+    before = state_of(trainer)
+    trainer._record(torch.zeros(4), 1.0)
+    model = bare_model(trainer, stars)
+    model.reconstruct(stars)
+    model.encode_mean(stars)
+    assert unchanged(before, state_of(trainer))
+
+
+# --- the loop -----------------------------------------------------------------------------------------------------
+
+
+def test_the_loop_stops_when_nobody_asks_for_more(stars):
+    trainer = a_trainer(stars, training__epochs=50)
+    for record in trainer.epochs():
+        if record.epoch == 2:
+            break
+    assert [r.epoch for r in trainer.history] == [1, 2]
+    assert record.epochs == 50 and record.seconds_left > 0 and record.spectra_per_second > 0
+    assert set(record.discriminator_accuracy) == set(record.chance) == {"teff", "logg"}
+
+
+@pytest.mark.parametrize("name", ["paper-physical-removed", "physical-removed", "autoencoder"])
+def test_a_killed_and_resumed_run_ends_in_the_same_weights(stars, tmp_path, name):
+    straight = a_trainer(stars, name, training__epochs=4)
+    list(straight.epochs())
+    killed = a_trainer(stars, name, training__epochs=4)
+    for record in killed.epochs():
+        killed.save_checkpoint(tmp_path)
+        if record.epoch == 2:
+            break
+    killed.step(torch.arange(64))  # what a kill in mid-epoch leaves unsaved
+    resumed = a_trainer(stars, name, training__epochs=4)
+    resumed.load_checkpoint(tmp_path)
+    assert len(list(resumed.epochs())) == 2
+    assert unchanged(state_of(straight), state_of(resumed))
+    assert [r.reconstruction_mse for r in straight.history] == [r.reconstruction_mse for r in resumed.history]
+
+
+def test_a_seed_decides_everything(stars):
+    runs = [a_trainer(stars, training__epochs=1, training__seed=seed) for seed in (1, 1, 2)]
+    for run in runs:
+        torch.manual_seed(np.random.randint(1000))  # whatever the caller did to the global generator
+        list(run.epochs())
+    assert unchanged(state_of(runs[0]), state_of(runs[1]))
+    assert not unchanged(state_of(runs[0]), state_of(runs[2]))
+
+
+def test_a_checkpoint_refuses_another_configuration_other_stars_and_damage(stars, tmp_path):
+    trainer = a_trainer(stars)
+    with pytest.raises(ModelError, match=r"checkpoint\.safetensors: no checkpoint"):
+        trainer.load_checkpoint(tmp_path)
+    trainer.save_checkpoint(tmp_path)
+    with pytest.raises(ModelError, match="another configuration"):
+        a_trainer(stars, model__noise=0.1).load_checkpoint(tmp_path)
+    with pytest.raises(ModelError, match="other training stars"):
+        a_trainer(stars[:300]).load_checkpoint(tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"checkpoint\.safetensors: damaged"):
+        trainer.load_checkpoint(tmp_path)
+
+
+def test_one_cycle_rises_then_falls_to_nearly_nothing():
+    rates = [one_cycle(p / 100) for p in range(101)]
+    assert max(rates) == pytest.approx(1.0) and rates[0] < 0.05 and rates[-1] < 1e-3
+    assert rates.index(max(rates)) == 30
+
+
+# --- what it learns -----------------------------------------------------------------------------------------------
+
+
+def r2_of_a_fresh_probe(z: np.ndarray, y: np.ndarray) -> float:
+    """R² on held-out stars of a k-nearest-neighbour and a quadratic ridge probe, the better one."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.neighbors import KNeighborsRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures
+
+    half = len(z) // 2
+    probes = KNeighborsRegressor(15), make_pipeline(PolynomialFeatures(2), RidgeCV(np.logspace(-2, 4, 7)))
+    return max(p.fit(z[:half], y[:half]).score(z[half:], y[half:]) for p in probes)
+
+
+@pytest.fixture(scope="module")
+def trained_pair():
+    """The toy world at λ = 0 without noise, and with teff removed; the same 1200 stars for both, and 800 fresh ones to probe."""
+    stars, fresh = toy_stars(1200), toy_stars(800, seed=5)
+    more = {"training__epochs": 40, "training__learning_rate": 3e-3}
+    signs = {"adversary__lambdas": {"teff": 1.0, "mh": -1.0}, "adversary__target": "uniform"}
+    models = []
+    for config in (toy_config("autoencoder", **more), toy_config("bottleneck", **more, **signs)):
+        trainer = Trainer(stars, config, "cpu")
+        list(trainer.epochs())
+        models.append(bare_model(trainer, stars))
+    return *models, fresh
+
+
+def test_reconstruction_beats_the_mean_spectrum(trained_pair):
+    for model in trained_pair[:2]:
+        fresh = trained_pair[2]
+        error = ((model.decode(model.encode(fresh), fresh.labels) - fresh.flux) ** 2).mean()
+        assert error < 0.1 * ((model.scaler.flux_mean - fresh.flux) ** 2).mean()
+
+
+def test_a_fresh_probe_reads_a_removed_label_worse_and_a_kept_one_as_well(trained_pair):
+    plain, removed, fresh = trained_pair
+    read = {
+        name: [r2_of_a_fresh_probe(m.encode(fresh).z, fresh.label(name)) for m in (plain, removed)] for name in ("teff", "mh")
+    }
+    assert read["teff"][0] > 0.9 and read["teff"][1] < 0.3
+    assert read["mh"][1] > 0.8
+
+
+def test_sliders_act_where_the_label_was_removed(trained_pair):
+    """The decoder must use the label it is given, since the latent no longer holds it."""
+    _, removed, fresh = trained_pair
+    latents, other = removed.encode(fresh), fresh.labels.copy()
+    other[:, 0] = np.roll(other[:, 0], 1)
+    mixture = np.random.default_rng(99).normal(size=(4, fresh.flux.shape[1])) * 0.1
+    low, high = np.array([(4000, 7000), (1.5, 5.0), (-2.0, 0.5), (-0.1, 0.4)]).T
+    true = [np.tanh(((labels - low) / (high - low) * 2 - 1) @ mixture) for labels in (fresh.labels, other)]
+    change, truth = removed.decode(latents, other) - removed.decode(latents, fresh.labels), true[1] - true[0]
+    assert np.sqrt(((change - truth) ** 2).sum() / (truth**2).sum()) < 0.6
+
+
+# --- stars as they come -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", ["paper", "bottleneck"])
+def test_trains_on_a_small_non_stellar_set_with_two_labels_some_missing(recipe):
+    names = ("grain_size", "moisture")
+    soils = toy_stars(300, names=names, missing=0.2)
+    soils = SpectraSet(soils.flux, np.linspace(400, 2500, soils.flux.shape[1]), soils.ids, soils.labels, names)
+    config = toy_config(recipe, names, adversary__lambdas={"grain_size": 1.0, "moisture": -1.0}, training__epochs=5)
+    trainer = Trainer(soils, config, "cpu")
+    records = list(trainer.epochs())
+    assert trainer.left_out == int(np.isnan(soils.labels).any(1).sum()) > 0
+    assert all(np.isfinite(r.loss) for r in records) and records[-1].reconstruction_mse < records[0].reconstruction_mse
+    model = bare_model(trainer, soils)
+    assert model.label_names == names and model.encode(soils).z.shape == (300, 6)
+
+
+def test_unlabelled_stars_train_a_plain_auto_encoder(stars):
+    nothing = stars.with_labels(np.full(stars.labels.shape, np.nan))
+    trainer = a_trainer(nothing, "autoencoder")
+    assert trainer.left_out == 0 and len(list(trainer.epochs())) == 2
+
+
+def test_masked_pixels_do_not_count(stars):
+    """The value under a mask, however wild, changes no weight."""
+    mask = np.random.default_rng(3).random(stars.flux.shape) < 0.03
+    ends = []
+    for value in (np.nan, 40.0):
+        flux = np.where(mask, value, stars.flux)
+        trainer = a_trainer(SpectraSet(flux, stars.wavelength_nm, stars.ids, stars.labels, stars.label_names, mask=mask))
+        list(trainer.epochs())
+        ends.append(state_of(trainer))
+    assert unchanged(*ends)
+
+
+def test_too_few_stars_say_so(stars):
+    with pytest.raises(ModelError, match="fewer than one batch of 64"):
+        a_trainer(stars[:40])
+
+
+def test_scaling_and_bins_never_see_the_test_or_validation_stars(stars):
+    """Stars outside the fitting rows may be anything: the scaler stays the same."""
+    from gandalf_core.split import split
+
+    trainer = a_trainer(stars)
+    _, check = split(stars.ids, 0.1, trainer.config.training.seed)
+    flux, labels = stars.flux.copy(), stars.labels.copy()
+    flux[check], labels[check] = 77.0, 1e5
+    other = a_trainer(SpectraSet(flux, stars.wavelength_nm, stars.ids, labels, stars.label_names))
+    for name, array in trainer.scaler.arrays().items():
+        assert np.array_equal(array, other.scaler.arrays()[name]), name
+
+
+def test_the_joint_discriminator_and_the_conditional_encoder_train(stars):
+    for changes in ({"adversary__joint": True}, {"model__conditional_encoder": True}):
+        trainer = a_trainer(stars, "paper-physical-removed", **changes)
+        records = list(trainer.epochs())
+        assert np.isfinite(records[-1].loss)
+        assert set(records[-1].discriminator_accuracy) == {"teff", "logg", "mh", "alphafe"}
