@@ -63,6 +63,14 @@ def _raw(stars: SpectraSet) -> Table:
     return Table({"source_id": stars.ids.astype(np.int64), "flux": stars.flux, "flux_error": stars.flux_error})
 
 
+def _variable(table: Table) -> Table:
+    """Arrays of variable length in place of fixed ones, missing values masked."""
+    for name in ("flux", "flux_error"):
+        rows = [np.ma.masked_invalid(row) for row in table[name]]
+        table.replace_column(name, np.array([*rows, None], dtype=object)[:-1])
+    return table
+
+
 def _ecsv(layout: str, stars: SpectraSet) -> bytes:
     if layout == "INDIVIDUAL":
         table = _samples(stars, 0)
@@ -80,7 +88,10 @@ def _ecsv(layout: str, stars: SpectraSet) -> bytes:
 def _fits(layout: str, stars: SpectraSet) -> bytes:
     hdus = [fits.PrimaryHDU()]
     if layout == "RAW":
-        hdus.append(fits.table_to_hdu(_raw(stars)))
+        lists = {n: np.array([*getattr(stars, n), None], dtype=object)[:-1] for n in ("flux", "flux_error")}
+        columns = [fits.Column(n, "PE()", array=values) for n, values in lists.items()]  # of variable length, as STIL writes
+        columns.insert(0, fits.Column("source_id", "K", array=stars.ids.astype(np.int64)))
+        hdus.append(fits.BinTableHDU.from_columns(columns))
     for k in range(len(stars) if layout != "RAW" else 0):
         table = _samples(stars, k)
         table.meta = {}
@@ -92,7 +103,7 @@ def _fits(layout: str, stars: SpectraSet) -> bytes:
 
 
 def _votable(layout: str, stars: SpectraSet) -> bytes:
-    tables = [_raw(stars)] if layout == "RAW" else [_samples(stars, k) for k in range(len(stars))]
+    tables = [_variable(_raw(stars))] if layout == "RAW" else [_samples(stars, k) for k in range(len(stars))]
     documents = [votable.from_table(t) for t in tables]
     for k, document in enumerate(documents if layout != "RAW" else []):
         table = document.get_first_table()

@@ -2,9 +2,11 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -62,16 +64,18 @@ def test_names_as_ids_and_unknown_errors(tmp_path, suffix):
     np.testing.assert_array_equal(read.mask, stars.mask)
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
-def test_provenance_survives(tmp_path, suffix):
-    stars = SpectraSet(np.ones((1, 5)), np.arange(5), ["a"], [[1.0]], ("size",), None, None, {"seed": 3, "clean": False})
-    write_stars(tmp_path / f"s{suffix}", stars)
-    assert read_stars(tmp_path / f"s{suffix}").provenance == {
-        "seed": 3,
-        "clean": False,
-        "file": f"s{suffix}",
-        "format": suffix[1:],
+@pytest.mark.parametrize("suffix", [s for s in MANY if s != ".csv"])
+@pytest.mark.parametrize("n", [1, 3])
+def test_provenance_survives(tmp_path, suffix, n):
+    """Whoever reads simulated stars back can still find their truth (plain csv has no place for it)."""
+    about = {
+        "simulated": {"seed": 3, "clean": False, "nuisances": {f"depth of {i}": 0.1 * i for i in range(20)}},
+        "by": "Teff → K",
     }
+    stars = toy(n)
+    write_stars(tmp_path / f"s{suffix}", replace(stars, provenance=about))
+    found = read_stars(tmp_path / f"s{suffix}").provenance
+    assert found["file"] == f"s{suffix}" and {k: found[k] for k in about} == about
 
 
 @pytest.mark.parametrize("layout", ["INDIVIDUAL", "COMBINED", "RAW"])
@@ -155,6 +159,30 @@ def test_declared_units_are_converted_and_undeclared_ones_never_guessed(kind):
 def test_column_name_may_carry_the_unit():
     rows = "".join(f"{w * 10:.1f} 1.0\n" for w in GRID_NM)
     np.testing.assert_allclose(read_bytes("a.txt", f"wavelength_angstrom flux\n{rows}".encode()).wavelength_nm, GRID_NM)
+
+
+@pytest.mark.parametrize("separator", [" ", "   ", "\t", ",", ", ", ";"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_plain_text_however_people_write_it(separator, end):
+    body = "".join(f"{w:.2f}{separator}1.0{separator}0.01{end}" for w in GRID_NM)
+    header = separator.join(["wavelength", "flux", "error"]) + end
+    for head in ("", f"# by hand{end}", header, "\ufeff", "\ufeff" + header, f"\ufeff# by hand{end}{header}"):
+        stars = read_bytes("star.dat", (head + body).encode())
+        assert stars.flux.shape == (1, 2401) and stars.flux_error[0, 7] == np.float32(0.01)
+
+
+def test_parquet_of_others():
+    """Lists of doubles, categorical ids and catalogue names, as pandas writes them; ids may not be missing."""
+    stars, out = toy(3), io.BytesIO()
+    ids = pd.Categorical(stars.ids)
+    pd.DataFrame({"source_id": ids, "flux": list(stars.flux.astype(float)), "FE_H": [0.1, np.nan, 0.3]}).to_parquet(out)
+    read = read_bytes("theirs.parquet", out.getvalue())
+    np.testing.assert_array_equal(read.flux, stars.flux)
+    np.testing.assert_array_equal(read.label("mh"), [0.1, np.nan, 0.3])
+    assert read.ids.tolist() == IDS.tolist()
+    pq.write_table(pa.table({"source_id": pa.array([1, None]), "flux": [[1.0] * 2401] * 2}), out := io.BytesIO())
+    with pytest.raises(SpectraError, match="1 rows have no id"):
+        read_bytes("theirs.parquet", out.getvalue())
 
 
 def test_an_id_that_was_a_float_is_refused():
@@ -256,6 +284,14 @@ def test_files_that_would_explode_are_refused(monkeypatch):
     for name, data in {"b.gz": gzipped(zeros), "b.zip": bundle({"a.txt": zeros}), "b.npz": packed.getvalue()}.items():
         with pytest.raises(SpectraError, match=f"{name}: .* would grow to .* refused"):
             read_bytes(name, data)
+
+
+def test_a_damaged_member_does_not_spoil_its_bundle():
+    files = {"a.csv": archive_file("csv", "INDIVIDUAL", toy()), "b.fits": archive_file("fits", "COMBINED", toy(3))}
+    data = bytearray(bundle(files))
+    data[200] ^= 0xFF
+    stars, rejected = read_many([("b.zip", bytes(data))])
+    assert len(stars) == 3 and list(rejected) == ["b.zip/a.csv"] and rejected["b.zip/a.csv"].count("b.zip/a.csv") == 1
 
 
 def test_read_many_keeps_the_good_and_names_the_rest(tmp_path):

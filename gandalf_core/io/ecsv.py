@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from astropy.table.meta import get_header_from_yaml
 
-from .tables import Table
+from .columns import Table
 from .text import read_csv, skip_comments
 
 

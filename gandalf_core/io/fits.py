@@ -7,8 +7,8 @@ import numpy as np
 from astropy.io import fits
 
 from ..errors import SpectraError
+from .columns import Table, role_of
 from .sniff import size_of
-from .tables import Table, role_of
 
 
 def read(stream: BinaryIO) -> list[Table]:

@@ -21,6 +21,8 @@ def as_strings(values: np.ndarray) -> np.ndarray:
     if np.ma.is_masked(values):
         raise SpectraError(f"{int(np.ma.getmaskarray(values).sum())} rows have no id")
     values = np.asarray(values)
+    if values.dtype.kind in "iu":
+        return values.astype(str)
     if values.dtype.kind == "f":
         return _from_float(values)
     if values.dtype.kind == "S":
@@ -29,7 +31,7 @@ def as_strings(values: np.ndarray) -> np.ndarray:
     missing = np.isin(text, ("", "nan", "None", "<NA>"))
     if missing.any():
         raise SpectraError(f"{int(missing.sum())} rows have no id")
-    lossy = next((t for t in text if _FLOAT_LIKE.fullmatch(t)), None)
+    lossy = next((t for t in text if not t.isdigit() and _FLOAT_LIKE.fullmatch(t)), None)
     if lossy is not None:
         raise SpectraError(f"id {lossy} was written as a floating-point number, its last digits are lost: {_CURE}")
     return text

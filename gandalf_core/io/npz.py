@@ -10,7 +10,8 @@ from ..errors import SpectraError
 from ..latent import LatentSet
 from ..spectra import SpectraSet
 from . import ids as star_ids
-from .tables import finish, label_name
+from .columns import label_name, parse_provenance
+from .tables import finish
 
 
 def read_stars(stream: BinaryIO, name: str) -> SpectraSet:
@@ -26,7 +27,7 @@ def read_stars(stream: BinaryIO, name: str) -> SpectraSet:
     error, mask = (_matching(arrays, key, flux.shape) for key in ("flux_error", "mask"))
     ids, labels, names = _common(arrays, len(flux), name)
     grid = _numeric(arrays, "wavelength_nm", np.float64)
-    return finish(flux, error, grid, ids, list(labels.T), names, mask, _provenance(arrays))
+    return finish(flux, error, grid, ids, list(labels.T), names, mask, parse_provenance(arrays.get("provenance", "{}")))
 
 
 def read_latents(stream: BinaryIO, name: str) -> LatentSet:
@@ -101,11 +102,3 @@ def _common(arrays: dict[str, np.ndarray], n: int, name: str) -> tuple[np.ndarra
     if ids.shape != (n,) or labels.shape != (n, len(names)):
         raise SpectraError(f"{n} rows, but ids have shape {ids.shape}, labels {labels.shape} under {len(names)} label_names")
     return ids, labels, names
-
-
-def _provenance(arrays: dict[str, np.ndarray]) -> dict:
-    try:
-        value = json.loads(str(arrays.get("provenance", "{}")))
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -10,9 +10,10 @@ import numpy as np
 from ..errors import SpectraError
 from ..latent import LatentSet
 from ..spectra import MIN_COVERAGE, SpectraSet, concatenate
+from .columns import Table
 from .resample import rebin, refusal
 from .sniff import Member, members, parsing, size_of
-from .tables import Table, assemble
+from .tables import assemble
 
 Upload = tuple[str, bytes]  # a file's name and content
 _KIND = {"text": "text file", "ecsv": "ECSV", "fits": "FITS", "votable": "VOTable", "parquet": "Parquet file"}
@@ -121,9 +122,9 @@ def _stars_of(sources: Iterable[str | Path | Upload]):
 
 def _attempt(member: Member) -> SpectraSet | SpectraError:
     try:
-        if member.format.startswith("bad: "):
-            raise SpectraError(f"{member.name}: {member.format[5:]}")
         with parsing(member.name, _KIND.get(member.format, member.format)):
+            if member.format.startswith("bad: "):
+                raise SpectraError(member.format.removeprefix("bad: ").removeprefix(f"{member.name}: "))
             stars = _parse(member)
     except SpectraError as error:
         return error

@@ -4,9 +4,10 @@ import gzip
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from ..errors import SpectraError
@@ -16,6 +17,7 @@ MIN_EXPANDED = 2**30  # bytes a compressed file may always grow to
 MAX_EXPANSION = 20  # beyond that, its growth: spectra as text shrink about sixfold
 MAX_SAMPLES = 10**9  # flux values read at once; larger files are streamed from Parquet
 MAX_MEMBERS = 20_000
+_PACKED = {"gzip": "gzip file", "zip": "zip or npz file"}
 READABLE = "Gaia archive csv, ecsv, fits or votable, npz, Parquet, or text with the columns wavelength, flux, error"
 
 _MAGIC = {
@@ -45,6 +47,8 @@ def parsing(name: str, kind: str) -> Iterator[None]:
     except SpectraError as error:
         line = str(error)
         raise (error if line.startswith(name) else SpectraError(f"{name}: {line}")) from error.__cause__
+    except (ImportError, NameError, SyntaxError):
+        raise  # our own fault, not the file's
     except Exception as error:
         cause = " ".join(str(error).split())[:160] or type(error).__name__
         raise SpectraError(f"{name}: damaged or truncated {kind} ({cause}): fetch or write it again") from error
@@ -126,14 +130,25 @@ def members(name: str, stream: BinaryIO, depth: int = 0) -> Iterator[Member]:
     except SpectraError as error:
         yield Member(name, stream, f"bad: {error}")
         return
-    if kind == "gzip":
-        with parsing(name, "gzip file"):
-            inner = _gunzip(stream)
-        yield from members(name.removesuffix(".gz"), inner, depth + 1)
-    elif kind == "zip":
-        yield from _zip_members(name, stream, depth)
-    else:
+    if kind not in ("gzip", "zip"):
         yield Member(name, stream, kind)
+        return
+    try:
+        with parsing(name, _PACKED[kind]):
+            inside = [(name.removesuffix(".gz"), partial(_gunzip, stream))] if kind == "gzip" else _zip_members(name, stream)
+    except SpectraError as error:
+        yield Member(name, stream, f"bad: {error}")
+        return
+    if not inside:
+        yield Member(name, stream, "npz")
+    for inner_name, unpack in inside:
+        try:
+            with parsing(inner_name if kind == "zip" else name, _PACKED[kind]):
+                inner = unpack()
+        except SpectraError as error:
+            yield Member(inner_name, stream, f"bad: {error}")
+        else:
+            yield from members(inner_name, inner, depth + 1)
 
 
 def _gunzip(stream: BinaryIO) -> BinaryIO:
@@ -145,19 +160,13 @@ def _gunzip(stream: BinaryIO) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _zip_members(name: str, stream: BinaryIO, depth: int) -> Iterator[Member]:
-    with parsing(name, "zip or npz file"):
-        stored = size_of(stream)
-        bundle = zipfile.ZipFile(stream)
-        infos = [i for i in bundle.infolist() if not i.is_dir() and not i.filename.startswith(("__MACOSX", "."))]
-        check_expansion(sum(i.file_size for i in infos), stored)
-        if not infos or len(infos) > MAX_MEMBERS:
-            raise SpectraError(f"a bundle of {len(infos)} files: give 1 to {MAX_MEMBERS}")
+def _zip_members(name: str, stream: BinaryIO) -> list[tuple[str, Callable[[], BinaryIO]]]:
+    """Name and unpacking of each file of a bundle; empty when the zip is an npz. SpectraError for a bomb."""
+    bundle = zipfile.ZipFile(stream)
+    infos = [i for i in bundle.infolist() if not i.is_dir() and not i.filename.startswith(("__MACOSX", "."))]
+    check_expansion(sum(i.file_size for i in infos), size_of(stream))
+    if not infos or len(infos) > MAX_MEMBERS:
+        raise SpectraError(f"a bundle of {len(infos)} files: give 1 to {MAX_MEMBERS}")
     if any(i.filename.endswith(".npy") for i in infos):
-        stream.seek(0)
-        yield Member(name, stream, "npz")
-        return
-    for info in infos:
-        with parsing(f"{name}/{info.filename}", "zip member"):
-            inner = io.BytesIO(bundle.read(info))
-        yield from members(f"{name}/{info.filename}", inner, depth + 1)
+        return []
+    return [(f"{name}/{i.filename}", lambda i=i: io.BytesIO(bundle.read(i))) for i in infos]

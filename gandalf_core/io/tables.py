@@ -1,111 +1,23 @@
-"""From the tables of a file to a SpectraSet: which column is what, units, and the archive's three layouts.
+"""From the tables of a file to a SpectraSet: the archive's three layouts.
 
 INDIVIDUAL and COMBINED have one row per sample (of one star, of many); RAW has one row per star with array columns.
 Shapes: R rows, N stars, L pixels.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..errors import SpectraError
-from ..parameters import LABELS, canonical_name
 from ..spectra import SpectraSet
 from . import ids as star_ids
+from .columns import Table, to_nm
 from .sniff import MAX_SAMPLES
 
-LABEL_PREFIX = "label_"  # a column of a label outside the vocabulary
 ARCHIVE_GRID_NM = np.round(np.arange(84600, 87001) * 0.01, 2)  # Gaia DR3's 2401 samples, which its RAW tables leave implicit
 MIN_FILL = 0.8  # of a star's own range that its samples fill on the common grid of a file
-
-_ALIASES = {
-    "source_id": ("source_id", "sourceid", "gaia_source_id", "dr3_source_id", "id", "ids", "star", "star_id"),
-    "flux": ("flux", "normalised_flux", "normalized_flux"),
-    "flux_error": ("flux_error", "flux_err", "fluxerr", "e_flux", "error", "err", "sigma", "uncertainty"),
-}
-_ROLE = {alias: role for role, aliases in _ALIASES.items() for alias in aliases}
-_WAVELENGTH = re.compile(r"(wavelengths?|wave|lambda|wl)(?:[\s_(\[]+([a-zåμµ]+)[)\]]?)?", re.IGNORECASE)
-_NM = {"nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "angstrom": 0.1, "aa": 0.1, "å": 0.1, "a": 0.1, "um": 1e3, "µm": 1e3,
-       "μm": 1e3, "micron": 1e3, "micrometer": 1e3, "m": 1e9}  # fmt: skip
-
-
-def role_of(column: str) -> str | None:
-    """What a column holds: source_id, wavelength, flux, flux_error, a label's name, or None."""
-    key = column.strip().lower()
-    if key in _ROLE:
-        return _ROLE[key]
-    if _WAVELENGTH.fullmatch(key):
-        return "wavelength"
-    if key.startswith(LABEL_PREFIX):
-        return label_name(column.strip()[len(LABEL_PREFIX) :])
-    return canonical_name(key) if canonical_name(key) in LABELS else None
-
-
-def label_name(name: str) -> str:
-    """A label's name: the project's spelling for a known alias, any other unchanged."""
-    return canonical_name(name) if canonical_name(name) in LABELS else name
-
-
-def label_column(name: str) -> str:
-    """The column under which a label is written, so that `role_of` finds it again."""
-    return name if name in LABELS else LABEL_PREFIX + name
-
-
-@dataclass
-class Table:
-    """One table of a file: values by role, (R,) or (R, L); `meta` holds an id and labels that stand beside the rows."""
-
-    columns: dict[str, np.ndarray] = field(default_factory=dict)
-    wavelength_unit: str | None = None
-    meta: dict[str, Any] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-
-    @classmethod
-    def build(cls, columns: Iterable[tuple[str, Any, str | None]], meta: Mapping[str, Any] | None = None) -> "Table":
-        """A table from (name, values, unit) of every column of a file, and the file's keywords; unknown ones are left out."""
-        table = cls()
-        for name, values, unit in columns:
-            table.names += (name,)
-            role = role_of(name)
-            if role is None or (role in table.columns and name.strip().lower() != role):
-                continue
-            table.columns[role] = stack(values, name)
-            if role == "wavelength":
-                table.wavelength_unit = unit or _WAVELENGTH.fullmatch(name.strip()).group(2)
-        for key, value in (meta or {}).items():
-            if (role := role_of(key)) not in (None, "wavelength", "flux", "flux_error") and key.lower() not in ("id", "star"):
-                table.meta[role] = value
-        return table
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the labels it holds."""
-        return tuple(k for k in {**self.columns, **self.meta} if k not in (*_ALIASES, "wavelength"))
-
-    def label(self, name: str, rows: int) -> np.ndarray:
-        """(R,) values of a label; NaN where missing."""
-        value = self.columns.get(name, self.meta.get(name, np.nan))
-        try:
-            return np.broadcast_to(np.ma.filled(np.ma.asarray(value, np.float64), np.nan), (rows,))
-        except (TypeError, ValueError):
-            raise SpectraError(f"label {name} is not one number per row") from None
-
-
-def stack(values: Any, name: str) -> np.ndarray:
-    """Values of a column as an array; arrays of equal length in its cells become (R, L).
-
-    Raises SpectraError when the cells hold arrays of different lengths.
-    """
-    values = np.ma.asarray(values) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
-    if values.dtype.kind != "O" or not len(values) or np.ndim(values[0]) != 1:
-        return values
-    if len({np.size(v) for v in values}) > 1:
-        raise SpectraError(f"column {name} holds arrays of different lengths: one wavelength grid per file")
-    return np.stack([np.ma.filled(np.ma.asarray(v, np.float64), np.nan) for v in values])
 
 
 def assemble(tables: list[Table], name: str) -> SpectraSet:
@@ -115,11 +27,11 @@ def assemble(tables: list[Table], name: str) -> SpectraSet:
         seen = ", ".join(dict.fromkeys(n for t in tables for n in t.names)) or "none"
         raise SpectraError(f"no column 'flux' (columns: {seen[:200]}): expected source_id, wavelength, flux, flux_error")
     arrays = {t.columns["flux"].ndim for t in spectra}
-    if arrays == {2}:
-        return _from_rows(spectra, tables, name)
-    if arrays != {1}:
+    if arrays not in ({1}, {2}):
         raise SpectraError("flux is neither one number per row nor one array per row")
-    return _from_samples(spectra, name)
+    stars = _from_rows(spectra, tables, name) if arrays == {2} else _from_samples(spectra, name)
+    stars.provenance.update(next((t.provenance for t in tables if t.provenance), {}))
+    return stars
 
 
 def _from_rows(spectra: list[Table], tables: list[Table], name: str) -> SpectraSet:
@@ -195,10 +107,10 @@ def _ids_of_samples(spectra: list[Table], name: str) -> np.ndarray:
         if ids is None:
             own = table.meta.get("source_id", stem if len(spectra) == 1 else f"{stem}-{k}")
             ids = np.full(len(table.columns["flux"]), star_ids.as_strings(np.array([own]))[0])
-        elif ids.dtype.kind in "fiu" or np.ma.is_masked(ids):
-            ids = ids if len(spectra) == 1 and ids.dtype.kind in "iu" and not np.ma.is_masked(ids) else star_ids.as_strings(ids)
-        parts.append(np.asarray(ids))
-    return parts[0] if len(parts) == 1 else np.concatenate([p.astype(object) for p in parts])
+        elif ids.dtype.kind == "f" or np.ma.is_masked(ids):
+            ids = star_ids.as_strings(ids)
+        parts.append(ids)
+    return parts[0] if len(parts) == 1 else np.concatenate([star_ids.as_strings(p) for p in parts])
 
 
 def _common_grid(wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -239,27 +151,6 @@ def _floats(table: Table, role: str, dtype: type = np.float32) -> np.ndarray:
         raise SpectraError(f"column {role} is not numeric")
     with np.errstate(over="ignore", invalid="ignore"):  # out of float32's range becomes infinite: masked
         return np.ma.filled(np.ma.asarray(values).astype(dtype), np.nan)
-
-
-def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
-    """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is no length.
-
-    Without a unit they are taken as nm, except where they look like the RVS range in another one: then SpectraError.
-    """
-    if unit:
-        key = unit.strip().lower().rstrip(".")
-        factor = _NM.get(key) or _NM.get(key.removesuffix("s"))
-        if factor is None:
-            raise SpectraError(f"unknown wavelength unit '{unit}': use nm or Angstrom, in vacuum")
-        return wavelength * factor
-    middle = np.median(wavelength) if len(wavelength) else np.nan
-    for low, high, other, cure in ((8000, 9000, "Ångström", "divide by 10"), (0.8, 0.9, "micrometres", "multiply by 1000")):
-        if low < middle < high:
-            raise SpectraError(
-                f"wavelengths near {middle:.5g} without a unit look like {other}: {cure} to give vacuum nanometres, or name the "
-                "column wavelength_angstrom" + ("" if other == "Ångström" else " or wavelength_um")
-            )
-    return wavelength
 
 
 def finish(

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SpectraError
+from .columns import Table, role_of
 from .sniff import fields
-from .tables import Table, role_of
 
 MISSING = ["--", "null", "NULL", "masked"]  # beside what pandas knows
 _KEYWORD = re.compile(r"#\s*([\w/\[\]]+)\s*[:=]\s*(\S+)")
@@ -30,7 +30,7 @@ def read_csv(stream: BinaryIO, units: Mapping[str, str] | None = None, meta: Map
         stream,
         sep=separator,
         usecols=lambda c: role_of(c) is not None,
-        dtype={n: "string" for n in names if role_of(n) == "source_id"},
+        dtype={n: "category" for n in names if role_of(n) == "source_id"},  # as text, each star once
         na_values=MISSING,
         low_memory=False,
         encoding="utf-8-sig",
@@ -73,11 +73,12 @@ def _separator(line: str) -> str:
     return next((s for s in (",", ";", "\t") if s in line), r"\s+")
 
 
-def _values(column: pd.Series) -> np.ndarray:
+def _values(column: pd.Series) -> np.ndarray | pd.Categorical:
     """A column as an array: ids as text, numbers as numbers, the archive's "(1.0, null, …)" cells as arrays."""
-    role = role_of(str(column.name)) if isinstance(column.name, str) else None
-    if role == "source_id" or pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=object if role == "source_id" else None)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.array
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy()
     cells = column.dropna()
     if len(cells) and str(cells.iloc[0]).lstrip()[:1] in ("[", "("):
         return np.array([*map(_cell, column), None], dtype=object)[:-1]

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import votable
 
 from ..errors import SpectraError
-from .tables import Table, role_of
+from .columns import Table, role_of
 
 
 def read(stream: BinaryIO) -> list[Table]:

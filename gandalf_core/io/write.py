@@ -3,6 +3,7 @@
 Shapes: N stars, L pixels, P labels. A masked pixel's flux is written as NaN (npz keeps it, beside its mask).
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +16,7 @@ from ..parameters import LABELS, parameter
 from ..spectra import SpectraSet
 from . import ids as star_ids
 from .atomic import atomic
-from .tables import label_column
+from .columns import PROVENANCE_KEY, label_column
 
 TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet")
 STAR_SUFFIXES = (*TABLE_SUFFIXES, ".npz", ".txt")
@@ -47,10 +48,10 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
             _write_text(stream, stars)
         elif suffix in (".csv", ".ecsv"):
             blocks = (_samples(stars[i : i + BLOCK]) for i in range(0, len(stars), BLOCK))
-            _write_delimited(stream, blocks, suffix)
+            _write_delimited(stream, blocks, suffix, stars.provenance)
         else:
             tables = [_samples(stars)] if len(stars) == 1 else [_rows(stars), {"wavelength": stars.wavelength_nm}]
-            _write_astropy(stream, tables, suffix)
+            _write_astropy(stream, tables, suffix, stars.provenance)
 
 
 def write_latents(path: str | Path, latents: LatentSet) -> None:
@@ -158,10 +159,11 @@ def _unit(column: str) -> str | None:
     return unit if unit not in ("", "dex") else None
 
 
-def _astropy(columns: Mapping[str, np.ndarray]):
+def _astropy(columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any] | None = None):
     from astropy.table import Table
 
-    return Table(dict(columns), units={k: _unit(k) for k in columns if _unit(k)}, copy=False)
+    meta = {PROVENANCE_KEY: json.dumps(provenance)} if provenance else {}
+    return Table(dict(columns), units={k: _unit(k) for k in columns if _unit(k)}, meta=meta, copy=False)
 
 
 def _arrow(values: np.ndarray):
@@ -170,8 +172,10 @@ def _arrow(values: np.ndarray):
     return pa.array(values.tolist() if values.dtype.kind == "U" else values)
 
 
-def _write_delimited(stream: BinaryIO, blocks: Iterator[Mapping[str, np.ndarray]], suffix: str) -> None:
-    """csv, or ecsv (the same rows under astropy's header), block by block."""
+def _write_delimited(
+    stream: BinaryIO, blocks: Iterator[Mapping[str, np.ndarray]], suffix: str, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """csv, or ecsv (the same rows under astropy's header, which has a place for the provenance), block by block."""
     import io
 
     import pyarrow as pa
@@ -180,28 +184,35 @@ def _write_delimited(stream: BinaryIO, blocks: Iterator[Mapping[str, np.ndarray]
     options = csv.WriteOptions(include_header=False, quoting_style="needed")
     for k, block in enumerate(blocks):
         if k == 0:
-            header = io.StringIO()
+            header = io.StringIO(",".join(block) + "\n")
             if suffix == ".ecsv":
-                _astropy({name: values[:0] for name, values in block.items()}).write(header, format="ascii.ecsv", delimiter=",")
-            else:
-                header.write(",".join(block) + "\n")
+                empty = {name: values[:0] for name, values in block.items()}
+                _astropy(empty, provenance).write(header, format="ascii.ecsv", delimiter=",")
             stream.write(header.getvalue().encode())
         csv.write_csv(pa.table({name: _arrow(values) for name, values in block.items()}), stream, options)
 
 
-def _write_astropy(stream: BinaryIO, tables: list[Mapping[str, np.ndarray]], suffix: str) -> None:
-    """FITS extensions or VOTable tables, one for each set of columns."""
+def _write_astropy(
+    stream: BinaryIO, tables: list[Mapping[str, np.ndarray]], suffix: str, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """FITS extensions or VOTable tables, one for each set of columns; the first carries the provenance."""
     made = [_astropy(t) for t in tables]
+    note = json.dumps(provenance) if provenance else ""
     if suffix == ".fits":
         from astropy.io import fits
 
-        fits.HDUList([fits.PrimaryHDU(), *[fits.table_to_hdu(t) for t in made]]).writeto(stream)
-        return
-    from astropy.io.votable import from_table
+        hdus = [fits.table_to_hdu(t) for t in made]
+        hdus[0].header.update({PROVENANCE_KEY: note} if note else {})
+        return fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(stream)
+    from astropy.io.votable import from_table, tree
 
     documents = [from_table(t) for t in made]
-    for other in documents[1:]:
-        documents[0].resources[0].tables.extend(other.resources[0].tables)
+    resource = documents[0].resources[0]
+    resource.tables.extend(t for other in documents[1:] for t in other.resources[0].tables)
+    if note:
+        resource.tables[0].params.append(
+            tree.Param(documents[0], name=PROVENANCE_KEY, datatype="char", arraysize="*", value=note)
+        )
     documents[0].to_xml(stream, tabledata_format="binary2")
 
 

@@ -1,0 +1,140 @@
+"""The columns of a file: what each holds, by name; units; cells that are arrays. Shapes: R rows, L pixels."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpectraError
+from ..parameters import LABELS, canonical_name
+
+LABEL_PREFIX = "label_"  # a column of a label outside the vocabulary
+PROVENANCE_KEY = "gandalf"  # the keyword under which a file carries where its stars come from
+
+_ALIASES = {
+    "source_id": ("source_id", "sourceid", "gaia_source_id", "dr3_source_id", "id", "ids", "star", "star_id"),
+    "flux": ("flux", "normalised_flux", "normalized_flux"),
+    "flux_error": ("flux_error", "flux_err", "fluxerr", "e_flux", "error", "err", "sigma", "uncertainty"),
+}
+_ROLE = {alias: role for role, aliases in _ALIASES.items() for alias in aliases}
+_WAVELENGTH = re.compile(r"(wavelengths?|wave|lambda|wl)(?:[\s_(\[]+([a-zåμµ]+)[)\]]?)?", re.IGNORECASE)
+_NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "å": 0.1, "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3}
+
+
+def role_of(column: str) -> str | None:
+    """What a column holds: source_id, wavelength, flux, flux_error, a label's name, or None."""
+    key = column.strip().lower()
+    if key in _ROLE:
+        return _ROLE[key]
+    if _WAVELENGTH.fullmatch(key):
+        return "wavelength"
+    if key.startswith(LABEL_PREFIX):
+        return label_name(column.strip()[len(LABEL_PREFIX) :])
+    return canonical_name(key) if canonical_name(key) in LABELS else None
+
+
+def label_name(name: str) -> str:
+    """A label's name: the project's spelling for a known alias, any other unchanged."""
+    return canonical_name(name) if canonical_name(name) in LABELS else name
+
+
+def label_column(name: str) -> str:
+    """The column under which a label is written, so that `role_of` finds it again."""
+    return name if name in LABELS else LABEL_PREFIX + name
+
+
+@dataclass
+class Table:
+    """One table of a file: values by role, (R,) or (R, L); `meta` holds an id and labels that stand beside the rows."""
+
+    columns: dict[str, Any] = field(default_factory=dict)  # arrays; ids may be any sequence pandas can factorise
+    wavelength_unit: str | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, columns: Iterable[tuple[str, Any, str | None]], meta: Mapping[str, Any] | None = None) -> "Table":
+        """A table from (name, values, unit) of every column of a file, and the file's keywords; unknown ones are left out."""
+        table = cls()
+        for name, values, unit in columns:
+            table.names += (name,)
+            role = role_of(name)
+            if role is None or (role in table.columns and name.strip().lower() != role):
+                continue
+            table.columns[role] = values if role == "source_id" else stack(values, name)
+            if role == "wavelength":
+                table.wavelength_unit = unit or _WAVELENGTH.fullmatch(name.strip()).group(2)
+        for key, value in (meta or {}).items():
+            if key.lower() == PROVENANCE_KEY:
+                table.provenance = parse_provenance(value)
+            elif (role := role_of(key)) not in (None, "wavelength", "flux", "flux_error") and key.lower() not in ("id", "star"):
+                table.meta[role] = value
+        return table
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels it holds."""
+        return tuple(k for k in {**self.columns, **self.meta} if k not in (*_ALIASES, "wavelength"))
+
+    def label(self, name: str, rows: int) -> np.ndarray:
+        """(R,) values of a label; NaN where missing."""
+        value = self.columns.get(name, self.meta.get(name, np.nan))
+        try:
+            return np.broadcast_to(np.ma.filled(np.ma.asarray(value, np.float64), np.nan), (rows,))
+        except (TypeError, ValueError):
+            raise SpectraError(f"label {name} is not one number per row") from None
+
+
+def parse_provenance(text: Any) -> dict[str, Any]:
+    """The provenance a file carries as JSON; empty when it carries none that can be read."""
+    try:
+        value = json.loads(str(text))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def stack(values: Any, name: str) -> np.ndarray:
+    """Values of a column as an array; arrays of equal length in its cells become (R, L).
+
+    Raises SpectraError when the cells hold arrays of different lengths.
+    """
+    values = np.ma.asarray(values) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+    if values.dtype.kind != "O" or not len(values) or np.ndim(values[0]) != 1:
+        return values
+    if len({np.size(v) for v in values}) > 1:
+        raise SpectraError(f"column {name} holds arrays of different lengths: one wavelength grid per file")
+    return np.stack([np.ma.filled(np.ma.asarray(v, np.float64), np.nan) for v in values])
+
+
+def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
+    """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is no length.
+
+    Without a unit they are taken as nm, except where they look like the RVS range in another one: then SpectraError.
+    """
+    if unit:
+        return wavelength * _nm_per(unit)
+    middle = np.median(wavelength) if len(wavelength) else np.nan
+    for low, high, other, cure in ((8000, 9000, "Ångström", "divide by 10"), (0.8, 0.9, "micrometres", "multiply by 1000")):
+        if low < middle < high:
+            raise SpectraError(
+                f"wavelengths near {middle:.5g} without a unit look like {other}: {cure} to give vacuum nanometres, or name the "
+                "column wavelength_angstrom" + ("" if other == "Ångström" else " or wavelength_um")
+            )
+    return wavelength
+
+
+def _nm_per(unit: str) -> float:
+    key = unit.strip().lower().removesuffix("s")
+    if key in _NM:
+        return _NM[key]
+    from astropy import units
+
+    try:
+        return units.Unit(unit).to("nm")
+    except (ValueError, TypeError, units.UnitsError):
+        raise SpectraError(f"unknown wavelength unit '{unit}': use nm or Angstrom, in vacuum") from None
