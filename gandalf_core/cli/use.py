@@ -122,13 +122,14 @@ def project(args, console) -> Report:
     stars = model.on_grid(load_stars(args.stars, model.wavelength_nm))
     x = model.encode(stars).z if args.of == "latent" else model.scaler.flux_in(stars.flux, stars.mask)
     started = time.perf_counter()
-    xy = _placed(model, x, args) if args.place else _new_map(x, stars, model, args, console).xy
-    seconds, labels = time.perf_counter() - started, stars.labels_for(model.label_names)
+    labels = stars.labels_for(model.label_names)
+    about = {"ids": stars.ids, "labels": labels, "label_names": model.label_names}
+    xy = _placed(model, x, args) if args.place else _new_map(x, about, args, console).xy
+    seconds = time.perf_counter() - started
     write_map(args.out, xy, stars.ids, labels, model.label_names)
     r2 = dict(zip(model.label_names, neighbour_r2(xy, labels).tolist(), strict=True))
-    return Report(
-        {"stars": len(stars), "seconds": seconds, "neighbour_r2": r2, "of": args.of, "method": args.method, "file": args.out}
-    )
+    made = {"of": args.of, "method": args.method, "file": args.out}
+    return Report({"stars": len(stars), "seconds": seconds, "neighbour_r2": r2} | made)
 
 
 def _placed(model, x, args):
@@ -139,15 +140,14 @@ def _placed(model, x, args):
     return model.projections[name].place(x)
 
 
-def _new_map(x, stars, model, args, console):
+def _new_map(x, about, args, console):
     from ..project import cached_projection, fit_projection
 
-    settings = {"seed": args.seed, "perplexity": args.perplexity, "neighbours": args.neighbours}
-    about = {"ids": stars.ids, "labels": stars.labels_for(model.label_names), "label_names": model.label_names}
+    settings = {"seed": args.seed, "perplexity": args.perplexity, "neighbours": args.neighbours, **about}
     told = lambda fraction: console.progress(fraction, args.method)  # noqa: E731
     if args.cache:
-        return cached_projection(x, args.method, args.cache, progress=told, **settings, **about)
-    return fit_projection(x, args.method, progress=told, **settings, **about)
+        return cached_projection(x, args.method, args.cache, progress=told, **settings)
+    return fit_projection(x, args.method, progress=told, **settings)
 
 
 @command(
