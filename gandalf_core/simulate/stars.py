@@ -50,7 +50,7 @@ def simulate(
     values = recipe.deal(k, physical)
     shown = _shown(label_names, physical, values) if labels is None else labels
     flux = spectra(recipe, k, physical, values, pixels, noise=noisy)
-    error = np.repeat(_flux_error(values["snr"], pixels)[:, None], pixels, 1) if noisy else None
+    error = np.repeat(_flux_error(values["snr"][:, None], pixels), pixels, 1) if noisy else None
     provenance = {"simulated": recipe.settings()}
     return SpectraSet(flux, wavelengths(pixels), star_ids(seed, k), shown, label_names, error, np.isnan(flux), provenance)
 
@@ -103,22 +103,22 @@ def spectra(
     """(N, L) float32 spectra of the stars k under labels (N, 4) and nuisance values; NaN where the labels are outside."""
     flux = np.full((len(k), pixels), np.nan, np.float32)
     rows = np.flatnonzero(inside(labels))
-    block = k[rows] // streams.BLOCK
-    for b in np.unique(block):  # block by block: each draws its chance once and little memory is needed
+    chancy = noise or recipe.config.model_error  # then go by blocks of k, so that each draws its chance once
+    block = (k[rows] if chancy else np.arange(len(rows))) // streams.BLOCK
+    for b in np.unique(block):
         chunk = rows[block == b]
         sampled = nuisances.apply(emulate(labels[chunk]), {name: value[chunk] for name, value in values.items()})
         if recipe.config.model_error:
             sampled += nuisances.model_errors(recipe.seed, k[chunk], recipe.config)
         if noise:
-            error = _flux_error(values["snr"][chunk, None], 2401).astype(np.float32)
-            sampled += error * nuisances.noise(recipe.seed, k[chunk])
+            sampled += _flux_error(values["snr"][chunk, None], 2401) * nuisances.noise(recipe.seed, k[chunk])
         flux[chunk] = observe(sampled, pixels)
     return flux
 
 
 def _flux_error(snr: np.ndarray, pixels: int) -> np.ndarray:
-    """One standard deviation per pixel: samples of 0.01 nm have √3 times the error of their 0.03 nm mean."""
-    return (np.sqrt(3) if pixels == 2401 else 1) / snr
+    """One standard deviation per pixel, float32: samples of 0.01 nm have √3 times the error of their 0.03 nm mean."""
+    return ((np.sqrt(3) if pixels == 2401 else 1) / snr).astype(np.float32)
 
 
 def _check(n: int, seed: int, snr: tuple[float, float] | None, pixels: int) -> None:
