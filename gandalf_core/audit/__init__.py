@@ -1,0 +1,5 @@
+"""Honest measurement: leakage by fresh probes, sliders against the truth, and the limits of any method."""
+
+from .report import audit
+
+__all__ = ["audit"]

@@ -1,0 +1,180 @@
+"""Fresh probes: what can a reader who starts from nothing read from numbers of a star? Arrays in, results out.
+
+Shapes: N stars, D inputs, T targets, K kept labels. Every probe is trained on four fifths of the stars and read on the last
+fifth, five times (cross-fitting); only these out-of-fold readings count. The stars must not have trained the encoder: the
+caller sees to that. Why fresh: an adversary that fails during training proves nothing about a reader trained afterwards
+(Elazar & Goldberg 2018, EMNLP).
+"""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from ..errors import AuditError
+
+PROBES = ("ridge", "mlp", "trees", "neighbours")
+FOLDS = 5
+MIN_LABELLED = 200
+WIDE = 100  # more inputs than this go to trees and neighbours as that many principal components
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """The best probe's out-of-fold readings of one target on its N labelled stars."""
+
+    probe: str
+    prediction: np.ndarray  # (N,)
+    truth: np.ndarray  # (N,)
+    scores: dict[str, float]  # R² of every candidate
+
+    @property
+    def r2(self) -> float:
+        return r_squared(self.truth, self.prediction)
+
+
+def r_squared(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """1 − Σ(truth − prediction)² / Σ(truth − mean)²; below 0 for a reader worse than the mean."""
+    spread = np.square(truth - truth.mean()).sum()
+    return float(1 - np.square(truth - prediction).sum() / spread) if spread > 0 else 0.0
+
+
+def enough(labels: np.ndarray, what: str) -> np.ndarray:
+    """(N,) true for the stars that have every label in `labels` (N, P). AuditError when they are fewer than MIN_LABELLED."""
+    rows = np.isfinite(np.asarray(labels, float).reshape(len(labels), -1)).all(1)
+    if rows.sum() < MIN_LABELLED:
+        count = f"{int(rows.sum())} of {len(rows)} stars have the labels"
+        raise AuditError(f"{what}: {count}; an audit needs at least {MIN_LABELLED}: give more labelled stars")
+    return rows
+
+
+def fold_numbers(n: int, seed: int = 0) -> np.ndarray:
+    """(N,) the fold, 0 to FOLDS − 1, of each star: a permutation by seed."""
+    return np.random.default_rng([seed, n]).permutation(n) % FOLDS
+
+
+def label_basis(labels: np.ndarray) -> np.ndarray:
+    """(N, ·) polynomials of standardised labels (N, K): a linear probe follows the sample's curved relations between them."""
+    from sklearn.preprocessing import PolynomialFeatures
+
+    if not labels.shape[1]:
+        return labels
+    degree = 4 if labels.shape[1] <= 3 else 2 if labels.shape[1] <= 8 else 1
+    return standardised(PolynomialFeatures(degree, include_bias=False).fit_transform(standardised(labels)))
+
+
+def standardised(x: np.ndarray) -> np.ndarray:
+    """Columns of x (N, D) at zero mean and unit spread; a constant column becomes zero."""
+    spread = x.std(0)
+    return (x - x.mean(0)) / np.where(spread > 0, spread, 1)
+
+
+def make_probe(name: str, n: int, seed: int):
+    """An untrained scikit-learn regressor sized for n training stars."""
+    if name == "ridge":
+        from sklearn.linear_model import RidgeCV
+
+        return RidgeCV(np.logspace(-2, 6, 17), alpha_per_target=True)
+    if name == "mlp":
+        from sklearn.neural_network import MLPRegressor
+
+        return MLPRegressor(
+            hidden_layer_sizes=(128, 64), alpha=1e-3, batch_size=min(256, max(32, n // 20)), learning_rate_init=2e-3,
+            max_iter=120, early_stopping=True, n_iter_no_change=8, random_state=seed,
+        )  # fmt: skip
+    if name == "trees":
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        return HistGradientBoostingRegressor(
+            learning_rate=0.08, max_iter=250, max_leaf_nodes=15, l2_regularization=1.0, early_stopping=True, random_state=seed
+        )
+    if name == "neighbours":
+        from sklearn.neighbors import KNeighborsRegressor
+
+        return KNeighborsRegressor(n_neighbors=int(np.clip(n // 100, 10, 30)))
+    raise AuditError(f"no probe '{name}'; there are: {', '.join(PROBES)}")
+
+
+def read_fold(name: str, x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+    """(M, T) readings of the M stars marked in `test` (N,) by a probe trained on the others; x (N, D), y (N, T)."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+
+    centre, spread = y[~test].mean(0), np.maximum(y[~test].std(0), 1e-12)
+    target = (y[~test] - centre) / spread
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a probe that is still improving at max_iter is scored as it stands
+        if name == "trees":  # one target at a time is all it knows
+            columns = [make_probe(name, len(target), seed).fit(x[~test], t).predict(x[test]) for t in target.T]
+            got = np.stack(columns, 1)
+        else:
+            one = target[:, 0] if target.shape[1] == 1 else target
+            got = make_probe(name, len(target), seed).fit(x[~test], one).predict(x[test])
+    return got.reshape(len(got), -1) * spread + centre
+
+
+def out_of_fold(jobs: dict, folds: np.ndarray, seed: int = 0, workers: int = 1) -> dict:
+    """{key: (N, T) out-of-fold readings} for jobs {key: (probe, x (N, D), y (N, T))}, over `workers` processes."""
+    tasks = [(key, fold) for key in jobs for fold in range(FOLDS)]
+    with one_thread_each():
+        parts = Parallel(n_jobs=workers)(delayed(read_fold)(*jobs[k], folds == fold, seed + fold) for k, fold in tasks)
+    readings = {key: np.empty(jobs[key][2].shape) for key in jobs}
+    for (key, fold), part in zip(tasks, parts, strict=True):
+        readings[key][folds == fold] = part
+    return readings
+
+
+def one_thread_each():
+    """A context in which each process computes on one thread: probes are small, and processes share the cores."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
+
+
+def default_workers() -> int:
+    return max(1, min(2, os.cpu_count() or 1))
+
+
+def narrowed(x: np.ndarray, seed: int = 0) -> np.ndarray:
+    """x (N, D) itself, or its first WIDE principal components; labels play no part, so the test stars may."""
+    if x.shape[1] <= WIDE:
+        return x
+    from sklearn.decomposition import PCA
+
+    return PCA(WIDE, random_state=seed).fit_transform(x)
+
+
+def inputs(x: np.ndarray, kept: np.ndarray, probes: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """What each probe sees of x (N, D) and kept labels (N, K): ridge polynomials of the labels, trees components of a wide x."""
+    x, kept = standardised(np.asarray(x, float)), standardised(np.asarray(kept, float))
+    narrow = narrowed(x)
+    seen = {"ridge": np.hstack([x, label_basis(kept)]), "mlp": np.hstack([x, kept])}
+    return {p: seen.get(p, np.hstack([narrow, kept])) for p in probes}
+
+
+def best(readings: dict[str, np.ndarray], truth: np.ndarray, folds: np.ndarray) -> Reading:
+    """The best of several candidates' readings {name: (N,)}; for each fold the one that does best on the *other* folds.
+
+    Choosing on the very stars that are scored would add the luck of the draw to R², and flag pure noise.
+    """
+    names = list(readings)
+    error = np.stack([np.square(readings[n] - truth) for n in names])  # (candidates, N)
+    chosen = np.array([error[:, folds != f].sum(1).argmin() for f in range(FOLDS)])
+    prediction = np.stack([readings[n] for n in names])[chosen[folds], np.arange(len(truth))]
+    name = Counter(names[c] for c in chosen).most_common(1)[0][0]
+    return Reading(name, prediction, truth, {n: r_squared(truth, readings[n]) for n in names})
+
+
+def best_of_each(readings: dict[str, np.ndarray], truth: np.ndarray, folds: np.ndarray) -> list[Reading]:
+    """`best` for each target of readings {name: (N, T)} and truth (N, T)."""
+    return [best({n: r[:, t] for n, r in readings.items()}, truth[:, t], folds) for t in range(truth.shape[1])]
+
+
+def read(x: np.ndarray, y: np.ndarray, *, probes=PROBES, seed: int = 0, workers: int = 1) -> list[Reading]:
+    """What the best probe reads of each column of complete targets y (N, T) from x (N, D)."""
+    folds = fold_numbers(len(y), seed)
+    seen = inputs(x, np.empty((len(y), 0)), probes)
+    return best_of_each(out_of_fold({p: (p, seen[p], y) for p in probes}, folds, seed, workers), y, folds)
