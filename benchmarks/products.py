@@ -1,0 +1,104 @@
+"""The matrix products of one training step or one encoded chunk, and the time this machine needs for them alone.
+
+Shapes: N stars a batch, K networks of a stack. A product is (stack, m, k, n): `stack` pairs of (m, k) and (k, n).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+
+from gandalf_core.config import Config
+from gandalf_core.objective import Adversary
+
+
+@dataclass(frozen=True)
+class Product:
+    """`stack` products of (m, k) by (k, n). The flags say which operand a network holds transposed, as the step does."""
+
+    stack: int
+    m: int
+    k: int
+    n: int
+    left_transposed: bool = False
+    right_transposed: bool = False
+
+    @property
+    def flop(self) -> int:
+        return 2 * self.stack * self.m * self.k * self.n
+
+
+def layers(sizes: tuple[int, ...], n: int, *, stack: int = 0, weights: bool = True, inputs: str = "all") -> Iterator[Product]:
+    """Products of fully connected layers on N stars: forward, then the gradients of the weights and of the inputs.
+
+    stack: 0 for a plain network, whose weights are (out, in); K for a stack, whose weights are (in, out).
+    inputs: `all`, `inner` (the first layer's input is data: it needs no gradient) or `none` (forward only).
+    """
+    count, is_stack = max(stack, 1), stack > 0
+    for i, (a, b) in enumerate(pairwise(sizes)):
+        yield Product(count, n, a, b, right_transposed=not is_stack)
+        if weights and inputs != "none":
+            yield Product(count, a, n, b, left_transposed=True) if is_stack else Product(1, b, n, a, left_transposed=True)
+        if inputs == "all" or (inputs == "inner" and i):
+            yield Product(count, n, b, a, right_transposed=is_stack)
+
+
+def step_products(config: Config, pixels: int) -> list[Product]:
+    """Every product of one update of the discriminators and the auto-encoder."""
+    m, a, n = config.model, config.adversary, config.training.batch_size
+    adversary = Adversary(config)
+    labels = len(m.condition_on)
+    encoder = (pixels + (labels if m.conditional_encoder else 0), *m.encoder_hidden, m.latent_size)
+    found = [*layers(encoder, n, inputs="inner"), *layers((m.latent_size + labels, *m.decoder_hidden, pixels), n)]
+    if m.mean_hidden:
+        found += layers((labels, *m.mean_hidden, pixels), n, inputs="none")  # m(y) is fitted beforehand and held
+    if adversary.watched:
+        sizes, count = _stack_sizes(adversary.discriminators)
+        found += [*layers(sizes, n, stack=count, inputs="inner")] * a.steps + [*layers(sizes, n, stack=count, weights=False)]
+        found += [*layers(encoder, n, inputs="none")] * (a.steps - 1)
+    if adversary.by_head:
+        sizes, count = _stack_sizes(adversary.heads)
+        found += layers(sizes, n, stack=count)
+    return found
+
+
+def _stack_sizes(stack: torch.nn.Module) -> tuple[tuple[int, ...], int]:
+    """(D, hidden, B) and K of a stack."""
+    return (stack.weights[0].shape[1], *(w.shape[2] for w in stack.weights)), len(stack.weights[0])
+
+
+def encode_products(config: Config, pixels: int, n: int) -> list[Product]:
+    """The products that encode N stars."""
+    return list(layers((pixels, *config.model.encoder_hidden, config.model.latent_size), n, inputs="none"))
+
+
+def flop(products: list[Product]) -> int:
+    return sum(p.flop for p in products)
+
+
+def runner(products: list[Product]) -> Callable[[], None]:
+    """A call that does these products once, in this order, each with operands of its own, and nothing else."""
+    prepared = [_operands(p) for p in products]
+
+    def run() -> None:
+        for multiply, left, right, out in prepared:
+            multiply(left, right, out=out)
+
+    return run
+
+
+def _operands(p: Product) -> tuple:
+    shape = (lambda a, b: (p.stack, a, b)) if p.stack > 1 else (lambda a, b: (a, b))
+    left = torch.randn(shape(p.k, p.m)).transpose(-1, -2) if p.left_transposed else torch.randn(shape(p.m, p.k))
+    right = torch.randn(shape(p.n, p.k)).transpose(-1, -2) if p.right_transposed else torch.randn(shape(p.k, p.n))
+    return (torch.bmm if p.stack > 1 else torch.mm), left, right, torch.empty(shape(p.m, p.n))
+
+
+def seconds(call: Callable[[], None], repeats: int = 1) -> float:
+    """Seconds of one call, the mean over `repeats` in a row."""
+    started = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - started) / repeats

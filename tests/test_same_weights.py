@@ -1,0 +1,234 @@
+"""Speed does not change results: the trainer's weights equal those of the plain formulas, one operation at a time."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from gandalf_core.adam import Adam
+from gandalf_core.config import LABELS, preset, with_fields
+from gandalf_core.dense import dense
+from gandalf_core.spectra import SpectraSet
+from gandalf_core.train import Trainer
+
+N, L, STEPS = 240, 40, 12
+SMALL = {
+    "training.batch_size": 32, "training.epochs": 2, "model.encoder_hidden": [24, 16], "model.decoder_hidden": [16, 24],
+    "model.latent_size": 5,
+}  # fmt: skip
+
+
+def toy_stars(missing: bool = False) -> SpectraSet:
+    rng = np.random.default_rng(0)
+    labels = rng.uniform(-1, 1, (N, 4))
+    flux = 1 + 0.1 * np.tanh(labels @ rng.normal(size=(4, L))) + 0.01 * rng.normal(size=(N, L))
+    if missing:
+        labels[::3, 2] = np.nan
+    return SpectraSet(flux, np.linspace(846, 870, L), [f"s{i}" for i in range(N)], labels, LABELS)
+
+
+def configuration(name: str, **changes):
+    small = SMALL | ({"model.mean_hidden": [8]} if name != "autoencoder" and "paper" not in name else {})
+    return with_fields(preset(name), small | {k.replace("__", "."): v for k, v in changes.items()})
+
+
+# --- the formulas as they stand -----------------------------------------------------------------------------------
+
+
+def plain_layers(net: nn.Module, x: torch.Tensor, act) -> torch.Tensor:
+    linear = [m for m in net if isinstance(m, nn.Linear)]
+    for layer in linear[:-1]:
+        x = act(F.linear(x, layer.weight, layer.bias))
+    return F.linear(x, linear[-1].weight, linear[-1].bias)
+
+
+def plain_stack(stack: nn.Module, x: torch.Tensor, act, frozen: bool = False) -> torch.Tensor:
+    outputs = []
+    for k in range(len(stack.weights[0])):
+        h = x
+        for i, (weight, bias) in enumerate(zip(stack.weights, stack.biases, strict=True)):
+            w, b = (weight.detach(), bias.detach()) if frozen else (weight, bias)
+            h = h @ w[k] + b[k]
+            h = h if i == len(stack.weights) - 1 else act(h)
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+def cross_entropies(log_q: torch.Tensor, bins: torch.Tensor) -> list[torch.Tensor]:
+    zero = log_q.sum() * 0
+    known = [torch.nonzero(b >= 0)[:, 0] for b in bins]
+    return [-q[i, b[i]].mean() if len(i) else zero for q, b, i in zip(log_q, bins, known, strict=True)]
+
+
+class Plain:
+    """One step of the algorithm from equations alone: it shares data and first weights with a trainer, no code."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.config, self.data = trainer.config, trainer.data
+        self.encoder, self.decoder, self.adversary = map(copy.deepcopy, trainer.modules.values())
+        mine = [*self.encoder.parameters(), *self.decoder.rest.parameters(), *self.adversary.heads.parameters()]
+        self.optimiser = torch.optim.Adam([p for p in mine if p.numel()], self.config.training.learning_rate)
+        self.opponent = torch.optim.Adam(self.adversary.discriminators.parameters(), self.config.adversary.learning_rate)
+        self.act = {"relu": F.relu, "silu": F.silu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}[self.config.model.activation]
+        self.random = torch.Generator().manual_seed(1)
+
+    def encode(self, rows: torch.Tensor) -> torch.Tensor:
+        z = plain_layers(self.encoder.net, self.data.x[rows], self.act)
+        return self.encoder.norm(z)
+
+    def noisy(self, mu: torch.Tensor) -> torch.Tensor:
+        sigma = self.config.model.noise
+        return mu + sigma * torch.randn(mu.shape, generator=self.random) if sigma else mu
+
+    def log_q(self, z: torch.Tensor, rows: torch.Tensor, frozen: bool = False) -> torch.Tensor:
+        kept = self.data.standard[rows][:, self.adversary.kept_columns]
+        out = plain_stack(self.adversary.discriminators, torch.cat([z, torch.nan_to_num(kept)], 1), self.act, frozen)
+        return out - out.exp().sum(2, keepdim=True).log()
+
+    def term(self, z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        log_q, bins, target = self.log_q(z, rows, frozen=True), self.data.bins[:, rows], self.data.target[:, rows]
+        total = 0
+        for k, (name, truth) in enumerate(zip(self.adversary.watched, cross_entropies(log_q, bins), strict=True)):
+            strength = self.config.lambdas[name]
+            bounded = self.config.adversary.target != "maximise" and strength > 0
+            total = total + (-strength * (target[k] * log_q[k]).sum(1).mean() if bounded else -strength * truth)
+        return total
+
+    def heads(self, z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        guesses = plain_stack(self.adversary.heads, z, self.act)[..., 0]
+        total = 0
+        for name, column, guess in zip(self.adversary.by_head, self.adversary.head_columns, guesses, strict=True):
+            truth = self.data.standard[rows, column]
+            known = ~torch.isnan(truth)
+            total = total + abs(self.config.lambdas[name]) * ((guess[known] - truth[known]) ** 2).mean()
+        return total
+
+    def step(self, rows: torch.Tensor) -> None:
+        mu = self.encode(rows)
+        if self.adversary.watched:
+            self.train_discriminators(rows, mu.detach())
+        z, x, y = self.noisy(mu), self.data.x[rows], self.data.conditions[rows]
+        guess = plain_layers(self.decoder.rest, torch.cat([z, y], 1), self.act)
+        if self.decoder.mean is not None:
+            guess = guess + plain_layers(self.decoder.mean, y, self.act).detach()
+        loss = ((guess - x) ** 2).mean()
+        loss = loss + (self.term(z, rows) if self.adversary.watched else 0)
+        loss = loss + (self.heads(z, rows) if self.adversary.by_head else 0)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+
+    def train_discriminators(self, rows: torch.Tensor, mu: torch.Tensor) -> None:
+        for step in range(self.config.adversary.steps):
+            if step:
+                rows = torch.randint(len(self.data), (len(rows),), generator=self.random)
+                with torch.no_grad():
+                    mu = self.encode(rows)
+            loss = sum(cross_entropies(self.log_q(self.noisy(mu), rows), self.data.bins[:, rows]))
+            self.opponent.zero_grad()
+            loss.backward()
+            self.opponent.step()
+
+
+def in_double_precision(trainer: Trainer) -> Trainer:
+    """There rounding stays far below what a step changes, so that equality can be asked for strictly."""
+    for module in trainer.modules.values():
+        module.double()
+    parts = {k: v.double() if v is not None and v.is_floating_point() else v for k, v in vars(trainer.data).items()}
+    trainer.data = replace(trainer.data, **parts)
+    return trainer
+
+
+def without_effect(trainer: Trainer) -> tuple[str, ...]:
+    """Batch normalisation takes the last bias away again: its gradient is rounding, which Adam blows up."""
+    return ("net.4.bias", "norm.running_mean") if trainer.config.model.normalise_latent else ()
+
+
+CASES = [
+    ("autoencoder", False), ("paper-physical-removed", False), ("physical-removed", False), ("generator", False),
+    ("paper-physical-removed", True), ("physical-removed", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "missing"), CASES)
+def test_training_equals_the_plain_formulas(name, missing):
+    """`missing`: a third of the stars lack [M/H], which the decoder then does not receive."""
+    changes = {"model__condition_on": ["teff", "logg"]} if missing else {}
+    trainer = in_double_precision(Trainer(toy_stars(missing), configuration(name, **changes), "cpu"))
+    plain = Plain(trainer)
+    trainer.random = torch.Generator().manual_seed(1)
+    order = torch.randperm(len(trainer.data), generator=torch.Generator().manual_seed(2))
+    first = copy.deepcopy(trainer.modules)
+    for i in range(STEPS):
+        rows = order[(i % 6) * 32 : (i % 6) * 32 + 32]
+        trainer.step(rows)
+        plain.step(rows)
+    expected = {"encoder": plain.encoder, "decoder": plain.decoder, "adversary": plain.adversary}
+    for part, module in trainer.modules.items():
+        for key, value in module.state_dict().items():
+            if part == "encoder" and key in without_effect(trainer):
+                continue
+            torch.testing.assert_close(value, expected[part].state_dict()[key], rtol=1e-6, atol=1e-9, msg=f"{part}.{key}")
+    moved = (trainer.encoder.net[0].weight - first["encoder"].net[0].weight).abs().max()
+    assert moved > 1e-3  # the comparison is between weights that have gone somewhere
+
+
+@pytest.mark.parametrize("activation", ["relu", "silu", "tanh", "sigmoid", "linear"])
+@pytest.mark.parametrize("stack", [0, 3])
+def test_dense_gradients(activation, stack):
+    torch.manual_seed(0)
+    lead = (stack,) if stack else ()
+    shapes = [(4, 6), (6, 5), (5, 2)]
+    weights = [torch.randn(*lead, *(s if stack else s[::-1]), dtype=torch.float64, requires_grad=True) for s in shapes]
+    biases = [torch.randn(*lead, *((1, s[1]) if stack else (s[1],)), dtype=torch.float64, requires_grad=True) for s in shapes]
+    x = torch.randn(7, 4, dtype=torch.float64, requires_grad=True)
+
+    def layers(x, *parameters):
+        return dense(x, parameters[:3], parameters[3:], activation)
+
+    assert torch.autograd.gradcheck(layers, (x, *weights, *biases))
+
+
+def test_dense_skips_gradients_nobody_asks_for():
+    weight, bias = torch.randn(3, 4, requires_grad=True), torch.zeros(3, requires_grad=True)
+    x = torch.randn(5, 4, requires_grad=True)
+    dense(x, [weight.detach()], [bias.detach()], "relu").sum().backward()
+    assert x.grad is not None and weight.grad is None and bias.grad is None
+
+
+def test_adam_is_bit_equal_to_torch_and_frees_gradients():
+    torch.manual_seed(0)
+    mine = [nn.Parameter(torch.randn(6, 3)), nn.Parameter(torch.randn(3)), nn.Parameter(torch.empty(0, 4))]
+    theirs = copy.deepcopy(mine)
+    ours, reference = Adam(mine, 1e-2), torch.optim.Adam(theirs, 1e-2, fused=True)
+    for _ in range(7):
+        for p, q in zip(mine[:2], theirs[:2], strict=True):
+            p.grad = torch.randn_like(p)
+            q.grad = p.grad.clone()
+        ours.update()
+        reference.step()
+        assert all(p.grad is None for p in mine)
+    for p, q in zip(mine, theirs, strict=True):
+        assert torch.equal(p, q)
+
+
+def test_adam_continues_from_its_state():
+    torch.manual_seed(0)
+    first = nn.Parameter(torch.randn(5))
+    ours = Adam([first], 1e-2)
+    gradients = torch.randn(6, 5)
+    for g in gradients[:3]:
+        first.grad = g.clone()
+        ours.update()
+    second = nn.Parameter(first.detach().clone())
+    again = Adam([second], 1e-2)
+    again.load_state_dict(copy.deepcopy(ours.state_dict()))
+    for g in gradients[3:]:
+        first.grad, second.grad = g.clone(), g.clone()
+        ours.update()
+        again.update()
+    assert torch.equal(first, second)
