@@ -14,28 +14,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .errors import ModelError
-from .uncertainty import ErrorModel, fit_error_model
+from .mlp import Mlp, counted
+from .uncertainty import ErrorModel, fit_shape
 
 MIN_LABELLED = 40  # stars with a label, below which no network is fitted for it
 HELD_OUT, MANY_HELD_OUT = 0.1, 1000  # of the stars; enough of them for error bars that depend on S/N and labels
 CHUNK = 8192  # stars evaluated at once: the activations stay in the cache
 SLOWER = (1.0, 0.3, 0.1)  # learning rate, relative; the next one when the held-out loss has stopped falling
 LEARNING_RATE, BATCH, PATIENCE = 1e-3, 200, 8
-
-
-@dataclass(frozen=True, eq=False)
-class Mlp:
-    """A fully connected network with ReLU between its layers: weights (in, out) and biases (out,), float32."""
-
-    weights: tuple[np.ndarray, ...]
-    biases: tuple[np.ndarray, ...]
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = x @ weight
-            x += bias
-            np.maximum(x, 0, out=x)
-        return x @ self.weights[-1] + self.biases[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +62,12 @@ class Regressor:
 
     def calibrated(self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None = None) -> "Regressor":
         """The same networks with error bars fitted to other stars: those that trained neither them nor what made x."""
+        return replace(self, errors=self.errors.levelled(*self._residuals(x, y, snr)))
+
+    def _residuals(self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """(N, F) features of the error model and (N, P) residuals in units of the labels' spread."""
         standard = self._standard(x)
-        residuals = (np.asarray(y, np.float64) - self.y_mean) / self.y_scale - standard
-        return replace(self, errors=fit_error_model(self._features(standard, snr), residuals))
+        return self._features(standard, snr), (np.asarray(y, np.float64) - self.y_mean) / self.y_scale - standard
 
     def _standard(self, x: np.ndarray) -> np.ndarray:
         """(N, P) float64 predictions in units of the labels' spread."""
@@ -109,12 +98,11 @@ class Regressor:
         stored = {name: getattr(self, name) for name in ("x_mean", "x_scale", "y_mean", "y_scale")}
         stored |= {"names": np.array(self.names, dtype=str), "snr": np.array(self.snr)}
         stored |= {"summary": np.array(json.dumps(self.summary))}
-        stored |= {f"errors_{name}": value for name, value in self.errors.arrays().items()}
+        stored |= self.errors.arrays("errors_")
         for g, group in enumerate(self.groups):
             stored[f"group{g}_columns"] = group.columns
             for m, member in enumerate(group.members):
-                stored |= {f"group{g}_member{m}_weight{i}": w for i, w in enumerate(member.weights)}
-                stored |= {f"group{g}_member{m}_bias{i}": b for i, b in enumerate(member.biases)}
+                stored |= member.arrays(f"group{g}_member{m}_")
         return stored
 
     @classmethod
@@ -124,32 +112,16 @@ class Regressor:
             return cls(
                 tuple(arrays["names"].tolist()), *(np.asarray(arrays[n]) for n in ("x_mean", "x_scale", "y_mean", "y_scale")),
                 tuple(_stored_groups(arrays)),
-                ErrorModel(*(np.asarray(arrays[f"errors_{n}"]) for n in ("low", "high", "knots", "coefficients"))),
-                float(arrays["snr"]), json.loads(str(arrays["summary"])),
+                ErrorModel.from_arrays(arrays, "errors_"), float(arrays["snr"]), json.loads(str(arrays["summary"])),
             )  # fmt: skip
         except KeyError as missing:
             raise ModelError(f"a stored regressor lacks the array {missing}: fit it again") from None
 
 
 def _stored_groups(arrays: dict[str, np.ndarray]):
-    for g in _counted(arrays, "group{}_columns"):
-        members = [
-            Mlp(*(_stored(arrays, f"group{g}_member{m}_{kind}{{}}") for kind in ("weight", "bias")))
-            for m in _counted(arrays, f"group{g}_member{{}}_weight0")
-        ]
+    for g in counted(arrays, "group{}_columns"):
+        members = [Mlp.from_arrays(arrays, f"group{g}_member{m}_") for m in counted(arrays, f"group{g}_member{{}}_weight0")]
         yield Group(np.asarray(arrays[f"group{g}_columns"]), tuple(members))
-
-
-def _counted(arrays: dict[str, np.ndarray], key: str):
-    """0, 1, 2 … as long as the key with that number is there."""
-    number = 0
-    while key.format(number) in arrays:
-        yield number
-        number += 1
-
-
-def _stored(arrays: dict[str, np.ndarray], key: str) -> tuple[np.ndarray, ...]:
-    return tuple(np.asarray(arrays[key.format(i)]) for i in _counted(arrays, key))
 
 
 def fit_regressor(
@@ -187,8 +159,9 @@ def fit_regressor(
         raise ModelError(f"no label is known for {MIN_LABELLED} of the {len(x)} stars: a regressor cannot be fitted")
     summary = {"stars": int((~held).sum()), "networks": records, "seconds": time.perf_counter() - began}
     median_snr = float("nan") if snr is None else float(np.nanmedian(snr))
-    regressor = Regressor(names, *scales, tuple(groups), _NO_ERRORS, median_snr, summary)
-    return regressor.calibrated(x[held], y[held], None if snr is None else np.asarray(snr)[held])
+    regressor = Regressor(names, *scales, tuple(groups), ErrorModel(*(np.empty(0),) * 4), median_snr, summary)
+    trained, unseen = ((x[rows], y[rows], None if snr is None else np.asarray(snr)[rows]) for rows in (~held, held))
+    return replace(regressor, errors=fit_shape(*regressor._residuals(*trained), seed)).calibrated(*unseen)
 
 
 def _held_out(n_stars: int, seed: int) -> np.ndarray:
@@ -197,9 +170,6 @@ def _held_out(n_stars: int, seed: int) -> np.ndarray:
     held = np.zeros(n_stars, bool)
     held[np.random.default_rng(seed).permutation(n_stars)[:count]] = True
     return held
-
-
-_NO_ERRORS = ErrorModel(*(np.empty(0) for _ in range(4)))  # until the held-out stars have set them
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -230,13 +200,13 @@ def _fit_member(train, held, *, seed, hidden, alpha, max_iter, early_stopping, p
     best, best_loss, speed, waited, epoch = None, np.inf, 0, 0, 0
     for epoch in range(1, max_iter + 1):
         net.partial_fit(train[0], target)
-        loss = float(np.mean((_copy(net)(held[0]) - held[1]) ** 2)) if len(held[0]) else net.loss_
+        loss = float(np.mean((Mlp.of(net)(held[0]) - held[1]) ** 2)) if len(held[0]) else net.loss_
         if progress:
             progress(epoch, loss)
         improved = loss < best_loss
         waited = 0 if improved else waited + 1
         if improved or not early_stopping:
-            best, best_loss = _copy(net), loss
+            best, best_loss = Mlp.of(net), loss
         if early_stopping and waited >= PATIENCE:
             speed, waited = speed + 1, 0
             if speed == len(SLOWER):
@@ -244,7 +214,3 @@ def _fit_member(train, held, *, seed, hidden, alpha, max_iter, early_stopping, p
             net.coefs_, net.intercepts_ = ([p.copy() for p in params] for params in (best.weights, best.biases))
             net._optimizer.learning_rate_init = LEARNING_RATE * SLOWER[speed]  # scikit-learn has no schedule for Adam
     return best, {"epochs": epoch, "held_out_loss": best_loss}
-
-
-def _copy(net) -> Mlp:
-    return Mlp(*(tuple(np.array(p, np.float32) for p in params) for params in (net.coefs_, net.intercepts_)))

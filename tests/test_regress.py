@@ -5,8 +5,9 @@ import pytest
 from sklearn.neural_network import MLPRegressor
 
 from gandalf_core.errors import ModelError
-from gandalf_core.regress import Mlp, Regressor, fit_regressor
-from gandalf_core.uncertainty import LEVEL, fit_error_model
+from gandalf_core.mlp import Mlp
+from gandalf_core.regress import Regressor, fit_regressor
+from gandalf_core.uncertainty import LEVEL, fit_shape
 
 NAMES = ("teff", "logg")
 FAST = {"hidden": (32,), "max_iter": 30}
@@ -71,7 +72,7 @@ def test_numpy_network_is_scikit_learns():
     x, y, _ = toy(500)
     x, y = x.astype(np.float32), ((y - y.mean(0)) / y.std(0)).astype(np.float32)
     net = MLPRegressor(hidden_layer_sizes=(20, 10), random_state=0).partial_fit(x, y)
-    ours = Mlp(tuple(net.coefs_), tuple(net.intercepts_))(x)
+    ours = Mlp.of(net)(x)
     assert np.allclose(ours, net.predict(x), atol=1e-6)
 
 
@@ -149,9 +150,9 @@ def test_recalibration_follows_the_new_residuals(fitted):
 def test_error_model_follows_width_and_ignores_shape():
     """Heavy-tailed residuals: their standard deviation does not exist, their 68 % half-width does."""
     rng = np.random.default_rng(0)
-    feature = rng.uniform(-1, 1, (8000, 1))
-    residual = rng.standard_cauchy((8000, 1)) * np.exp(feature)
-    model = fit_error_model(feature[:4000], residual[:4000])
-    inside = np.abs(residual[4000:]) <= model.half_width(feature[4000:])
-    low, high = (inside[feature[4000:, 0] * s > 0.5].mean() for s in (-1, 1))
+    feature = rng.uniform(-1, 1, (12000, 1))
+    residual = rng.standard_cauchy((12000, 1)) * np.exp(feature)
+    model = fit_shape(feature[:4000], residual[:4000]).levelled(feature[4000:6000], residual[4000:6000])
+    inside = np.abs(residual[6000:]) <= model.half_width(feature[6000:])
+    low, high = (inside[feature[6000:, 0] * s > 0.5].mean() for s in (-1, 1))
     assert abs(low - LEVEL) < 0.05 and abs(high - LEVEL) < 0.05
