@@ -1,12 +1,13 @@
 """STARS of the command line and the app: readable files, or `simulated:N[:SEED]`."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
 from .errors import SpectraError
 from .io import read_stars, resample
-from .simulate import simulate
+from .simulate import PIXELS_800, nuisance_values, simulate, true_labels, truth
 from .spectra import SpectraSet, concatenate, same_grid
 
 STANDARD_SAMPLE = "simulated:64305:0"
@@ -33,3 +34,18 @@ def _load(spec: str) -> SpectraSet:
     if not match or not 1 <= int(match[1]) <= MAX_SIMULATED:
         raise SpectraError(f"{spec}: write simulated:N or simulated:N:SEED with 1 ≤ N ≤ {MAX_SIMULATED:,}")
     return simulate(int(match[1]), seed=int(match[2] or 0))
+
+
+def by_ids(ids: np.ndarray) -> SpectraSet:
+    """The stars `sim<seed>-<k>` of the mock sample, exactly as `simulate` makes them, without their neighbours.
+
+    ids: (N,). Raises SpectraError when one is not the id of a simulated star.
+    """
+    ids = np.asarray(ids, str)
+    seeds = sorted({re.fullmatch(r"sim(\d+)-\d+", i)[1] for i in ids if re.fullmatch(r"sim(\d+)-\d+", i)})
+    parts = [simulate(1, seed=int(seed)).provenance for seed in seeds]
+    blank = np.full((len(ids), len(PIXELS_800)), np.nan, np.float32)
+    bare = SpectraSet(blank, PIXELS_800, ids, np.empty((len(ids), 0)), (), None, np.isnan(blank), {"parts": parts})
+    made = truth(bare, true_labels(bare), noise=True)
+    errors = np.repeat(1 / nuisance_values(bare)["snr"][:, None], len(PIXELS_800), 1)
+    return replace(made, flux_error=errors)
