@@ -71,7 +71,8 @@ class TrainConfig:
     batch_size: int = 256
     learning_rate: float = 1e-3
     schedule: str = "constant"
-    weight_by_error: bool = False  # True: each star's reconstruction loss is divided by its noise variance
+    mean_epochs: int = 60  # passes in which the mean part of the decoder is fitted before everything else
+    weight_by_error: bool = False  # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
     validation_fraction: float = 0.05
     seed: int = 0
 
@@ -217,7 +218,8 @@ BOTTLENECK = MappingProxyType(
         "model.normalise_latent": True,  # a trace much smaller than the noise is really gone
         "model.noise": 0.4,
         "model.activation": "silu",
-        "model.mean_hidden": (128, 256),  # the sliders act through m(y), which z cannot shortcut
+        "model.flux_scaling": "global",  # a pixel of continuum, all noise, is not blown up to the size of a line
+        "model.mean_hidden": (256, 256),  # the sliders act through m(y), which z cannot shortcut
         "adversary.hidden": (256, 128),
         "adversary.binning": "count",
         "adversary.sees_kept": True,
@@ -225,6 +227,7 @@ BOTTLENECK = MappingProxyType(
         "adversary.reinforce": "regression",
         "adversary.steps": 3,
         "adversary.ramp_epochs": 4.0,
+        "training.weight_by_error": True,
         "training.schedule": "onecycle",
         "training.learning_rate": 2e-3,
         "training.epochs": 25,

@@ -9,16 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from .config import ModelConfig
+from .dense import dense
 
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
 
 
-def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
-    """Fully connected layers of these sizes; the activation between them, none at the end."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
+class Mlp(nn.Sequential):
+    """Fully connected layers of these sizes; the activation between them, none at the end: (N, I) → (N, O)."""
+
+    def __init__(self, sizes: tuple[int, ...], activation: str) -> None:
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(sizes):
+            layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+        super().__init__(*layers[:-1])
+        self.activation, self.linear = activation, layers[:-1:2]
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, I) -> (N, O)
+        if not self.training or x.is_cuda:  # one node of the graph pays on a processor only
+            return super().forward(x)
+        return dense(x, [m.weight for m in self.linear], [m.bias for m in self.linear], self.activation)
 
 
 class Encoder(nn.Module):
@@ -27,7 +36,7 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig, pixels: int) -> None:
         super().__init__()
         inputs = pixels + (len(config.condition_on) if config.conditional_encoder else 0)
-        self.net = mlp((inputs, *config.encoder_hidden, config.latent_size), config.activation)
+        self.net = Mlp((inputs, *config.encoder_hidden, config.latent_size), config.activation)
         self.squash = ACTIVATIONS[config.latent_activation]()
         self.norm = nn.BatchNorm1d(config.latent_size, affine=False) if config.normalise_latent else nn.Identity()
 
@@ -36,25 +45,18 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y): (N, Z), (N, C) → (N, L)."""
+    """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y) with m fitted beforehand: (N, Z), (N, C) → (N, L)."""
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
         super().__init__()
         labels = len(config.condition_on)
-        self.mean = mlp((labels, *config.mean_hidden, pixels), config.activation) if config.mean_hidden else None
-        self.rest = mlp((config.latent_size + labels, *config.decoder_hidden, pixels), config.activation)
+        self.mean = Mlp((labels, *config.mean_hidden, pixels), config.activation) if config.mean_hidden else None
+        self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, pixels), config.activation)
         self.squash = ACTIVATIONS[config.output_activation]()
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
-        return self.parts(z, y)[1]
-
-    def parts(self, z: Tensor, y: Tensor) -> tuple[Tensor | None, Tensor]:
-        """m(y), or None without a mean part, and x̂. The mean part receives no gradient from x̂'s loss."""
         rest = self.rest(torch.cat([z, y], 1))
-        if self.mean is None:
-            return None, self.squash(rest)
-        mean = self.mean(y)
-        return mean, mean.detach() + rest
+        return self.squash(rest) if self.mean is None else self.mean(y).detach() + rest
 
 
 class Stack(nn.Module):
@@ -71,14 +73,10 @@ class Stack(nn.Module):
             bound = inputs**-0.5  # the range of nn.Linear
             self.weights.append(nn.Parameter(torch.empty(count, inputs, outputs).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(torch.empty(count, 1, outputs).uniform_(-bound, bound)))
-        self.activation = ACTIVATIONS[activation]()
+        self.activation = activation
 
     def forward(self, x: Tensor, frozen: bool = False) -> Tensor:  # (N, D) -> (K, N, B)
-        x = x.expand(len(self.weights[0]), *x.shape)
-        last = len(self.weights) - 1
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if frozen:
-                weight, bias = weight.detach(), bias.detach()
-            x = torch.baddbmm(bias, x, weight)
-            x = x if i == last else self.activation(x)
-        return x
+        weights, biases = list(self.weights), list(self.biases)
+        if frozen:
+            weights, biases = [w.detach() for w in weights], [b.detach() for b in biases]
+        return dense(x, weights, biases, self.activation)

@@ -22,14 +22,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import Config
-from .model import Stack, mlp
+from .model import Mlp, Stack
+
+KNOWLEDGE_EPOCHS = 63  # passes over the labels when p(bin | kept labels) is learned: 1500 steps on the standard sample
 
 
 class Batch(NamedTuple):
     """What one step sees. weight: (N, 1) or (N, L) or None; bins and standard labels mark a missing label by −1 and NaN."""
 
     x: Tensor  # (N, L) scaled flux
-    unit: Tensor  # (N, C) conditioned labels, 0-1
+    conditions: Tensor  # (N, C) standardised labels that the decoder receives
     standard: Tensor  # (N, P) standardised labels
     bins: Tensor  # (K, N) bin of each watched label, −1 = missing
     target: Tensor  # (K, N, B) what a reader knows without z
@@ -68,8 +70,11 @@ class Adversary(nn.Module):
     def log_probabilities(self, z: Tensor, standard: Tensor, frozen: bool = False) -> Tensor:
         """(K, N, B) what each discriminator believes; a joint one's belief is summed over the other labels."""
         seen = torch.cat([z, torch.nan_to_num(standard[:, self.kept_columns])], 1) if self.kept_columns else z
-        belief = torch.log_softmax(self.discriminators(seen, frozen), -1)
-        return self._marginals(belief[0]) if self.config.adversary.joint else belief
+        out = self.discriminators(seen, frozen)
+        if self.config.adversary.joint:
+            return self._marginals(torch.log_softmax(out[0], -1))
+        # over so few bins the processor's kernel is several times faster along a middle axis than along the last one
+        return torch.log_softmax(out.transpose(1, 2).contiguous(), 1).transpose(1, 2)
 
     def _marginals(self, joint: Tensor) -> Tensor:  # (N, B^K) -> (K, N, B)
         n, labels, bins = len(joint), len(self.watched), self.config.adversary.bins
@@ -107,24 +112,18 @@ class Adversary(nn.Module):
 
 def true_cross_entropy(log_q: Tensor, bins: Tensor) -> Tensor:
     """(K,) mean of −log q(true bin) over the stars whose label is known. log_q: (K, N, B), bins: (K, N)."""
-    known = bins >= 0
-    picked = log_q.gather(2, bins.clamp(min=0)[..., None])[..., 0]
-    return -(picked * known).sum(1) / known.sum(1).clamp(min=1)
+    terms = F.nll_loss(log_q.transpose(1, 2), bins, ignore_index=-1, reduction="none")  # (K, N), 0 where missing
+    return terms.sum(1) / (bins >= 0).sum(1).clamp(min=1)
 
 
-def reconstruction(mean: Tensor | None, guess: Tensor, batch: Batch) -> Tensor:
-    """Scalar L_rec = MSE(x, x̂); a mean part m(y) has a loss of its own, so that x̂ cannot do without it."""
-    loss = _mse(guess, batch.x, batch.weight)
-    return loss if mean is None else loss + _mse(mean, batch.x, batch.weight)
-
-
-def _mse(guess: Tensor, x: Tensor, weight: Tensor | None) -> Tensor:
+def weighted_mse(guess: Tensor, x: Tensor, weight: Tensor | None) -> Tensor:
+    """Scalar L_rec = MSE(x, x̂); with a weight (N, 1 or L) per star or pixel, the mean of weight·(x − x̂)²."""
     return F.mse_loss(guess, x) if weight is None else ((guess - x).square() * weight).mean()
 
 
 def autoencoder_loss(decoder: nn.Module, adversary: Adversary, z: Tensor, batch: Batch, ramp: float) -> Terms:
     """The formula of this module's head. `ramp` (0-1) scales the adversarial term during the first epochs."""
-    rec = reconstruction(*decoder.parts(z, batch.unit), batch)
+    rec = weighted_mse(decoder(z, batch.conditions), batch.x, batch.weight)
     zero = rec.new_zeros(())
     adversarial = adversary.term(z, batch) if adversary.watched else zero
     heads = adversary.head_term(z, batch) if adversary.by_head else zero
@@ -154,19 +153,25 @@ class Knowledge:
         """(K, N, B) for the kept labels of N stars."""
         if self.nets:
             return torch.stack([torch.softmax(net(torch.nan_to_num(kept)), 1) for net in self.nets])
-        return self.frequency[:, None].expand(-1, len(kept), -1)
+        return self.frequency[:, None].expand(-1, len(kept), -1).contiguous()  # picking rows of an expanded one is slow
 
 
 def _classifier(bins: Tensor, kept: Tensor, n_bins: int, seed: int, steps: int) -> nn.Module:
-    """A small network labels → bin, by cross-entropy with a cosine learning rate."""
+    """A small network labels → bin, by cross-entropy with a cosine learning rate.
+
+    A small sample gets small batches and fewer steps: a classifier that has learned its stars by heart would tell the
+    encoder to encode what it should remove.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = mlp((kept.shape[1], 64, 64, n_bins), "silu").to(kept.device)
+        net = Mlp((kept.shape[1], 64, 64, n_bins), "silu").to(kept.device)
         optimiser = torch.optim.Adam(net.parameters(), 3e-3)
         known = torch.nonzero(bins >= 0)[:, 0]
+        batch = min(2048, max(64, len(known) // 8))
+        steps = max(1, min(steps, KNOWLEDGE_EPOCHS * len(known) // batch))
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
-            rows = known[torch.randint(len(known), (2048,), device=known.device)]
+            rows = known[torch.randint(len(known), (batch,), device=known.device)]
             optimiser.zero_grad()
             F.cross_entropy(net(kept[rows]), bins[rows]).backward()
             optimiser.step()

@@ -19,7 +19,7 @@ class Scaler:
     """Invertible scaling between physical units and the network's.
 
     wavelength_nm, flux_offset, flux_scale, flux_mean: (L,), flux_mean being the training mean that stands for a masked
-    pixel.  label_mean, label_std, label_low, label_high: (P,) in physical units.  bin_edges: (P, B−1), the inner edges.
+    pixel.  label_mean, label_std: (P,) in physical units.  bin_edges: (P, B−1), the inner edges.
     unseen: (L,) bool, pixels the networks never see (the Ca II cores where the configuration masks them).
     """
 
@@ -29,8 +29,6 @@ class Scaler:
     flux_mean: np.ndarray
     label_mean: np.ndarray
     label_std: np.ndarray
-    label_low: np.ndarray
-    label_high: np.ndarray
     bin_edges: np.ndarray
     unseen: np.ndarray
 
@@ -48,12 +46,8 @@ class Scaler:
         return scaled * self.flux_scale + self.flux_offset
 
     def labels_standard(self, labels: np.ndarray) -> np.ndarray:
-        """(N, P) float32 of zero mean and unit variance over the training split; NaN stays NaN."""
+        """(N, P) float32 of zero mean and unit variance over the training split, as the networks receive them; NaN stays NaN."""
         return ((labels - self.label_mean) / self.label_std).astype(np.float32)
-
-    def labels_unit(self, labels: np.ndarray) -> np.ndarray:
-        """(N, P) float32, the training range scaled to 0-1: what the decoder receives."""
-        return ((labels - self.label_low) / (self.label_high - self.label_low)).astype(np.float32)
 
     def bins(self, labels: np.ndarray) -> np.ndarray:
         """(N, P) int64 bin of each label, 0 to B−1; −1 where the label is missing."""
@@ -76,7 +70,7 @@ def fit_scaler(stars: SpectraSet, config: Config) -> Scaler:
     high = np.where(high - low < TINY, low + 1.0, high)
     return Scaler(
         stars.wavelength_nm, offset, scale, mean,
-        _finite(np.nanmean, labels, 0.0), np.maximum(_finite(np.nanstd, labels, 1.0), TINY), low, high,
+        _finite(np.nanmean, labels, 0.0), np.maximum(_finite(np.nanstd, labels, 1.0), TINY),
         _bin_edges(labels, low, high, config), _unseen(stars.wavelength_nm, config.model.mask_calcium),
     )  # fmt: skip
 

@@ -4,8 +4,6 @@ The random numbers of an epoch depend on the seed and the epoch alone, so a run 
 ends in the same weights as one that was never stopped (at equal thread count).
 """
 
-import json
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,15 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from .config import Config, from_json, to_json
+from . import checkpoints
+from .adam import Adam
+from .config import Config
 from .errors import ModelError
+from .mean_spectrum import fit_mean
 from .model import Decoder, Encoder
 from .objective import Adversary, Batch, Knowledge, autoencoder_loss
 from .scaling import fit_scaler
+from .schedule import one_cycle
 from .spectra import SpectraSet
 from .split import split
 
@@ -51,7 +51,7 @@ class Tensors:
     """The whole training split in memory, indexed by batch without copies in Python. Same fields as `Batch`."""
 
     x: Tensor
-    unit: Tensor
+    conditions: Tensor
     standard: Tensor
     bins: Tensor
     target: Tensor
@@ -61,9 +61,9 @@ class Tensors:
         return len(self.x)
 
     def batch(self, rows: Tensor) -> Batch:
-        weight = None if self.weight is None else self.weight[rows]
+        weight = None if self.weight is None else self.weight.index_select(0, rows)
         return Batch(
-            self.x.index_select(0, rows), self.unit.index_select(0, rows), self.standard.index_select(0, rows),
+            self.x.index_select(0, rows), self.conditions.index_select(0, rows), self.standard.index_select(0, rows),
             self.bins.index_select(1, rows), self.target.index_select(1, rows), weight,
         )  # fmt: skip
 
@@ -95,6 +95,7 @@ class Trainer:
         fit_rows, check_rows = split(stars.ids, config.training.validation_fraction, config.training.seed)
         if len(fit_rows) < config.training.batch_size:
             raise ModelError(f"{len(fit_rows)} stars to train on, fewer than one batch of {config.training.batch_size}")
+        self.stars = checkpoints.fingerprint(stars.ids[fit_rows])
         self.scaler = fit_scaler(stars[fit_rows], config)
         self._build_networks(len(stars.wavelength_nm))
         self.knowledge: Knowledge | None = None
@@ -109,9 +110,9 @@ class Trainer:
             self.encoder = Encoder(c.model, pixels).to(self.device)
             self.decoder = Decoder(c.model, pixels).to(self.device)
             self.adversary = Adversary(c).to(self.device)
-        mine = [*self.encoder.parameters(), *self.decoder.parameters(), *self.adversary.heads.parameters()]
-        self.optimiser = torch.optim.Adam(mine, t.learning_rate, fused=True)
-        self.opponent = torch.optim.Adam(self.adversary.discriminators.parameters(), c.adversary.learning_rate, fused=True)
+        mine = [*self.encoder.parameters(), *self.decoder.rest.parameters(), *self.adversary.heads.parameters()]
+        self.optimiser = Adam(mine, t.learning_rate)
+        self.opponent = Adam(self.adversary.discriminators.parameters(), c.adversary.learning_rate)
 
     @property
     def modules(self) -> dict[str, torch.nn.Module]:
@@ -125,18 +126,17 @@ class Trainer:
         bins = torch.as_tensor(scaler.bins(labels))[:, [names.index(n) for n in self.adversary.watched]].T.contiguous()
         bins[:, torch.isnan(kept).any(1)] = -1  # a discriminator that needs a missing label cannot be asked
         self.knowledge = self.knowledge or Knowledge(bins, kept, self.config)
-        unit = torch.as_tensor(conditioned(scaler.labels_unit(labels), self.config))
         x = torch.as_tensor(scaler.flux_in(stars.flux, stars.mask))
-        parts = (x, unit, standard, bins, self.knowledge(kept), self._weights(stars))
+        conditions = conditioned(standard, self.config)
+        parts = (x, conditions, standard, bins, self.knowledge(kept), self._weights(stars))
         return Tensors(*(None if p is None else p.to(self.device) for p in parts))
 
     def _weights(self, stars: SpectraSet) -> Tensor | None:
-        """(N, 1) inverse noise variance, or (N, L) where pixels are masked; None when every pixel counts the same."""
+        """(N, 1) that makes L_rec a reduced χ², (N, L) where pixels are masked; None when every pixel counts the same."""
         weight = np.ones((len(stars), 1), np.float32)
         if self.config.training.weight_by_error and stars.flux_error is not None:
             variance = np.nanmean(np.where(stars.mask, np.nan, stars.flux_error), 1, keepdims=True) ** 2
-            weight = 1.0 / (variance + MODEL_ERROR**2)
-            weight = (weight / weight.mean()).astype(np.float32)
+            weight = (np.mean(self.scaler.flux_scale**2) / (variance + MODEL_ERROR**2)).astype(np.float32)
         elif not stars.mask.any():
             return None
         return torch.as_tensor(weight * ~stars.mask if stars.mask.any() else weight)
@@ -145,6 +145,10 @@ class Trainer:
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train, one record an epoch, from where the history ends to `config.training.epochs`."""
+        if self.decoder.mean is not None and not self.history:
+            t = self.config.training
+            data = (self.data.conditions, self.data.x, self.data.weight)
+            fit_mean(self.decoder.mean, *data, batch_size=t.batch_size, epochs=t.mean_epochs, seed=t.seed)
         while len(self.history) < self.config.training.epochs:
             started = time.perf_counter()
             totals = self._one_epoch(len(self.history))
@@ -177,9 +181,8 @@ class Trainer:
             if self.adversary.watched:
                 self._train_discriminators(batch, mu.detach(), len(rows))
             terms = autoencoder_loss(self.decoder, self.adversary, self._noisy(mu), batch, ramp)
-        self.optimiser.zero_grad(set_to_none=True)
         terms.total.backward()
-        self.optimiser.step()
+        self.optimiser.update()
         return tuple(t.detach() for t in terms)
 
     def _train_discriminators(self, batch: Batch, mu: Tensor, size: int) -> None:
@@ -190,12 +193,11 @@ class Trainer:
                 with torch.no_grad():
                     mu = self._encode(batch)
             loss = self.adversary.discriminator_loss(self._noisy(mu), batch)
-            self.opponent.zero_grad(set_to_none=True)
             loss.backward()
-            self.opponent.step()
+            self.opponent.update()
 
     def _encode(self, batch: Batch | Tensors) -> Tensor:
-        seen = torch.cat([batch.x, batch.unit], 1) if self.config.model.conditional_encoder else batch.x
+        seen = torch.cat([batch.x, batch.conditions], 1) if self.config.model.conditional_encoder else batch.x
         return self.encoder(seen)
 
     def _noisy(self, mu: Tensor) -> Tensor:
@@ -221,7 +223,7 @@ class Trainer:
     def _seen_chunks(self) -> Iterator[Tensor]:
         for rows in torch.arange(len(self.data), device=self.device).split(4096):
             x = self.data.x[rows]
-            yield torch.cat([x, self.data.unit[rows]], 1) if self.config.model.conditional_encoder else x
+            yield torch.cat([x, self.data.conditions[rows]], 1) if self.config.model.conditional_encoder else x
 
     # --- what an epoch tells --------------------------------------------------------------------------------------
 
@@ -230,7 +232,9 @@ class Trainer:
         for module in self.modules.values():
             module.eval()
         z = self._noisy(self._encode(self.check))
-        error = (self.decoder(z, self.check.unit) - self.check.x) * torch.as_tensor(self.scaler.flux_scale, device=self.device)
+        error = (self.decoder(z, self.check.conditions) - self.check.x) * torch.as_tensor(
+            self.scaler.flux_scale, device=self.device
+        )
         usable = 1.0 if self.check.weight is None else (self.check.weight > 0).expand_as(error)
         mse = float((error.square() * usable).mean()) / float(torch.as_tensor(usable, dtype=torch.float32).mean())
         loss, rec, adversary, heads = totals.tolist()
@@ -255,44 +259,15 @@ class Trainer:
 
     # --- checkpoints ----------------------------------------------------------------------------------------------
 
+    @property
+    def _state(self) -> checkpoints.State:
+        optimisers = {"optimiser": self.optimiser, "opponent": self.opponent}
+        return checkpoints.State(self.config, self.stars, self.modules, optimisers)
+
     def save_checkpoint(self, folder: Path) -> None:
-        """Write `checkpoint.safetensors`: networks, both optimisers, history. Replaced in one move, never half written."""
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {f"{n}.{k}": v for n, m in self.modules.items() for k, v in m.state_dict().items()}
-        for name, optimiser in (("optimiser", self.optimiser), ("opponent", self.opponent)):
-            for index, state in optimiser.state_dict()["state"].items():
-                tensors |= {f"{name}.{index}.{k}": v for k, v in state.items()}
-        about = {"config": to_json(self.config), "history": json.dumps([asdict(r) for r in self.history])}
-        partial = folder / "checkpoint.partial"
-        save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=about)
-        partial.replace(folder / "checkpoint.safetensors")
+        """Write `checkpoint.safetensors`: networks, both optimisers, history."""
+        checkpoints.save(folder, self._state, [asdict(r) for r in self.history])
 
     def load_checkpoint(self, folder: Path) -> None:
-        """Continue from a checkpoint. ModelError when it is missing, or was written under another configuration."""
-        path = folder / "checkpoint.safetensors"
-        if not path.is_file():
-            raise ModelError(f"{path}: no checkpoint to resume from; train without --resume first")
-        with safe_open(path, "pt") as file:
-            about, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - no iterator
-        if from_json(about["config"], str(path)) != self.config:
-            raise ModelError(f"{path}: written under another configuration; resume with that one or choose another --out")
-        for name, module in self.modules.items():
-            module.load_state_dict({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
-        for name, optimiser in (("optimiser", self.optimiser), ("opponent", self.opponent)):
-            _load_optimiser(optimiser, {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
-        self.history = [EpochRecord(**r) for r in json.loads(about["history"])]
-
-
-def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def one_cycle(progress: float, warm_up: float = 0.3, start: float = 0.04) -> float:
-    """Learning-rate factor at a fraction of the training: up by a cosine to 1, then down to nearly 0 (Smith 2018)."""
-    if progress < warm_up:
-        return start + (1 - start) * 0.5 * (1 - math.cos(math.pi * progress / warm_up))
-    return 1e-4 + (1 - 1e-4) * 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+        """Continue from a checkpoint. ModelError when it is missing or damaged, or of another configuration or other stars."""
+        self.history = [EpochRecord(**r) for r in checkpoints.load(folder, self._state)]

@@ -153,7 +153,7 @@ class TrainedModel:
     def _encode_chunk(self, stars: SpectraSet) -> np.ndarray:
         x = self.scaler.flux_in(stars.flux, stars.mask)
         if self.config.model.conditional_encoder:
-            labels = self.scaler.labels_unit(stars.labels_for(self.label_names))
+            labels = self.scaler.labels_standard(stars.labels_for(self.label_names))
             x = np.concatenate([x, self._conditions(labels)], 1)
         return self.encoder(torch.from_numpy(x)).numpy()
 
@@ -169,7 +169,7 @@ class TrainedModel:
         if z.shape[1:] != (self.latent_size,) or labels.shape != (len(z), len(self.label_names)):
             wanted = f"({self.latent_size} latent numbers, {len(self.label_names)} labels)"
             raise ModelError(f"{self.name}: decode needs {wanted} a star, not {z.shape} and {labels.shape}")
-        conditions = self._conditions(self.scaler.labels_unit(labels))
+        conditions = self._conditions(self.scaler.labels_standard(labels))
         if np.isnan(conditions).any():
             missing = int(np.isnan(conditions).any(1).sum())
             raise ModelError(f"{self.name}: {missing} stars lack one of {', '.join(self.condition_on)}, which its decoder needs")
@@ -244,7 +244,7 @@ class TrainedModel:
         """Everything a decoder in another language needs: float32 layers, activations and both scalings.
 
         `rest` and `mean` are lists of {weight (out, in), bias (out,)}; `mean` is empty without a mean part.
-        `labels` scales each conditioned label to 0-1: (value − low)/(high − low); flux = output·scale + offset.
+        Each conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
         """
         columns = [self.label_names.index(n) for n in self.condition_on]
         m = self.config.model
@@ -252,7 +252,7 @@ class TrainedModel:
             "rest": _layers(self.decoder.rest), "mean": _layers(self.decoder.mean),
             "activation": m.activation, "output_activation": m.output_activation, "latent_size": m.latent_size,
             "labels": list(self.condition_on),
-            "label_low": self.scaler.label_low[columns], "label_high": self.scaler.label_high[columns],
+            "label_mean": self.scaler.label_mean[columns], "label_std": self.scaler.label_std[columns],
             "flux_offset": self.scaler.flux_offset, "flux_scale": self.scaler.flux_scale,
             "wavelength_nm": self.wavelength_nm,
         }  # fmt: skip

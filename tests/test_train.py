@@ -8,8 +8,9 @@ from toy import toy_config, toy_stars
 from gandalf_core.errors import ModelError
 from gandalf_core.fit import bare_model
 from gandalf_core.objective import autoencoder_loss
+from gandalf_core.schedule import one_cycle
 from gandalf_core.spectra import SpectraSet
-from gandalf_core.train import Trainer, one_cycle
+from gandalf_core.train import Trainer
 
 
 def a_trainer(stars, name: str = "physical-removed", **changes) -> Trainer:
@@ -39,13 +40,25 @@ def test_one_step_moves_encoder_decoder_and_each_discriminator(stars, name):
     before = state_of(trainer)
     trainer.step(torch.arange(64))
     moved = {k: (v - before[k]).abs() for k, v in state_of(trainer).items() if v.is_floating_point()}
-    for part in ("encoder.net", "decoder.rest", *(["decoder.mean"] if trainer.decoder.mean else [])):
+    for part in ("encoder.net", "decoder.rest"):
         assert all(v.sum() > 0 for k, v in moved.items() if k.startswith(part)), part
     for i in range(len(trainer.adversary.discriminators.weights)):
         per_network = moved[f"adversary.discriminators.weights.{i}"].sum((1, 2))
         assert len(per_network) == len(trainer.adversary.watched) and (per_network > 0).all()
     if trainer.adversary.by_head:
         assert (moved["adversary.heads.weights.0"].sum((1, 2)) > 0).all()
+
+
+def test_the_mean_spectrum_is_fitted_first_and_then_held(stars):
+    trainer = a_trainer(stars, "generator")
+    before = state_of(trainer)
+    first = state_of(trainer) if next(trainer.epochs()) else {}
+    mean = [k for k in before if k.startswith("decoder.mean")]
+    assert mean and all(not torch.equal(before[k], first[k]) for k in mean)
+    guess = trainer.decoder.mean(trainer.data.conditions)
+    assert (guess - trainer.data.x).square().mean() < 0.5 * trainer.data.x.square().mean()
+    next(trainer.epochs())
+    assert all(torch.equal(first[k], state_of(trainer)[k]) for k in mean)
 
 
 def test_the_discriminators_step_does_not_move_the_encoder(stars):

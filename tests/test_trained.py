@@ -139,7 +139,7 @@ def test_without_a_regressor_the_refusal_says_what_is_missing(stars):
 def test_the_decoder_in_numpy_is_the_decoder(model, stars):
     """`decoder_spec` holds everything the browser needs."""
     spec, z = model.decoder_spec(), model.encode(stars[:6]).z
-    unit = (stars.labels[:6] - spec["label_low"]) / (spec["label_high"] - spec["label_low"])
+    unit = (stars.labels[:6] - spec["label_mean"]) / spec["label_std"]
 
     def run(layers, x):
         for i, layer in enumerate(layers):

@@ -1,0 +1,36 @@
+"""The mean part m(y) of a decoder: the expected spectrum of stars with labels y, fitted alone before everything else.
+
+m has its own loss and takes no gradient from r(z, y), so nothing is lost by fitting it first and holding it; much is
+gained: a small network on a few labels passes over the sample in a fraction of an epoch's time.
+Shapes: N stars, L pixels, C conditioned labels.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .adam import Adam
+from .objective import weighted_mse
+from .schedule import one_cycle
+
+LEARNING_RATE = 3e-3
+
+
+def fit_mean(
+    net: nn.Module, conditions: Tensor, x: Tensor, weight: Tensor | None, *, batch_size: int, epochs: int, seed: int
+) -> None:
+    """Minimise the mean squared error of m(y) against x, in place.
+
+    conditions: (N, C) standardised; x: (N, L) scaled flux; weight: (N, 1) or (N, L), or None where all count the same.
+    """
+    net.train()
+    optimiser = Adam(net.parameters(), LEARNING_RATE)
+    generator = torch.Generator(x.device).manual_seed(seed)
+    steps = len(x) // batch_size
+    for epoch in range(epochs):
+        order = torch.randperm(len(x), generator=generator, device=x.device)
+        for i, rows in enumerate(order[: steps * batch_size].split(batch_size)):
+            for group in optimiser.param_groups:
+                group["lr"] = LEARNING_RATE * one_cycle((epoch * steps + i) / (epochs * steps))
+            weighted_mse(net(conditions[rows]), x.index_select(0, rows), None if weight is None else weight[rows]).backward()
+            optimiser.update()
+    net.requires_grad_(False)
