@@ -1,30 +1,28 @@
-"""Shared fixtures: the toy world and one small finished model of it."""
+"""Shared fixtures: the toy world and one small finished model of it. Heavy modules are imported by those who ask for them."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: test workers share the cores
 
 import pytest
-import torch
-from toy import toy_config, toy_stars
-
-from gandalf_core import objective
-from gandalf_core.fit import Extras, train
-from gandalf_core.store import save_model
-
-torch.set_num_threads(1)
-objective.KNOWLEDGE_EPOCHS = 6  # the tests of that classifier put the real number back
 
 
 @pytest.fixture(scope="session")
 def stars():
     """400 toy stars with four labels."""
+    from toy import toy_stars
+
     return toy_stars()
 
 
 @pytest.fixture(scope="session")
 def model_folder(stars, tmp_path_factory):
     """A folder with a small finished model: teff and logg removed, the others kept, noise 0.4, one map. Do not write to it."""
+    from toy import toy_config
+
+    from gandalf_core.fit import Extras, train
+    from gandalf_core.store import save_model
+
     folder = tmp_path_factory.mktemp("models") / "toy-removed"
     model = train(stars, toy_config(), device="cpu", extras=Extras(maps=("pca",), regressor_epochs=30, source="toy world"))
     save_model(model, folder)

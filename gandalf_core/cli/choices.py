@@ -31,16 +31,20 @@ def chosen_config(args, star_labels: tuple[str, ...] = LABELS) -> Config:
     star_labels: what a preset's labels are taken from; the standard four where all of them are there.
     Raises UsageError without a preset or a file, ConfigError, naming the file, for one that does not fit.
     """
-    if bool(args.preset) == bool(args.config):
-        raise UsageError("give either --preset NAME or --config FILE")
-    config = _from_file(args.config) if args.config else preset(args.preset, _labels(args, star_labels))
-    config = _with_signs(config, args)
+    config = _with_signs(starting_point(args, star_labels), args)
     changes = {path: _value(text) for path, text in args.set}
     if args.epochs:
         changes["training.epochs"] = args.epochs
     if args.seed is not None:
         changes["training.seed"] = args.seed
     return with_fields(config, changes)
+
+
+def starting_point(args, star_labels: tuple[str, ...] = LABELS) -> Config:
+    """The preset or the file, without signs and fields. Raises as `chosen_config`."""
+    if bool(args.preset) == bool(args.config):
+        raise UsageError("give either --preset NAME or --config FILE")
+    return _from_file(args.config) if args.config else preset(args.preset, _labels(args, star_labels))
 
 
 def _from_file(path: str) -> Config:

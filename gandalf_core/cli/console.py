@@ -41,11 +41,11 @@ class Console:
         """A finished epoch of training."""
         print(epoch_line(record), file=sys.stderr, flush=True)
         if self.job:
-            self.job.metric(jsonable(asdict(record)))
             self.job.update(
                 epoch=record.epoch, epochs=record.epochs, fraction=record.epoch / record.epochs,
                 seconds_left=record.seconds_left, message=epoch_line(record),
             )  # fmt: skip
+            self.job.metric(jsonable(asdict(record)))
 
 
 def epoch_line(record) -> str:

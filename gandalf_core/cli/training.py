@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..errors import ModelError
-from .choices import CONFIG_ARGUMENTS, chosen_config
+from .choices import CONFIG_ARGUMENTS, chosen_config, starting_point
 from .console import Console
 from .job import handling, raise_stopped
 from .registry import DEVICE, STARS, Report, arg, command
@@ -34,7 +34,7 @@ def train(args, console) -> Report:
     from ..fit import Extras
     from ..sources import load_stars
 
-    chosen_config(args)  # a wrong choice is said before the stars are read
+    starting_point(args)  # a wrong choice is said before the stars are read
     console.say("reading stars")
     stars = load_stars(args.stars)
     config, folder = chosen_config(args, stars.label_names), Path(args.out)
