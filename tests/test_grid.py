@@ -71,7 +71,7 @@ def test_nodes_beyond_the_sample_are_flagged(model):
 
 def test_a_combination_that_no_star_has_is_flagged(model):
     """Each label within its own range, but no hot star of low gravity exists."""
-    low, high = model.ranges["teff"]
+    high = model.ranges["teff"][1]
     grid = generate_grid(model, {"teff": [high - 10], "logg": [model.ranges["logg"][0] + 0.02], "mh": [-0.3], "alphafe": [0.1]})
     assert not inside(grid.labels).any() and grid.extrapolated.all()
 
