@@ -11,7 +11,7 @@ import numpy as np
 
 from .probes import FOLDS, PROBES, Reading, best_of_each, fold_numbers, inputs, out_of_fold
 
-DRAWS = 1000
+DRAWS, BLOCK = 1000, 100  # resamplings of the stars, and how many at a time
 LEVEL = 0.95
 
 
@@ -38,13 +38,18 @@ def floor_readings(kept, y, *, probes=PROBES, seed: int = 0, workers: int = 1) -
     """What the best probe reads of each column of y (N, T) from true kept labels (N, K); the mean where nothing is kept."""
     kept, y = np.asarray(kept, float), np.asarray(y, float)
     folds = fold_numbers(len(y), seed)
-    means = np.stack([y[folds != f].mean(0) for f in range(FOLDS)])[folds]
+    means = fold_means(y, folds)
     if not kept.shape[1]:
         return [Reading("mean", means[:, t], y[:, t], {}) for t in range(y.shape[1])]
     first = out_of_fold({p: (p, x, y) for p, x in inputs(kept[:, :0], kept, probes).items()}, folds, seed, workers)
     start = best_of_each({"mean": means} | first, y, folds)
     readings = two_stages(kept[:, :0], kept, y, start, {"mean": means} | first, probes, folds, seed, workers)
     return best_of_each(readings, y, folds)
+
+
+def fold_means(y: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """(N, T) for each star the mean of y (N, T) over the other folds: the reading of a probe without inputs."""
+    return np.stack([y[folds != f].mean(0) for f in range(FOLDS)])[folds]
 
 
 def two_stages(x, kept, y, start, first, probes, folds, seed, workers) -> dict[str, np.ndarray]:
@@ -88,7 +93,10 @@ def leak_test(joint: list[Reading], floors: list[Reading], kept: np.ndarray, *, 
     readings of the rest: a direct reading minus the floor's would carry the floor's own errors into both factors.
     """
     change = np.stack([j.prediction - f.prediction for j, f in zip(joint, floors, strict=True)], 1)  # (N, T)
-    expected = floor_readings(kept, change, probes=("ridge", "trees"), seed=seed, workers=workers)
+    folds = fold_numbers(len(change), seed)
+    probes = ("ridge", "trees") if kept.shape[1] else ()
+    readings = out_of_fold({p: (p, x, change) for p, x in inputs(kept[:, :0], kept, probes).items()}, folds, seed, workers)
+    expected = best_of_each({"mean": fold_means(change, folds)} | readings, change, folds)
     return np.array([
         upper_tail((f.truth - f.prediction) * (c - e.prediction)) for f, c, e in zip(floors, change.T, expected, strict=True)
     ])  # fmt: skip
@@ -117,12 +125,13 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
 
 
 def resampled_r2(predictions: list[np.ndarray], truth: np.ndarray, seed: int = 0) -> np.ndarray:
-    """(predictions, DRAWS) R² of each under the same resamplings of the stars (paired bootstrap)."""
+    """(predictions, DRAWS) R² of each under the same resamplings of the stars: a paired bootstrap with Poisson(1) weights."""
     rng = np.random.default_rng([seed, len(truth)])
-    y = (truth - truth.mean()) / max(truth.std(), 1e-12)
-    sums = np.stack([np.square(p - truth) / max(truth.var(), 1e-24) for p in predictions] + [y, y * y], 1)  # (N, columns)
-    out = np.empty((len(predictions), DRAWS))
-    for i in range(DRAWS):
-        total = rng.multinomial(len(y), np.full(len(y), 1 / len(y))) @ sums / len(y)
-        out[:, i] = 1 - total[:-2] / max(total[-1] - total[-2] ** 2, 1e-12)
-    return out
+    spread = max(truth.std(), 1e-12)
+    y = (truth - truth.mean()) / spread
+    errors = [np.square((p - truth) / spread) for p in predictions]
+    columns = np.stack([*errors, y, y * y, np.ones_like(y)], 1)  # (N, ·)
+    blocks = range(0, DRAWS, BLOCK)
+    sums = np.concatenate([rng.poisson(1.0, (BLOCK, len(y))) @ columns for _ in blocks]).T
+    missed, (total, square, weight) = sums[:-3], sums[-3:]
+    return 1 - missed / np.maximum(square - total**2 / weight, 1e-12)

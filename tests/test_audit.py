@@ -1,0 +1,155 @@
+"""The report: complete, JSON, honest about who trained what, about missing labels and about models with nothing to hide."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from toy import toy_stars
+
+from gandalf_core.audit import audit, references
+from gandalf_core.errors import AuditError
+from gandalf_core.latent import LatentSet
+
+FAST = ("ridge",)
+NAMES = ("teff", "logg", "mh", "alphafe")
+
+
+class Fake:
+    """A model whose latent is known: columns of standardised labels, times `strength`, in unit noise."""
+
+    name, model_id, label_names, condition_on, projections = "fake", "fake@0", NAMES, (), {}
+
+    def __init__(self, strength, removed=("teff", "logg"), kept=("mh", "alphafe"), noise=1.0, train_ids=()):
+        self.strength, self.train_ids = np.asarray(strength, float), train_ids
+        self.removed, self.kept = removed, kept
+        self.config = SimpleNamespace(model=SimpleNamespace(noise=noise))
+
+    def on_grid(self, stars):
+        return stars
+
+    def held_out(self, stars):
+        return ~np.isin(stars.ids, self.train_ids)
+
+    def encode_mean(self, stars):
+        truth = toy_stars(len(stars), 1).labels if np.isnan(stars.labels).any() else stars.labels
+        middle, half = np.array([5500, 3.25, -0.75, 0.15]), np.array([870, 1.0, 0.72, 0.144])
+        return (truth - middle) / half * self.strength
+
+    def encode(self, stars, *, seed=0):
+        mean = self.encode_mean(stars)
+        noise = self.config.model.noise * np.random.default_rng([seed, 5]).standard_normal(mean.shape)
+        return LatentSet(mean + noise, stars.ids, stars.labels, stars.label_names)
+
+
+HONEST, PLAIN = Fake([0, 0, 3, 3]), Fake([3, 3, 3, 3], removed=(), kept=(), noise=0.1)
+
+
+@pytest.fixture(scope="module")
+def many():
+    return toy_stars(600, 1)
+
+
+@pytest.fixture(scope="module")
+def report(many):
+    return audit(HONEST, many, plain=PLAIN, probes=FAST, workers=1)
+
+
+def test_the_report_has_the_keys_of_the_contract_and_is_json(report):
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    for entry in report["removed"].values():
+        assert {"r2", "probe", "floor", "excess", "interval", "removal_fraction", "flagged"} <= set(entry)
+    for entry in report["kept"].values():
+        assert {"r2", "probe", "loss", "interval"} <= set(entry)
+    assert set(report["references"]) == set(references.ROWS)
+    assert list(report["removed"]) == ["teff", "logg"] and list(report["kept"]) == ["mh", "alphafe"]
+    assert report["untouched"] == report["counterfactual"] == {} and len(report["verdict"]) == 4
+
+
+def test_an_honest_latent_is_acquitted_and_keeps_what_it_says(report):
+    assert not any(v["flagged"] for v in report["removed"].values())
+    assert all(v["removal_fraction"] > 0.95 for v in report["removed"].values())
+    for name in ("mh", "alphafe"):
+        kept = report["kept"][name]
+        assert kept["r2"] == pytest.approx(0.9, abs=0.03)  # 3² / (1 + 3²)
+        assert kept["loss"] == pytest.approx(0.1, abs=0.03) and kept["interval"][0] < kept["loss"] < kept["interval"][1]
+
+
+def test_the_rows_say_what_they_should(report):
+    rows = report["references"]
+    assert rows["plain"]["teff"]["excess"] > 0.95 and rows["plain"]["teff"]["flagged"]
+    assert rows["plain_erased"]["teff"]["r2"] < 0.03 < 0.9 < rows["plain_erased"]["mh"]["r2"]
+    assert rows["reencoded_16"]["mh"]["r2"] > rows["z"]["mh"]["r2"] + 0.05  # sixteen noises average out
+    assert rows["mean"]["mh"]["r2"] > rows["reencoded_16"]["mh"]["r2"]
+    assert all(v["r2"] < 0.05 for v in rows["shuffled"].values())
+    assert rows["spectrum"]["teff"]["r2"] > 0.9 and "excess" not in rows["spectrum"]["teff"]
+    assert report["information"]["mh"]["order"][0] == 2
+    assert report["information"]["teff"]["nats"][0] < 0.1
+
+
+def test_a_leak_is_flagged_by_name(many):
+    found = audit(Fake([1, 0, 3, 3]), many, probes=FAST, workers=1)
+    assert found["removed"]["teff"]["flagged"] and not found["removed"]["logg"]["flagged"]
+    assert found["removed"]["teff"]["excess"] == pytest.approx(0.5, abs=0.07)
+    assert "detects" in found["verdict"][0] and "no fresh probe" in found["verdict"][1]
+    assert found["removed"]["teff"]["removal_fraction"] is None and found["kept"]["mh"]["loss"] is None  # no plain reference
+    assert "plain" not in found["references"]
+
+
+def test_what_hides_in_the_noise_shows_in_the_mean(many):
+    found = audit(Fake([0.15, 0, 3, 3]), many, probes=FAST, workers=1)
+    assert found["removed"]["teff"]["r2"] < 0.1 < 0.9 < found["references"]["mean"]["teff"]["r2"]
+
+
+def test_stars_that_trained_a_model_are_left_out_and_counted(many):
+    model, plain = Fake([0, 0, 3, 3], train_ids=many.ids[:100]), Fake([3] * 4, (), (), train_ids=many.ids[50:200])
+    found = audit(model, many, plain=plain, probes=FAST, workers=1)
+    assert found["stars"] == 400 and found["left_out"] == 200
+    with pytest.raises(AuditError, match="all 600 stars trained"):
+        audit(Fake([0] * 4, train_ids=many.ids), many, probes=FAST, workers=1)
+
+
+def test_a_label_missing_for_half_of_the_stars_is_handled(many):
+    labels = many.labels.copy()
+    labels[::2, NAMES.index("teff")] = np.nan
+    labels[:100, NAMES.index("mh")] = np.nan
+    found = audit(Fake([1, 0, 3, 3]), replace(many, labels=labels), plain=PLAIN, probes=FAST, workers=1)
+    assert found["removed"]["teff"]["stars"] == 250 and found["removed"]["logg"]["stars"] == 500
+    assert found["removed"]["teff"]["flagged"] and not found["removed"]["logg"]["flagged"]
+    assert found["kept"]["alphafe"]["stars"] == 600 and found["kept"]["mh"]["stars"] == 500
+
+
+def test_too_few_labelled_stars_are_refused_with_a_reason(many):
+    with pytest.raises(AuditError, match="at least 200"):
+        audit(HONEST, many[:199], probes=FAST, workers=1)
+    labels = many.labels.copy()
+    labels[150:, 1] = np.nan
+    with pytest.raises(AuditError, match="logg with the kept labels: 150 of 600"):
+        audit(HONEST, many.with_labels(labels), probes=FAST, workers=1)
+
+
+def test_a_plain_model_is_read_and_accused_of_nothing(many):
+    found = audit(PLAIN, many, plain=PLAIN, probes=FAST, workers=1)
+    assert found["removed"] == found["kept"] == {} and set(found["untouched"]) == set(NAMES)
+    assert all(v["loss"] == 0 for v in found["untouched"].values())
+
+
+def test_the_same_seed_gives_the_same_report(many, report):
+    again = audit(HONEST, many, plain=PLAIN, probes=FAST, workers=1)
+    assert {**again, "seconds": 0} == {**report, "seconds": 0}
+
+
+def test_progress_goes_up_and_names_the_rows(many):
+    said = []
+    audit(HONEST, many, probes=FAST, workers=1, progress=lambda message, fraction: said.append((fraction, message)))
+    assert [f for f, _ in said] == sorted(f for f, _ in said) and said[-1][0] <= 1
+    assert any("spectrum" in message for _, message in said)
+
+
+def test_a_real_model_is_audited(model):
+    """End to end on the toy world; what a two-epoch model removes is nobody's business here."""
+    found = audit(model, toy_stars(260, 1), plain=model, probes=FAST, workers=1)
+    assert set(found["removed"]) == {"teff", "logg"} and set(found["references"]) == set(references.ROWS)
+    assert all(v["loss"] == 0 for v in found["kept"].values())
+    assert set(found["maps"]) == {"latent-pca"} and set(found["maps"]["latent-pca"]) == set(NAMES)
