@@ -145,17 +145,23 @@ class Trainer:
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train, one record an epoch, from where the history ends to `config.training.epochs`."""
-        if self.decoder.mean is not None and not self.history:
-            t = self.config.training
-            data = (self.data.conditions, self.data.x, self.data.weight)
-            fit_mean(self.decoder.mean, *data, batch_size=t.batch_size, epochs=t.mean_epochs, seed=t.seed)
+        before = 0.0 if self.history else self._prepare_mean()
         while len(self.history) < self.config.training.epochs:
             started = time.perf_counter()
             totals = self._one_epoch(len(self.history))
             if len(self.history) + 1 == self.config.training.epochs:
                 self._settle_norm()
-            self.history.append(self._record(totals, time.perf_counter() - started))
+            self.history.append(self._record(totals, time.perf_counter() - started, before))
+            before = 0.0
             yield self.history[-1]
+
+    def _prepare_mean(self) -> float:
+        """Fit the decoder's mean part, if it has one; the seconds that took."""
+        started, t = time.perf_counter(), self.config.training
+        if self.decoder.mean is not None:
+            data = (self.data.conditions, self.data.x, self.data.weight)
+            fit_mean(self.decoder.mean, *data, batch_size=t.batch_size, epochs=t.mean_epochs, seed=t.seed)
+        return time.perf_counter() - started
 
     def _one_epoch(self, epoch: int) -> Tensor:
         """(4,) mean of the loss terms over the epoch's batches; nothing in it waits for a number."""
@@ -228,7 +234,8 @@ class Trainer:
     # --- what an epoch tells --------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def _record(self, totals: Tensor, seconds: float) -> EpochRecord:
+    def _record(self, totals: Tensor, seconds: float, before: float = 0.0) -> EpochRecord:
+        """before: seconds of preparation, which count as the first epoch's but foretell nothing of the next."""
         for module in self.modules.values():
             module.eval()
         z = self._noisy(self._encode(self.check))
@@ -241,7 +248,7 @@ class Trainer:
         done = len(self.history) + 1
         epochs = self.config.training.epochs
         return EpochRecord(
-            done, epochs, loss, rec, adversary, heads, mse, *self._accuracies(z), seconds,
+            done, epochs, loss, rec, adversary, heads, mse, *self._accuracies(z), before + seconds,
             len(self.data) / seconds, seconds * (epochs - done),
         )  # fmt: skip
 

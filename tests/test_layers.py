@@ -11,11 +11,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gandalf_core"
 ORDER = (
     "errors", "parameters", "spectra", "latent", "split", "io", "simulate", "sources", "config", "scaling",
-    "dense", "model", "objective", "adam", "checkpoints", "train", "neighbours", "uncertainty", "regress", "project",
+    "dense", "model", "objective", "adam", "schedule", "mean_spectrum", "checkpoints", "train",
+    "mlp", "neighbours", "uncertainty", "regress", "project",
     "noise", "outliers", "trained", "cards", "store", "fit",
     "audit", "classes", "compare", "archive", "catalogue", "sweep", "grid", "figures", "cli", "__main__",
 )  # fmt: skip
-TORCH = {"dense", "adam", "model", "objective", "checkpoints", "train", "trained", "store", "fit"}
+TORCH = {"dense", "adam", "mean_spectrum", "model", "objective", "checkpoints", "train", "trained", "store", "fit"}
 MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE)
 
 

@@ -6,21 +6,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..config import PRESETS, RECIPES, Config, preset, with_fields
 from .console import Console
 from .registry import DEVICE, EPOCHS, Report, arg, command, positive, seed
 from .training import MAPS, completed, prepared, run_epochs
 
-SHIPPED = (
-    "autoencoder", "physical-removed", "chemical-removed", "generator", "paper-physical-removed", "paper-chemical-removed",
-)  # fmt: skip
+SHIPPED = tuple(name for name in PRESETS if name not in RECIPES)
 CARRIES_SPECTRA_MAPS = "autoencoder"  # they are the same for every model
-STANDARD_SAMPLE = "simulated:64305:0"
 
 
 @command(
     "pretrain", "re-make pretrained/",
     arg("--only", action="append", default=[], choices=SHIPPED, metavar="NAME", help=f"one of {', '.join(SHIPPED)}; may repeat"),
-    arg("--stars", default=STANDARD_SAMPLE, metavar="STARS", help=f"default: {STANDARD_SAMPLE}"), EPOCHS,
+    arg("--stars", metavar="STARS", help="default: the standard sample, simulated:64305:0"), EPOCHS,
     arg("--seed", type=seed, help="seed of the trainings (default: the presets')"), DEVICE,
     arg("--map", action="append", choices=MAPS, help="maps to make (default: all three); may repeat"),
     arg("--map-stars", type=positive, help="test stars in a map (default: 6000)"),
@@ -31,8 +29,10 @@ STANDARD_SAMPLE = "simulated:64305:0"
 def pretrain(args, console) -> Report:
     """Train, measure and store every shipped model. A model that is there already, from the same stars and configuration, is
     passed over; a stopped one goes on from its checkpoint in --work when the command is given again."""
+    from ..sources import STANDARD_SAMPLE
     from ..store import PRETRAINED
 
+    args.stars = args.stars or STANDARD_SAMPLE
     out, made = Path(args.out or PRETRAINED), {}
     configs = {name: _config(name, args) for name in (args.only or SHIPPED)}
     missing = {n: c for n, c in configs.items() if args.again or not _is_there(out / n, c, args.stars)}
@@ -55,14 +55,12 @@ def _load(spec: str, console: Console):
     return load_stars(spec)
 
 
-def _config(name: str, args):
-    from ..config import preset, with_fields
-
+def _config(name: str, args) -> Config:
     changes: dict[str, Any] = {"training.epochs": args.epochs} if args.epochs else {}
     return with_fields(preset(name), changes | ({} if args.seed is None else {"training.seed": args.seed}))
 
 
-def _is_there(folder: Path, config, source: str) -> bool:
+def _is_there(folder: Path, config: Config, source: str) -> bool:
     from ..errors import ModelError
     from ..store import load_model
 
