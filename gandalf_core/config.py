@@ -71,7 +71,7 @@ class TrainConfig:
     batch_size: int = 256
     learning_rate: float = 1e-3
     schedule: str = "constant"
-    mean_epochs: int = 60  # passes in which the mean part of the decoder is fitted before everything else
+    mean_epochs: int = 30  # passes in which the mean part of the decoder is fitted before everything else
     weight_by_error: bool = False  # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
     validation_fraction: float = 0.05
     seed: int = 0
@@ -230,15 +230,34 @@ BOTTLENECK = MappingProxyType(
         "training.weight_by_error": True,
         "training.schedule": "onecycle",
         "training.learning_rate": 2e-3,
-        "training.epochs": 25,
+        "training.epochs": 40,
     }
 )
-PHYSICAL, CHEMICAL = ("teff", "logg"), ("mh", "alphafe")
 RECIPES = MappingProxyType({"paper": PAPER, "bottleneck": BOTTLENECK})
+LAMBDA = MappingProxyType({"maximise": 0.3, "uniform": 0.5, "conditional": 0.5})  # |λ| where only the signs are given
+GENERATOR = MappingProxyType(
+    {
+        "model.latent_size": 32,  # it must hold every nuisance beside the labels, at the noise's price
+        "model.decoder_hidden": (512, 512),
+    }
+)
+GENERATOR_LAMBDA = 0.1  # gentler: no kept label pulls the other way
+PLAIN = ("model.activation", "model.flux_scaling", "training.weight_by_error", "training.schedule", "training.learning_rate")
+PHYSICAL, CHEMICAL = ("teff", "logg"), ("mh", "alphafe")
+EXERCISES = MappingProxyType(
+    {
+        "physical-removed": ("bottleneck", PHYSICAL, CHEMICAL),
+        "chemical-removed": ("bottleneck", CHEMICAL, PHYSICAL),
+        "paper-physical-removed": ("paper", PHYSICAL, CHEMICAL),
+        "paper-chemical-removed": ("paper", CHEMICAL, PHYSICAL),
+    }
+)
+PRESETS = ("autoencoder", *EXERCISES, "generator", *RECIPES)
 
 
-def with_signs(config: Config, removed: tuple[str, ...], kept: tuple[str, ...], strength: float = 1.0) -> Config:
+def with_signs(config: Config, removed: tuple[str, ...], kept: tuple[str, ...]) -> Config:
     """The configuration that removes and keeps these labels; its decoder receives all labels, as in the paper."""
+    strength = LAMBDA[config.adversary.target]
     both = set(removed) & set(kept)
     if both:
         raise ConfigError(f"{', '.join(sorted(both))} cannot be both removed and kept")
@@ -253,22 +272,11 @@ def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
     """
     base = Config(name, ModelConfig(labels=labels))
     if name == "autoencoder":  # λ = 0, no noise, nothing conditioned: the "pure latent space"
-        keep = ("model.activation", "training.schedule", "training.learning_rate")
-        return with_fields(base, {k: BOTTLENECK[k] for k in keep} | {"training.epochs": 40})
-    recipe, _, representation = name.rpartition("-") if name.endswith("-removed") else (name, "", "")
-    if name in RECIPES:
-        return with_fields(base, {**RECIPES[name], "model.condition_on": labels})
+        return with_fields(base, {k: BOTTLENECK[k] for k in PLAIN} | {"training.epochs": 40})
+    if name not in PRESETS:
+        raise ConfigError(f"no preset '{name}'; there are: {', '.join(PRESETS)}")
+    recipe, removed, kept = EXERCISES.get(name, (name, (), ()))
+    chosen = with_fields(base, {**RECIPES.get(recipe, BOTTLENECK), "model.condition_on": labels})
     if name == "generator":
-        return with_signs(with_fields(base, {**BOTTLENECK, "model.condition_on": labels}), labels, ())
-    signs = {"physical": (PHYSICAL, CHEMICAL), "chemical": (CHEMICAL, PHYSICAL)}
-    prefix, _, exercise = recipe.rpartition("-")
-    if representation and exercise in signs and prefix in ("", "paper"):
-        chosen = with_fields(base, {**RECIPES[prefix or "bottleneck"], "model.condition_on": labels})
-        return with_signs(chosen, *signs[exercise])
-    raise ConfigError(f"no preset '{name}'; there are: {', '.join(PRESETS)}")
-
-
-PRESETS = (
-    "autoencoder", "physical-removed", "chemical-removed", "generator",
-    "paper-physical-removed", "paper-chemical-removed", "paper", "bottleneck",
-)  # fmt: skip
+        return with_fields(chosen, {**GENERATOR, "adversary.lambdas": dict.fromkeys(labels, GENERATOR_LAMBDA)})
+    return with_signs(chosen, removed, kept) if removed else chosen

@@ -47,7 +47,7 @@ def test_the_plain_autoencoder_conditions_on_nothing_and_watches_nothing():
 
 
 def test_signs_give_the_decoder_every_label():
-    config = with_signs(preset("bottleneck", ("size", "age")), ("size",), ("age",), 0.5)
+    config = with_signs(preset("bottleneck", ("size", "age")), ("size",), ("age",))
     assert config.lambdas == {"size": 0.5, "age": -0.5} and config.model.condition_on == ("size", "age")
 
 
