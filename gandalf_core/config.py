@@ -73,6 +73,7 @@ class TrainConfig:
     schedule: str = "constant"
     mean_epochs: int = 30  # passes in which the mean part of the decoder is fitted before everything else
     weight_by_error: bool = False  # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
+    input_noise: float = 0.0  # each spectrum gets fresh noise of 0 to this many times its own, lest it be known by heart
     validation_fraction: float = 0.05
     seed: int = 0
 
@@ -138,8 +139,8 @@ def _check_sizes(config: Config) -> None:
         raise ConfigError("mean_hidden is set but condition_on is empty: a mean spectrum needs labels")
     if m.mean_hidden and m.output_activation != "linear":
         raise ConfigError("a mean + residual decoder has a linear output")
-    if m.noise < 0 or t.epochs < 1 or t.batch_size < 2 or a.steps < 1 or not 0 <= t.validation_fraction < 1:
-        raise ConfigError("noise ≥ 0, epochs ≥ 1, batch_size ≥ 2, steps ≥ 1 and 0 ≤ validation_fraction < 1 are needed")
+    if min(m.noise, t.input_noise) < 0 or t.epochs < 1 or t.batch_size < 2 or a.steps < 1 or not 0 <= t.validation_fraction < 1:
+        raise ConfigError("noise ≥ 0, input_noise ≥ 0, epochs ≥ 1, batch_size ≥ 2, steps ≥ 1 and 0 ≤ validation_fraction < 1 are needed")
 
 
 def to_json(config: Config) -> str:
@@ -228,6 +229,7 @@ BOTTLENECK = MappingProxyType(
         "adversary.steps": 3,
         "adversary.ramp_epochs": 4.0,
         "training.weight_by_error": True,
+        "training.input_noise": 2.0,
         "training.schedule": "onecycle",
         "training.learning_rate": 2e-3,
         "training.epochs": 40,

@@ -36,6 +36,7 @@ class Batch(NamedTuple):
     bins: Tensor  # (K, N) bin of each watched label, −1 = missing
     target: Tensor  # (K, N, B) what a reader knows without z
     weight: Tensor | None
+    error: Tensor | None = None  # (N, 1) noise of each spectrum, scaled; None: the encoder sees the spectra as they are
 
 
 class Terms(NamedTuple):

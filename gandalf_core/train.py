@@ -56,6 +56,7 @@ class Tensors:
     bins: Tensor
     target: Tensor
     weight: Tensor | None
+    error: Tensor | None  # (N, 1) noise of each spectrum, scaled
 
     def __len__(self) -> int:
         return len(self.x)
@@ -65,6 +66,7 @@ class Tensors:
         return Batch(
             self.x.index_select(0, rows), self.conditions.index_select(0, rows), self.standard.index_select(0, rows),
             self.bins.index_select(1, rows), self.target.index_select(1, rows), weight,
+            None if self.error is None else self.error[rows],
         )  # fmt: skip
 
 
@@ -73,6 +75,11 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ModelError("no CUDA device on this machine: use --device cpu or auto")
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def mean_error(stars: SpectraSet) -> np.ndarray:
+    """(N,) mean flux error over the usable pixels of each star."""
+    return np.nanmean(np.where(stars.mask, np.nan, stars.flux_error), 1)
 
 
 def conditioned(labels: np.ndarray, config: Config) -> np.ndarray:
@@ -128,18 +135,23 @@ class Trainer:
         self.knowledge = self.knowledge or Knowledge(bins, kept, self.config)
         x = torch.as_tensor(scaler.flux_in(stars.flux, stars.mask))
         conditions = conditioned(standard, self.config)
-        parts = (x, conditions, standard, bins, self.knowledge(kept), self._weights(stars))
+        parts = (x, conditions, standard, bins, self.knowledge(kept), self._weights(stars), self._errors(stars))
         return Tensors(*(None if p is None else p.to(self.device) for p in parts))
 
     def _weights(self, stars: SpectraSet) -> Tensor | None:
         """(N, 1) that makes L_rec a reduced χ², (N, L) where pixels are masked; None when every pixel counts the same."""
         weight = np.ones((len(stars), 1), np.float32)
         if self.config.training.weight_by_error and stars.flux_error is not None:
-            variance = np.nanmean(np.where(stars.mask, np.nan, stars.flux_error), 1, keepdims=True) ** 2
+            variance = mean_error(stars)[:, None] ** 2
             weight = (np.mean(self.scaler.flux_scale**2) / (variance + MODEL_ERROR**2)).astype(np.float32)
         elif not stars.mask.any():
             return None
         return torch.as_tensor(weight * ~stars.mask if stars.mask.any() else weight)
+
+    def _errors(self, stars: SpectraSet) -> Tensor | None:
+        if not self.config.training.input_noise or stars.flux_error is None:
+            return None
+        return torch.as_tensor((mean_error(stars)[:, None] / np.sqrt(np.mean(self.scaler.flux_scale**2))).astype(np.float32))
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -183,7 +195,7 @@ class Trainer:
         """One update of every discriminator (several, if so configured) and one of the auto-encoder; its loss terms."""
         batch = self.data.batch(rows)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            mu = self._encode(batch)
+            mu = self._encode(self._shaken(batch))
             if self.adversary.watched:
                 self._train_discriminators(batch, mu.detach(), len(rows))
             terms = autoencoder_loss(self.decoder, self.adversary, self._noisy(mu), batch, ramp)
@@ -197,7 +209,7 @@ class Trainer:
                 rows = torch.randint(len(self.data), (size,), generator=self.random, device=self.device)
                 batch = self.data.batch(rows)
                 with torch.no_grad():
-                    mu = self._encode(batch)
+                    mu = self._encode(self._shaken(batch))
             loss = self.adversary.discriminator_loss(self._noisy(mu), batch)
             loss.backward()
             self.opponent.update()
@@ -205,6 +217,14 @@ class Trainer:
     def _encode(self, batch: Batch | Tensors) -> Tensor:
         seen = torch.cat([batch.x, batch.conditions], 1) if self.config.model.conditional_encoder else batch.x
         return self.encoder(seen)
+
+    def _shaken(self, batch: Batch) -> Batch:
+        """The batch with fresh noise on its spectra: what the encoder sees in training; the loss compares with the spectra."""
+        if batch.error is None:
+            return batch
+        amount = torch.rand(batch.error.shape, generator=self.random, device=self.device) * self.config.training.input_noise
+        noise = torch.randn(batch.x.shape, generator=self.random, device=self.device)
+        return batch._replace(x=torch.addcmul(batch.x, noise, amount * batch.error))
 
     def _noisy(self, mu: Tensor) -> Tensor:
         sigma = self.config.model.noise

@@ -269,3 +269,16 @@ def test_the_joint_discriminator_and_the_conditional_encoder_train(stars):
         records = list(trainer.epochs())
         assert np.isfinite(records[-1].loss)
         assert set(records[-1].discriminator_accuracy) == {"teff", "logg", "mh", "alphafe"}
+
+
+def test_input_noise_reaches_the_encoder_and_not_the_target(stars):
+    trainer = a_trainer(stars, "physical-removed")
+    trainer.random = torch.Generator().manual_seed(0)
+    batch = trainer.data.batch(torch.arange(64))
+    shaken = trainer._shaken(batch)
+    extra = (shaken.x - batch.x).square().mean(1).sqrt() / batch.error[:, 0]
+    most = trainer.config.training.input_noise
+    assert 0 <= extra.min() < 0.3 * most and 0.7 * most < extra.max() < 1.5 * most
+    assert torch.equal(batch.x, trainer.data.x[:64])
+    silent = a_trainer(stars, "autoencoder")
+    assert silent._shaken(batch._replace(error=None)).x is batch.x
