@@ -7,6 +7,7 @@ added to it, additive and piecewise linear in every feature, from held-out stars
 as promised (split conformal prediction).  Shapes: N stars, F features, K knots, C basis functions, P labels.
 """
 
+import warnings
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -16,9 +17,9 @@ from .mlp import Mlp
 LEVEL = 0.6827  # two-sided probability of one standard deviation
 MIN_RESIDUALS = 20
 SMALLEST = 1e-4  # |residual| in units of a label's spread, below which its logarithm says nothing
-_HIDDEN, _EPOCHS, _BATCH, _FEWEST = (48, 24), 40, 256, 2000
+_HIDDEN, _EPOCHS, _BATCH, _FEWEST = (48, 24), 150, 256, 2000
 _RIDGE, _ROUNDS, _EPSILON = 3.0, 60, 1e-3
-_PER_KNOT, _MAX_KNOTS = 250, 5  # held-out stars a knot needs; more only follow noise
+_PER_KNOT, _MAX_KNOTS = 100, 2  # held-out stars a knot needs; more only follow noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +84,18 @@ def fit_shape(features: np.ndarray, residuals: np.ndarray, seed: int = 0) -> Err
 
 def _fit_network(unit: np.ndarray, target: np.ndarray, usable: np.ndarray, seed: int) -> Mlp:
     """Mean of log |residual| of every label; 0 for one that no star has."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
     target = np.where(usable, target, 0.0).astype(np.float32)
     centre = target.mean(0)
     network = MLPRegressor(
         hidden_layer_sizes=_HIDDEN, alpha=1e-2, batch_size=_BATCH, learning_rate_init=2e-3, max_iter=_EPOCHS, early_stopping=True,
-        n_iter_no_change=4, random_state=seed,
-    ).fit(unit.astype(np.float32), np.squeeze(target - centre))  # fmt: skip
+        n_iter_no_change=8, random_state=seed,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the level is set afterwards, whatever the shape
+        network.fit(unit.astype(np.float32), np.squeeze(target - centre))
     found = Mlp.of(network)
     return replace(found, biases=(*found.biases[:-1], found.biases[-1] + centre))
 
