@@ -177,6 +177,7 @@ class Trainer:
 
     def _one_epoch(self, epoch: int) -> Tensor:
         """(4,) mean of the loss terms over the epoch's batches; nothing in it waits for a number."""
+        torch.set_flush_denormal(True)  # a saturated discriminator leaves denormal gradients, ten times slower to multiply
         self.random = torch.Generator(self.device).manual_seed(self.config.training.seed * 1_000_003 + epoch)
         for module in self.modules.values():
             module.train()
