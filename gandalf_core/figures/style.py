@@ -1,0 +1,99 @@
+"""What every figure shares: colours safe for colour-blind readers, axes as astronomers draw them, the empty figure.
+
+Figures carry no background and no text colour, so that a page's light or dark theme supplies them.
+"""
+
+from html import escape
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ..parameters import LINES, SpectralLine, parameter
+
+# Okabe & Ito (2008), readable on white and on near-black alike
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+GREY = "#8A8A8A"
+OBSERVED, RECONSTRUCTED, GENERATED, TRUE, SELECTED, UPLOADED = GREY, BLUE, VERMILION, GREEN, ORANGE, PURPLE
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+
+MARGIN = {"l": 64, "r": 18, "t": 56, "b": 52}
+LABEL_GAP_NM = 0.8  # names of lines closer than this would overprint each other on a laptop
+WAVELENGTH_TITLE = "Vacuum wavelength [nm]"
+FLUX_TITLE = "Normalised flux"
+
+
+def colour_range(name: str, values: np.ndarray) -> tuple[float, float]:
+    """One fixed range per known parameter, so that a colour means the same on every page; else the 1-99 % range."""
+    known = parameter(name)
+    if known.low is not None and known.high is not None:
+        return known.low, known.high
+    finite = values[np.isfinite(values)]
+    return tuple(np.percentile(finite, [1, 99]).tolist()) if len(finite) else (0.0, 1.0)
+
+
+def f4(values) -> np.ndarray:
+    """float32, half the bytes on the way to the browser."""
+    return np.asarray(values, np.float32)
+
+
+def empty_figure(title: str, message: str = "Nothing to draw yet.", height: int = 320) -> go.Figure:
+    """A titled figure that says why it is empty."""
+    figure = go.Figure()
+    figure.add_annotation(text=escape(message), showarrow=False, font_size=14, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    return finish(figure, title, height)
+
+
+def finish(figure: go.Figure, title: str, height: int) -> go.Figure:
+    """Common layout; every figure leaves through here."""
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}, "x": 0.0, "xanchor": "left", "y": 0.985, "yanchor": "top"},
+        height=height, margin=MARGIN, hovermode="closest",
+        legend={"orientation": "h", "y": 1.0, "x": 1, "xanchor": "right", "yanchor": "bottom"},
+    )  # fmt: skip
+    figure.update_xaxes(zeroline=False)
+    figure.update_yaxes(zeroline=False)
+    return figure
+
+
+def axis_title(name: str) -> str:
+    """Symbol and unit; a label's name that came from a user's file cannot smuggle markup."""
+    return parameter(name).axis_title if parameter(name).low is not None else escape(name)
+
+
+def symbol(name: str) -> str:
+    return parameter(name).symbol if parameter(name).low is not None else escape(name)
+
+
+def span(values, pad: float = 0.04, reverse: bool = False) -> list[float]:
+    """A fixed axis range around the finite values, so that a redrawn figure does not jump."""
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    margin = pad * (high - low or 1.0)
+    return [high + margin, low - margin] if reverse else [low - margin, high + margin]
+
+
+def lines_within(wavelength_nm: np.ndarray) -> list[SpectralLine]:
+    """The catalogue lines that fall on a grid, in order of wavelength."""
+    if not len(wavelength_nm):
+        return []
+    inside = [line for line in LINES if wavelength_nm[0] <= line.wavelength_nm <= wavelength_nm[-1]]
+    return sorted(inside, key=lambda line: line.wavelength_nm)
+
+
+def mark_lines(figure: go.Figure, wavelength_nm: np.ndarray) -> go.Figure:
+    """Thin vertical marks with the species' names above the first panel, on two levels so that neighbours do not collide."""
+    last = [-np.inf, -np.inf]
+    for line in lines_within(wavelength_nm):
+        level = int(line.wavelength_nm - last[0] < LABEL_GAP_NM)
+        last[level] = line.wavelength_nm
+        figure.add_shape(
+            type="line", x0=line.wavelength_nm, x1=line.wavelength_nm, y0=0, y1=1, xref="x", yref="y domain",
+            line={"color": GREY, "width": 1, "dash": "dot"}, opacity=0.55, layer="below",
+        )  # fmt: skip
+        figure.add_annotation(
+            x=line.wavelength_nm, y=0.0 + 0.055 * level, xref="x", yref="y domain", text=line.species, showarrow=False,
+            font={"size": 10, "color": GREY}, yanchor="bottom",
+        )  # fmt: skip
+    return figure

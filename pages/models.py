@@ -1,0 +1,35 @@
+"""Models: the card of each, and two models compared."""
+
+import streamlit as st
+
+from gandalf_core.cards import card_text
+from pages.ui import cache, guards, show, state, tables
+
+show.page_title("Models", "Every model is a folder without pickles: weights, scaling, regressors, maps and a card.")
+names = list(cache.model_folders())
+if not names:
+    guards.need_model()
+left, right = st.columns(2)
+first = left.selectbox(
+    "Model",
+    names,
+    index=names.index(st.session_state[state.MODEL]) if st.session_state[state.MODEL] in names else 0,
+    key="card_left",
+)
+second = right.selectbox("Compare with", ["nothing", *names], key="card_right")
+with guards.told():
+    chosen = [cache.load(first)] + ([] if second == "nothing" else [cache.load(second)])
+if len(chosen) == 2:
+    tables.show_comparison(*chosen)
+for model, column in zip(chosen, (left, right) if len(chosen) == 2 else (st.container(),), strict=False):
+    with column:
+        show.chips(model.card)
+        st.button(
+            "Use this model everywhere",
+            key=f"use {model.name}",
+            icon=":material/check:",
+            on_click=state.use_model,
+            args=(model.name,),
+        )
+        with st.container(border=True):
+            st.markdown(card_text(model.name, model.card))

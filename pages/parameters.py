@@ -1,0 +1,44 @@
+"""Parameters (Figures 9, 10 and Table 1 of the paper): what the latents, or the spectra, predict."""
+
+import streamlit as st
+
+from gandalf_core.figures import panels, regression
+from pages.ui import cache, diagrams, guards, pickers, show, tables
+
+VIEWS = ["Diagrams", "Against the truth", "Residuals", "Representations", "Table"]
+
+show.page_title(
+    "Parameters",
+    "What a regressor reads from the model's latent. A removed parameter comes out with the spread of the sample as its error: "
+    "the latent does not hold it.",
+)
+model, star = guards.need_model(), guards.need_star()
+names = model.label_names
+with guards.told():
+    single = cache.predictions(model, star)
+    mine = cache.uploads_on_grid(model)
+    uploaded = None if mine is None else cache.predictions(model, mine)
+tables.show_estimates(model, star, single)
+view = pickers.choose("View", VIEWS, "parameter_view", label_visibility="collapsed")
+stars = guards.need_stars()
+with guards.told():
+    everyone = cache.predictions(model, stars)
+true = stars.labels_for(names)
+if view == "Diagrams":
+    extra = {}
+    if uploaded is not None:
+        extra = {"overlay_ids": uploaded.ids, "overlay_labels": uploaded.values, "overlay_errors": uploaded.errors}
+    key = cache.digest("predicted", model.model_id, cache.set_key(stars), *extra.get("overlay_ids", ()))
+    make = lambda: panels.diagrams(stars.ids, everyone.values, names, like=true, prefix="predicted ", **extra)  # noqa: E731
+    diagrams.show_linked("predicted diagrams", key, make, names, columns=2)
+    st.caption("The predicted parameters; compare with the true ones on the Data page. Diamonds: uploaded stars with 1σ errors.")
+elif view == "Against the truth":
+    told = "On the dashed line predictions are right; orange: running median and 16-84 % band."
+    show.figure(regression.predicted_against_true(everyone.values, true, names), told, "against_truth")
+elif view == "Residuals":
+    told = "Errors shrink with signal-to-noise until the model itself limits them."
+    show.figure(regression.residuals_against_snr(everyone.values, true, stars.snr, names), told, "residuals")
+elif view == "Representations":
+    tables.show_representations(stars)
+else:
+    tables.show_predictions(everyone, uploaded)

@@ -1,0 +1,59 @@
+"""Where the Audit page takes its report from: the model's folder, or a job of this server."""
+
+import json
+
+import streamlit as st
+
+from gandalf_core.trained import TrainedModel
+from pages.ui import cache, jobs, state
+
+DEFAULT_STARS = "simulated:3000:7"
+
+
+def show_source(model: TrainedModel) -> tuple[dict | None, str]:
+    """The newest report on this model, and where it is from; a button that makes one."""
+    folder = cache.model_folders()[st.session_state[state.MODEL]]
+    arguments = ["audit", str(folder), DEFAULT_STARS]
+    found = [job for job in jobs.manager().list("audit") if list(job.arguments) == arguments]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        busy = bool(found) and found[0].active
+        st.button("Run the audit", icon=":material/play_arrow:", disabled=busy, on_click=_submit, args=(model.name, arguments),
+                  help=f"On {DEFAULT_STARS}, in the background; a few minutes.")  # fmt: skip
+    if busy:
+        _follow(found[0].id)
+    return report_of(found, folder)
+
+
+def report_of(found: list[jobs.Job], folder) -> tuple[dict | None, str]:
+    """(report, where it is from), or (None, what to do)."""
+    for job in found:
+        path = job.folder / "result.json"
+        if job.state == "done" and path.is_file():
+            return json.loads(path.read_text()), f"Measured on this server on {DEFAULT_STARS}."
+        if job.state in ("failed", "died"):
+            return stored(folder) if stored(folder)[0] else (None, f"The audit ended with: {job.status.get('message')}")
+    return stored(folder)
+
+
+def stored(folder) -> tuple[dict | None, str]:
+    path = folder / "audit.json"
+    if path.is_file():
+        return json.loads(path.read_text()), "As stored with the model."
+    return None, "This model has not been audited yet: press **Run the audit**."
+
+
+def _submit(name: str, arguments: list[str]) -> None:
+    try:
+        jobs.manager().submit("audit", f"audit of {name}", arguments, jobs.owner())
+    except jobs.JobError as error:
+        st.error(str(error))
+
+
+@st.fragment(run_every="1s")
+def _follow(name: str) -> None:
+    job = jobs.manager().job(name)
+    if not job.active:
+        st.rerun()
+    bar, stop = st.columns([5, 1], vertical_alignment="center")
+    bar.progress(min(1.0, job.status.get("fraction") or 0.0), f"{job.title}: {job.status.get('message', job.state)}")
+    stop.button("Cancel", key=f"cancel {name}", on_click=jobs.manager().cancel, args=(name,))

@@ -1,0 +1,78 @@
+"""The live decoder on a page: what it starts from, the truth beside it, the effect in numbers, the export."""
+
+import numpy as np
+import streamlit as st
+
+from gandalf_core.figures.effects import change_error, presets
+from gandalf_core.latent import LatentSet
+from gandalf_core.simulate import is_simulated
+from gandalf_core.spectra import SpectraSet
+from gandalf_core.trained import TrainedModel
+from pages.ui import cache, exports, live_decoder, state
+
+
+@st.fragment
+def show_decoder(
+    key: str, model: TrainedModel, star: SpectraSet, labels: np.ndarray, *, edit: bool, other: LatentSet | None = None
+) -> None:
+    """The component, then the truth's verdict and the downloads for what was settled on. labels: (P,) the star's own."""
+    names, latent = model.label_names, cache.latents(model, star)
+    own = dict(zip(names, map(float, labels), strict=True))
+    settings = _settings(star, own)
+    wanted = np.array([settings["labels"].get(n, own[n]) for n in names])
+    known = _truth(star, labels, wanted) if not edit else None
+    live_decoder.mount(
+        cache.decoder_bytes(model.model_id, model), key, model.model_id, title=model.name,
+        star={"id": str(star.ids[0]), "flux": np.where(star.mask[0], np.nan, star.flux[0]), "z": latent.z[0], "labels": own},
+        sliders=live_decoder.sliders(model.condition_on, model.ranges), presets=presets(model.condition_on), settings=settings,
+        truth=known and {"name": "truth (simulator)", "labels": dict(zip(names, wanted.tolist(), strict=True)), **known},
+        bands=cache.population_bands(model) if edit else None, edit=edit,
+        other=None if other is None else {"id": str(other.ids[0]), "z": other.z[0]}, on_change=lambda: _take(key),
+    )  # fmt: skip
+    z = np.array(settings["z"], np.float32)[None] if settings.get("z") else latent.z
+    generated = model.decode(z, wanted[None])[0]
+    if known:
+        error = change_error(generated - model.decode(latent.z, labels[None])[0], known["after"] - known["before"])
+        _verdict(error)
+    elif not edit and is_simulated(star):
+        st.caption("No true spectrum exists there: these parameters lie outside the region the simulator covers.")
+    exports.show_exports(key, model, star, wanted, generated, known)
+
+
+def _settings(star: SpectraSet, own: dict[str, float]) -> dict:
+    """What was last settled on for this star, or its own values."""
+    kept = state.get(state.SETTINGS)
+    if kept and kept["star"] == star.ids[0]:
+        return kept
+    return {"token": "own", "star": str(star.ids[0]), "labels": own, "z": None}
+
+
+def _take(key: str) -> None:
+    value = st.session_state[key].get("settings")
+    if value:
+        kept = state.get(state.SETTINGS)
+        z = value["z"] if value["z"] is not None else (kept or {}).get("z") if kept and kept["star"] == value["star"] else None
+        state.put(state.SETTINGS, {**value, "z": z})
+
+
+def _truth(star: SpectraSet, labels: np.ndarray, wanted: np.ndarray) -> dict[str, np.ndarray] | None:
+    """The noise-free spectra of a simulated star before and after; None when there is no truth."""
+    if not is_simulated(star):
+        return None
+    before, after = (
+        cache.true_spectrum(str(star.ids[0]), tuple(values.tolist()), str(len(star.wavelength_nm)), star)
+        for values in (labels, wanted)
+    )
+    return {"before": before, "after": after} if np.isfinite(after).any() and np.isfinite(before).any() else None
+
+
+def _verdict(error: float) -> None:
+    if np.isfinite(error):
+        st.caption(
+            f"Relative error of the change against the simulator's truth: **{error:.2f}** "
+            "(0: the sliders tell the truth; 1: they might as well do nothing)."
+        )
+    else:
+        st.caption(
+            "Drag a slider: orange is the model's spectrum, green dashes the truth for the same star under the same parameters."
+        )

@@ -1,0 +1,42 @@
+"""`python -m pages.ui.prepare IDS.npz OUT.npz --job FOLDER`: simulate the stars of a model's maps once, in the background."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from gandalf_core.cli.job import Job
+from gandalf_core.io import write_stars
+from gandalf_core.sources import by_ids
+from gandalf_core.spectra import concatenate
+
+CHUNK = 400
+
+
+def prepare(ids: np.ndarray, out: Path, job: Job) -> None:
+    """Write the stars `ids` to `out`, telling the job folder how far it is."""
+    order = np.argsort([int(i.rpartition("-")[2]) for i in ids], kind="stable")  # neighbours share their random numbers
+    parts = []
+    for start in range(0, len(ids), CHUNK):
+        parts.append(by_ids(ids[order[start : start + CHUNK]]))
+        job.update(
+            fraction=min(1.0, (start + CHUNK) / len(ids)), message=f"{min(start + CHUNK, len(ids)):,} of {len(ids):,} stars"
+        )
+    made = concatenate(parts)[np.argsort(order)]
+    write_stars(out, made)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("ids", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--job", type=Path, required=True)
+    asked = parser.parse_args()
+    with Job(asked.job, "prepare") as job, np.load(asked.ids, allow_pickle=False) as stored:
+        prepare(stored["ids"], asked.out, job)
+        job.update(state="done", message="ready")
+
+
+if __name__ == "__main__":
+    main()

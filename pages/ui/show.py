@@ -1,0 +1,78 @@
+"""How results are put on a page: a figure with its sentence, chips, tables, downloads. No widget state, no mathematics."""
+
+import re
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from gandalf_core.cards import signs
+from gandalf_core.parameters import parameter
+from pages.ui import cache
+
+SIGN = {"removed": ("orange", "remove_circle"), "kept": ("green", "add_circle"), "untouched": ("gray", "radio_button_unchecked")}
+
+
+def figure(drawn: go.Figure, sentence: str, key: str) -> None:
+    """A figure with the sentence under it that says what to see; its tool bar saves an SVG."""
+    image = {"format": "svg", "filename": f"gandalf-{key}", "scale": 2}
+    config = {
+        "displaylogo": False,
+        "toImageButtonOptions": image,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    }
+    st.plotly_chart(drawn, key=key, config=config, alt=sentence)
+    st.caption(sentence)
+
+
+def markdown_symbol(name: str) -> str:
+    """A label's symbol for Streamlit's markdown, which knows LaTeX but no <sub>."""
+    typeset = {"teff": "T_\\mathrm{eff}", "logg": "\\log g", "mh": "[\\mathrm{M/H}]", "alphafe": "[\\alpha/\\mathrm{Fe}]"}
+    return f"${typeset[name]}$" if name in typeset else escaped(parameter(name).plain)
+
+
+def escaped(text: str) -> str:
+    """Text that markdown leaves as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~$:])", r"\\\1", text)
+
+
+def chips(card: dict) -> None:
+    """Removed, kept or untouched: one chip a label, in words and colour."""
+    texts = []
+    for name, sign in signs(card).items():
+        colour, icon = SIGN[sign]
+        texts.append(f":{colour}-badge[:material/{icon}: {plain(name)} {sign}]")
+    st.markdown(" ".join(texts))
+
+
+def plain(name: str) -> str:
+    """A label in running markdown: Unicode, no markup."""
+    return {"alphafe": "\\[α/Fe\\]"}.get(name) or escaped(parameter(name).plain)
+
+
+def fact(label: str, value: str, more: str) -> None:
+    """One thing that is loaded, in one line and a footnote."""
+    st.metric(label, value, more, delta_color="off", delta_arrow="off", border=True)
+
+
+def download(table: pd.DataFrame, name: str, key: str) -> None:
+    """The table as csv, made only when somebody asks for it."""
+    st.download_button(
+        f"Download {name}.csv", lambda: table.to_csv(index=False).encode(), f"{name}.csv", "text/csv", key=key, on_click="ignore",
+        icon=":material/download:",
+    )  # fmt: skip
+
+
+def page_title(title: str, sentence: str) -> None:
+    st.title(title)
+    st.markdown(sentence)
+
+
+def card_probes(folders: dict, chosen: str) -> dict[str, dict[str, float]]:
+    """R² of each parameter as the cards of the paper's representations and of the chosen model state it."""
+    wanted = [n for n in dict.fromkeys(("autoencoder", chosen, *folders)) if n in folders][:6]
+    found = {}
+    for name in wanted:
+        parameters = cache.load(name).card.get("figures", {}).get("parameters", {})
+        found[name] = {n: row["r2"] for n, row in parameters.items()}
+    return found

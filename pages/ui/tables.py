@@ -1,0 +1,159 @@
+"""Tables: stars to search and pick from, one star's estimates, predictions, comparisons."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from gandalf_core.figures import regression
+from gandalf_core.figures.population import format_value
+from gandalf_core.parameters import parameter
+from gandalf_core.spectra import SpectraSet
+from gandalf_core.trained import Predictions, TrainedModel
+from pages.ui import cache, guards, show, state
+
+SHOWN = 5000
+FOUR = ("autoencoder", "physical-removed", "chemical-removed")  # with the spectra themselves, the paper's four representations
+
+
+def table_of(stars: SpectraSet, names: tuple[str, ...]) -> pd.DataFrame:
+    """Ids, labels and S/N as a frame."""
+    labels = stars.labels_for(names)
+    return pd.DataFrame({"id": stars.ids, **{n: labels[:, p] for p, n in enumerate(names)}, "snr": stars.snr})
+
+
+def show_table(stars: SpectraSet, names: tuple[str, ...], key: str) -> None:
+    """The table with a search box above it and a download below."""
+    frame = table_of(stars, names)
+    wanted = st.text_input("Find a star", key="find", placeholder="part of an id", persist_state="session")
+    found = frame[frame["id"].str.contains(wanted, case=False, regex=False)] if wanted else frame
+    pick_from(found.head(SHOWN), names, key)
+    st.caption(f"{len(found):,} of {len(frame):,} stars. Tick a row to look at that star on every page.")
+    show.download(found, "stars", f"{key} csv")
+
+
+def pick_from(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
+    """A table in which one row can be chosen; its star becomes the star that is looked at."""
+    st.dataframe(
+        frame, hide_index=True, column_config=settings_for(names), key=key, selection_mode="single-row", height=420,
+        on_select=lambda: _take_row(key, frame["id"].tolist()),
+    )  # fmt: skip
+
+
+def _take_row(key: str, ids: list[str]) -> None:
+    rows = st.session_state[key].selection.rows
+    if rows:
+        state.look_at(ids[rows[0]])
+
+
+def settings_for(names: tuple[str, ...]) -> dict:
+    """Number formats of a table's columns, with units in their titles."""
+    number = st.column_config.NumberColumn
+    made = {"id": "Star", "snr": number("S/N per pixel", format="%.0f"), "chi2": number("χ² per pixel", format="%.2f")}
+    made["outlier_score"] = st.column_config.ProgressColumn("Outlier score", min_value=0.0, max_value=1.0, format="%.2f")
+    for name in names:
+        p = parameter(name)
+        title = f"{p.plain} [{p.unit}]" if p.unit else p.plain
+        made |= {
+            name: number(title, format=f"%.{p.decimals}f"),
+            f"{name}_error": number(f"± {p.plain}", format=f"%.{p.decimals}f"),
+        }
+    return made
+
+
+def show_estimates(model: TrainedModel, star: SpectraSet, found: Predictions) -> None:
+    """One star: what is given, what the latent says, what the spectrum says, and how ordinary the star looks."""
+    rows = {"given": (star.labels_for(model.label_names)[0], None), "from the latent": (found.values[0], found.errors[0])}
+    if model.regressor_spectrum is not None:
+        values, errors = model.predict_from_spectrum(star)
+        rows["from the spectrum"] = (values[0], errors[0])
+    titles = [f"{show.markdown_symbol(n)} {f'[{parameter(n).unit}]' if parameter(n).unit else ''}" for n in model.label_names]
+    lines = [f"| {star.ids[0]} | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    for kind, (values, errors) in rows.items():
+        cells = [_cell(n, values[k], None if errors is None else errors[k]) for k, n in enumerate(model.label_names)]
+        lines.append(f"| **{kind}** | " + " | ".join(cells) + " |")
+    left, right = st.columns([5, 3])
+    left.markdown("\n".join(lines))
+    with right:
+        show_outlier(found)
+
+
+def _cell(name: str, value: float, error: float | None) -> str:
+    return format_value(name, value, error).removesuffix(parameter(name).unit).rstrip()
+
+
+def show_outlier(found: Predictions) -> None:
+    """How unlike the sample the star is, and by what."""
+    words = {"chi2": "misfit of the reconstruction", "core": "filling of the Ca II cores", "distance": "distance in latent space"}
+    score = found.outlier_score[0]
+    st.markdown(
+        f"χ² per pixel **{found.chi2[0]:.2f}**, outlier score **{score:.2f}**"
+        + (" :orange-badge[unusual]" if score > 0.99 else "")
+    )
+    parts = [f"{words.get(name, name)} beyond {value[0]:.0%}" for name, value in found.percentiles.items()]
+    st.caption("; ".join(parts) + " of the sample." if parts else "This model carries no reference for outliers.")
+
+
+def show_predictions(found: Predictions, uploaded: Predictions | None) -> None:
+    """All predictions, uploaded stars first."""
+    rows = (uploaded.rows() if uploaded is not None else []) + found.rows()
+    frame = pd.DataFrame(rows)
+    pick_from(frame.head(SHOWN), found.label_names, f"predictions {len(rows)}")
+    show.download(frame, "predictions", "predictions csv")
+
+
+def show_representations(stars: SpectraSet) -> None:
+    """Table 1 of the paper for the chosen stars: the same regressor on the spectra and on three latents."""
+    with guards.told():
+        models = {name: cache.load(name) for name in FOUR if name in cache.model_folders()}
+        if not models:
+            guards.stop(
+                "None of the paper's representations is among the models here: make them with `python -m gandalf_core pretrain`."
+            )
+        reference = next(iter(models.values()))
+        names, true = reference.label_names, stars.labels_for(reference.label_names)
+        estimates = {"spectra": reference.predict_from_spectrum(stars)[0]}
+        estimates |= {f"latent of {name}": cache.predictions(model, stars).values for name, model in models.items()}
+    tables = {name: regression.statistics(values, true, names) for name, values in estimates.items()}
+    show.figure(
+        regression.representations(tables),
+        "Mean absolute error of each parameter; a removed one is read badly, and should be.",
+        "representations",
+    )
+    flat = [
+        {"representation": name, **row, "parameter": parameter(row["parameter"]).plain}
+        for name, rows in tables.items()
+        for row in rows
+    ]
+    st.dataframe(
+        pd.DataFrame(flat),
+        hide_index=True,
+        column_config={c: st.column_config.NumberColumn(format="%.3g") for c in ("mean", "mean_absolute", "std")},
+    )
+
+
+def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
+    """Two models' measured figures and settings side by side, only where they differ or were measured."""
+    columns = {model.name: flattened(model.card) for model in (first, second)}
+    keys = [
+        key
+        for key in dict.fromkeys(k for c in columns.values() for k in c)
+        if len({str(c.get(key)) for c in columns.values()}) > 1
+    ]
+    frame = pd.DataFrame([{"what": key, **{name: _text(c.get(key)) for name, c in columns.items()}} for key in keys])
+    st.dataframe(frame, hide_index=True)
+    st.caption("Only what differs between the two cards.")
+
+
+def flattened(card: dict, above: str = "") -> dict[str, object]:
+    """A card as one level: `figures · parameters · teff · r2`."""
+    flat: dict[str, object] = {}
+    for key, value in card.items():
+        name = f"{above} · {key}" if above else key
+        flat |= flattened(value, name) if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if np.isfinite(value) else "–"
+    return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)

@@ -1,0 +1,143 @@
+"""The parts of the Train page: the form that makes a configuration, and one job as it runs."""
+
+import streamlit as st
+
+from gandalf_core.config import PRESETS, Config, preset, to_json, with_fields
+from gandalf_core.errors import GandalfError
+from gandalf_core.figures import training as figures
+from gandalf_core.parameters import LABELS
+from pages.ui import cache, guards, jobs, show, state
+
+SAMPLES = ("simulated:4000:1", "simulated:20000:1", "simulated:64305:0")
+LIMIT = 5.0  # of a λ slider
+MAX_EPOCHS = 500
+
+
+def show_form() -> None:
+    """Preset, λ of each parameter, data, length; one button."""
+    chosen = st.selectbox(
+        "Preset",
+        PRESETS,
+        index=1,
+        key="train_preset",
+        persist_state="session",
+        help="A recipe with its signs; every λ below can still be changed.",
+    )
+    start = preset(chosen)
+    lambdas = {}
+    for name in LABELS:
+        key = f"lambda {chosen} {name}"
+        st.session_state.setdefault(key, float(start.lambdas.get(name, 0.0)))
+        words = f"λ of {show.markdown_symbol(name)}  {sign_of(st.session_state[key])}"
+        lambdas[name] = st.slider(words, -LIMIT, LIMIT, step=0.1, key=key, persist_state="session")
+    uploads = [f"uploaded:{key}" for key in state.get(state.UPLOADS)]
+    sample = st.selectbox(
+        "Stars",
+        [*SAMPLES, *uploads],
+        key="train_stars",
+        persist_state="session",
+        help="80 % train, 20 % test; 4,000 stars take about a minute.",
+    )
+    left, middle, right = st.columns(3)
+    epochs = left.number_input("Epochs", 1, MAX_EPOCHS, start.training.epochs, key=f"epochs {chosen}", persist_state="session")
+    latent = middle.number_input(
+        "Latent numbers", 1, 256, start.model.latent_size, key=f"latent {chosen}", persist_state="session"
+    )
+    seed = right.number_input("Seed", 0, 10_000, 0, key="train_seed", persist_state="session")
+    if st.button("Start training", type="primary", icon=":material/play_arrow:"):
+        _start(configured(chosen, lambdas, int(epochs), int(latent), int(seed)), sample)
+
+
+def sign_of(value: float) -> str:
+    return ":orange-badge[removed]" if value > 0 else ":green-badge[kept]" if value < 0 else ":gray-badge[untouched]"
+
+
+def configured(name: str, lambdas: dict[str, float], epochs: int, latent: int, seed: int) -> Config:
+    """The preset with the form's values; a λ of 0 trains no discriminator unless the preset had one."""
+    signs = {n: v for n, v in lambdas.items() if v or n in preset(name).lambdas}
+    changes = {"adversary.lambdas": signs, "training.epochs": epochs, "model.latent_size": latent, "training.seed": seed}
+    if signs:
+        changes["model.condition_on"] = list(LABELS)
+    return with_fields(preset(name), changes)
+
+
+def _start(config: Config, sample: str) -> None:
+    try:
+        stars = str(cache.upload_file(sample)) if sample.startswith("uploaded:") else sample
+        maps = ["--map", "tsne", "--map", "umap", "--map", "pca"]
+        command = ["train", stars, "--config", "{folder}/config.json", "--out", "{folder}/model", *maps]
+        name = jobs.manager().submit("train", config.name, command, jobs.owner(), to_json(config))
+    except (GandalfError, jobs.JobError) as error:
+        st.error(str(error))
+        return
+    state.put(state.JOB, name)
+    st.rerun()
+
+
+def show_job(name: str) -> None:
+    """One training; redrawn every second while it runs."""
+    try:
+        job = jobs.manager().job(name)
+    except jobs.JobError as error:
+        guards.stop(str(error), "error")
+    st.fragment(_show_job, run_every="1s" if job.active else None)(name, job.active)
+
+
+def _show_job(name: str, was_active: bool) -> None:
+    job = jobs.manager().job(name)
+    if was_active and not job.active:
+        st.rerun()
+    status, history = job.status, job.history()
+    st.progress(min(1.0, status.get("fraction") or (1.0 if job.state == "done" else 0.0)), f"**{job.state}** · {told(status)}")
+    _show_buttons(job)
+    show.figure(
+        figures.rms_error(history),
+        "How far the decoded spectra of stars that were not trained on lie from the observed ones.",
+        f"rms {name}",
+    )
+    show.figure(
+        figures.discriminators(history),
+        "A removed parameter's discriminator falls to its dashed line, guessing. A fresh probe is the real test: see Audit.",
+        f"discriminators {name}",
+    )  # fmt: skip
+    show.figure(figures.losses(history), "The terms that the auto-encoder minimises together.", f"losses {name}")
+
+
+def told(status: dict) -> str:
+    """Where a job stands, in words."""
+    left = status.get("seconds_left")
+    ending = f", {left / 60:.0f} min {left % 60:.0f} s left" if left and status.get("state") == "running" else ""
+    epoch = f"epoch {status['epoch']} of {status['epochs']}{ending}" if status.get("epoch") else status.get("message", "")
+    return epoch if status.get("state") in ("running", "done") else f"{epoch} {status.get('message', '')}"
+
+
+def _show_buttons(job: jobs.Job) -> None:
+    manager, resumable = jobs.manager(), (job.folder / "model" / "checkpoint.safetensors").is_file()
+    with st.container(horizontal=True):
+        if job.active:
+            st.button(
+                "Stop after this epoch", key=f"stop {job.id}", icon=":material/stop:", on_click=manager.cancel, args=(job.id,)
+            )
+        elif job.state == "done":
+            names = {path.parent.name: name for name, path in cache.model_folders().items() if path.name == "model"}
+            if job.id in names:
+                st.button(
+                    "Use this model everywhere",
+                    key=f"use {job.id}",
+                    type="primary",
+                    icon=":material/check:",
+                    on_click=state.use_model,
+                    args=(names[job.id],),
+                )
+        elif resumable:
+            st.button(
+                "Go on", key=f"resume {job.id}", type="primary", icon=":material/resume:", on_click=manager.resume, args=(job.id,)
+            )
+        if not job.active:
+            st.button("Delete", key=f"delete {job.id}", icon=":material/delete:", on_click=manager.delete, args=(job.id,))
+            with st.popover("Log and configuration", icon=":material/description:"):
+                log = job.folder / "log.txt"
+                st.code(log.read_text(errors="replace")[-4000:] if log.is_file() else "", language=None)
+                st.json(
+                    (job.folder / "config.json").read_text() if (job.folder / "config.json").is_file() else "{}", expanded=False
+                )

@@ -1,0 +1,43 @@
+"""Small finished models in a folder for the app's tests: simulated stars with four labels, and toy stars with two and six."""
+
+import json
+from pathlib import Path
+
+from toy import toy_config, toy_stars
+
+from gandalf_core.config import with_fields
+from gandalf_core.fit import Extras, train
+from gandalf_core.parameters import LABELS
+from gandalf_core.simulate import simulate
+from gandalf_core.store import save_model
+
+TWO, SIX = ("width", "depth"), (*LABELS, "vsini", "<b>odd</b>")
+MAPS = ("pca", "tsne", "umap")
+AUDIT = {
+    "removed": {
+        n: {"r2": 0.3, "probe": "mlp", "floor": 0.29, "excess": 0.01, "interval": [-0.01, 0.03], "removal_fraction": 0.97}
+        for n in ("teff", "logg")
+    },
+    "kept": {n: {"r2": 0.9, "probe": "ridge", "loss": 0.004} for n in ("mh", "alphafe")},
+    "references": {"spectrum": {n: {"r2": 0.95} for n in LABELS}},
+    "counterfactual": {"teff": {"relative_error": 0.21, "drift": {}}},
+}
+
+
+def build(folder: Path) -> Path:
+    """generator, autoencoder and physical-removed of 260 simulated stars; two-labels and six-labels of toy stars."""
+    stars = simulate(260, seed=0)
+    spectrum = None
+    for name in ("autoencoder", "physical-removed", "generator"):
+        extras = Extras(MAPS, MAPS if name == "autoencoder" else (), 52, spectrum, 8, "simulated:260:0")
+        model = train(stars, with_fields(toy_config(name), {"name": name}), device="cpu", extras=extras)
+        spectrum = spectrum or model.regressor_spectrum
+        save_model(model, folder / name)
+    (folder / "physical-removed" / "audit.json").write_text(json.dumps(AUDIT))
+    for name, labels in (("two-labels", TWO), ("six-labels", SIX)):
+        config = toy_config("bottleneck", labels, adversary__lambdas={labels[0]: 1.0, labels[1]: -1.0})
+        save_model(
+            train(toy_stars(200, names=labels), config, device="cpu", extras=Extras(("pca",), (), 40, None, 8, "toy")),
+            folder / name,
+        )
+    return folder

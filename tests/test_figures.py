@@ -1,0 +1,210 @@
+"""Figures: the numbers they draw, their axes, and that nothing to draw is a titled figure, not an error."""
+
+import json
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from gandalf_core.figures import audits, effects, latents, panels, population, regression, spectra, style, training
+from gandalf_core.parameters import LABELS, LINES
+
+WAVE = np.linspace(846, 870, 200)
+RNG = np.random.default_rng(0)
+LABEL_VALUES = np.column_stack(
+    [RNG.uniform(4000, 7000, 300), RNG.uniform(1.5, 5, 300), RNG.normal(-0.3, 0.4, 300), RNG.normal(0.1, 0.1, 300)]
+)
+HISTORY = [
+    {"epoch": e, "loss": 1 / e, "reconstruction": 0.5 / e, "adversary": 0.2, "heads": 0.0, "reconstruction_mse": 0.01 / e,
+     "discriminator_accuracy": {"teff": 0.3}, "chance": {"teff": 0.1}}
+    for e in (1, 2, 3)
+]  # fmt: skip
+EMPTY = {
+    "spectra": lambda: spectra.spectra(WAVE, np.empty((0, 200)), []),
+    "reconstruction": lambda: spectra.reconstruction([], [], []),
+    "mean_and_spread": lambda: spectra.mean_and_spread(WAVE, {"selected": np.empty((0, 200))}),
+    "histograms": lambda: population.histograms(np.full((5, 2), np.nan), ("teff", "logg")),
+    "correlation": lambda: latents.correlation(np.empty((0, 4)), np.empty((0, 1)), ("teff",)),
+    "traverse": lambda: latents.traverse(WAVE, np.empty(0), np.empty((0, 200)), 1),
+    "predicted_against_true": lambda: regression.predicted_against_true(np.empty((0, 1)), np.empty((0, 1)), ("teff",)),
+    "residuals_against_snr": lambda: regression.residuals_against_snr(
+        np.zeros((3, 1)), np.zeros((3, 1)), np.full(3, np.nan), ("teff",)
+    ),
+    "representations": lambda: regression.representations({}),
+    "rms_error": lambda: training.rms_error([]),
+    "discriminators": lambda: training.discriminators([]),
+    "losses": lambda: training.losses([]),
+    "excess": lambda: audits.excess({}),
+    "references": lambda: audits.references({}),
+    "counterfactual": lambda: audits.counterfactual({}),
+    "restoration": lambda: audits.restoration({}),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_nothing_to_draw_is_a_titled_figure_that_says_why(name):
+    figure = EMPTY[name]()
+    assert figure.layout.title.text
+    assert not figure.data and figure.layout.annotations[0].text
+
+
+def drawn_figures() -> dict[str, go.Figure]:
+    flux = 1 - 0.1 * RNG.random((3, 200))
+    return {
+        "spectra": spectra.spectra(WAVE, flux, ["a", "b", "c"], stacked=True),
+        "reconstruction": spectra.reconstruction(WAVE, flux[0], flux[1], error=np.full(200, 0.1)),
+        "mean_and_spread": spectra.mean_and_spread(WAVE, {"selected": flux, "others": flux + 0.1}),
+        "histograms": population.histograms(LABEL_VALUES, LABELS, others={"selected": LABEL_VALUES[:50]}),
+        "correlation": latents.correlation(RNG.normal(size=(300, 6)), LABEL_VALUES, LABELS),
+        "traverse": latents.traverse(WAVE, np.linspace(-1, 1, 3), flux, 2),
+        "predicted": regression.predicted_against_true(LABEL_VALUES + 0.1, LABEL_VALUES, LABELS),
+        "residuals": regression.residuals_against_snr(LABEL_VALUES + 0.1, LABEL_VALUES, RNG.uniform(15, 300, 300), LABELS),
+        "rms": training.rms_error(HISTORY),
+        "discriminators": training.discriminators(HISTORY),
+        "losses": training.losses(HISTORY),
+    }
+
+
+@pytest.mark.parametrize("name", list(drawn_figures()))
+def test_every_axis_of_a_drawn_figure_has_a_title_or_is_shared(name):
+    figure = drawn_figures()[name]
+    json.loads(figure.to_json())
+    titles = [
+        axis.title.text
+        for axis in (*figure.select_yaxes(), *figure.select_xaxes())
+        if not axis.matches and axis.showticklabels is not False
+    ]
+    assert any(titles)
+    assert "undefined" not in figure.to_json()
+
+
+def test_arrays_travel_as_float32():
+    figure = spectra.spectra(WAVE, np.ones((1, 200)), ["a"])
+    assert figure.data[0].y.dtype == np.float32
+
+
+def test_a_masked_pixel_is_a_gap():
+    mask = np.zeros((1, 200), bool)
+    mask[0, 7] = True
+    assert np.isnan(spectra.spectra(WAVE, np.ones((1, 200)), ["a"], mask=mask).data[0].y[7])
+
+
+def test_the_residual_is_in_units_of_the_error():
+    figure = spectra.reconstruction(WAVE, np.full(200, 1.0), np.full(200, 0.9), error=np.full(200, 0.05))
+    assert figure.data[2].y == pytest.approx(np.full(200, 2.0), rel=1e-4)
+    assert "σ" in figure.layout.yaxis2.title.text
+
+
+def test_every_line_on_the_grid_is_marked_and_no_other():
+    figure = spectra.spectra(np.linspace(853, 856, 50), np.ones((1, 50)), ["a"])
+    marked = sorted(s.x0 for s in figure.layout.shapes)
+    assert marked == sorted(line.wavelength_nm for line in LINES if 853 <= line.wavelength_nm <= 856)
+
+
+def test_a_name_from_a_file_brings_no_markup():
+    figure = spectra.spectra(WAVE, np.ones((1, 200)), ["<img src=x>"])
+    assert "<img" not in figure.data[0].name
+    assert "<b>" not in style.axis_title("<b>x</b>")
+
+
+def test_a_kiel_diagram_has_both_axes_backwards_and_an_abundance_diagram_none():
+    kiel, abundance = panels.diagrams([str(k) for k in range(300)], LABEL_VALUES, LABELS).panels
+    assert kiel.x_range[0] > kiel.x_range[1] and kiel.y_range[0] > kiel.y_range[1]
+    assert abundance.x_range[0] < abundance.x_range[1] and abundance.y_range[0] < abundance.y_range[1]
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (LABELS, [("teff", "logg"), ("mh", "alphafe")]),
+        (("width", "depth"), [("width", "depth")]),
+        (("a", "b", "c"), [("a", "b"), ("c", "a")]),
+        (("a",), []),
+    ],
+)
+def test_which_label_is_drawn_against_which(names, pairs):
+    assert population.diagram_axes(names) == pairs
+
+
+def test_density_is_highest_where_points_crowd():
+    x = np.r_[RNG.normal(0, 0.1, 900), RNG.uniform(-5, 5, 100)]
+    crowd = population.density(x, np.zeros(1000))
+    assert crowd[:900].mean() > 3 * crowd[900:].mean()
+    assert np.isnan(population.density(np.array([1.0, np.nan]), np.zeros(2))[1])
+
+
+def test_maps_draw_a_star_in_every_row_and_leave_out_one_that_a_map_lacks():
+    ids = np.array(["a", "b", "c"])
+    of = [
+        panels.Map("one", ids, np.arange(6.0).reshape(3, 2), np.array([0.5])),
+        panels.Map("two", ids[[2, 0]], np.array([[9.0, 9], [1, 1]]), np.array([np.nan])),
+    ]
+    linked = panels.maps(of, ids, np.array([[4000.0], [5000], [6000]]), ("teff",))
+    assert [p.x for p in linked.panels] == ["map0 x", "map1 x"]
+    assert (
+        linked.columns["map1 x"].tolist()[0] == 1 and np.isnan(linked.columns["map1 x"][1]) and linked.columns["map1 x"][2] == 9
+    )
+    assert linked.panels[0].note == "k-NN R² = 0.50" and linked.panels[1].note == ""
+
+
+def test_rank_correlation_finds_a_monotonic_latent_number():
+    z = np.column_stack([LABEL_VALUES[:, 0] ** 3, RNG.normal(size=300)])
+    rho = latents.correlation(z, LABEL_VALUES[:, :1], ("teff",)).data[0].z
+    assert rho[0][0] == pytest.approx(1.0, abs=1e-5) and abs(rho[0][1]) < 0.2
+
+
+def test_bands_and_traverse_span_the_population():
+    z = RNG.normal(size=(4000, 3))
+    population_bands = latents.bands(z)
+    assert population_bands[1, 0] == pytest.approx(-1, abs=0.1) and population_bands[3, 0] == pytest.approx(1, abs=0.1)
+    values = latents.traverse_values(population_bands, 2)
+    copies = latents.with_number(np.zeros(3), 2, values)
+    assert copies[:, 1].tolist() == values.tolist() and not copies[:, [0, 2]].any()
+
+
+def test_running_median_follows_the_points_and_ignores_missing_ones():
+    x = RNG.uniform(0, 10, 2000)
+    y = 2 * x + RNG.normal(0, 0.5, 2000)
+    y[::7] = np.nan
+    centres, band = regression.running(x, y)
+    assert np.abs(band[:, 1] - 2 * centres).max() < 0.25
+    assert np.all(band[:, 0] < band[:, 1]) and np.all(band[:, 1] < band[:, 2])
+
+
+def test_statistics_are_table_1s():
+    true = np.zeros((4, 1))
+    [row] = regression.statistics(np.array([[1.0], [-1], [3], [np.nan]]), true, ("teff",))
+    assert row == {
+        "parameter": "teff",
+        "mean": 1.0,
+        "mean_absolute": pytest.approx(5 / 3),
+        "std": pytest.approx(np.std([1, -1, 3])),
+        "stars": 3,
+    }
+
+
+def test_verdicts_follow_the_numbers():
+    report = {
+        "removed": {
+            "teff": {"r2": 0.3, "excess": 0.01, "interval": [-0.01, 0.03]},
+            "logg": {"r2": 0.9, "excess": 0.7, "interval": [0.68, 0.72], "probe": "mlp"},
+        },
+        "kept": {"mh": {"r2": 0.98, "loss": -0.003}, "alphafe": {"r2": 0.4, "loss": 0.2}},
+        "counterfactual": {"teff": {"relative_error": 0.1}, "mh": {"relative_error": 0.99}},
+    }
+    kinds = [kind for kind, _ in audits.verdict(report)]
+    assert kinds == ["good", "bad", "good", "bad", "good", "bad"]
+    assert "read by mlp" in audits.verdict(report)[1][1]
+
+
+def test_change_error_is_relative_and_undefined_without_a_change():
+    true = np.array([0.1, -0.2, np.nan])
+    assert effects.change_error(true * 0, true) == pytest.approx(1.0)
+    assert effects.change_error(true, true) == 0
+    assert np.isnan(effects.change_error(true, np.zeros(3)))
+
+
+def test_presets_need_their_labels():
+    assert {p["name"] for p in effects.presets(("teff",))} == {"T<sub>eff</sub> = 6500 K"}
+    assert effects.presets(LABELS)[0]["labels"] == {"teff": 7500.0, "alphafe": 0.0}
+    assert effects.presets(()) == []

@@ -1,0 +1,217 @@
+"""Every page in every situation a user can bring it into, through Streamlit's own test runner (no browser)."""
+
+import json
+from pathlib import Path
+
+import app_world
+import numpy as np
+import pytest
+import streamlit as st
+from archive_files import archive_file
+from streamlit.testing.v1 import AppTest
+from toy import toy_stars
+
+from gandalf_core import io
+from gandalf_core.parameters import LABELS
+from gandalf_core.simulate import simulate
+from gandalf_core.spectra import SpectraSet
+
+MAIN = Path(__file__).parents[1] / "pages" / "ui" / "main.py"
+PAGES = ("home", "tour", "data", "maps", "latent", "decode", "parameters", "train", "audit", "models")
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """Model folders, a place for runs and one for caches. Do not write to the models."""
+    root = tmp_path_factory.mktemp("app")
+    app_world.build(root / "pretrained")
+    return root
+
+
+@pytest.fixture
+def app(world, tmp_path, monkeypatch):
+    """A function that opens a page: app("maps", model="generator", …query parameters)."""
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(world / "pretrained"))
+    monkeypatch.setenv("GANDALF_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("GANDALF_CACHE", str(world / "cache"))
+    st.cache_resource.clear()
+
+    def open_page(page: str = "home", **query: str) -> AppTest:
+        test = AppTest.from_file(str(MAIN), default_timeout=60)
+        for name, value in query.items():
+            test.query_params[name] = value
+        return show(test.run(), page)
+
+    return open_page
+
+
+def show(test: AppTest, page: str) -> AppTest:
+    if page != "home":
+        test.switch_page(f"../{page}.py").run()
+    assert not test.exception, [e.message for e in test.exception]
+    return test
+
+
+def archive_star() -> tuple[SpectraSet, bytes]:
+    """A simulated star as the Gaia archive would deliver it."""
+    star = simulate(1, seed=5, pixels=2401)
+    star = SpectraSet(star.flux, np.round(star.wavelength_nm, 3), ["4268620287278693121"], np.empty((1, 0)), (), star.flux_error)
+    return star, archive_file("csv", "INDIVIDUAL", star)
+
+
+def upload(test: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    show(test, "data")
+    for name, content in files:
+        test.file_uploader[0].upload(name, content)
+    test.run()
+    assert not test.exception, [e.message for e in test.exception]
+    return test
+
+
+def figures(test: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in test.get("plotly_chart")]
+
+
+def texts(test: AppTest) -> str:
+    kinds = (test.error, test.info, test.warning, test.success, test.markdown, test.caption, test.title)
+    return "\n".join(str(e.value) for kind in kinds for e in kind)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_opens_without_any_model(app, page, monkeypatch, tmp_path):
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(tmp_path / "nothing"))
+    test = app(page)
+    assert page == "train" or "No trained model yet" in texts(test)
+
+
+@pytest.mark.parametrize("model", ["generator", "autoencoder", "physical-removed"])
+@pytest.mark.parametrize("page", PAGES)
+def test_opens_with_a_pretrained_model(app, page, model):
+    test = app(page, model=model)
+    assert not test.error, [e.value for e in test.error]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_opens_with_uploaded_stars(app, page):
+    star, content = archive_star()
+    test = upload(app(model="physical-removed"), ("star.csv", content))
+    assert "1 star, 2401 pixels" in texts(test)
+    assert test.session_state["star"] == star.ids[0]
+    show(test, page)
+    assert not test.error, [e.value for e in test.error]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", ["two-labels", "six-labels"])
+def test_opens_with_a_model_that_has_other_labels(app, page, name, tmp_path):
+    labels = {"two-labels": app_world.TWO, "six-labels": app_world.SIX}[name]
+    path = tmp_path / "toy.npz"
+    io.write_stars(path, toy_stars(60, seed=3, names=labels))
+    test = upload(app(model=name), ("toy.npz", path.read_bytes()))
+    test.selectbox(key="stars").select(test.selectbox(key="stars").options[-1]).run()
+    show(test, page)
+    assert not test.error, [e.value for e in test.error]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_failed_load_says_so_and_loses_nothing(app, page):
+    _, content = archive_star()
+    test = upload(app(model="generator"), ("good.csv", content))
+    star = test.session_state["star"]
+    upload(test, ("photo.csv", b"\xff\xd8\xff\xe0 not a table"))
+    assert any("photo.csv" in e.value for e in test.error)
+    assert test.session_state["star"] == star
+    show(test, page)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.csv", b""),
+        ("columns.csv", b"a,b\n1,2\n"),
+        ("cut.fits", b"SIMPLE  =                    T"),
+        ("picture.txt", b"\xff\xd8\xff\xe0JFIF"),
+    ],
+)
+def test_a_bad_file_gets_one_line_that_names_it(app, name, content):
+    test = upload(app(model="generator"), (name, content))
+    [line] = [e.value for e in test.error]
+    assert name in line and "\n" not in line.strip()
+
+
+def test_a_model_folder_with_a_missing_file_is_named(app, world, tmp_path, monkeypatch):
+    broken = tmp_path / "pretrained" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "card.json").write_text((world / "pretrained" / "generator" / "card.json").read_text())
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(broken.parent))
+    assert any("config.json" in e.value for e in app("decode").error)
+
+
+def test_the_link_carries_model_stars_and_star(app):
+    test = app("decode", model="physical-removed", stars="simulated:40:3", star="sim3-7")
+    assert test.selectbox(key="model").value == "physical-removed"
+    assert test.selectbox(key="stars").value == "simulated:40:3"
+    assert test.selectbox(key="star").value == "sim3-7"
+
+
+def test_an_unknown_star_in_the_link_is_a_sentence(app):
+    test = app("decode", model="generator", star="nobody")
+    assert any("nobody" in e.value for e in test.error)
+
+
+def test_choices_follow_to_other_pages(app):
+    test = app("data", model="generator")
+    test.selectbox(key="model").select("physical-removed").run()
+    show(test, "latent")
+    assert test.selectbox(key="model").value == "physical-removed"
+
+
+def test_a_model_without_sliders_says_why(app):
+    assert "receives the latent alone" in texts(app("decode", model="autoencoder"))
+
+
+def test_predictions_of_an_upload_come_with_uncertainties(app):
+    _, content = archive_star()
+    test = upload(app(model="autoencoder"), ("star.csv", content))
+    show(test, "parameters")
+    table = next(m.value for m in test.markdown if "from the spectrum" in m.value)
+    assert table.count("±") == 2 * len(LABELS)
+
+
+def test_the_audit_speaks_a_verdict(app):
+    test = app("audit", model="physical-removed")
+    assert "Teff is removed" in texts(test)
+    assert "M/H\\] is kept" in texts(test)
+    [leak] = [trace for trace in figures(test)[0]["data"] if trace["name"] == "the exported latent"]
+    assert leak["y"] == ["T<sub>eff</sub>", "log g"]
+
+
+def test_training_is_queued_watched_and_selectable(app, monkeypatch):
+    from pages.ui import jobs
+
+    started = []
+    monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: started.append(job) or Sleeper())
+    test = app("train")
+    test.selectbox(key="train_preset").select("physical-removed").run()
+    next(s for s in test.slider if s.key == "lambda physical-removed teff").set_value(2.5).run()
+    next(b for b in test.button if b.label == "Start training").click().run()
+    assert not test.exception and not test.error
+    config = json.loads((started[0].folder / "config.json").read_text())
+    assert config["adversary"]["lambdas"]["teff"] == 2.5
+    assert started[0].arguments[:2] == ("train", "simulated:4000:1")
+    assert test.query_params["job"] == started[0].id
+
+
+class Sleeper:
+    """A process that never ends."""
+
+    returncode = None
+
+    def poll(self):
+        return None
+
+    def terminate(self):
+        pass
+
+    def wait(self, timeout=None):
+        pass
