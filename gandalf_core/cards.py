@@ -49,7 +49,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
     """The card as Markdown."""
     data = card["data"]
     lines = [f"# {name}", ""]
-    lines += [f"- {parameter(n).plain}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()]
+    lines += [f"- {_markdown(n)}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()]
     lines += [
         f"- latent: {card['latent_size']} numbers, noise σ = {card['noise']:g}; seed {card['seed']}",
         f"- data: `{data['source']}`, {data['train']:,} stars to train, {data['test']:,} to test",
@@ -68,13 +68,18 @@ def card_text(name: str, card: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _markdown(name: str) -> str:
+    """The label's name with its brackets escaped: `[M/H]: …` would be read as the target of a link, and vanish."""
+    return parameter(name).plain.replace("[", "\\[").replace("]", "\\]")
+
+
 def _figure_lines(figures: dict[str, Any]) -> list[str]:
     lines = [f"- {key.replace('_', ' ')}: {value:.4g}" for key, value in figures.items() if isinstance(value, (int, float))]
     table = figures.get("parameters", {})
     if table:
         lines += ["", "| parameter | R² from z | MAE | RMSE | 68 % interval holds |", "|---|---|---|---|---|"]
         for n, row in table.items():
-            unit, symbol = parameter(n).unit, parameter(n).plain
+            unit, symbol = parameter(n).unit, _markdown(n)
             errors = f"{row['mae']:.3g} {unit} | {row['rmse']:.3g} {unit}"
             lines.append(f"| {symbol} | {row['r2']:.3f} | {errors} | {row['coverage']:.0%} |")
     return lines

@@ -10,10 +10,16 @@ from . import style
 
 REMOVED_LIMIT, KEPT_LIMIT, SLIDER_LIMIT = 0.02, 0.02, 0.5  # what the verdict calls removed, kept, and a slider that acts
 ROW_NAMES = {
-    "z": "the exported latent", "mean": "latent before its noise (never exported)", "reencoded_16": "mean of 16 exports",
-    "spectrum": "the spectrum itself", "pca_25": "25 principal components", "plain": "plain auto-encoder",
-    "plain_erased": "plain, linearly erased (LEACE)", "shuffled": "shuffled stars (nothing)", "labels_only": "the kept labels alone",
-}  # fmt: skip
+    "z": "the exported latent",
+    "mean": "latent before its noise (never exported)",
+    "reencoded_16": "mean of 16 exports",
+    "spectrum": "the spectrum itself",
+    "pca_25": "25 principal components",
+    "plain": "plain auto-encoder",
+    "plain_erased": "plain, linearly erased (LEACE)",
+    "shuffled": "shuffled stars (nothing)",
+    "labels_only": "the kept labels alone",
+}
 NUISANCES = {
     "shift_kms": "velocity shift",
     "calcium_depth": "Ca II core depth",
@@ -51,9 +57,14 @@ def _excesses(names: list[str], row: str, found: dict) -> go.Scatter:
     ends = np.array([found[n].get("interval") or [np.nan] * 2 for n in names], float)
     bars = {"type": "data", "symmetric": False, "array": ends[:, 1] - middle, "arrayminus": middle - ends[:, 0], "thickness": 2}
     return go.Scatter(
-        x=middle, y=[style.symbol(n) for n in names], error_x=bars, mode="markers", name=ROW_NAMES[row],
-        marker={"size": size, "color": colour, "symbol": mark, "line": {"width": 2}}, hovertemplate="excess %{x:.3f}<extra></extra>",
-    )  # fmt: skip
+        x=middle,
+        y=[style.symbol(n) for n in names],
+        error_x=bars,
+        mode="markers",
+        name=ROW_NAMES[row],
+        marker={"size": size, "color": colour, "symbol": mark, "line": {"width": 2}},
+        hovertemplate="excess %{x:.3f}<extra></extra>",
+    )
 
 
 def references(report: dict) -> go.Figure:
@@ -78,12 +89,20 @@ def r2_table(rows: dict[str, dict[str, float]], title: str) -> go.Figure:
     z = np.array([[values.get(n, np.nan) for n in names] for values in rows.values()], np.float32)
     figure = go.Figure(
         go.Heatmap(
-            z=z, x=[style.symbol(n) for n in names], y=[escape(r) for r in rows], zmin=0, zmax=1, colorscale="Cividis", xgap=3, ygap=3,
-            text=[["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in z], texttemplate="%{text}",
+            z=z,
+            x=[style.symbol(n) for n in names],
+            y=[escape(r) for r in rows],
+            zmin=0,
+            zmax=1,
+            colorscale="Cividis",
+            xgap=3,
+            ygap=3,
+            text=[["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in z],
+            texttemplate="%{text}",
             hovertemplate="%{y}, %{x}: R² = %{z:.3f}<extra></extra>",
             colorbar={"title": {"text": "R²", "side": "right"}, "thickness": 12},
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(title_text="Parameter", side="bottom")
     figure.update_yaxes(autorange="reversed", title_text="Read from", automargin=True)
     return style.finish(figure, title, 150 + 42 * len(rows))
