@@ -19,7 +19,7 @@ from .console import Console, facts, jsonable, to_json
 from .job import Job, Stopped, handling, raise_stopped
 from .registry import COMMANDS, Command, Report, UsageError, parser_for
 
-COMMAND_FILES = ("data", "training", "use", "measure", "pretrain")
+COMMAND_FILES = ("data", "training", "use", "measure", "scale", "pretrain")
 USER_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 
 

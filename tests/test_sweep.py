@@ -1,0 +1,209 @@
+"""Sweeps: what is searched, that every node is done once, that a stopped sweep goes on, that the score means something."""
+
+import json
+import multiprocessing
+import sqlite3
+
+import numpy as np
+import pytest
+from toy import toy_config, toy_stars
+
+from gandalf_core import sweep as runner
+from gandalf_core.config import from_json, to_json
+from gandalf_core.errors import ConfigError
+from gandalf_core.io import write_stars
+from gandalf_core.search import LAMBDA_SCALE, Axis, Sweep, changed, parse_axis
+from gandalf_core.sweep import best_config, curves, load_sweep, open_study, results, run_sweep
+from gandalf_core.trials import from_probes
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("stars") / "toy.npz"
+    write_stars(path, toy_stars(1400))
+    return str(path)
+
+
+def small(source, name="autoencoder", score="reconstruction", sampler="grid", trials=3, **axes) -> Sweep:
+    axes = axes or {"model__latent_size": "1,3,6"}
+    parsed = tuple(parse_axis(path.replace("__", "."), text) for path, text in axes.items())
+    return Sweep(toy_config(name, training__epochs=1), parsed, (source,), score, sampler, trials)
+
+
+# --- what is searched ---------------------------------------------------------------------------------------------
+
+
+def test_axes_from_text():
+    assert parse_axis("model.noise", "0.1,0.4") == Axis("model.noise", (0.1, 0.4))
+    assert parse_axis("model.activation", '"relu","silu"').choices == ("relu", "silu")
+    assert parse_axis("model.encoder_hidden", "[64],[64,32]").choices == ("[64]", "[64, 32]")
+    assert parse_axis("model.latent_size", "2:25") == Axis("model.latent_size", (), 2, 25)
+    assert parse_axis("training.learning_rate", "1e-4:1e-2:log") == Axis("training.learning_rate", (), 1e-4, 1e-2, True)
+
+
+@pytest.mark.parametrize("text", ["", "relu", "1:", "5:1", "0:1:log", "1:2:lin", "a:b", "1:2:3:4"])
+def test_axes_that_make_no_sense_are_refused(text):
+    with pytest.raises(ConfigError, match=r"model\.noise"):
+        parse_axis("model.noise", text)
+
+
+def test_a_value_reaches_the_configuration():
+    config = toy_config()
+    assert changed(config, {"model.noise": 0.7}).model.noise == 0.7
+    assert changed(config, {"model.encoder_hidden": "[8, 4]"}).model.encoder_hidden == (8, 4)
+    assert changed(config, {LAMBDA_SCALE: 0.5}).lambdas == {n: v / 2 for n, v in config.lambdas.items()}
+    with pytest.raises(ConfigError, match="no λ"):
+        changed(toy_config("autoencoder"), {LAMBDA_SCALE: 2.0})
+
+
+def test_a_sweep_that_cannot_run_is_refused_at_once(source):
+    with pytest.raises(ConfigError, match="no configuration field"):
+        small(source, model__nonsense="1,2")
+    with pytest.raises(ConfigError, match="grid needs a list"):
+        small(source, model__noise="0.1:0.2")
+    with pytest.raises(ConfigError, match="score is 'best'"):
+        small(source, score="best")
+    with pytest.raises(ConfigError, match="trials"):
+        small(source, sampler="tpe", trials=0)
+
+
+def test_a_sweep_survives_its_file(source, tmp_path):
+    sweep = small(source, name="physical-removed", model__encoder_hidden="[8],[8,4]", model__noise="0.1,0.2")
+    assert Sweep.from_json(sweep.to_json()) == sweep and sweep.count == 4
+    with pytest.raises(ConfigError, match="no sweep here"):
+        load_sweep(tmp_path)
+
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+
+def test_every_node_of_a_grid_once_and_the_best_first(source, tmp_path):
+    told = []
+    run_sweep(tmp_path, small(source), progress=lambda fraction, text: told.append(fraction))
+    frame = results(tmp_path)
+    assert sorted(frame["model.latent_size"]) == [1, 3, 6] and set(frame["state"]) == {"complete"}
+    assert told[-1] == 1 and (np.diff(frame["score"]) >= 0).all()
+    assert frame.iloc[-1]["model.latent_size"] == 1, "one number says least about a spectrum"
+    assert best_config(tmp_path).model.latent_size == frame.iloc[0]["model.latent_size"]
+    assert from_json(to_json(best_config(tmp_path))) == best_config(tmp_path)
+
+
+def test_a_finished_sweep_does_nothing_and_another_is_refused(source, tmp_path):
+    run_sweep(tmp_path, small(source, model__latent_size="1,3"))
+    before = results(tmp_path)
+    run_sweep(tmp_path, small(source, model__latent_size="1,3"))
+    assert results(tmp_path).equals(before)
+    with pytest.raises(ConfigError, match="holds another sweep"):
+        run_sweep(tmp_path, small(source, model__latent_size="1,4"))
+
+
+def test_a_stopped_sweep_goes_on_with_the_trial_under_way(source, tmp_path, monkeypatch):
+    real, seen = runner.measured, []
+
+    def stopped_in_the_second(trial, sweep, stars):
+        seen.append(trial.number)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return real(trial, sweep, stars)
+
+    monkeypatch.setattr(runner, "measured", stopped_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(tmp_path, small(source))
+    assert len(results(tmp_path)) == 1
+    run_sweep(tmp_path, small(source))
+    frame = results(tmp_path)
+    assert sorted(frame["model.latent_size"]) == [1, 3, 6] and set(frame["state"]) == {"complete"}
+    assert len(seen) == 4
+
+
+def test_more_trials_may_be_asked_of_the_same_tpe_sweep(source, tmp_path):
+    axes = {"model__latent_size": "2:8", "training__learning_rate": "1e-4:1e-2:log"}
+    run_sweep(tmp_path, small(source, sampler="tpe", trials=1, **axes))
+    run_sweep(tmp_path, small(source, sampler="tpe", trials=3, **axes))
+    frame = results(tmp_path)
+    assert len(frame) == 3 and frame["model.latent_size"].between(2, 8).all()
+    assert frame["training.learning_rate"].between(1e-4, 1e-2).all() and frame["training.learning_rate"].nunique() == 3
+
+
+def test_an_impossible_combination_is_recorded_with_its_cause(source, tmp_path):
+    run_sweep(tmp_path, small(source, training__batch_size="64,100000"))
+    frame = results(tmp_path).set_index("training.batch_size")
+    assert frame["state"].to_dict() == {64: "complete", 100000: "fail"}
+    assert "fewer than one batch" in frame["cause"][100000]
+
+
+def test_a_diverged_training_is_a_failure_not_a_result(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("gandalf_core.trials.from_training", lambda *_: {"reconstruction_mse": float("inf")})
+    run_sweep(tmp_path, small(source, model__latent_size="2"))
+    assert "diverged" in results(tmp_path)["cause"][0]
+    with pytest.raises(ConfigError, match="no trial is finished"):
+        best_config(tmp_path)
+
+
+def test_the_study_is_an_optuna_study_in_sqlite(source, tmp_path):
+    run_sweep(tmp_path, small(source, model__latent_size="2"))
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        assert database.execute("select count(*) from trials").fetchone() == (1,)
+    assert open_study(tmp_path, load_sweep(tmp_path)).best_trial.params == {"model.latent_size": 2}
+
+
+def test_several_processes_share_the_work(source, tmp_path):
+    run_sweep(tmp_path, small(source, model__latent_size="1,2,3"), workers=2)
+    assert sorted(results(tmp_path)["model.latent_size"]) == [1, 2, 3]
+    assert not multiprocessing.active_children()
+
+
+# --- scores -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_probe(monkeypatch):
+    """A linear probe is enough for linear toys; the test of significance does not enter the score."""
+    monkeypatch.setattr("gandalf_core.trials.QUICK_PROBES", ("ridge",))
+    monkeypatch.setattr("gandalf_core.audit.excess.leak_test", lambda joint, floors, kept, **_: np.ones(len(joint)))
+
+
+class Told:
+    """A model whose latent is given: labels, or noise."""
+
+    label_names, removed, kept = ("teff", "logg"), ("teff",), ("logg",)
+
+    def __init__(self, z):
+        self.z = z
+
+    def encode(self, stars):
+        return self
+
+
+def test_the_score_falls_when_the_removed_label_goes_and_the_kept_one_stays(source, one_probe):
+    stars, rng = toy_stars(400, names=("teff", "logg")), np.random.default_rng(0)
+    teff, logg = ((stars.labels - stars.labels.mean(0)) / stars.labels.std(0)).T
+    noise, sweep = rng.normal(size=400), small(source, score="excess")
+    cases = {"good": (logg, noise), "leaks": (logg, teff), "empty": (noise, rng.normal(size=400)), "wrong": (teff, noise)}
+    scores = {name: from_probes(Told(np.stack(z, 1)), stars, sweep)["score"] for name, z in cases.items()}
+    assert scores["good"] < 0.1 and 0.8 < scores["leaks"] < 1.2 and 0.8 < scores["empty"] < 1.2 and scores["wrong"] > 1.8
+
+
+def test_excess_of_each_removed_label_is_in_the_table(source, tmp_path, one_probe):
+    run_sweep(tmp_path, small(source, name="physical-removed", score="excess", model__noise="0.1,2.0"))
+    frame = results(tmp_path)
+    assert {"excess teff", "excess logg", "r2 mh", "r2 alphafe", "seconds"} <= set(frame.columns)
+    by_noise = frame.set_index("model.noise")["r2 mh"]
+    assert by_noise[0.1] > by_noise[2.0], "a latent full of noise says less"
+
+
+def test_the_papers_two_curves(source, tmp_path):
+    run_sweep(tmp_path, small(source, name="paper-physical-removed", lambda_scale="0.0,1.0,3.0"))
+    found = curves(tmp_path)
+    assert [p["mean_lambda"] for p in found["adversary"]] == pytest.approx([0.0, 0.3, 0.9])
+    assert all(0 <= p["discriminator_error"] <= 1 and 0 <= p["chance_error"] <= 1 for p in found["adversary"])
+    assert json.dumps(found) and len(found["latent_size"]) == 3
+
+
+def test_test_stars_take_no_part(source):
+    from gandalf_core.split import split
+    from gandalf_core.trials import training_stars
+
+    stars = toy_stars(1400)
+    used = training_stars(small(source)).ids
+    assert not np.isin(stars.ids[split(stars.ids)[1]], used).any() and len(used) == 1120
