@@ -1,7 +1,8 @@
 """Measure the shipped models and write docs/results.md from what was measured.
 
     python scripts/results.py measure     audit of each model and Table 1 on the standard sample, stored in docs/results/
-    python scripts/results.py write       docs/results.md from the stored files alone
+    python scripts/results.py stars FILE… parameters of real stars (Kepler-93, HD 176650), stored there too
+    python scripts/results.py write       docs/results.md and the README's table from the stored files alone
 
 Measuring is resumable: a file that is there is not made again.
 """
@@ -31,9 +32,18 @@ def measure() -> None:
         if path.is_file():
             continue
         print(f"{name} …", flush=True)
-        run = [sys.executable, "-m", "gandalf_core", *command, "--json"]
-        done = subprocess.run(run, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-        path.write_text(json.dumps(json.loads(done.stdout), indent=1))
+        path.write_text(json.dumps(json_of(command), indent=1))
+
+
+def stars(files: list[str]) -> None:
+    """Run `predict autoencoder` on archive files of real stars, named by their file."""
+    found = {Path(f).stem: json_of(["predict", "autoencoder", f])["stars"][0] for f in files}
+    (STORED / "real-stars.json").write_text(json.dumps(found, indent=1))
+
+
+def json_of(command: list[str]) -> dict:
+    run = [sys.executable, "-m", "gandalf_core", *command, "--json"]
+    return json.loads(subprocess.run(run, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def stored(name: str) -> dict:
@@ -49,6 +59,9 @@ def write() -> None:
     audits = {m: stored(f"audit-{m}") for m in MODELS if stored(f"audit-{m}")}
     parts = [HEAD, removed_table(audits), kept_table(audits), slider_table(audits), compare_table(stored("compare")), TAIL]
     (ROOT / "docs" / "results.md").write_text("\n".join(p for p in parts if p))
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(MARK)
+    readme.write_text(before + MARK + "\n" + real_star_table(stored("real-stars")) + END + rest.partition(END)[2])
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -125,6 +138,23 @@ def compare_table(found: dict) -> str:
     )
 
 
+MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
+LITERATURE = {"Kepler-93": "5669 K, 4.47, -0.18", "HD176650": "near 4600 K, 2.6 (an evolved star)"}
+
+
+def real_star_table(found: dict) -> str:
+    rows = [
+        [star, *(f"{v[n]:.{parameter(n).decimals}f} ± {v[n + '_error']:.{parameter(n).decimals}f}" for n in LABELS),
+         number(v["chi2"], 1), number(v["outlier_score"], 2), LITERATURE.get(star, "-")]
+        for star, v in found.items()
+    ]  # fmt: skip
+    head = ["star", *(f"{plain(n)} [{parameter(n).unit}]" for n in LABELS), "chi²", "outlier score", "literature"]
+    return (
+        table(head, rows)
+        + "\nThe errors are those of simulated stars; what the simulator gets wrong shows in chi² and in the outlier score.\n"
+    )
+
+
 HEAD = f"""# Results
 
 Measured by `python scripts/results.py measure` on the 12,861 test stars of the standard sample (`{SAMPLE}`), written by
@@ -135,4 +165,5 @@ means that a permutation test of the latent against the label, given the kept la
 TAIL = ""
 
 if __name__ == "__main__":
-    {"measure": measure, "write": write}[sys.argv[1] if len(sys.argv) > 1 else "measure"]()
+    wanted, *files = sys.argv[1:] or ["measure"]
+    {"measure": measure, "write": write, "stars": lambda: stars(files)}[wanted]()
