@@ -12,8 +12,8 @@ from .registry import UsageError, arg, number_pair, pair, positive, seed
 CONFIG_ARGUMENTS = (
     arg("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}"),
     arg("--config", metavar="FILE", help="a configuration in JSON, as `config` prints it"),
-    arg("--remove", action="append", default=[], metavar="LABEL", help="remove this label from the latent (λ = 1); may repeat"),
-    arg("--keep", action="append", default=[], metavar="LABEL", help="reinforce this label in the latent (λ = -1); may repeat"),
+    arg("--remove", action="append", default=[], metavar="LABEL", help="remove this label from the latent; may repeat"),
+    arg("--keep", action="append", default=[], metavar="LABEL", help="reinforce this label in the latent; may repeat"),
     arg("--lambda", action="append", default=[], type=number_pair, dest="lambdas", metavar="LABEL=VALUE",
         help="λ of a label: > 0 removes, < 0 reinforces, 0 watches; may repeat"),
     arg("--label", action="append", default=[], metavar="NAME",

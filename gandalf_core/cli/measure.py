@@ -2,18 +2,21 @@
 
 from typing import Any
 
+from ..errors import ModelError
 from .console import heading, table
 from .registry import MODEL, SEED, STARS, Report, arg, command, positive
 
 COMPARED = ("autoencoder", "physical-removed", "chemical-removed")  # with the spectra: the paper's four representations
 PROBES = arg("--probes", action="append", default=[], metavar="NAME", help="only this probe (default: all); may repeat")
+PLAIN = arg("--plain", metavar="MODEL", help=f"the plain auto-encoder to compare with (default: {COMPARED[0]} if there; or none)")
 MAX_ITER = arg("--max-iter", type=positive, default=1000, help="epochs of a regressor at most (default: 1000, the paper's)")
 PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one regressor for each parameter")
 
 
 @command(
-    "audit", "what of the removed parameters can still be read, and do the sliders tell the truth", MODEL, STARS, PROBES, SEED
-)
+    "audit", "can a fresh probe still read what was removed, and do the sliders tell the truth",
+    MODEL, STARS, PROBES, PLAIN, SEED,
+)  # fmt: skip
 def audit(args, console) -> Report:
     """Leakage of removed parameters under fresh probes, loss of kept ones, and counterfactuals where the truth is known."""
     from ..store import load_model
@@ -38,7 +41,7 @@ def compare(args, console) -> Report:
     return Report(result, compare_text(result))
 
 
-@command("test", "audit and compare in one report", MODEL, STARS, PROBES, MAX_ITER, PER_PARAMETER, SEED)
+@command("test", "audit and compare in one report", MODEL, STARS, PROBES, PLAIN, MAX_ITER, PER_PARAMETER, SEED)
 def test(args, console) -> Report:
     """`audit` of the model, and `compare` of the spectra and its latent."""
     from ..store import load_model
@@ -59,26 +62,54 @@ def _audited(model, stars, args, console) -> dict[str, Any]:
     from ..audit import audit as measure
 
     chosen = {"probes": tuple(args.probes)} if args.probes else {}
-    return measure(model, stars, seed=args.seed, progress=lambda text, done: console.progress(done, text), **chosen)
+    told = lambda text, done: console.progress(done, text)  # noqa: E731
+    return measure(model, stars, plain=_plain(args.plain, model, console), seed=args.seed, progress=told, **chosen)
+
+
+def _plain(name: str | None, model, console):
+    """The plain auto-encoder beside which removal and loss are counted, or None.
+
+    Raises ModelError when the one asked for knows other labels; the default is then left out, and that is said.
+    """
+    from ..store import load_model
+
+    if name == "none" or (name is None and model.name == COMPARED[0]):
+        return None
+    try:
+        plain = load_model(name or COMPARED[0])
+        if plain.label_names != model.label_names:
+            raise ModelError(f"{plain.name}: knows other labels than {model.name}: no reference for it")
+        return plain
+    except ModelError as error:
+        if name:
+            raise
+        console.say(f"without a plain reference: {error}")
+        return None
 
 
 def _compared(stars, models: dict, args, console) -> dict[str, Any]:
     from ..compare import compare_models
 
     settings = {"seed": args.seed, "max_iter": args.max_iter, "per_parameter": args.per_parameter, "progress": console.say}
-    return compare_models(stars, models, bounds=_bounds(stars, models, console), **settings)
+    return compare_models(stars, models, bounds=_bounds(stars, models, args.seed, console), **settings)
 
 
-def _bounds(stars, models: dict, console):
-    """(N, P) the smallest attainable errors of simulated stars whose labels the simulator knows; else None."""
+def _bounds(stars, models: dict, split_seed: int, console):
+    """(N, P) the smallest attainable errors of simulated stars with the simulator's labels, NaN where they train; else None."""
+    import numpy as np
+
     from ..parameters import LABELS
     from ..simulate import is_simulated
+    from ..split import split
 
     if not is_simulated(stars) or any(m.label_names != LABELS for m in models.values()):
         return None
     from ..audit.bounds import star_bounds
 
-    return star_bounds(stars, lambda text, done: console.progress(done, text)).sigma
+    test = split(stars.ids, seed=split_seed)[1]
+    sigma = np.full((len(stars), len(LABELS)), np.nan)
+    sigma[test] = star_bounds(stars[test], lambda text, done: console.progress(done, text)).sigma
+    return sigma
 
 
 # --- for people ---------------------------------------------------------------------------------------------------
@@ -88,9 +119,14 @@ def audit_text(result: dict[str, Any]) -> str:
     """The tables of removed and kept parameters and of the counterfactuals; each only where there is something in it."""
     parts = [
         _rows(result, "removed", ("r2", "floor", "excess", "removal_fraction")), _rows(result, "kept", ("r2", "loss")),
-        _rows(result, "counterfactual", ("relative_error",)),
+        _rows(result, "counterfactual", ("relative_error",)), _sentences(result.get("verdict")),
     ]  # fmt: skip
     return "\n\n".join(filter(None, parts)) or "nothing was removed or kept, and no label can be modified"
+
+
+def _sentences(verdict: Any) -> str:
+    """A verdict in words, one line each."""
+    return "\n".join(map(str, verdict)) if isinstance(verdict, (list, tuple)) else str(verdict or "")
 
 
 def _rows(result: dict[str, Any], part: str, columns: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """The command `pretrain`: re-makes the models that the project ships, one after the other, resumable."""
 
 import hashlib
+import os
 import shutil
 import time
 from pathlib import Path
@@ -111,7 +112,7 @@ def _shared_regressor(trainer, stars, args, console: Console):
             return Regressor.from_arrays(dict(stored))
     console.say("fitting the regressor from the spectrum, shared by all models")
     regressor = fit_spectrum_regressor(bare_model(trainer, stars), stars[split(stars.ids)[0]])
-    partial = path.with_suffix(".partial.npz")
+    partial = path.with_suffix(f".{os.getpid()}.npz")  # several of these commands may run side by side
     np.savez(partial, **regressor.arrays())
     partial.replace(path)
     return regressor
