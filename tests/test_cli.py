@@ -35,6 +35,7 @@ PLANNED = [
     "models",
     "pretrain",
 ]
+CHANCE = {"simulate", "train", "encode", "decode", "project", "audit", "compare", "test", "pretrain", "sweep"}  # take a seed
 
 
 @pytest.fixture
@@ -233,7 +234,7 @@ def test_every_command_is_there_with_help_json_and_a_job_folder(run, capsys):
             main([name, "--help"])
         out = capsys.readouterr().out
         assert ended.value.code == 0 and "--json" in out and "--job" in out
-        assert "--seed" in out or name in ("config", "ingest", "predict", "models"), name
+        assert "--seed" in out or name not in CHANCE, name
 
 
 BAD = {
