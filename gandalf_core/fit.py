@@ -18,6 +18,7 @@ from .train import EpochRecord, Trainer
 from .trained import TrainedModel
 
 MAP_STARS = 6000
+MIN_CHECK_STARS = 500  # fewer say too little of how wide an error bar must be
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,27 @@ def finish(trainer: Trainer, stars: SpectraSet, extras: Extras) -> TrainedModel:
     train_rows, test_rows = split(stars.ids)
     fitted, tested = stars[train_rows], stars[test_rows]
     spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, fitted, extras.regressor_epochs)
-    latents = model.encode(fitted)
-    regressor = fit_regressor(
-        latents.z, latents.labels, model.label_names, snr=known_snr(fitted), seed=model.config.training.seed,
-        max_iter=extras.regressor_epochs,
-    )  # fmt: skip
+    regressor = fit_latent_regressor(model, fitted, trainer.check_ids, extras.regressor_epochs)
     model = replace(model, regressor_latent=regressor, regressor_spectrum=spectrum)
     model = replace(model, outlier_reference=_outlier_reference(model, tested))
     model = replace(model, projections=_maps(model, tested, extras))
     return replace(model, card=_card(model, trainer, tested, extras))
+
+
+def fit_latent_regressor(model: TrainedModel, fitted: SpectraSet, check_ids: np.ndarray, epochs: int = 200) -> Regressor:
+    """The regressor from the exported latent to the labels.
+
+    Its error bars are those of the validation stars, `check_ids`: an encoder with reinforced labels knows its own training
+    stars better than any other.
+    """
+    unseen = np.isin(fitted.ids, check_ids)
+    known = [(model.encode(part), known_snr(part)) for part in (fitted[~unseen], fitted[unseen]) if len(part)]
+    (latents, snr), settings = known[0], {"seed": model.config.training.seed, "max_iter": epochs}
+    regressor = fit_regressor(latents.z, latents.labels, model.label_names, snr=snr, **settings)
+    if unseen.sum() < MIN_CHECK_STARS:
+        return regressor
+    others, snr = known[1]
+    return regressor.calibrated(others.z, others.labels, snr)
 
 
 def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:

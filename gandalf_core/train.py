@@ -103,6 +103,7 @@ class Trainer:
         if len(fit_rows) < config.training.batch_size:
             raise ModelError(f"{len(fit_rows)} stars to train on, fewer than one batch of {config.training.batch_size}")
         self.stars = checkpoints.fingerprint(stars.ids[fit_rows])
+        self.check_ids = stars.ids[check_rows]
         self.scaler = fit_scaler(stars[fit_rows], config)
         self._build_networks(len(stars.wavelength_nm))
         self.knowledge: Knowledge | None = None
