@@ -95,6 +95,7 @@ class Trainer:
     """
 
     def __init__(self, stars: SpectraSet, config: Config, device: str = "auto") -> None:
+        torch.set_flush_denormal(True)  # dying weights and saturated softmaxes leave numbers ten times slower to multiply
         self.config, self.device = config, pick_device(device)
         complete = np.isfinite(conditioned(stars.labels_for(config.model.labels), config)).all(1)
         self.left_out = int((~complete).sum())
@@ -178,7 +179,6 @@ class Trainer:
 
     def _one_epoch(self, epoch: int) -> Tensor:
         """(4,) mean of the loss terms over the epoch's batches; nothing in it waits for a number."""
-        torch.set_flush_denormal(True)  # a saturated discriminator leaves denormal gradients, ten times slower to multiply
         self.random = torch.Generator(self.device).manual_seed(self.config.training.seed * 1_000_003 + epoch)
         for module in self.modules.values():
             module.train()
