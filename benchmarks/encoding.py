@@ -1,0 +1,81 @@
+"""Survey-size encoding: a million spectra, Parquet in and Parquet out, in a process of its own whose memory is watched."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from gandalf_core.config import preset
+from gandalf_core.io import ParquetWriter
+from gandalf_core.spectra import SpectraSet
+
+from .rows import Row, sample
+
+MILLION = 1_000_000
+PIECE = 8192
+
+
+def million(quick: bool) -> list[Row]:
+    n = MILLION // 10 if quick else MILLION
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        source, out = Path(folder, "spectra.parquet"), Path(folder, "latents.parquet")
+        tiled(sample(quick), n, source)
+        command = [sys.executable, "-m", "benchmarks.encoding", str(source), str(out)]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    beside = {k: found[k] for k in ("seconds", "matmul_seconds", "spectra_per_second", "matmul_gflops")}
+    return [
+        Row("encode-million", f"encode {n:,} spectra: time / pure matmul time", found["ratio"], 4, 2, False, beside),
+        Row("encode-memory", "peak memory of that run [GB]", found["peak_gb"], 2, 1, False),
+    ]
+
+
+def tiled(stars: SpectraSet, n: int, path: Path) -> None:
+    """n spectra: the simulated stars again and again, each time with fresh noise of their own size."""
+    rng = np.random.default_rng(1)
+    with ParquetWriter(path, integer_ids=True) as out:
+        for start in range(0, n, PIECE):
+            rows = np.arange(start, min(start + PIECE, n))
+            part = stars[rows % len(stars)]
+            noise = rng.standard_normal(part.flux.shape, np.float32) * part.flux_error
+            ids = (4_000_000_000_000_000_000 + rows).astype(str)
+            out.write(replace(part, flux=part.flux + noise, ids=ids, flux_error=None, provenance={}))
+
+
+def untrained(stars: SpectraSet):
+    """A model of the bottleneck recipe with the weights it begins with: encoding costs the same."""
+    from gandalf_core.fit import bare_model
+    from gandalf_core.train import Trainer
+
+    config = preset("physical-removed")
+    return bare_model(Trainer(stars[: max(2000, config.training.batch_size)], config, "cpu"), stars[:2000])
+
+
+def main(source: str, out: str) -> None:
+    """Encode `source` and tell time, memory and the time of the products alone, taken before and after."""
+    import resource
+
+    from gandalf_core.catalogue import CHUNK, encode_task, run
+    from gandalf_core.io import iter_parquet
+
+    from .products import encode_products, flop, runner, seconds
+
+    model = untrained(next(iter_parquet(source)))
+    products = encode_products(model.config, len(model.wavelength_nm), CHUNK)
+    alone = runner(products)
+    alone()
+    before = min(seconds(alone) for _ in range(5))
+    done = run(encode_task(model), source, out)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # kB on Linux
+    pure = (before + min(seconds(alone) for _ in range(5))) / 2 * done.stars / CHUNK
+    print(json.dumps({
+        "seconds": done.seconds, "matmul_seconds": pure, "ratio": done.seconds / pure, "peak_gb": peak,
+        "spectra_per_second": done.stars / done.seconds, "matmul_gflops": flop(products) * done.stars / CHUNK / pure / 1e9,
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

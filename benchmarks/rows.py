@@ -1,0 +1,56 @@
+"""A measured figure beside what was to be reached, and the sample that all benchmarks share."""
+
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from gandalf_core.simulate import simulate
+from gandalf_core.spectra import SpectraSet
+from gandalf_core.split import split
+
+STANDARD, QUICK = 64_305, 6_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. reach, moonshot: what was asked for; larger: whether more is better; beside: what it was made of."""
+
+    name: str
+    what: str
+    value: float
+    reach: float
+    moonshot: float
+    larger: bool = False
+    beside: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        met = (lambda goal: self.value >= goal) if self.larger else (lambda goal: self.value <= goal)
+        return "moonshot" if met(self.moonshot) else "reached" if met(self.reach) else "missed"
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"verdict": self.verdict}
+
+    def cells(self) -> list[str]:
+        sign = "≥" if self.larger else "≤"
+        beside = ", ".join(f"{k} {_short(v)}" for k, v in self.beside.items())
+        return [self.what, _short(self.value), f"{sign} {self.reach:g}", f"{sign} {self.moonshot:g}", self.verdict, beside]
+
+
+HEADER = ["figure", "measured", "reach", "moonshot", "", "beside it"]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@lru_cache(maxsize=1)
+def sample(quick: bool) -> SpectraSet:
+    """The standard sample, or a small one."""
+    return simulate(QUICK if quick else STANDARD, seed=0)
+
+
+def training_split(quick: bool) -> SpectraSet:
+    """51,444 stars of the standard sample."""
+    stars = sample(quick)
+    return stars[split(stars.ids)[0]]
