@@ -32,6 +32,33 @@ def measure() -> None:
             continue
         print(*command, flush=True)
         path.write_text(json.dumps(json_of(command), indent=1))
+    path = STORED / "plain-against-pca.json"
+    if not path.is_file():
+        path.write_text(json.dumps(plain_against_pca(), indent=1))
+
+
+def plain_against_pca() -> dict:
+    """R² of each label on the test split, read from the plain latent and from as many principal components."""
+    from sklearn.decomposition import PCA
+
+    from gandalf_core.regress import fit_regressor
+    from gandalf_core.sources import load_stars
+    from gandalf_core.split import split
+    from gandalf_core.store import load_model
+
+    model, sample = load_model("autoencoder"), load_stars(SAMPLE)
+    train, test = split(sample.ids)
+    x, y = model.scaler.flux_in(sample.flux, sample.mask), sample.labels
+    inputs = {
+        "plain latent": model.encode(sample).z,
+        "25 principal components": PCA(model.latent_size, random_state=0).fit(x[train]).transform(x),
+    }
+    scores = {}
+    for name, numbers in inputs.items():
+        fitted = fit_regressor(numbers[train], y[train], model.label_names, snr=sample.snr[train], max_iter=150)
+        error = fitted.predict(numbers[test], sample.snr[test])[0] - y[test]
+        scores[name] = dict(zip(model.label_names, (1 - (error**2).mean(0) / y[test].var(0)).tolist(), strict=True))
+    return scores
 
 
 def stars(files: list[str]) -> None:
@@ -61,6 +88,7 @@ def write() -> None:
     audits = {m: stored(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
     parts = [
         HEAD,
+        plain_table(stored(STORED / "plain-against-pca.json")),
         removed_table(audits),
         kept_table(audits),
         slider_table(audits),
@@ -84,6 +112,12 @@ def number(value, digits: int = 3) -> str:
 
 def plain(name: str) -> str:
     return parameter(name).plain.replace("[", r"\[").replace("]", r"\]")
+
+
+def plain_table(found: dict) -> str:
+    rows = [[name, *(number(v[n], 4) for n in LABELS)] for name, v in found.items()]
+    text = "## The plain reference\n\nR² of a regressor trained on 51,444 stars, on the 12,861 others.\n\n"
+    return text + table(["inputs", *map(plain, LABELS)], rows) if rows else ""
 
 
 def removed_table(audits: dict) -> str:
