@@ -128,10 +128,17 @@ def visit(page: Page, url: str, title: str) -> None:
     settle(page)
 
 
-def go(page: Page, name: str) -> None:
+def go(page: Page, name: str, title: str = "") -> None:
     """Follow the navigation, as a person would."""
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
-    expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name=title or name)).to_be_visible()
+    settle(page)
+
+
+def choose(page: Page, picker: str, option: str) -> None:
+    """Pick an option of the select box with that label."""
+    page.get_by_test_id("stSelectbox").filter(has_text=picker).first.get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
     settle(page)
 
 

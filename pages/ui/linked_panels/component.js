@@ -143,7 +143,7 @@ class Panels {
     const image = context.createImageData(width, height), pixels = new Uint32Array(image.data.buffer)
     const scale = visible(panel.colour_title === "crowding" ? CIVIDIS : VIRIDIS, this.theme.dark)
     const [low, high] = panel.colour_range, steps = (scale.length - 1) / (high - low)
-    const size = Math.max(1, Math.round(ratio * (this.count > 30000 ? 1.5 : this.count > 8000 ? 2 : this.count > 2500 ? 3 : 4)))
+    const size = Math.max(1, Math.min(4 * ratio, Math.round(0.75 * Math.sqrt((width * height) / this.count))))
     const grey = 0x8a8a8a | (Math.round(255 * FADED) << 24), none = 0x8a8a8a | (90 << 24)
     const lit = 0xff000000 | (0x00 << 16) | (0x9f << 8) | 0xe6
     const passes = this.chosen ? [0, 1] : [2]
