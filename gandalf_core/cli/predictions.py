@@ -53,12 +53,10 @@ def write_predictions(out: str, found) -> None:
     if out.lower().endswith(".json"):
         Path(out).write_text(json.dumps({"stars": jsonable(found.rows())}, ensure_ascii=False))
         return
+    from ..catalogue import prediction_columns
     from ..io import write_table
 
-    columns = {"id": found.ids}
-    for j, name in enumerate(found.label_names):
-        columns |= {name: found.values[:, j], f"{name}_error": found.errors[:, j]}
-    write_table(out, columns | {"chi2": found.chi2, "outlier_score": found.outlier_score})
+    write_table(out, prediction_columns(found))
 
 
 def predictions_table(found) -> str:

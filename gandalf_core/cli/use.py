@@ -1,7 +1,6 @@
 """Commands that use a trained model: encode, predict, decode, project, models."""
 
 import time
-from dataclasses import replace
 
 from ..errors import ModelError
 from ..parameters import canonical_name, parameter
@@ -90,15 +89,12 @@ def _check_conditions(model, wanted: dict[str, float]) -> None:
 
 def _decoded(model, stars, wanted: dict[str, float], noise_seed: int | None, counts: dict[str, int]):
     """A SpectraSet of the decoded flux under the modified labels; counts whose labels were used."""
-    labels, given = model.labels_of(stars)
+    from ..catalogue import decoded
+
+    made, given = decoded(model, stars, wanted, noise_seed)
     counts["given"] += int(given.sum())
     counts["estimated"] += int((~given).sum())
-    labels = labels.copy()
-    for name, value in wanted.items():
-        labels[:, model.label_names.index(name)] = value
-    flux = model.decode(model.encode(stars, seed=noise_seed), labels)
-    about = {"decoded_by": model.model_id, "set": wanted, "from": stars.provenance}
-    return replace(stars, flux=flux, labels=labels, label_names=model.label_names, flux_error=None, mask=None, provenance=about)
+    return made
 
 
 @command(
