@@ -9,7 +9,7 @@ import pytest
 from toy import toy_config, toy_stars
 
 from gandalf_core import sweep as runner
-from gandalf_core.config import from_json, to_json
+from gandalf_core.config import LAMBDA, from_json, to_json
 from gandalf_core.errors import ConfigError
 from gandalf_core.io import write_stars
 from gandalf_core.search import LAMBDA_SCALE, Axis, Sweep, changed, parse_axis
@@ -195,7 +195,7 @@ def test_excess_of_each_removed_label_is_in_the_table(source, tmp_path, one_prob
 def test_the_papers_two_curves(source, tmp_path):
     run_sweep(tmp_path, small(source, name="paper-physical-removed", lambda_scale="0.0,1.0,3.0"))
     found = curves(tmp_path)
-    assert [p["mean_lambda"] for p in found["adversary"]] == pytest.approx([0.0, 0.3, 0.9])
+    assert [p["mean_lambda"] for p in found["adversary"]] == pytest.approx([0.0, LAMBDA["maximise"], 3 * LAMBDA["maximise"]])
     assert all(0 <= p["discriminator_error"] <= 1 and 0 <= p["chance_error"] <= 1 for p in found["adversary"])
     assert json.dumps(found) and len(found["latent_size"]) == 3
 

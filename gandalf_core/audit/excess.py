@@ -31,7 +31,7 @@ class Excess:
     @property
     def flagged(self) -> bool:
         """True when the latent demonstrably tells something about the label: one innocent label in forty is flagged by chance."""
-        return self.p_value < (1 - LEVEL) / 2
+        return bool(self.p_value < (1 - LEVEL) / 2)
 
 
 def floor_readings(kept, y, *, probes=PROBES, seed: int = 0, workers: int = 1) -> list[Reading]:
