@@ -20,6 +20,10 @@ show.page_title(
 model = guards.need_model()
 report, told = auditing.show_source(model)
 if report is None:
+    drawn = audits.r2_table(show.card_probes((model.name,)), "What the model's own regressor reads from its latent")
+    show.figure(
+        drawn, "From the model's card. The audit adds four fresh probes, the floor, intervals and the sliders' truth.", "card"
+    )
     guards.stop(told)
 st.caption(told)
 with st.container(border=True):

@@ -13,7 +13,9 @@ uploads.show_upload()
 model, (ids, labels) = guards.need_model(), guards.need_labels()
 names, mine = model.label_names, cache.uploads_on_grid(model)
 chosen = pickers.selected_rows(ids)
-view = pickers.choose("View", ["Diagrams", "Histograms", "Spectra", "Table"], "data_view", label_visibility="collapsed")
+with st.container(horizontal=True, vertical_alignment="center"):
+    view = pickers.choose("View", ["Diagrams", "Histograms", "Spectra", "Table"], "data_view", label_visibility="collapsed")
+    pickers.show_simulate()
 
 if view == "Diagrams":
     extra = {} if mine is None else {"overlay_ids": mine.ids, "overlay_labels": mine.labels_for(names)}

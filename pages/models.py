@@ -21,7 +21,7 @@ with guards.told():
     chosen = [cache.load(first)] + ([] if second == "nothing" else [cache.load(second)])
 if len(chosen) == 2:
     tables.show_comparison(*chosen)
-for model, column in zip(chosen, (left, right) if len(chosen) == 2 else (st.container(),), strict=False):
+for model, column in zip(chosen, (left, right), strict=False):
     with column:
         show.chips(model.card)
         st.button(
@@ -31,5 +31,6 @@ for model, column in zip(chosen, (left, right) if len(chosen) == 2 else (st.cont
             on_click=state.use_model,
             args=(model.name,),
         )
-        with st.container(border=True):
-            st.markdown(card_text(model.name, model.card))
+for model in chosen:
+    with st.expander(f"Card of {model.name}", expanded=len(chosen) == 1):
+        st.markdown(card_text(model.name, model.card))

@@ -9,26 +9,28 @@ VIEWS = ["Diagrams", "Against the truth", "Residuals", "Representations", "Table
 
 show.page_title(
     "Parameters",
-    "What a regressor reads from the model's latent. A removed parameter comes out with the spread of the sample as its error: "
-    "the latent does not hold it.",
+    "What a regressor reads from the model's latent, or from the spectrum itself. A parameter removed from the latent comes out "
+    "with the spread of the sample as its error.",
 )
 model, star = guards.need_model(), guards.need_star()
 names = model.label_names
 with guards.told():
     single = cache.predictions(model, star)
     mine = cache.uploads_on_grid(model)
-    uploaded = None if mine is None else cache.predictions(model, mine)
 tables.show_estimates(model, star, single)
-view = pickers.choose("View", VIEWS, "parameter_view", label_visibility="collapsed")
+with st.container(horizontal=True, vertical_alignment="center"):
+    view = pickers.choose("View", VIEWS, "parameter_view", label_visibility="collapsed")
+    source = pickers.choose("Read from", ["latent", "spectrum"], "read_from", label_visibility="collapsed")
 stars = guards.need_stars()
 with guards.told():
-    everyone = cache.predictions(model, stars)
+    everyone = cache.predictions(model, stars, source)
+    uploaded = None if mine is None else cache.predictions(model, mine, source)
 true = stars.labels_for(names)
 if view == "Diagrams":
     extra = {}
     if uploaded is not None:
         extra = {"overlay_ids": uploaded.ids, "overlay_labels": uploaded.values, "overlay_errors": uploaded.errors}
-    key = cache.digest("predicted", model.model_id, cache.set_key(stars), *extra.get("overlay_ids", ()))
+    key = cache.digest("predicted", source, model.model_id, cache.set_key(stars), *extra.get("overlay_ids", ()))
     make = lambda: panels.diagrams(stars.ids, everyone.values, names, like=true, prefix="predicted ", **extra)  # noqa: E731
     diagrams.show_linked("predicted diagrams", key, make, names, columns=2)
     st.caption("The predicted parameters; compare with the true ones on the Data page. Diamonds: uploaded stars with 1σ errors.")

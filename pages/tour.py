@@ -40,7 +40,8 @@ elif step == STEPS[2]:
         "That discriminator was beaten; another one need not be. A **fresh probe**, trained from nothing on the finished latent, "
         "is the honest question: a parameter is removed only when the probe does no better than the sample itself allows."
     )
-    drawn = audits.r2_table(show.card_probes(models, model.name), "What a fresh probe reads from each latent")
+    shown = [name for name in dict.fromkeys(("autoencoder", model.name, *models)) if name in models][:6]
+    drawn = audits.r2_table(show.card_probes(shown), "What a fresh probe reads from each latent")
     show.figure(
         drawn, "R² of a network trained afterwards on each latent: 1 reads the parameter perfectly, 0 not at all.", "tour_probes"
     )

@@ -104,7 +104,7 @@ def representations(tables: dict[str, list[dict]], column: str = "mean_absolute"
         values = {r["parameter"]: r[column] for r in rows}
         figure.add_trace(
             go.Bar(
-                x=[style.symbol(n) for n in names],
+                x=[style.axis_title(n) for n in names],
                 y=[values.get(n, np.nan) / (largest[n] or 1) for n in names],
                 name=escape(representation),
                 marker_color=style.CYCLE[k % 6],
@@ -113,13 +113,14 @@ def representations(tables: dict[str, list[dict]], column: str = "mean_absolute"
                 cliponaxis=False,
             )
         )
+    figure.update_xaxes(title_text="Parameter; numbers in its unit")
     figure.update_yaxes(title_text="Mean absolute error, largest = 1", range=[0, 1.15])
     return style.finish(figure, title, 380)
 
 
 def _short(name: str, value: float) -> str:
     p = parameter(name)
-    return f"{value:.{p.decimals + (0 if p.unit == 'K' else 1)}f} {p.unit}"
+    return f"{value:.{p.decimals + (0 if p.unit == 'K' else 1)}f}"
 
 
 def _panels(count: int) -> go.Figure:
@@ -138,20 +139,14 @@ def _height(count: int) -> int:
 
 
 def _thin(x, y, colour: str, dash: str = "solid") -> go.Scatter:
-    return go.Scatter(
-        x=style.f4(x),
-        y=style.f4(y),
-        mode="lines",
-        line={"color": colour, "width": 1, "dash": dash},
-        showlegend=False,
-        hoverinfo="skip",
-    )
+    line = {"color": colour, "width": 1, "dash": dash}  # GL like the points: an SVG line would lie under them
+    return go.Scattergl(x=style.f4(x), y=style.f4(y), mode="lines", line=line, showlegend=False, hoverinfo="skip")
 
 
 def _scatter(figure: go.Figure, x, y, place: dict) -> None:
     rows = slice(None) if len(x) <= DRAWN else np.linspace(0, len(x) - 1, DRAWN).astype(int)
     x, y = x[rows], y[rows]
-    marker = {"size": 4, "color": density(x, y), "colorscale": "Cividis", "opacity": 0.7}
+    marker = {"size": 4, "color": density(x, y), "colorscale": "Viridis", "opacity": 0.7}
     figure.add_trace(
         go.Scattergl(x=style.f4(x), y=style.f4(y), mode="markers", marker=marker, showlegend=False, hoverinfo="x+y"), **place
     )
@@ -162,8 +157,6 @@ def _running(figure: go.Figure, x, y, place: dict, legend: bool) -> None:
     if not len(centres):
         return
     for k, dash, name in ((1, "solid", "running median"), (0, "dot", "16-84 %"), (2, "dot", "16-84 %")):
-        line = {"color": style.VERMILION, "width": 2 if k == 1 else 1.5, "dash": dash}
-        trace = go.Scatter(
-            x=style.f4(centres), y=style.f4(band[:, k]), mode="lines", line=line, name=name, showlegend=legend and k < 2
-        )
-        figure.add_trace(trace, **place)
+        line = {"color": style.VERMILION, "width": 2.5 if k == 1 else 2, "dash": dash}
+        drawn = {"mode": "lines", "line": line, "name": name, "showlegend": legend and k < 2}
+        figure.add_trace(go.Scattergl(x=style.f4(centres), y=style.f4(band[:, k]), **drawn), **place)

@@ -237,13 +237,17 @@ def _latents(model_id: str, stars_key: str, _model: TrainedModel, _stars: Spectr
     return _model.encode(_stars)
 
 
-def predictions(model: TrainedModel, found: SpectraSet) -> Predictions:
-    return _predictions(model.model_id, set_key(found), model, found)
+def predictions(model: TrainedModel, found: SpectraSet, source: str = "latent") -> Predictions:
+    """Parameters read from the latent or from the spectrum; fit quality and outlier score come with either."""
+    return _predictions(model.model_id, set_key(found), source, model, found)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")
-def _predictions(model_id: str, stars_key: str, _model: TrainedModel, _stars: SpectraSet) -> Predictions:
-    return _model.predict(_stars)
+def _predictions(model_id: str, stars_key: str, source: str, _model: TrainedModel, _stars: SpectraSet) -> Predictions:
+    if source == "latent":
+        return _model.predict(_stars)
+    values, errors = _model.predict_from_spectrum(_stars)
+    return replace(predictions(_model, _stars), values=values, errors=errors)
 
 
 def stored_latents(model: TrainedModel) -> Projection | None:

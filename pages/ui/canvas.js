@@ -1,7 +1,6 @@
 // What both canvas components share: typed arrays from Python, theme colours, axes. Prepended to each component's own script.
 
 const scaleOf = text => text.match(/.{6}/g).map(hex => [0, 2, 4].map(k => parseInt(hex.slice(k, k + 2), 16)))
-const CIVIDIS = scaleOf("00224e0528580a2d6210336c19386f253e6e30446d3c4a6c444f6c4c556d545b6d5c616e6367706a6c72727273797875817f76888578908b77989176a09875a89e73b1a570b9ac6dc2b269cbb964d3c15edcc858e5d051edd849f6e040fee838")
 const VIRIDIS = scaleOf("440154450c5e461869472373462d7b4337804140853e4a893a538b365c8c32658e2f6d8e2c758e287c8e26848e248c8c21948b1f9c8924a4852aab8131b27c3bb9764bc06c5cc7636ccd5980d24c95d73faadb32bedf2ad3e228e8e427fde725")
 const COLOURS = { observed: "#8A8A8A", reconstruction: "#0072B2", generated: "#D55E00", truth: "#009E73", selected: "#E69F00", uploaded: "#CC79A7" }
 
@@ -59,11 +58,11 @@ function fit(canvas) {
   return { context, width, height, ratio }
 }
 
-function ticksOf(low, high, wanted) {
+function ticksOf(low, high, wanted, whole = false) {
   const [a, b] = low < high ? [low, high] : [high, low]
   if (!(b > a)) return []
   const raw = (b - a) / Math.max(wanted, 1), power = 10 ** Math.floor(Math.log10(raw))
-  const step = [1, 2, 2.5, 5, 10].map(k => k * power).find(s => s >= raw)
+  const step = [1, 2, 2.5, 5, 10].map(k => k * power).find(s => s >= raw && (!whole || Number.isInteger(s)))
   const digits = Math.max(0, Math.ceil(-Math.log10(step) + (step / power === 2.5 ? 1 : 0) - 1e-9))
   const ticks = []
   for (let v = Math.ceil(a / step - 1e-9) * step; v <= b + step * 1e-6; v += step) ticks.push([v, (Math.abs(v) < step / 1e6 ? 0 : v).toFixed(digits).replace("-", "−")])
@@ -86,7 +85,7 @@ function drawSymbol(context, text, x, y, size, font, align = "left") {
 }
 
 // A frame with grid, ticks and titles. ranges may run backwards. Returns the two scales.
-function drawAxes(context, box, xRange, yRange, theme, { xTitle = "", yTitle = "", ticks = true } = {}) {
+function drawAxes(context, box, xRange, yRange, theme, { xTitle = "", yTitle = "", ticks = true, whole = false } = {}) {
   const X = v => box.left + ((v - xRange[0]) / (xRange[1] - xRange[0])) * box.width
   const Y = v => box.top + box.height - ((v - yRange[0]) / (yRange[1] - yRange[0])) * box.height
   context.save()
@@ -94,7 +93,7 @@ function drawAxes(context, box, xRange, yRange, theme, { xTitle = "", yTitle = "
   context.lineWidth = 1
   if (ticks) {
     context.font = `11px ${theme.font}`
-    for (const [v, name] of ticksOf(...xRange, box.width / 85)) {
+    for (const [v, name] of ticksOf(...xRange, box.width / 85, whole)) {
       context.globalAlpha = 0.06
       context.strokeRect(X(v), box.top, 0, box.height)
       context.globalAlpha = 0.75

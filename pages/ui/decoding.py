@@ -26,7 +26,7 @@ def show_decoder(
         star={"id": str(star.ids[0]), "flux": np.where(star.mask[0], np.nan, star.flux[0]), "z": latent.z[0], "labels": own},
         sliders=live_decoder.sliders(model.condition_on, model.ranges), presets=presets(model.condition_on), settings=settings,
         truth=known and {"name": "truth (simulator)", "labels": dict(zip(names, wanted.tolist(), strict=True)), **known},
-        bands=cache.population_bands(model) if edit else None, edit=edit,
+        bands=cache.population_bands(model), edit=edit,
         other=None if other is None else {"id": str(other.ids[0]), "z": other.z[0]}, on_change=lambda: _take(key),
     )  # fmt: skip
     z = np.array(settings["z"], np.float32)[None] if settings.get("z") else latent.z

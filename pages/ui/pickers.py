@@ -100,3 +100,12 @@ def show_other(model) -> object | None:
     except GandalfError as error:
         st.error(str(error))
         return None
+
+
+def show_simulate() -> None:
+    """Ask for another sample of simulated stars; it joins the side bar's list and is chosen."""
+    with st.popover("Simulate stars", icon=":material/casino:"):
+        count = st.number_input("How many", 10, 64_305, 2000, 500, key="simulate_count", persist_state="session")
+        seed = st.number_input("Seed", 0, 10_000, 1, key="simulate_seed", persist_state="session")
+        st.caption("About a second for a thousand; kept on disk afterwards.")
+        st.button("Simulate", type="primary", on_click=state.add_simulated, args=(f"simulated:{count}:{seed}",))

@@ -31,6 +31,12 @@ def markdown_symbol(name: str) -> str:
     return f"${typeset[name]}$" if name in typeset else escaped(parameter(name).plain)
 
 
+def header(name: str) -> str:
+    """A label as the head of a table's column, where no markup works."""
+    p = parameter(name)
+    return f"{p.symbol.replace('<sub>', '').replace('</sub>', '')}{f' [{p.unit}]' if p.unit else ''}"
+
+
 def escaped(text: str) -> str:
     """Text that markdown leaves as it is."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~$:])", r"\\\1", text)
@@ -68,11 +74,7 @@ def page_title(title: str, sentence: str) -> None:
     st.markdown(sentence)
 
 
-def card_probes(folders: dict, chosen: str) -> dict[str, dict[str, float]]:
-    """R² of each parameter as the cards of the paper's representations and of the chosen model state it."""
-    wanted = [n for n in dict.fromkeys(("autoencoder", chosen, *folders)) if n in folders][:6]
-    found = {}
-    for name in wanted:
-        parameters = cache.load(name).card.get("figures", {}).get("parameters", {})
-        found[name] = {n: row["r2"] for n, row in parameters.items()}
-    return found
+def card_probes(names) -> dict[str, dict[str, float]]:
+    """R² of each parameter as the cards of these models state it."""
+    tables = {name: cache.load(name).card.get("figures", {}).get("parameters", {}) for name in names}
+    return {name: {n: row["r2"] for n, row in table.items()} for name, table in tables.items()}

@@ -65,3 +65,9 @@ def look_at(star: str) -> None:
 def use_model(name: str) -> None:
     """Choose a model from anywhere: the side bar's picker follows. For callbacks only."""
     st.session_state[MODEL] = name
+
+
+def add_simulated(source: str) -> None:
+    """Offer a sample of simulated stars in the side bar and choose it. For callbacks only."""
+    st.session_state[SIMULATED] = tuple(dict.fromkeys((*st.session_state[SIMULATED], source)))
+    st.session_state[STARS] = source

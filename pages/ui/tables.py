@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from gandalf_core.figures import regression
+from gandalf_core.figures import audits, regression
 from gandalf_core.figures.population import format_value
 from gandalf_core.parameters import parameter
 from gandalf_core.spectra import SpectraSet
@@ -51,12 +51,8 @@ def settings_for(names: tuple[str, ...]) -> dict:
     made = {"id": "Star", "snr": number("S/N per pixel", format="%.0f"), "chi2": number("χ² per pixel", format="%.2f")}
     made["outlier_score"] = st.column_config.ProgressColumn("Outlier score", min_value=0.0, max_value=1.0, format="%.2f")
     for name in names:
-        p = parameter(name)
-        title = f"{p.plain} [{p.unit}]" if p.unit else p.plain
-        made |= {
-            name: number(title, format=f"%.{p.decimals}f"),
-            f"{name}_error": number(f"± {p.plain}", format=f"%.{p.decimals}f"),
-        }
+        shape = f"%.{parameter(name).decimals}f"
+        made |= {name: number(show.header(name), format=shape), f"{name}_error": number("±", format=shape)}
     return made
 
 
@@ -83,14 +79,14 @@ def _cell(name: str, value: float, error: float | None) -> str:
 
 def show_outlier(found: Predictions) -> None:
     """How unlike the sample the star is, and by what."""
-    words = {"chi2": "misfit of the reconstruction", "core": "filling of the Ca II cores", "distance": "distance in latent space"}
+    words = {"chi2": "it is reconstructed worse", "core": "its Ca II cores are fuller", "distance": "its latent lies farther out"}
     score = found.outlier_score[0]
     st.markdown(
         f"χ² per pixel **{found.chi2[0]:.2f}**, outlier score **{score:.2f}**"
         + (" :orange-badge[unusual]" if score > 0.99 else "")
     )
-    parts = [f"{words.get(name, name)} beyond {value[0]:.0%}" for name, value in found.percentiles.items()]
-    st.caption("; ".join(parts) + " of the sample." if parts else "This model carries no reference for outliers.")
+    parts = [f"{words.get(name, name)} than for {value[0]:.0%}" for name, value in found.percentiles.items()]
+    st.caption("Of the sample: " + ", ".join(parts) + "." if parts else "This model carries no reference for outliers.")
 
 
 def show_predictions(found: Predictions, uploaded: Predictions | None) -> None:
@@ -120,27 +116,31 @@ def show_representations(stars: SpectraSet) -> None:
         "representations",
     )
     flat = [
-        {"representation": name, **row, "parameter": parameter(row["parameter"]).plain}
+        {"representation": name, **row, "parameter": show.header(row["parameter"])}
         for name, rows in tables.items()
         for row in rows
     ]
-    st.dataframe(
-        pd.DataFrame(flat),
-        hide_index=True,
-        column_config={c: st.column_config.NumberColumn(format="%.3g") for c in ("mean", "mean_absolute", "std")},
-    )
+    titles = {
+        "representation": "Read from",
+        "parameter": "Parameter",
+        "mean": "mean Δ",
+        "mean_absolute": "mean |Δ|",
+        "std": "σ(Δ)",
+    }
+    number = {c: st.column_config.NumberColumn(titles[c], format="%.3g") for c in ("mean", "mean_absolute", "std")}
+    words = {c: titles[c] for c in ("representation", "parameter")} | {"stars": "Stars"}
+    st.dataframe(pd.DataFrame(flat), hide_index=True, column_config=number | words)
 
 
 def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
-    """Two models' measured figures and settings side by side, only where they differ or were measured."""
+    """Two models: what a fresh probe reads from each, and every figure or setting in which their cards differ."""
+    drawn = audits.r2_table(show.card_probes((first.name, second.name)), "What a fresh probe reads from each latent")
+    show.figure(drawn, "R² of a network trained on each latent afterwards: bright is readable, dark is not.", "compared")
     columns = {model.name: flattened(model.card) for model in (first, second)}
-    keys = [
-        key
-        for key in dict.fromkeys(k for c in columns.values() for k in c)
-        if len({str(c.get(key)) for c in columns.values()}) > 1
-    ]
-    frame = pd.DataFrame([{"what": key, **{name: _text(c.get(key)) for name, c in columns.items()}} for key in keys])
-    st.dataframe(frame, hide_index=True)
+    keys = dict.fromkeys(key for column in columns.values() for key in column)
+    differ = [key for key in keys if len({str(column.get(key)) for column in columns.values()}) > 1]
+    frame = pd.DataFrame([{"what": key, **{name: _text(c.get(key)) for name, c in columns.items()}} for key in differ])
+    st.dataframe(frame, hide_index=True, height="content")
     st.caption("Only what differs between the two cards.")
 
 

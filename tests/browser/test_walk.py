@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PATIENCE_MS, choose, go, live, panels, serving, settle, visit
+from driver import PATIENCE_MS, TITLES, choose, drag, go, live, panels, serving, settle, visit
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -20,10 +20,6 @@ from gandalf_core.spectra import SpectraSet
 
 pytestmark = pytest.mark.browser
 STAR = "4268620287278693121"
-TITLES = {
-    "": "GANDALF Explorer", "tour": "Tour", "data": "Data", "maps": "Maps", "latent": "Latent", "decode": "Decode",
-    "parameters": "Parameters", "train": "Train", "audit": "Audit", "models": "Models",
-}  # fmt: skip
 TOUCH = 0.5  # relative error of the change that issue 2 allows
 
 
@@ -45,16 +41,6 @@ def archive_csv(simulated, tmp_path_factory) -> Path:
 
 def drop(page, path: Path) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(str(path))
-
-
-def drag(page, box: dict, *points: tuple[float, float]) -> None:
-    """The mouse along points given as fractions of a box, with in-between moves."""
-    at = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in points]
-    page.mouse.move(*at[0])
-    page.mouse.down()
-    for place in at[1:]:
-        page.mouse.move(*place, steps=8)
-    page.mouse.up()
 
 
 def test_a_dropped_star_leads_everywhere(open_browser, server, archive_csv, simulated):

@@ -141,7 +141,7 @@ class Panels {
     const width = Math.round(box.width * ratio), height = Math.round(box.height * ratio)
     if (width < 1 || height < 1) return
     const image = context.createImageData(width, height), pixels = new Uint32Array(image.data.buffer)
-    const scale = visible(panel.colour_title === "crowding" ? CIVIDIS : VIRIDIS, this.theme.dark)
+    const scale = visible(VIRIDIS, this.theme.dark)
     const [low, high] = panel.colour_range, steps = (scale.length - 1) / (high - low)
     const size = Math.max(1, Math.min(4 * ratio, Math.round(0.75 * Math.sqrt((width * height) / this.count))))
     const grey = 0x8a8a8a | (Math.round(255 * FADED) << 24), none = 0x8a8a8a | (90 << 24)

@@ -83,7 +83,7 @@ class View {
       this.shape = shape
       this.part("sliders").replaceChildren(...this.data.sliders.map(slider => this.slider(slider)))
       this.part("presets").replaceChildren(...this.data.presets.map(preset => this.preset(preset)))
-      this.part("latent").hidden = !this.data.edit
+      this.part("edit").hidden = !this.data.edit
       this.root.classList.toggle("editing", Boolean(this.data.edit))
       this.part("number").max = this.part("number").value = this.star.z.length
       this.part("number").value = this.number + 1
@@ -140,7 +140,8 @@ class View {
       if (+range.value !== value) range.value = value
       const outside = value < s.low || value > s.high
       block.classList.toggle("outside", outside)
-      block.querySelector(".beyond").textContent = outside ? `▲ extrapolation: the training sample has ${s.low.toFixed(s.decimals)} to ${s.high.toFixed(s.decimals)} ${s.unit}` : ""
+      const own = `this star: ${this.star.labels[s.name].toFixed(s.decimals)} ${s.unit}`
+      block.querySelector(".beyond").textContent = outside ? `▲ extrapolation: the sample has ${s.low.toFixed(s.decimals)} to ${s.high.toFixed(s.decimals)} ${s.unit}` : own
       const play = block.querySelector("button")
       play.textContent = this.playing === s.name ? "⏸" : "▶"
     }
@@ -237,7 +238,7 @@ class View {
     this.changes = { generated: minus(this.flux, this.reconstruction), truth: minus(this.truth?.after, this.truth?.before) }
     this.draw("spectrum", this.curves, "Normalised flux", stale)
     this.draw("difference", this.changes, "Change of flux", stale)
-    if (this.data.edit) this.drawBars()
+    this.drawBars()
     const parts = this.data.sliders.map(s => `${s.plain} ${this.labels[s.name].toFixed(s.decimals)} ${s.unit}`.trim())
     this.root.dataset.state = parts.join(", ")
     this.part("spectrum").setAttribute("aria-label", `Spectrum of ${this.star.id}, generated under ${parts.join(", ") || "its own latent"}`)
@@ -354,13 +355,13 @@ class View {
 
   drawBars() {
     const canvas = this.part("bars"), { context, width, height } = fit(canvas), count = this.z.length
-    const box = { left: 58, top: 8, width: width - 70, height: height - 48 }
-    const { X, Y } = drawAxes(context, box, [0.5, count + 0.5], this.barRange(), this.theme, { xTitle: "Latent number", yTitle: "Value" })
+    const box = { left: 58, top: 8, width: width - 70, height: height - 46 }
+    const { X, Y } = drawAxes(context, box, [0.5, count + 0.5], this.barRange(), this.theme, { xTitle: "Latent number", yTitle: "Latent", whole: true })
     canvas.scale_ = { box }
     const column = box.width / count, wide = column * 0.7
     for (let k = 0; k < count; k++) {
       const x = X(k + 1)
-      if (k === this.number) {
+      if (this.data.edit && k === this.number) {
         Object.assign(context, { globalAlpha: 0.12, fillStyle: this.theme.primary })
         context.fillRect(x - column / 2, box.top, column, box.height)
       }
@@ -391,7 +392,7 @@ class View {
     }
     canvas.onpointerdown = event => {
       const [k, value] = place(event)
-      if (k < 0 || k >= this.z.length) return
+      if (!this.data.edit || k < 0 || k >= this.z.length) return
       canvas.setPointerCapture(event.pointerId)
       canvas.held = k
       this.number = k

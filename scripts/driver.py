@@ -1,0 +1,121 @@
+"""Start the app on a free port and drive it in headless Chromium: for browser tests, screenshots and latency figures."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--hide-scrollbars", "--force-color-profile=srgb", "--font-render-hinting=none",
+]  # fmt: skip
+PATIENCE_MS = 120_000  # a busy machine simulates, loads torch and paints
+IDLE = "[data-testid='stApp'][data-test-script-state='notRunning'][data-test-connection-state='CONNECTED']"
+PAINTED = """root => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
+    .some(element => element.shadowRoot?.querySelector(root)?.gandalf?.paints > 0)"""
+TITLES = {
+    "": "GANDALF Explorer", "tour": "Tour", "data": "Data", "maps": "Maps", "latent": "Latent", "decode": "Decode",
+    "parameters": "Parameters", "train": "Train", "audit": "Audit", "models": "Models",
+}  # fmt: skip
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address of a fresh server whose runs and caches are in `folder`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    where = ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    options = [*where, "--server.headless", "true", "--server.fileWatcherType", "none"]
+    env = os.environ | {"GANDALF_RUNS": str(folder / "runs"), "GANDALF_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "server.log").open("wb") as log:
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=env)
+    try:
+        _await(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _await(url: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the server did not answer at {url} (exit status {process.poll()})")
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and nothing on the page is stale."""
+    page.locator(IDLE).wait_for(state="attached")
+    expect(page.locator("[data-testid='stSkeleton']")).to_have_count(0)
+    expect(page.locator("[data-stale='true']")).to_have_count(0)
+
+
+def visit(page: Page, url: str, title: str) -> None:
+    """Open an address and wait for the page with that title."""
+    page.goto(url)
+    expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
+    settle(page)
+
+
+def go(page: Page, name: str, title: str = "") -> None:
+    """Follow the navigation, as a person would."""
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", level=1, name=title or name)).to_be_visible()
+    settle(page)
+
+
+def choose(page: Page, picker: str, option: str) -> None:
+    """Pick an option of the select box with that label."""
+    page.get_by_test_id("stSelectbox").filter(has_text=picker).first.get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settle(page)
+
+
+def press(page: Page, label: str) -> None:
+    """Press one part of a segmented control."""
+    page.get_by_test_id("stButtonGroup").get_by_text(label, exact=True).click()
+    page.wait_for_timeout(200)  # the script state is idle until the press has travelled to the server
+    settle(page)
+
+
+def live(page: Page, expression: str):
+    """A value of the live decoder's view (`v`), once it has painted."""
+    return _value(page, ".gandalf", expression)
+
+
+def panels(page: Page, expression: str):
+    """A value of the linked panels' view (`v`), once it has painted."""
+    return _value(page, ".panels", expression)
+
+
+def _value(page: Page, root: str, expression: str):
+    page.locator(root).first.wait_for()
+    page.wait_for_function(PAINTED, arg=root)
+    return page.locator(root).first.evaluate(f"element => {{ const v = element.gandalf; return {expression} }}")
+
+
+def drag(page: Page, box: dict, *points: tuple[float, float], steps: int = 8) -> None:
+    """The mouse along points given as fractions of a box, with in-between moves."""
+    at = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=steps)
+    page.mouse.up()

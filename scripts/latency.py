@@ -1,0 +1,155 @@
+"""`python scripts/latency.py`: how fast the app feels, measured in headless Chromium, and the server's time for each page.
+
+Prints one table (or --json). The figures depend on the machine; a browser that draws in software makes them pessimistic.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from driver import CHROMIUM, FLAGS, PATIENCE_MS, ROOT, TITLES, go, live, panels, serving, settle, visit
+from playwright.sync_api import Page, expect, sync_playwright
+
+STARS, MANY = "simulated:12861:7", "simulated:64305:0"
+DWARF = "model=generator&stars=simulated:50:3&star=sim3-31"
+TYPED = """async element => {
+  const v = element.gandalf, box = element.querySelector('.slider[data-label=teff] input[type=number]'), times = []
+  for (let k = 0; k < 40; k++) {
+    const before = v.paints, began = performance.now()
+    box.value = 5000 + 30 * k
+    box.dispatchEvent(new Event('change'))
+    while (v.paints === before) await new Promise(requestAnimationFrame)
+    times.push(performance.now() - began)
+  }
+  return times
+}"""
+
+
+def repaints_while_dragging(page: Page, url: str) -> dict:
+    """Paints a second while the Teff slider is dragged back and forth, and whether the zoom survives."""
+    visit(page, f"{url}/decode?{DWARF}", "Decode")
+    live(page, "v.setZoom([852, 858])")
+    thumb = page.locator(".slider[data-label=teff] input[type=range]").bounding_box()
+    y = thumb["y"] + thumb["height"] / 2
+    page.mouse.move(thumb["x"] + thumb["width"] * 0.5, y)
+    page.mouse.down()
+    before, began = live(page, "v.paints"), time.perf_counter()
+    for k in range(150):
+        page.mouse.move(thumb["x"] + thumb["width"] * (0.3 + 0.4 * abs((k % 40) / 20 - 1)), y)
+    painted, seconds = live(page, "v.paints") - before, time.perf_counter() - began
+    page.mouse.up()
+    settle(page)
+    zoom = live(page, "v.zoom")
+    return {"slider drag, repaints per second": painted / seconds, "zoom kept": zoom == [852, 858]}
+
+
+def typed_values(page: Page, url: str) -> dict:
+    """Time from a typed value to its painted spectrum."""
+    visit(page, f"{url}/decode?{DWARF}", "Decode")
+    live(page, "v.paints")
+    times = page.locator(".gandalf").first.evaluate(TYPED)
+    return {"typed value to paint, p95 [ms]": sorted(times)[int(0.95 * len(times))]}
+
+
+def pan_and_zoom(page: Page, url: str) -> dict:
+    """Frames a second while 64,305 points are panned in a scripted drag."""
+    visit(page, f"{url}/data?model=generator&stars={MANY}", "Data")
+    count = panels(page, "v.count")
+    page.locator(".panels [data-mode=pan]").click()
+    box = page.locator(".panels figure canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    before, began = panels(page, "v.paints"), time.perf_counter()
+    for k in range(120):
+        page.mouse.move(x + 60 * abs((k % 30) / 15 - 1), y + 40 * abs((k % 24) / 12 - 1))
+    frames, seconds = panels(page, "v.paints") - before, time.perf_counter() - began
+    page.mouse.up()
+    return {f"panning {count:,} points, frames per second": frames / seconds}
+
+
+def lasso(page: Page, url: str) -> dict:
+    """From letting go of the lasso to lit stars (in the browser) and to the redrawn page (through the server)."""
+    visit(page, f"{url}/data?model=generator&stars={STARS}", "Data")
+    panels(page, "v.paints")
+    box = page.locator(".panels figure canvas").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    for fx, fy in ((0.9, 0.2), (0.9, 0.7), (0.5, 0.7), (0.5, 0.2)):
+        page.mouse.move(box["x"] + box["width"] * fx, box["y"] + box["height"] * fy, steps=5)
+    began = time.perf_counter()
+    page.mouse.up()
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')].some(e => {
+            const v = e.shadowRoot?.querySelector('.panels')?.gandalf
+            return v && v.chosen > 0 && v.sent.has(v.data.token) })"""
+    )
+    return {f"lasso round trip, {STARS} [ms]": 1000 * (time.perf_counter() - began)}
+
+
+def page_changes(page: Page, url: str) -> dict:
+    """Click in the navigation to a settled page, warm, with 12,861 stars."""
+    visit(page, f"{url}/?model=generator&stars={STARS}", TITLES[""])
+    names = [title for path, title in TITLES.items() if path]
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(3):
+        for name in names:
+            began = time.perf_counter()
+            go(page, name)
+            if turn:
+                found[name].append(1000 * (time.perf_counter() - began))
+    return {f"page change to {name}, warm [ms]": statistics.median(times) for name, times in found.items()}
+
+
+def server_times() -> dict:
+    """The server's own time for a whole run of each page, warm, with 12,861 stars (no browser)."""
+    from streamlit.testing.v1 import AppTest
+
+    test = AppTest.from_file(str(ROOT / "pages" / "ui" / "main.py"), default_timeout=600)
+    test.query_params["model"], test.query_params["stars"] = "generator", STARS
+    test.run()
+    found = {}
+    for path, title in TITLES.items():
+        if path:
+            test.switch_page(f"../{path}.py").run()
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            test.run()
+            times.append(1000 * (time.perf_counter() - began))
+        found[f"server time of {title} [ms]"] = statistics.median(times)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    expect.set_options(timeout=PATIENCE_MS)
+    found: dict = {}
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        began = time.perf_counter()
+        with serving(Path(folder)) as url:
+            page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            visit(page, url, TITLES[""])
+            found["start of the server to the first page [ms]"] = 1000 * (time.perf_counter() - began)
+            for measure in (repaints_while_dragging, typed_values, lasso, pan_and_zoom, page_changes):
+                found |= measure(page, url)
+        browser.close()
+        os.environ |= {"GANDALF_RUNS": f"{folder}/runs", "GANDALF_CACHE": f"{folder}/cache"}
+        found |= server_times()
+    print(json.dumps(found) if asked.json else "\n".join(f"{name:<58} {_text(value)}" for name, value in found.items()))
+
+
+def _text(value) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:8.0f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""`python scripts/screenshots.py OUT`: every view in both themes and both widths, as a person sees it, in one folder.
+
+--views decode,maps  --themes light  --widths 1280,1920,390  --server URL (a running app, instead of a fresh one)
+"""
+
+import argparse
+import contextlib
+import tempfile
+from pathlib import Path
+
+from driver import CHROMIUM, FLAGS, PATIENCE_MS, TITLES, choose, drag, live, panels, press, serving, settle, visit
+from playwright.sync_api import Page, expect, sync_playwright
+
+HEIGHTS = {1280: 900, 1920: 1080, 390: 800}
+TALLEST = 2600
+
+
+def nothing(page: Page) -> None:
+    page.wait_for_timeout(300)
+
+
+def segment(label: str):
+    return lambda page: press(page, label)
+
+
+def hot(page: Page) -> None:
+    """The star of the decode view at 6500 K."""
+    box = page.locator(".slider[data-label=teff] input[type=number]")
+    box.fill("6500")
+    box.press("Enter")
+    settle(page)
+    live(page, "v.paints")
+
+
+def lasso(page: Page) -> None:
+    """A lasso in the first diagram."""
+    panels(page, "v.paints")
+    canvas = page.locator(".panels figure canvas").first
+    canvas.scroll_into_view_if_needed()
+    drag(page, canvas.bounding_box(), (0.62, 0.15), (0.95, 0.2), (0.95, 0.6), (0.62, 0.55), (0.62, 0.17))
+    page.wait_for_timeout(500)
+    settle(page)
+
+
+def compared(page: Page) -> None:
+    choose(page, "Compare with", "physical-removed")
+
+
+VIEWS = {
+    "home": ("", nothing), "tour-1": ("tour", nothing), "tour-2": ("tour", segment("2 The adversary")),
+    "tour-3": ("tour", segment("3 A fresh probe")), "tour-4": ("tour", segment("4 Decode")), "data": ("data", lasso),
+    "data-histograms": ("data", segment("Histograms")), "data-spectra": ("data", segment("Spectra")),
+    "data-table": ("data", segment("Table")), "maps": ("maps", nothing), "maps-lasso": ("maps", lasso),
+    "latent": ("latent", nothing), "latent-traverse": ("latent", segment("Traverse")), "decode": ("decode", hot),
+    "parameters": ("parameters", nothing), "parameters-truth": ("parameters", segment("Against the truth")),
+    "parameters-residuals": ("parameters", segment("Residuals")), "parameters-four": ("parameters", segment("Representations")),
+    "parameters-table": ("parameters", segment("Table")), "train": ("train", nothing), "audit": ("audit", nothing),
+    "models": ("models", compared),
+}  # fmt: skip
+QUERY = {
+    "decode": "model=generator&stars=simulated:50:3&star=sim3-31",
+    "tour-2": "model=physical-removed",
+    "audit": "model=physical-removed",
+}
+
+
+def shoot(page: Page, url: str, name: str, path: Path, width: int) -> None:
+    """One view, grown to its whole height."""
+    place, act = VIEWS[name]
+    page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
+    visit(page, f"{url}/{place}?{QUERY.get(name, 'model=generator')}", TITLES[place])
+    act(page)
+    tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(TALLEST, max(tall + 40, HEIGHTS.get(width, 900)))})
+    page.wait_for_timeout(700)
+    page.screenshot(path=path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--views", default=",".join(VIEWS))
+    parser.add_argument("--themes", default="light,dark")
+    parser.add_argument("--widths", default="1280,1920")
+    parser.add_argument("--server", help="address of a running app")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=PATIENCE_MS)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        fresh = contextlib.nullcontext(asked.server) if asked.server else serving(Path(folder))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        with fresh as url:
+            for theme in asked.themes.split(","):
+                page = browser.new_context(color_scheme=theme, reduced_motion="reduce").new_page()
+                page.set_default_timeout(PATIENCE_MS)
+                for width in map(int, asked.widths.split(",")):
+                    for name in asked.views.split(","):
+                        path = asked.out / f"{name}-{theme}-{width}.png"
+                        shoot(page, url, name, path, width)
+                        print(path, flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
