@@ -13,18 +13,20 @@ STANDARD, QUICK = 64_305, 6_000
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. reach, moonshot: what was asked for; larger: whether more is better; beside: what it was made of."""
+    """One figure. reach, moonshot: what was asked for, if anything; larger: whether more is better; beside: its parts."""
 
     name: str
     what: str
     value: float
-    reach: float
-    moonshot: float
+    reach: float | None = None
+    moonshot: float | None = None
     larger: bool = False
     beside: dict[str, Any] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
+        if self.reach is None:
+            return ""
         met = (lambda goal: self.value >= goal) if self.larger else (lambda goal: self.value <= goal)
         return "moonshot" if met(self.moonshot) else "reached" if met(self.reach) else "missed"
 
@@ -33,8 +35,9 @@ class Row:
 
     def cells(self) -> list[str]:
         sign = "≥" if self.larger else "≤"
+        goals = ["" if goal is None else f"{sign} {goal:g}" for goal in (self.reach, self.moonshot)]
         beside = ", ".join(f"{k} {_short(v)}" for k, v in self.beside.items())
-        return [self.what, _short(self.value), f"{sign} {self.reach:g}", f"{sign} {self.moonshot:g}", self.verdict, beside]
+        return [self.what, _short(self.value), *goals, self.verdict, beside]
 
 
 HEADER = ["figure", "measured", "reach", "moonshot", "", "beside it"]
