@@ -140,7 +140,9 @@ def _check_sizes(config: Config) -> None:
     if m.mean_hidden and m.output_activation != "linear":
         raise ConfigError("a mean + residual decoder has a linear output")
     if min(m.noise, t.input_noise) < 0 or t.epochs < 1 or t.batch_size < 2 or a.steps < 1 or not 0 <= t.validation_fraction < 1:
-        raise ConfigError("noise ≥ 0, input_noise ≥ 0, epochs ≥ 1, batch_size ≥ 2, steps ≥ 1 and 0 ≤ validation_fraction < 1 are needed")
+        raise ConfigError(
+            "noise ≥ 0, input_noise ≥ 0, epochs ≥ 1, batch_size ≥ 2, steps ≥ 1 and 0 ≤ validation_fraction < 1 are needed"
+        )
 
 
 def to_json(config: Config) -> str:
