@@ -14,7 +14,8 @@ ORDER = (
     "dense", "model", "objective", "adam", "schedule", "mean_spectrum", "checkpoints", "train",
     "mlp", "neighbours", "uncertainty", "regress", "project",
     "noise", "outliers", "trained", "cards", "store", "fit",
-    "audit", "classes", "compare", "surveys", "archive", "catalogue", "search", "trials", "sweep", "grid", "figures", "cli", "__main__",
+    "audit", "classes", "compare", "surveys", "archive", "catalogue", "search", "trials", "sweep", "grid",
+    "figures", "cli", "__main__",
 )  # fmt: skip
 TORCH = {"dense", "adam", "mean_spectrum", "model", "objective", "checkpoints", "train", "trained", "store", "fit"}
 MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE)
