@@ -24,6 +24,10 @@ class Mlp:
         """A copy of what a scikit-learn `MLPRegressor` with ReLU has learnt so far."""
         return cls(*(tuple(np.array(p, np.float32) for p in params) for params in (network.coefs_, network.intercepts_)))
 
+    def after(self, turn: np.ndarray) -> "Mlp":
+        """The network that reads x as this one reads x @ turn, turn (D, in): a linear step melts into the first layer."""
+        return Mlp((turn @ self.weights[0], *self.weights[1:]), self.biases)
+
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:
         stored = {f"{prefix}weight{i}": w for i, w in enumerate(self.weights)}
         return stored | {f"{prefix}bias{i}": b for i, b in enumerate(self.biases)}

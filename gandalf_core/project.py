@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .components import principal
 from .errors import ConfigError, ModelError, SpectraError
 from .neighbours import nearest, neighbour_r2
 
@@ -135,7 +136,10 @@ def fit_projection(
     if x.ndim != 2 or len(x) < MIN_STARS:
         raise SpectraError(f"a map needs at least {MIN_STARS} stars, not an array of shape {x.shape}")
     _check_finite(x, SpectraError)
-    mean, components = _principal(x, 2 if method == "pca" else REDUCE_TO)
+    if method == "pca" or x.shape[1] > REDUCE_TO:
+        mean, components = principal(x, 2 if method == "pca" else REDUCE_TO)
+    else:
+        mean, components = np.zeros(x.shape[1], np.float32), np.empty((0, x.shape[1]), np.float32)
     reduced = _reduce(x, mean, components)
     settings = _settings(method, len(x), seed, perplexity, neighbours)
     xy = {"pca": _fit_pca, "tsne": _fit_tsne, "umap": _fit_umap}[method](reduced, settings, n_jobs, progress)
@@ -178,20 +182,6 @@ def _settings(method: str, n_stars: int, seed: int | None, perplexity: float, ne
     return {"seed": seed, "perplexity": perplexity, "iterations": [EXAGGERATED, ITERATIONS], "exaggeration": EXAGGERATION}
 
 
-def _principal(x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (D,) and the leading `count` principal axes (R, D), signed so that the largest weight is positive."""
-    from scipy.linalg import eigh
-
-    width = x.shape[1]
-    mean = x.mean(0, dtype=np.float64).astype(np.float32)
-    if width <= count and count != 2:
-        return np.zeros(width, np.float32), np.empty((0, width), np.float32)
-    centred = x - mean
-    axes = eigh((centred.T @ centred).astype(np.float64), subset_by_index=(max(width - count, 0), width - 1))[1].T[::-1]
-    signs = np.sign(np.take_along_axis(axes, np.abs(axes).argmax(1)[:, None], 1))
-    return mean, np.ascontiguousarray(axes * signs, np.float32)
-
-
 def _reduce(x: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
     return (x - mean) @ components.T if len(components) else x
 
@@ -202,7 +192,7 @@ def _fit_pca(x: np.ndarray, settings: dict, n_jobs: int, progress: Progress) -> 
 
 def _start(x: np.ndarray, spread: float) -> np.ndarray:
     """(N, 2) first two principal components, the first with standard deviation `spread`."""
-    mean, components = _principal(x, 2)
+    mean, components = principal(x, 2)
     xy = _reduce(x, mean, components).astype(np.float64)
     return xy * spread / max(xy[:, 0].std(), 1e-12)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .components import principal
 from .errors import ModelError
 from .mlp import Mlp, counted
 from .uncertainty import ErrorModel, fit_shape
@@ -127,14 +128,15 @@ def _stored_groups(arrays: dict[str, np.ndarray]):
 def fit_regressor(
     x: np.ndarray, y: np.ndarray, names: Sequence[str], *, snr: np.ndarray | None = None, hidden: tuple[int, ...] = (200, 100),
     seed: int = 0, max_iter: int = 1000, early_stopping: bool = True, alpha: float = 1e-4, joint: bool = True, ensemble: int = 1,
-    progress: Callable[[int, float], None] | None = None,
+    components: int | None = None, progress: Callable[[int, float], None] | None = None,
 ) -> Regressor:  # fmt: skip
     """Fit on x (N, D) and y (N, P) in physical units, NaN = missing; labels known for the same stars share a network.
 
     snr: (N,) per pixel, for the error bars.  hidden, alpha (L2 penalty): as in scikit-learn.  max_iter: passes over the
     stars at most (the paper: 1000).  early_stopping: slow down, later stop, when the loss of the held-out tenth no longer
     falls, and keep its best weights; else exactly max_iter passes.  joint: False for one network per label.  ensemble:
-    networks averaged.  progress: called with epoch and held-out loss (unit: variance of the labels).
+    networks averaged.  components: let the first layer see that many principal components of x only; most of 800 pixels is
+    noise, which a network learns by heart.  progress: called with epoch and held-out loss (unit: variance of the labels).
 
     Raises ModelError for inputs that are not finite, shapes that disagree, or no label known for `MIN_LABELLED` stars.
     """
@@ -144,16 +146,18 @@ def fit_regressor(
         raise ModelError(f"inputs {x.shape}, labels {y.shape} and {len(names)} names do not belong together")
     held = _held_out(len(x), seed)
     scales = [*(m.astype(np.float32) for m in _moments(x[~held])), *_moments(y[~held])]
+    turn = None if components is None else _whitening(x[~held], components) * scales[1][:, None]
     standard_x, standard_y = (x - scales[0]) / scales[1], ((y - scales[2]) / scales[3]).astype(np.float32)
+    inputs = standard_x if turn is None else standard_x @ turn
     if not np.isfinite(standard_x).all():
         raise ModelError("some inputs of the regressor are not finite: fill masked pixels before")
     settings = {"hidden": hidden, "alpha": alpha, "max_iter": max_iter, "early_stopping": early_stopping, "progress": progress}
     groups, records = [], []
     for columns in _label_groups(y, joint):
         known = np.isfinite(y[:, columns[0]])
-        parts = [(standard_x[rows], standard_y[np.ix_(rows, columns)]) for rows in (known & ~held, known & held)]
+        parts = [(inputs[rows], standard_y[np.ix_(rows, columns)]) for rows in (known & ~held, known & held)]
         fits = [_fit_member(*parts, seed=seed + m, **settings) for m in range(ensemble)]
-        groups.append(Group(columns, tuple(mlp for mlp, _ in fits)))
+        groups.append(Group(columns, tuple(mlp if turn is None else mlp.after(turn) for mlp, _ in fits)))
         records += [record for _, record in fits]
     if not groups:
         raise ModelError(f"no label is known for {MIN_LABELLED} of the {len(x)} stars: a regressor cannot be fitted")
@@ -170,6 +174,12 @@ def _held_out(n_stars: int, seed: int) -> np.ndarray:
     held = np.zeros(n_stars, bool)
     held[np.random.default_rng(seed).permutation(n_stars)[:count]] = True
     return held
+
+
+def _whitening(x: np.ndarray, count: int) -> np.ndarray:
+    """(D, R) from centred x to its leading principal components, each of unit variance."""
+    mean, axes = principal(x, count)
+    return axes.T / np.maximum(((x - mean) @ axes.T).std(0), 1e-12)
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

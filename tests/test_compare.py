@@ -26,7 +26,7 @@ def sample(n=2000, seed=0):
 
 @pytest.fixture(scope="module")
 def report():
-    (a, b, y, snr), (a2, b2, y2, snr2) = sample(), sample(1500, 1)
+    (a, b, y, snr), (a2, b2, y2, snr2) = sample(1200), sample(1500, 1)
     bounds = np.full(y2.shape, [20.0, 0.05, 0.02, 0.01])
     return compare(
         {"clear": (a, a2), "blurred": (b, b2)},
@@ -56,7 +56,7 @@ def test_giants_are_told_from_dwarfs_only_where_logg_shows(report):
 
 def test_the_report_is_plain_json(report):
     again = json.loads(json.dumps(report, allow_nan=False))
-    assert again["stars"] == {"train": 2000, "test": 1500}
+    assert again["stars"] == {"train": 1200, "test": 1500}
     assert all(
         again["seconds"][n][k] > 0 for n in ("clear", "blurred") for k in ("training", "inference", "training_per_parameter")
     )

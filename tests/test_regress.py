@@ -117,6 +117,18 @@ def _only_member(regressor, number):
     return kept | {k.replace(f"_member{number}_", "_member0_"): v for k, v in arrays.items() if f"_member{number}_" in k}
 
 
+def test_components_keep_a_wide_noisy_input_from_being_learnt_by_heart():
+    """12 numbers that matter spread over 200 noisy pixels, 700 stars: the network on 4 components reads new stars better."""
+    x, y, _ = toy(1700)
+    rng = np.random.default_rng(1)
+    wide = x @ rng.standard_normal((12, 200)) + 6 * rng.standard_normal((1700, 200)) + 5
+    train, test = slice(700), slice(700, None)
+    plain, narrow = (
+        fit_regressor(wide[train], y[train], NAMES, components=c, **FAST).predict(wide[test])[0] - y[test] for c in (None, 4)
+    )
+    assert ((narrow**2).mean(0) < 0.85 * (plain**2).mean(0)).all()
+
+
 def test_same_seed_same_regressor():
     x, y, snr = toy(400)
     first, second = (fit_regressor(x, y, NAMES, snr=snr, **FAST).predict(x, snr)[0] for _ in range(2))
