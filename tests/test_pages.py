@@ -6,7 +6,6 @@ from pathlib import Path
 import app_world
 import numpy as np
 import pytest
-import streamlit as st
 from archive_files import archive_file
 from streamlit.testing.v1 import AppTest
 from toy import toy_stars
@@ -34,7 +33,6 @@ def app(world, tmp_path, monkeypatch):
     monkeypatch.setenv("GANDALF_PRETRAINED", str(world / "pretrained"))
     monkeypatch.setenv("GANDALF_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("GANDALF_CACHE", str(world / "cache"))
-    st.cache_resource.clear()
 
     def open_page(page: str = "home", **query: str) -> AppTest:
         test = AppTest.from_file(str(MAIN), default_timeout=60)
@@ -174,7 +172,7 @@ def test_predictions_of_an_upload_come_with_uncertainties(app):
     _, content = archive_star()
     test = upload(app(model="autoencoder"), ("star.csv", content))
     show(test, "parameters")
-    table = next(m.value for m in test.markdown if "from the spectrum" in m.value)
+    table = next(m.value for m in test.markdown if "**from the spectrum**" in m.value)
     assert table.count("±") == 2 * len(LABELS)
 
 
