@@ -58,7 +58,9 @@ def regressors(quick: bool) -> list[Row]:
     z = untrained(stars).encode_mean(stars)
     times = {}
     for name, x in (("spectra", spectra), ("latents", z / z.std(0))):
-        net = MLPRegressor((200, 100), max_iter=ITERATIONS, tol=0.0, n_iter_no_change=ITERATIONS + 1, random_state=0)
+        net = MLPRegressor(
+            hidden_layer_sizes=(200, 100), max_iter=ITERATIONS, tol=0.0, n_iter_no_change=ITERATIONS + 1, random_state=0
+        )
         started = time.perf_counter()
         _quietly(net.fit, x.astype(np.float32), y.astype(np.float32))
         times[name] = time.perf_counter() - started
