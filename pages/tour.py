@@ -34,7 +34,7 @@ elif step == STEPS[1]:
     told = "Each discriminator's accuracy while the model trained; dashed: what guessing gives."
     show.figure(training.discriminators(model.history), told, "tour_discriminators")
     mapping.show_one(model.name)
-    ask("choose `paper-physical-removed` in the side bar. Its discriminators look just as helpless. Is the parameter gone?")
+    ask("choose `paper-physical-removed` in the side bar. Does its log g discriminator beat guessing? Is log g gone, then?")
 elif step == STEPS[2]:
     st.markdown(
         "That discriminator was beaten; another one need not be. A **fresh probe**, trained from nothing on the finished latent, "

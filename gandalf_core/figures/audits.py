@@ -5,7 +5,6 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from ..parameters import parameter
 from . import style
 
 REMOVED_LIMIT, KEPT_LIMIT, SLIDER_LIMIT = 0.02, 0.02, 0.5  # what the verdict calls removed, kept, and a slider that acts
@@ -159,7 +158,7 @@ def verdict(report: dict) -> list[tuple[str, str]]:
 
 
 def _said_removed(name: str, found: dict) -> tuple[str, str]:
-    plain, ends = parameter(name).plain, found.get("interval") or [None, None]
+    plain, ends = style.words(name), found.get("interval") or [None, None]
     amount = f"{found['excess']:.3f}" + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if all(map(_number, ends)) else "")
     if found["excess"] <= REMOVED_LIMIT:
         return "good", f"{plain} is removed: the latent adds R² = {amount} to what the kept labels tell anyway."
@@ -169,7 +168,7 @@ def _said_removed(name: str, found: dict) -> tuple[str, str]:
 
 
 def _said_kept(name: str, found: dict) -> tuple[str, str]:
-    plain, loss = parameter(name).plain, found.get("loss")
+    plain, loss = style.words(name), found.get("loss")
     if not _number(loss):
         return "unsure", f"{plain} reads with R² = {found['r2']:.3f}; there is no plain auto-encoder to compare with."
     kind, words = ("good", "is kept") if loss <= KEPT_LIMIT else ("bad", "lost information")
@@ -182,4 +181,4 @@ def _said_kept(name: str, found: dict) -> tuple[str, str]:
 def _said_slider(name: str, error: float) -> tuple[str, str]:
     good = error <= SLIDER_LIMIT
     words = "acts as the simulator does" if good else "does not do what the star would"
-    return "good" if good else "bad", f"The {parameter(name).plain} slider {words}: relative error {error:.2f}."
+    return "good" if good else "bad", f"The {style.words(name)} slider {words}: relative error {error:.2f}."

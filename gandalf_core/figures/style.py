@@ -65,6 +65,11 @@ def symbol(name: str) -> str:
     return parameter(name).symbol if parameter(name).low is not None else escape(name)
 
 
+def words(name: str) -> str:
+    """A label in running text: its symbol without markup."""
+    return parameter(name).symbol.replace("<sub>", "").replace("</sub>", "")
+
+
 def span(values, pad: float = 0.04, reverse: bool = False) -> list[float]:
     """A fixed axis range around the finite values, so that a redrawn figure does not jump."""
     finite = np.asarray(values, float)

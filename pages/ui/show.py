@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from gandalf_core.cards import signs
+from gandalf_core.figures import style
 from gandalf_core.parameters import parameter
 from pages.ui import cache
 
@@ -33,8 +34,8 @@ def markdown_symbol(name: str) -> str:
 
 def header(name: str) -> str:
     """A label as the head of a table's column, where no markup works."""
-    p = parameter(name)
-    return f"{p.symbol.replace('<sub>', '').replace('</sub>', '')}{f' [{p.unit}]' if p.unit else ''}"
+    unit = parameter(name).unit
+    return f"{style.words(name)} [{unit}]" if unit else style.words(name)
 
 
 def escaped(text: str) -> str:
@@ -53,7 +54,7 @@ def chips(card: dict) -> None:
 
 def plain(name: str) -> str:
     """A label in running markdown: Unicode, no markup."""
-    return {"alphafe": "\\[α/Fe\\]"}.get(name) or escaped(parameter(name).plain)
+    return escaped(style.words(name))
 
 
 def fact(label: str, value: str, more: str) -> None:

@@ -230,6 +230,7 @@ class View {
   }
 
   paint() {
+    if (this.part("spectrum").clientWidth < 120) return // between two layouts
     this.flux = this.decoder.run(this.z, this.labels)
     this.paints++
     const stale = this.truth && Object.entries(this.truth.labels).some(([name, value]) => Math.abs((this.labels[name] ?? value) - value) > 1e-6)
@@ -379,7 +380,7 @@ class View {
       }
       context.fillStyle = COLOURS.generated
       context.beginPath()
-      context.arc(x, Y(this.z[k]), Math.min(6, column / 2), 0, 7)
+      context.arc(x, Y(this.z[k]), Math.min(6, wide / 2), 0, 7)
       context.fill()
     }
   }
