@@ -15,7 +15,8 @@ from gandalf_core.parameters import parameter
 from pages.ui.packing import pack
 
 HERE = Path(__file__).parent
-SCRIPT = (HERE.parent / "canvas.js").read_text() + "\n" + (HERE / "component.js").read_text()
+PARTS = (HERE.parent / "canvas.js", HERE / "painting.js", HERE / "component.js")
+SCRIPT = "\n".join(part.read_text() for part in PARTS)
 _component = st.components.v2.component(
     "gandalf_linked_panels", html=(HERE / "component.html").read_text(), css=(HERE / "component.css").read_text(), js=SCRIPT
 )

@@ -15,7 +15,8 @@ from gandalf_core.parameters import LINES, parameter
 from pages.ui.packing import pack, text_of
 
 HERE = Path(__file__).parent
-SCRIPT = "\n".join((HERE.parent / "canvas.js", HERE / "decoder.js", HERE / "component.js")[k].read_text() for k in range(3))
+PARTS = (HERE.parent / "canvas.js", *(HERE / f"{name}.js" for name in ("decoder", "painting", "hands", "saving", "component")))
+SCRIPT = "\n".join(part.read_text() for part in PARTS)
 _component = st.components.v2.component(
     "gandalf_live_decoder", html=(HERE / "component.html").read_text(), css=(HERE / "component.css").read_text(), js=SCRIPT
 )
