@@ -1,6 +1,7 @@
 """Every page in every situation a user can bring it into, through Streamlit's own test runner (no browser)."""
 
 import json
+import time
 from pathlib import Path
 
 import app_world
@@ -213,3 +214,20 @@ class Sleeper:
 
     def wait(self, timeout=None):
         pass
+
+
+def test_a_map_with_other_settings_is_made_as_a_job_and_then_shown(app):
+    from pages.ui import jobs
+
+    test = app("maps", model="generator")
+    test.multiselect(key="map_rows").set_value(["generator"]).run()
+    next(s for s in test.slider if s.key == "map_perplexity").set_value(10).run()
+    next(b for b in test.button if b.label == "Show maps with these settings").click().run()
+    [job] = jobs.manager().list("project")
+    assert "--perplexity" in job.arguments and "10" in job.arguments
+    deadline = time.monotonic() + 60
+    while jobs.manager().job(job.id).active and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert jobs.manager().job(job.id).state == "done", (job.folder / "log.txt").read_text()
+    test.run()
+    assert not test.exception and "No t-SNE map" not in texts(test)

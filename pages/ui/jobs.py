@@ -70,6 +70,7 @@ class JobManager:
         self.root, self.max_running = root, max_running
         self.lock = threading.RLock()
         self.processes: dict[str, subprocess.Popen] = {}
+        self.closing = False
         root.mkdir(parents=True, exist_ok=True)
         self._bury()
         atexit.register(self.close)
@@ -144,6 +145,8 @@ class JobManager:
     def _start_next(self) -> None:
         with self.lock:
             self._settle()
+            if self.closing:
+                return
             waiting = [job for job in reversed(self.list()) if job.state == "queued"]
             for job in waiting[: self.max_running - len(self.processes)]:
                 self.processes[job.id] = self._launch(job)
@@ -195,11 +198,13 @@ class JobManager:
             shutil.rmtree(job.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """End all jobs; called when the server ends."""
-        for process in self.processes.values():
+        """End all jobs and start no other; called when the server ends."""
+        self.closing = True
+        ending = list(self.processes.values())
+        for process in ending:
             process.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
-        for process in self.processes.values():
+        for process in ending:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
