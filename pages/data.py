@@ -18,10 +18,14 @@ with st.container(horizontal=True, vertical_alignment="center"):
     pickers.show_simulate()
 
 if view == "Diagrams":
-    extra = {} if mine is None else {"overlay_ids": mine.ids, "overlay_labels": mine.labels_for(names)}
-    key = cache.digest("data", *ids, names, *extra.get("overlay_ids", ()))
+    with guards.told():
+        extra = {} if mine is None else {"overlay_ids": mine.ids, "overlay_labels": cache.own_or_estimated(model, mine)}
+    key = cache.digest("data", model.model_id, *ids, names, *extra.get("overlay_ids", ()))
     diagrams.show_linked("data diagrams", key, lambda: panels.diagrams(ids, labels, names, **extra), names, columns=2)
-    st.caption("Yellow: where stars crowd. Lasso a sequence: the same stars light up in the other diagram, and on the Maps page.")
+    st.caption(
+        "Yellow: where stars crowd. Lasso a sequence: the same stars light up in the other diagram, and on the Maps page. "
+        "Diamonds: uploaded stars, at parameters estimated from their spectra where their files give none."
+    )
 elif view == "Histograms":
     others = {"selected": labels[chosen]} if chosen.any() else None
     drawn = population.histograms(labels, names, others=others)

@@ -250,6 +250,16 @@ def _predictions(model_id: str, stars_key: str, source: str, _model: TrainedMode
     return replace(predictions(_model, _stars), values=values, errors=errors)
 
 
+def own_or_estimated(model: TrainedModel, found: SpectraSet) -> np.ndarray:
+    """(N, P) the stars' own labels, or the model's estimates from their spectra."""
+    return _own_or_estimated(model.model_id, set_key(found), model, found)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _own_or_estimated(model_id: str, stars_key: str, _model: TrainedModel, _stars: SpectraSet) -> np.ndarray:
+    return _model.labels_of(_stars)[0]
+
+
 def stored_latents(model: TrainedModel) -> Projection | None:
     """A stored map that holds the latents it was made from, with their labels."""
     maps = (p for name, p in model.projections.items() if name.startswith("latent"))
