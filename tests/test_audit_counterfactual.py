@@ -89,6 +89,12 @@ def test_real_stars_have_no_truth_and_a_decoder_without_labels_no_sliders(stars)
     assert counterfactuals(plain, stars, reader=reader) == {}
 
 
+def test_a_star_without_its_label_is_moved_from_its_true_one(stars):
+    unlabelled = stars.with_labels(np.where(np.arange(80)[:, None] % 2, stars.labels, np.nan))
+    whole, half = (counterfactuals(Decoder(stars, 0.5), s, reader=reader)["mh"] for s in (stars, unlabelled))
+    assert half["relative_error"] == pytest.approx(whole["relative_error"]) and half["left_out"] == whole["left_out"]
+
+
 def test_restoration_reads_nuisances_back_and_a_mean_spectrum_does_not_pass():
     stars = simulate(300, 44, snr=(45, 90))
     perfect, mean = (restoration(Decoder(stars, mean_spectrum=m), stars, reader=near_truth(stars)) for m in (False, True))

@@ -47,7 +47,9 @@ class Case:
         self.model, self.stars, self.reader = model, stars, reader
         self.values = true_values(stars)
         self.physical = self.values[:, : len(LABELS)]
-        self.labels = stars.labels_for(model.label_names)
+        true = {n: self.physical[:, i] for i, n in enumerate(LABELS)}  # a simulated star's truth is known where its label is not
+        given = stars.labels_for(model.label_names)
+        self.labels = np.stack([true.get(n, given[:, i]) for i, n in enumerate(model.label_names)], 1)
         self.latents = model.encode(stars)
         self.decoded = model.decode(self.latents, self.labels)
 
@@ -80,7 +82,7 @@ def counterfactuals(model, stars: SpectraSet, *, seed: int = 0, reader: Instrume
     rms of its change as `reader` measures it on decoded spectra; `drift_of_truth` the same on the true ones, which tells what
     of it is the reader's own confusion.
 
-    Raises AuditError when the stars are not simulated, or lack labels that the decoder receives.
+    Raises AuditError when the stars are not simulated.
     """
     names = tuple(n for n in model.condition_on if n in LABELS)
     if not names:

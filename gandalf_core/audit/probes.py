@@ -18,7 +18,7 @@ from ..errors import AuditError
 PROBES = ("ridge", "mlp", "trees", "neighbours")
 FOLDS = 5
 MIN_LABELLED = 200
-WIDE = 100  # more inputs than this go to trees and neighbours as that many principal components
+WIDE = 100  # more inputs than this go to all probes but ridge as that many principal components
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,20 +139,23 @@ def default_workers() -> int:
 
 
 def narrowed(x: np.ndarray, seed: int = 0) -> np.ndarray:
-    """x (N, D) itself, or its first WIDE principal components; labels play no part, so the test stars may."""
-    if x.shape[1] <= WIDE:
+    """x (N, D) itself, or its first WIDE principal components, in units of the strongest: noise stays small among them.
+
+    Labels play no part in it, so the stars to be read may.
+    """
+    if x.shape[1] <= WIDE or len(x) <= WIDE:
         return x
     from sklearn.decomposition import PCA
 
-    return PCA(WIDE, random_state=seed).fit_transform(x)
+    parts = PCA(WIDE, random_state=seed).fit_transform(x)
+    return parts / max(parts[:, 0].std(), 1e-12)
 
 
 def inputs(x: np.ndarray, kept: np.ndarray, probes: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """What each probe sees of x (N, D) and kept labels (N, K): ridge polynomials of the labels, trees components of a wide x."""
+    """What each probe sees of x (N, D) and kept labels (N, K): ridge the labels' polynomials, others components of a wide x."""
     x, kept = standardised(np.asarray(x, float)), standardised(np.asarray(kept, float))
-    narrow = narrowed(x)
-    seen = {"ridge": np.hstack([x, label_basis(kept)]), "mlp": np.hstack([x, kept])}
-    return {p: seen.get(p, np.hstack([narrow, kept])) for p in probes}
+    narrow = np.hstack([narrowed(x), kept])
+    return {p: np.hstack([x, label_basis(kept)]) if p == "ridge" else narrow for p in probes}
 
 
 def best(readings: dict[str, np.ndarray], truth: np.ndarray, folds: np.ndarray) -> Reading:

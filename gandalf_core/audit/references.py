@@ -9,11 +9,10 @@ from ..spectra import SpectraSet
 
 REENCODINGS = 16
 COMPONENTS = 25
-ROWS = {
-    "z": "the exported latent",
+ROWS = {  # beside the exported latent z
     "mean": "μ(x), before the latent's noise; never exported",
     "reencoded_16": "the mean of 16 exports of the same stars under different noise",
-    "spectrum": "the spectrum itself (trees and neighbours see 100 principal components of it)",
+    "spectrum": "the spectrum itself (but for ridge: 100 principal components of it)",
     "pca_25": "25 principal components of the spectrum",
     "plain": "the latent of a plain auto-encoder",
     "plain_erased": "the plain latent after the best linear erasure of the removed labels (LEACE)",

@@ -201,9 +201,11 @@ def kept_entry(reading: Reading, plain: Reading | None, seed: int) -> dict:
 
 
 def reference_rows(rows: dict, leaks: dict, floors: dict[str, Reading]) -> dict:
-    """{row: {label: r2, probe, and for removed labels excess, interval, flagged}}; the first row, z, is the report itself."""
+    """{row: {label: r2, probe, and for removed labels excess, interval, flagged}}; the row z is the report itself."""
     out = {}
     for row, found in rows.items():
+        if row == "z":
+            continue
         out[row] = {n: {"r2": r.r2, "probe": r.probe} for n, r in found.items()}
         for n, leak in leaks[row].items():
             out[row][n] |= {"excess": leak.value, "interval": list(leak.interval), "flagged": leak.flagged}
