@@ -12,7 +12,7 @@ PACKAGE = ROOT / "gandalf_core"
 ORDER = (
     "errors", "parameters", "spectra", "latent", "split", "io", "simulate", "sources", "config", "scaling",
     "dense", "model", "objective", "adam", "schedule", "mean_spectrum", "checkpoints", "train",
-    "components", "mlp", "neighbours", "uncertainty", "regress", "project",
+    "components", "mlp", "neighbours", "uncertainty", "regressor", "regress", "project",
     "noise", "outliers", "trained", "cards", "store", "fit",
     "audit", "classes", "compare", "surveys", "archive", "catalogue", "search", "trials", "sweep", "grid",
     "figures", "cli", "__main__",

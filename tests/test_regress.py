@@ -129,6 +129,23 @@ def test_components_keep_a_wide_noisy_input_from_being_learnt_by_heart():
     assert ((narrow**2).mean(0) < 0.85 * (plain**2).mean(0)).all()
 
 
+def test_snr_as_an_input_helps_where_it_varies_and_defaults_to_the_median():
+    """At low S/N the best guess shrinks towards the mean: only a reader who knows the S/N can tell when."""
+    x, y, snr = toy(4000)
+    x, (X, Y, S) = 1 + x / 1.5, toy(4000, 1)  # as flux: a level of 1 and noise of 1/snr
+    X = 1 + X / 1.5
+    plain, knowing = (
+        fit_regressor(x, y, NAMES, snr=snr, use_snr=u, alpha=0.05, hidden=(64,), max_iter=100) for u in (False, True)
+    )
+    error = {k: ((r.predict(X, S)[0] - Y) ** 2).mean(0) for k, r in (("plain", plain), ("knowing", knowing))}
+    assert (error["knowing"] / error["plain"]).mean() < 0.99
+    again = Regressor.from_arrays(knowing.arrays())
+    assert np.array_equal(again.predict(X, S)[0], knowing.predict(X, S)[0])
+    assert np.array_equal(again.predict(X)[0], again.predict(X, np.full(4000, again.snr))[0])
+    with pytest.raises(ModelError, match="S/N"):
+        fit_regressor(x, y, NAMES, use_snr=True, **FAST)
+
+
 def test_same_seed_same_regressor():
     x, y, snr = toy(400)
     first, second = (fit_regressor(x, y, NAMES, snr=snr, **FAST).predict(x, snr)[0] for _ in range(2))
