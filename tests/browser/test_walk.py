@@ -195,8 +195,9 @@ def test_training_two_epochs_then_stop_and_find_it_by_its_link(open_browser, ser
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of"))).to_be_visible(timeout=3 * PATIENCE_MS)
     expect(page).to_have_url(re.compile(r"job=[0-9a-f]{12}"))
-    accuracy = page.locator(".js-plotly-plot").nth(1).evaluate("el => el.data.length")
-    assert accuracy == 8  # four watched parameters, each with the line of guessing
+    page.wait_for_function(  # the figure below the losses: four watched parameters, each with the line of guessing
+        "() => document.querySelectorAll('.js-plotly-plot')[1]?.data?.length === 8", timeout=PATIENCE_MS
+    )
     page.get_by_role("button", name="Stop after this epoch").click()
     expect(page.get_by_text("cancelled").first).to_be_visible()
     expect(page.get_by_role("button", name="Go on")).to_be_visible()
