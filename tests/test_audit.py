@@ -110,6 +110,13 @@ def test_stars_that_trained_a_model_are_left_out_and_counted(many):
         audit(Fake([0] * 4, train_ids=many.ids), many, probes=FAST, workers=1)
 
 
+def test_one_reference_row_may_be_asked_for_and_an_unknown_one_is_named(many, report):
+    alone = audit(HONEST, many, plain=PLAIN, probes=FAST, workers=1, rows=("plain",))
+    assert set(alone["references"]) == {"plain", "labels_only"} and alone["removed"] == report["removed"]
+    with pytest.raises(AuditError, match="no reference row 'plane'"):
+        audit(HONEST, many, rows=("plane",))
+
+
 def test_a_label_missing_for_half_of_the_stars_is_handled(many):
     labels = many.labels.copy()
     labels[::2, NAMES.index("teff")] = np.nan

@@ -16,9 +16,10 @@ class Decoder:
 
     label_names = condition_on = LABELS
 
-    def __init__(self, stars, gain=1.0, mean_spectrum=False):
+    def __init__(self, stars, gain=1.0, mean_spectrum=False, blind_beyond=False):
         self.by_id = {i: k for k, i in enumerate(stars.ids)}
-        self.stars, self.gain, self.mean_spectrum = stars, gain, mean_spectrum
+        self.stars, self.gain, self.mean_spectrum, self.blind_beyond = stars, gain, mean_spectrum, blind_beyond
+        self.label_ranges = np.percentile(stars.labels, [10, 90], 0).T
 
     def encode(self, stars, *, seed=None):
         z = np.array([[self.by_id[i]] for i in stars.ids], float)
@@ -29,6 +30,9 @@ class Decoder:
         own = truth(stars, without=("model_error",)).flux
         if self.mean_spectrum:
             return np.repeat(own.mean(0, keepdims=True), len(own), 0)
+        known = ((labels >= self.label_ranges[:, 0]) & (labels <= self.label_ranges[:, 1])) | (labels == stars.labels)
+        if self.blind_beyond:
+            labels = np.where(known, labels, stars.labels)
         new = truth(stars, labels, without=("model_error",)).flux
         return own + self.gain * np.nan_to_num(new - own)
 
@@ -51,6 +55,11 @@ def test_relative_error_of_known_decoders(stars, gain, error):
         for key in ("relative_error", "up", "down", "swap"):
             assert entry[key] == pytest.approx(error, abs=2e-3)
         assert entry["interval"][0] - 2e-3 <= error <= entry["interval"][1] + 2e-3
+
+
+def test_a_slider_that_sticks_at_the_end_of_the_sample_is_right_within_it(stars):
+    for entry in counterfactuals(Decoder(stars, blind_beyond=True), stars, reader=reader).values():
+        assert entry["within"] < 2e-3 < 0.2 < entry["relative_error"]
 
 
 def test_steps_are_those_of_the_vocabulary_and_stars_outside_are_left_out_and_counted(stars):

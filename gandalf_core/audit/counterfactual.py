@@ -77,8 +77,9 @@ class Case:
 def counterfactuals(model, stars: SpectraSet, *, seed: int = 0, reader: Instrument | None = None, most: int = MOST) -> dict:
     """Per label that the decoder receives: relative error of the change and drift of the other labels; {} for a plain decoder.
 
-    `relative_error` pools a step up and a step down (`parameter(name).step`); `swap` gives each star another star's value of the
-    label. Stars whose new labels lie outside the simulator's region are left out and counted. `drift` is, per other label, the
+    `relative_error` pools a step up and a step down (`parameter(name).step`); `within` is the same where the new value lies in
+    the range of the model's training sample, beyond which the sliders say that they extrapolate; `swap` gives each star another
+    star's value of the label. Stars whose new labels lie outside the simulator's region are left out and counted. `drift` is, per other label, the
     rms of its change as `reader` measures it on decoded spectra; `drift_of_truth` the same on the true ones, which tells what
     of it is the reader's own confusion.
 
@@ -106,9 +107,12 @@ def one_label(case: Case, name: str, donors: np.ndarray, seed: int) -> dict:
     done = {how: case.change(name, values) for how, values in moves.items()}
     sums = {how: change.sums() for how, change in done.items()}
     steps = [done["up"], done["down"]]
+    low, high = case.model.label_ranges[case.model.label_names.index(name)]
+    known = [sums[how] * ((moves[how] >= low) & (moves[how] <= high))[:, None] for how in ("up", "down")]
     return {
         "relative_error": pooled(sums["up"] + sums["down"]),
         "interval": list(pooled_interval(sums["up"] + sums["down"], seed)),
+        "within": pooled(sum(known)),
         **{how: pooled(part) for how, part in sums.items()},
         "step": step, "stars": len(case.stars), "left_out": {how: len(case.stars) - len(c.rows) for how, c in done.items()},
         "drift": case.drift(name, [c.got for c in steps], [case.decoded[c.rows] for c in steps]),

@@ -5,6 +5,7 @@ Shapes: N stars, L pixels, Z latent numbers, T removed labels.
 
 import numpy as np
 
+from ..errors import AuditError
 from ..spectra import SpectraSet
 
 REENCODINGS = 16
@@ -40,16 +41,22 @@ def principal(flux: np.ndarray, seed: int = 0) -> np.ndarray:
     return PCA(min(COMPONENTS, *flux.shape), random_state=seed).fit_transform(flux)
 
 
-def representations(model, stars: SpectraSet, plain=None, seed: int = 0) -> dict[str, np.ndarray]:
-    """{row name: (N, D)} of every row of ROWS that exists here; `plain_erased` and `labels_only` need labels and come later.
+def representations(model, stars: SpectraSet, plain=None, seed: int = 0, wanted: tuple[str, ...] = tuple(ROWS)) -> dict:
+    """{row name: (N, D)} of `z` and every wanted row that exists here; `plain_erased` and `labels_only` need labels, come later.
 
-    μ and the re-encodings of a recipe without noise are its latent, so they are left out.
+    μ and the re-encodings of a recipe without noise are its latent, so they are left out. AuditError for an unknown row.
     """
-    flux, z = pixels(model, stars), model.encode(stars).z
-    rows = {"z": z}
-    if model.config.model.noise:
-        rows |= {"mean": model.encode_mean(stars), "reencoded_16": reencoded(model, stars)}
-    rows |= {"spectrum": flux, "pca_25": principal(flux, seed)}
-    if plain is not None:
-        rows["plain"] = plain.encode(stars).z
-    return rows | {"shuffled": z[np.random.default_rng([seed, 3]).permutation(len(z))]}
+    if unknown := set(wanted) - set(ROWS):
+        raise AuditError(f"no reference row '{sorted(unknown)[0]}'; there are: {', '.join(ROWS)}")
+    z = model.encode(stars).z
+    makers = {
+        "mean": lambda: model.encode_mean(stars),
+        "reencoded_16": lambda: reencoded(model, stars),
+        "spectrum": lambda: pixels(model, stars),
+        "pca_25": lambda: principal(pixels(model, stars), seed),
+        "plain": lambda: plain.encode(stars).z,
+        "shuffled": lambda: z[np.random.default_rng([seed, 3]).permutation(len(z))],
+    }
+    absent = () if model.config.model.noise else ("mean", "reencoded_16")
+    absent += () if plain is not None else ("plain",)
+    return {"z": z} | {row: make() for row, make in makers.items() if row in wanted and row not in absent}

@@ -8,6 +8,10 @@ from .registry import MODEL, SEED, STARS, Report, arg, command, positive
 
 COMPARED = ("autoencoder", "physical-removed", "chemical-removed")  # with the spectra: the paper's four representations
 PROBES = arg("--probes", action="append", default=[], metavar="NAME", help="only this probe (default: all); may repeat")
+ROW = arg(
+    "--row", action="append", default=[], metavar="NAME", dest="rows",
+    help="only this reference beside the latent, e.g. plain (default: all); may repeat",
+)  # fmt: skip
 PLAIN = arg("--plain", metavar="MODEL", help=f"the plain auto-encoder to compare with (default: {COMPARED[0]} if there; or none)")
 MAX_ITER = arg("--max-iter", type=positive, default=1000, help="epochs of a regressor at most (default: 1000, the paper's)")
 PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one regressor for each parameter")
@@ -15,7 +19,7 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
 
 @command(
     "audit", "can a fresh probe still read what was removed, and do the sliders tell the truth",
-    MODEL, STARS, PROBES, PLAIN, SEED,
+    MODEL, STARS, PROBES, ROW, PLAIN, SEED,
 )  # fmt: skip
 def audit(args, console) -> Report:
     """Leakage of removed parameters under fresh probes, loss of kept ones, and counterfactuals where the truth is known."""
@@ -61,7 +65,7 @@ def _stars(args, model):
 def _audited(model, stars, args, console) -> dict[str, Any]:
     from ..audit import audit as measure
 
-    chosen = {"probes": tuple(args.probes)} if args.probes else {}
+    chosen = {n: tuple(v) for n in ("probes", "rows") if (v := getattr(args, n, []))}
     told = lambda text, done: console.progress(done, text)  # noqa: E731
     return measure(model, stars, plain=_plain(args.plain, model, console), seed=args.seed, progress=told, **chosen)
 
