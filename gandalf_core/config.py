@@ -222,7 +222,7 @@ BOTTLENECK = MappingProxyType(
         "model.noise": 0.4,
         "model.activation": "silu",
         "model.flux_scaling": "global",  # a pixel of continuum, all noise, is not blown up to the size of a line
-        "model.mean_hidden": (256, 256),  # the sliders act through m(y), which z cannot shortcut
+        "model.mean_hidden": (256, 256, 256),  # the sliders act through m(y), which z cannot shortcut
         "adversary.hidden": (256, 128),
         "adversary.binning": "count",
         "adversary.sees_kept": True,
@@ -232,6 +232,7 @@ BOTTLENECK = MappingProxyType(
         "adversary.ramp_epochs": 4.0,
         "training.weight_by_error": True,
         "training.input_noise": 2.0,
+        "training.mean_epochs": 60,
         "training.schedule": "onecycle",
         "training.learning_rate": 2e-3,
         "training.epochs": 40,

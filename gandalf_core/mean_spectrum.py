@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from .objective import weighted_mse
 from .schedule import one_cycle
 
-LEARNING_RATE = 3e-3
-WEIGHT_DECAY = 0.1  # a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
+LEARNING_RATE = 1e-2
+WEIGHT_DECAY = 0.03  # a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
 
 
 def fit_mean(
