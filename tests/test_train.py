@@ -222,7 +222,8 @@ def test_trains_on_a_small_non_stellar_set_with_two_labels_some_missing(recipe):
     trainer = Trainer(soils, config, "cpu")
     records = list(trainer.epochs())
     assert trainer.left_out == int(np.isnan(soils.labels).any(1).sum()) > 0
-    assert all(np.isfinite(r.loss) for r in records) and records[-1].reconstruction < records[0].reconstruction
+    assert all(np.isfinite(r.loss) for r in records)
+    assert records[-1].reconstruction_mse < 0.9 * soils.flux.var(0).mean()  # better than one spectrum for all
     model = bare_model(trainer, soils)
     assert model.label_names == names and model.encode(soils).z.shape == (300, 6)
 
