@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from gandalf_core.figures import audits, effects, latents, panels, population, regression, spectra, style, training
+from gandalf_core.figures import audits, effects, latents, panels, population, regression, spectra, style, sweeps, training
 from gandalf_core.parameters import LABELS, LINES
 
 WAVE = np.linspace(846, 870, 200)
@@ -19,6 +19,22 @@ HISTORY = [
      "discriminator_accuracy": {"teff": 0.3}, "chance": {"teff": 0.1}}
     for e in (1, 2, 3)
 ]  # fmt: skip
+TRIALS = [
+    {"trial": 0, "score": 0.4, "model.noise": 0.1, "model.activation": "relu"},
+    {"trial": 1, "score": 0.2, "model.noise": 8.0, "model.activation": "silu"},
+    {"trial": 2, "score": None, "model.noise": 0.3, "model.activation": "<b>"},
+]
+CURVES = {
+    "latent_size": [
+        {"trial": 0, "latent_size": 2, "reconstruction_mse": 4e-4},
+        {"trial": 1, "latent_size": 2, "reconstruction_mse": 1e-4},
+        {"trial": 2, "latent_size": 9, "reconstruction_mse": 9e-6},
+    ],
+    "adversary": [
+        {"trial": k, "mean_lambda": v, "discriminator_error": e, "chance_error": 0.8, "reconstruction_mse": 1e-4}
+        for k, (v, e) in enumerate([(0.3, 0.6), (0.0, 0.1), (3.0, 0.9), (0.3, 0.7)])
+    ],
+}
 EMPTY = {
     "spectra": lambda: spectra.spectra(WAVE, np.empty((0, 200)), []),
     "reconstruction": lambda: spectra.reconstruction([], [], []),
@@ -38,6 +54,9 @@ EMPTY = {
     "references": lambda: audits.references({}),
     "counterfactual": lambda: audits.counterfactual({}),
     "restoration": lambda: audits.restoration({}),
+    "latent_size": lambda: sweeps.latent_size([]),
+    "adversary": lambda: sweeps.adversary([]),
+    "score_against": lambda: sweeps.score_against([], "model.noise", "excess"),
 }
 
 
@@ -62,6 +81,9 @@ def drawn_figures() -> dict[str, go.Figure]:
         "rms": training.rms_error(HISTORY),
         "discriminators": training.discriminators(HISTORY),
         "losses": training.losses(HISTORY),
+        "latent_size": sweeps.latent_size(CURVES["latent_size"]),
+        "adversary": sweeps.adversary(CURVES["adversary"]),
+        "score_against": sweeps.score_against(TRIALS, "model.activation", "excess"),
     }
 
 
@@ -208,3 +230,29 @@ def test_presets_need_their_labels():
     assert {p["name"] for p in effects.presets(("teff",))} == {"T<sub>eff</sub> = 6500 K"}
     assert effects.presets(LABELS)[0]["labels"] == {"teff": 7500.0, "alphafe": 0.0}
     assert effects.presets(()) == []
+
+
+def test_the_line_over_latent_size_runs_through_the_best_trial_of_each():
+    line, dots = sweeps.latent_size(CURVES["latent_size"]).data
+    assert list(line.x) == [2, 9] and list(line.y) == pytest.approx([0.01, 0.003])
+    assert len(dots.x) == 3
+
+
+def test_trials_over_lambda_are_named_by_it_and_joined_in_its_order():
+    figure = sweeps.adversary(CURVES["adversary"])
+    line, dots = figure.data
+    assert list(line.x) == pytest.approx([0.1, 0.65, 0.9])
+    assert list(dots.text) == ["0", "0.3", "0.3", "3"] and list(dots.marker.color) == [0, 1, 1, 2]
+    assert [s.x0 for s in figure.layout.shapes] == [pytest.approx(0.8)]
+
+
+def test_a_failed_trial_is_not_drawn_and_the_best_is_marked():
+    dots, best = sweeps.score_against(TRIALS, "model.noise", "excess").data
+    assert list(dots.customdata) == [0, 1] and list(best.x) == [8.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [([0.1, 8.0], "log"), ([0.1, 0.4], "linear"), ([0.0, 8.0], "linear"), (["relu", "silu"], "category")]
+)
+def test_the_axis_of_a_field_suits_its_values(values, kind):
+    assert sweeps.axis_type(values) == kind
