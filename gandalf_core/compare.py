@@ -6,13 +6,13 @@ Shapes: N training stars, M test stars, D numbers a star, P labels.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .classes import class_scores
 from .errors import AuditError
-from .regress import Regressor, fit_regressor
+from .regress import FOR_SPECTRA, Regressor, fit_calibrated, fit_regressor
 from .spectra import SpectraSet
 from .split import split
 
@@ -23,16 +23,29 @@ MIN_STARS = 100
 MIN_IN_BIN = 300  # a 68 % coverage measured on fewer stars is uncertain by more than 3 %
 SNR_EDGES = (0, 20, 30, 40, 50, 70, 100, 150, np.inf)
 TEFF_STEP = 500.0
-Pairs = Mapping[str, tuple[np.ndarray, np.ndarray]]
+TUNED = "spectra, best regressor"
+
+
+class Inputs(NamedTuple):
+    """One representation: numbers of the training stars (N, D) and of the test stars (M, D).
+
+    unseen: (N,) the training stars that took no part in making the representation; their errors are everybody's.
+    settings: of its regressor, instead of the paper's.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    unseen: np.ndarray | None = None
+    settings: Mapping[str, Any] = {}
 
 
 def compare(
-    representations: Pairs, y_train: np.ndarray, y_test: np.ndarray, names: Sequence[str], *,
+    representations: Mapping[str, tuple], y_train: np.ndarray, y_test: np.ndarray, names: Sequence[str], *,
     snr_train: np.ndarray | None = None, snr_test: np.ndarray | None = None, bounds: np.ndarray | None = None,
     alphas: Sequence[float] = (1e-4,), per_parameter: bool = False, max_iter: int = 1000, seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Table 1 for each representation: name -> (x_train (N, D), x_test (M, D)), all of the same stars.
+    """Table 1 for each representation: name -> `Inputs` or its (train, test), all of the same stars.
 
     y_train (N, P), y_test (M, P): physical units, NaN = missing.  snr_train (N,), snr_test (M,): per pixel, for the error
     bars.  bounds: (M, P) smallest attainable 1σ of each star; their rms is the unit of `rmse_over_bound`.  alphas: penalties
@@ -50,19 +63,24 @@ def compare(
     settings = {"names": names, "snr": snr_train, "max_iter": max_iter, "seed": seed}
     parts = ("representations", "per_parameter", "seconds", "classes", "coverage", "network")
     report: dict[str, Any] = {"stars": {"train": len(y_train), "test": len(y_test)}, **{part: {} for part in parts}}
-    for name, (x_train, x_test) in representations.items():
+    for name, given in representations.items():
+        inputs = Inputs(*given)
         if progress:
-            progress(f"regressor on {name}: {x_train.shape[1]} numbers a star")
-        regressor = best_of(x_train, y_train, alphas, **settings)
-        values, errors = regressor.predict(x_test, snr_test)
+            progress(f"regressor on {name}: {inputs.train.shape[1]} numbers a star")
+        regressor = best_of(inputs, y_train, alphas, **settings)
+        values, errors = regressor.predict(inputs.test, snr_test)
         report["representations"][name] = statistics(values, errors, y_test, names, bounds)
-        report["seconds"][name] = {"training": regressor.summary["seconds"], "inference": _seconds(regressor, x_test, snr_test)}
+        report["seconds"][name] = {
+            "training": regressor.summary["seconds"],
+            "inference": _seconds(regressor, inputs.test, snr_test),
+        }
         report["classes"][name] = class_scores(values, y_test, names)
         report["coverage"][name] = coverage(values, errors, y_test, names, snr_test)
         report["network"][name] = regressor.summary
         if per_parameter:
-            alone = fit_regressor(x_train, y_train, joint=False, alpha=regressor.summary["alpha"], **settings)
-            report["per_parameter"][name] = statistics(*alone.predict(x_test, snr_test), y_test, names, bounds)
+            chosen = settings | dict(inputs.settings) | {"alpha": regressor.summary["alpha"]}
+            alone = fit_regressor(inputs.train, y_train, joint=False, **chosen)
+            report["per_parameter"][name] = statistics(*alone.predict(inputs.test, snr_test), y_test, names, bounds)
             report["seconds"][name]["training_per_parameter"] = alone.summary["seconds"]
     return report
 
@@ -70,7 +88,8 @@ def compare(
 def compare_models(
     stars: SpectraSet, models: Mapping[str, "TrainedModel"], *, bounds: np.ndarray | None = None, seed: int = 0, **settings
 ) -> dict[str, Any]:
-    """`compare` of the spectra and of the exported latents of `models` (name -> model), stars split 80/20 by id.
+    """`compare` of the spectra and of the exported latents of `models` (name -> model), stars split 80/20 by id; and, where the
+    S/N is known, of the spectra once more with the regressor that reads them best.
 
     bounds: (N, P) of all the stars, in the order of the first model's labels.  Adds to `seconds` the `encoding` of the test
     stars: reading parameters from a spectrum by way of its latent costs both.  settings: passed to `compare`.
@@ -85,14 +104,17 @@ def compare_models(
     stars = first.on_grid(stars)
     train, test = split(stars.ids, seed=seed)
     flux = first.scaler.filled(stars.flux, stars.mask)
-    representations, encoding = {"spectra": (flux[train], flux[test])}, {}
+    snr = stars.snr if np.isfinite(stars.snr).all() else None
+    representations, encoding = {"spectra": Inputs(flux[train], flux[test])}, {}
+    if snr is not None:
+        representations[TUNED] = Inputs(flux[train], flux[test], settings=FOR_SPECTRA)
     for name, model in models.items():
         began = time.perf_counter()
         z_test = model.encode(stars[test]).z
         encoding[name] = time.perf_counter() - began
-        representations[name] = (model.encode(stars[train]).z, z_test)
+        unseen = np.isin(stars.ids[train], model.check_ids) | model.held_out(stars[train])
+        representations[name] = Inputs(model.encode(stars[train]).z, z_test, unseen)
     labels = stars.labels_for(first.label_names)
-    snr = stars.snr if np.isfinite(stars.snr).all() else None
     report = compare(
         representations, labels[train], labels[test], first.label_names, seed=seed,
         snr_train=_rows(snr, train), snr_test=_rows(snr, test), bounds=_rows(bounds, test), **settings,
@@ -106,9 +128,12 @@ def _rows(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
     return None if values is None else values[rows]
 
 
-def best_of(x: np.ndarray, y: np.ndarray, alphas: Sequence[float], **settings) -> Regressor:
+def best_of(inputs: Inputs, y: np.ndarray, alphas: Sequence[float], *, names: Sequence[str], **settings) -> Regressor:
     """The regressor whose penalty the held-out tenth of the training stars prefers; it enters the summary as `alpha`."""
-    fits = {alpha: fit_regressor(x, y, alpha=alpha, **settings) for alpha in alphas}
+    settings |= dict(inputs.settings)
+    alphas = [settings.pop("alpha")] if "alpha" in settings else alphas
+    unseen = np.zeros(len(y), bool) if inputs.unseen is None else inputs.unseen
+    fits = {a: fit_calibrated(inputs.train, y, names, unseen, alpha=a, **settings) for a in alphas}
     best = min(fits, key=lambda alpha: np.mean([n["held_out_loss"] for n in fits[alpha].summary["networks"]]))
     fits[best].summary["alpha"] = best
     return fits[best]

@@ -10,7 +10,7 @@ from .cards import describe
 from .config import Config, preset
 from .outliers import fit_outliers
 from .project import fit_projection
-from .regress import Regressor, fit_regressor
+from .regress import FOR_SPECTRA, Regressor, fit_calibrated, fit_regressor
 from .simulate import is_simulated
 from .spectra import SpectraSet
 from .split import split
@@ -18,7 +18,6 @@ from .train import EpochRecord, Trainer
 from .trained import TrainedModel
 
 MAP_STARS = 6000
-MIN_CHECK_STARS = 500  # fewer say too little of how wide an error bar must be
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
     networks = [net.to("cpu").eval().requires_grad_(False) for net in (trainer.encoder, trainer.decoder)]
     return TrainedModel(
         trainer.config.name, trainer.config, trainer.scaler, *networks, stars.ids[train_rows], stars.ids[test_rows],
-        ranges, [asdict(r) for r in trainer.history],
+        ranges, [asdict(r) for r in trainer.history], check_ids=trainer.check_ids,
     )  # fmt: skip
 
 
@@ -77,34 +76,26 @@ def finish(trainer: Trainer, stars: SpectraSet, extras: Extras) -> TrainedModel:
     train_rows, test_rows = split(stars.ids)
     fitted, tested = stars[train_rows], stars[test_rows]
     spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, fitted, extras.regressor_epochs)
-    regressor = fit_latent_regressor(model, fitted, trainer.check_ids, extras.regressor_epochs)
+    regressor = fit_latent_regressor(model, fitted, extras.regressor_epochs)
     model = replace(model, regressor_latent=regressor, regressor_spectrum=spectrum)
     model = replace(model, outlier_reference=_outlier_reference(model, tested))
     model = replace(model, projections=_maps(model, tested, extras))
     return replace(model, card=_card(model, trainer, tested, extras))
 
 
-def fit_latent_regressor(model: TrainedModel, fitted: SpectraSet, check_ids: np.ndarray, epochs: int = 200) -> Regressor:
-    """The regressor from the exported latent to the labels.
-
-    Its error bars are those of the validation stars, `check_ids`: an encoder with reinforced labels knows its own training
-    stars better than any other.
-    """
-    unseen = np.isin(fitted.ids, check_ids)
-    known = [(model.encode(part), known_snr(part)) for part in (fitted[~unseen], fitted[unseen]) if len(part)]
-    (latents, snr), settings = known[0], {"seed": model.config.training.seed, "max_iter": epochs}
-    regressor = fit_regressor(latents.z, latents.labels, model.label_names, snr=snr, **settings)
-    if unseen.sum() < MIN_CHECK_STARS:
-        return regressor
-    others, snr = known[1]
-    return regressor.calibrated(others.z, others.labels, snr)
+def fit_latent_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:
+    """The regressor from the exported latent to the labels; its error bars are those of the encoder's validation stars."""
+    latents, unseen = model.encode(fitted), np.isin(fitted.ids, model.check_ids)
+    settings = {"snr": known_snr(fitted), "seed": model.config.training.seed, "max_iter": epochs}
+    return fit_calibrated(latents.z, latents.labels, model.label_names, unseen, **settings)
 
 
 def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:
     """The regressor from the (filled) spectrum to the labels; the same for every model of one sample and scaling."""
     x = model.scaler.filled(fitted.flux, fitted.mask)
-    labels = fitted.labels_for(model.label_names)
-    return fit_regressor(x, labels, model.label_names, snr=known_snr(fitted), seed=model.config.training.seed, max_iter=epochs)
+    labels, snr = fitted.labels_for(model.label_names), known_snr(fitted)
+    settings = {"seed": model.config.training.seed, "max_iter": epochs} | ({} if snr is None else FOR_SPECTRA)
+    return fit_regressor(x, labels, model.label_names, snr=snr, **settings)
 
 
 def known_snr(stars: SpectraSet) -> np.ndarray | None:

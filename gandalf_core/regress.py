@@ -20,6 +20,7 @@ from .uncertainty import ErrorModel, fit_shape
 
 MIN_LABELLED = 40  # stars with a label, below which no network is fitted for it
 HELD_OUT, MANY_HELD_OUT = 0.1, 1000  # of the stars; enough of them for error bars that depend on S/N and labels
+MIN_UNSEEN = 500  # fewer say too little of how wide an error bar must be
 SLOWER = (1.0, 0.3, 0.1)  # learning rate, relative; the next one when the held-out loss has stopped falling
 LEARNING_RATE, BATCH, PATIENCE = 1e-3, 200, 8
 SEEN_NOISIER = 0.8  # of the stars in a pass, where S/N is an input: as at the S/N of another star, if that is lower
@@ -96,6 +97,20 @@ def fit_regressor(
     regressor = Regressor(names, *x_scales, *y_scales, groups, no_errors, median_snr, summary, use_snr)
     trained, unseen = ((x[rows], y[rows], None if snr is None else np.asarray(snr)[rows]) for rows in (~held, held))
     return replace(regressor, errors=fit_shape(*regressor._residuals(*trained), seed)).calibrated(*unseen)
+
+
+def fit_calibrated(
+    x: np.ndarray, y: np.ndarray, names: Sequence[str], unseen: np.ndarray, *, snr: np.ndarray | None = None, **settings
+) -> Regressor:
+    """`fit_regressor` on the stars that made the encoder behind x, with error bars from those it never saw, `unseen` (N,).
+
+    An encoder with reinforced labels knows its own training stars better than any other: their error bars would be too short.
+    """
+    own = ~np.asarray(unseen)
+    if not MIN_UNSEEN <= len(x) - own.sum() <= len(x) / 2:  # too few to say how wide; or the encoder is from elsewhere
+        return fit_regressor(x, y, names, snr=snr, **settings)
+    part = lambda rows: None if snr is None else snr[rows]  # noqa: E731
+    return fit_regressor(x[own], y[own], names, snr=part(own), **settings).calibrated(x[~own], y[~own], part(~own))
 
 
 def _filled(snr: np.ndarray, median: float) -> np.ndarray:

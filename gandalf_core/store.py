@@ -60,7 +60,7 @@ def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
         folder / "scaling.npz",
         _prefixed(scaler=model.scaler, outliers=model.outlier_reference) | {"label_ranges": model.label_ranges},
     )
-    _save_arrays(folder / "split.npz", {"train_ids": model.train_ids, "test_ids": model.test_ids})
+    _save_arrays(folder / "split.npz", {"train_ids": model.train_ids, "test_ids": model.test_ids, "check_ids": model.check_ids})
     _save_arrays(folder / "regressors.npz", _prefixed(latent=model.regressor_latent, spectrum=model.regressor_spectrum))
     for name, projection in model.projections.items():
         _save_arrays(folder / "projections" / f"{name}.npz", projection.arrays())
@@ -94,7 +94,8 @@ def load_model(name_or_folder: str | Path) -> TrainedModel:
     splits, regressors = _load_arrays(folder / "split.npz"), _load_arrays(folder / "regressors.npz", optional=True)
     return _part(folder, lambda _: TrainedModel(
         name=folder.name, config=config, scaler=scaler, encoder=encoder, decoder=decoder,
-        train_ids=splits["train_ids"], test_ids=splits["test_ids"], label_ranges=scaling["label_ranges"],
+        train_ids=splits["train_ids"], test_ids=splits["test_ids"], check_ids=splits.get("check_ids", np.empty(0, str)),
+        label_ranges=scaling["label_ranges"],
         history=_part(folder / "history.jsonl", _history), card=_part(folder / "card.json", _card),
         model_id=f"{folder.name}@{_digest(folder / 'weights.safetensors')}",
         regressor_latent=_optional(Regressor.from_arrays, _under("latent", regressors)),

@@ -74,6 +74,7 @@ class TrainedModel:
     history: list[dict] = field(default_factory=list)
     card: dict[str, Any] = field(default_factory=dict)
     model_id: str = ""
+    check_ids: np.ndarray = field(default_factory=lambda: np.empty(0, str))  # training stars held back for validation
     regressor_latent: Regressor | None = None
     regressor_spectrum: Regressor | None = None
     outlier_reference: OutlierReference | None = None

@@ -547,7 +547,7 @@ def test_compare_has_a_row_for_each_representation_and_parameter(run, models):
     status, out, err = run("compare", "simulated:600:11", *chosen, "--max-iter", 5, "--json")
     assert status == 0, err
     found = json.loads(out)["representations"]
-    assert set(found) == {"spectra", "paper", "bottleneck"}
+    assert set(found) == {"spectra", "spectra, best regressor", "paper", "bottleneck"}
     for labels in found.values():
         assert set(labels) == {"teff", "logg", "mh", "alphafe"}
         assert {"mean", "mean_absolute", "std", "rmse_over_bound"} <= set(labels["teff"])

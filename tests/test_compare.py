@@ -106,6 +106,19 @@ def test_completeness_and_purity():
     assert class_scores(predicted, true, ("vsini",)) == {}
 
 
+def test_an_encoder_that_knows_its_training_stars_by_heart_gets_error_bars_from_those_it_never_saw():
+    _, _, y, snr = sample(4000)
+    rng = np.random.default_rng(3)
+    unseen = np.arange(3000) % 5 == 0
+    error = np.where(np.r_[unseen, np.ones(1000, bool)], 0.3, 0.05)[:, None]
+    scale = y.std(0)
+    z = (y - y.mean(0)) / scale + error * rng.standard_normal(y.shape)
+    pair, settings = (z[:3000], z[3000:]), {"snr_train": snr[:3000], "snr_test": snr[3000:], **FAST}
+    found = [compare({"z": inputs}, y[:3000], y[3000:], NAMES, **settings) for inputs in (pair, (*pair, unseen))]
+    shares = [np.mean([v["coverage"] for v in f["representations"]["z"].values()]) for f in found]
+    assert shares[0] < 0.45 and 0.62 < shares[1] < 0.74
+
+
 def test_the_penalty_is_chosen_by_held_out_stars():
     a, _, y, _ = sample(600)
     report = compare({"clear": (a[:400], a[400:])}, y[:400], y[400:], NAMES, alphas=(1e-4, 1e4), **FAST)

@@ -79,9 +79,9 @@ def counterfactuals(model, stars: SpectraSet, *, seed: int = 0, reader: Instrume
 
     `relative_error` pools a step up and a step down (`parameter(name).step`); `within` is the same where the new value lies in
     the range of the model's training sample, beyond which the sliders say that they extrapolate; `swap` gives each star another
-    star's value of the label. Stars whose new labels lie outside the simulator's region are left out and counted. `drift` is, per other label, the
-    rms of its change as `reader` measures it on decoded spectra; `drift_of_truth` the same on the true ones, which tells what
-    of it is the reader's own confusion.
+    star's value of the label. Stars whose new labels lie outside the simulator's region are left out and counted. `drift` is,
+    per other label, the rms of its change as `reader` measures it on decoded spectra; `drift_of_truth` the same on the true
+    ones, which tells what of it is the reader's own confusion.
 
     Raises AuditError when the stars are not simulated.
     """

@@ -14,6 +14,8 @@ ROW = arg(
 )  # fmt: skip
 PLAIN = arg("--plain", metavar="MODEL", help=f"the plain auto-encoder to compare with (default: {COMPARED[0]} if there; or none)")
 MAX_ITER = arg("--max-iter", type=positive, default=1000, help="epochs of a regressor at most (default: 1000, the paper's)")
+ALPHA = arg("--alpha", action="append", default=[], type=float, dest="alphas",
+            help="penalties of a regressor to choose from (default: 1e-4, scikit-learn's); may repeat")  # fmt: skip
 PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one regressor for each parameter")
 
 
@@ -34,7 +36,7 @@ def audit(args, console) -> Report:
     "compare", "spectra and latents as inputs of one regressor each (the paper's Table 1)", STARS,
     arg("--model", action="append", default=[], metavar="MODEL", dest="models",
         help=f"compare this model's latent (default: {', '.join(COMPARED)}); may repeat"),
-    MAX_ITER, PER_PARAMETER, SEED,
+    MAX_ITER, ALPHA, PER_PARAMETER, SEED,
 )  # fmt: skip
 def compare(args, console) -> Report:
     """One regressor on the spectra and one on each latent; 80 % of the stars train it, the rest are what is counted."""
@@ -95,6 +97,7 @@ def _compared(stars, models: dict, args, console) -> dict[str, Any]:
     from ..compare import compare_models
 
     settings = {"seed": args.seed, "max_iter": args.max_iter, "per_parameter": args.per_parameter, "progress": console.say}
+    settings |= {"alphas": tuple(args.alphas)} if getattr(args, "alphas", []) else {}
     return compare_models(stars, models, bounds=_bounds(stars, models, args.seed, console), **settings)
 
 

@@ -16,6 +16,7 @@ from .population import density
 RUNNING_BINS = 14
 MIN_IN_BIN = 8
 COLUMNS = 2
+HONEST = (0.62, 0.74)  # a 68 % interval should hold this share of the truths
 DRAWN = 6000  # stars drawn in one panel; statistics always use all of them
 
 
@@ -90,6 +91,45 @@ def residuals_against_snr(predicted: np.ndarray, true: np.ndarray, snr: np.ndarr
         limit = 4 * np.nanstd(residual) or 1.0
         figure.update_yaxes(title_text=f"Δ {style.axis_title(name)}", range=[-limit, limit], **place)
     return style.finish(figure, title, _height(len(names)))
+
+
+def coverage(predicted: np.ndarray, errors: np.ndarray, true: np.ndarray, snr: np.ndarray, names: tuple[str, ...]) -> go.Figure:
+    """Share of stars whose truth lies within 1σ, in bins of S/N (N,) and of true Teff, a line a label; other arrays (N, P).
+
+    Bins are those of `compare.coverage`, which leaves out what holds too few stars to say; the band is `HONEST`.
+    """
+    from ..compare import MIN_IN_BIN as NEEDED
+    from ..compare import coverage as shares
+
+    title = "Do the error bars hold what they promise?"
+    known = [p for p in range(len(names)) if np.isfinite(true[:, p]).any()]
+    if not known:
+        return style.empty_figure(title, "These stars carry no true labels to compare with.")
+    names = tuple(names[p] for p in known)
+    found = shares(*(a[:, known] for a in (predicted, errors, true)), names, snr if np.isfinite(snr).any() else None)
+    if not any(found.values()):
+        return style.empty_figure(title, f"No bin of S/N or temperature holds more than {NEEDED} of these stars: choose more.")
+    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06)
+    for column, (key, words) in enumerate((("snr", "S/N per pixel"), ("teff", f"True {style.axis_title('teff')}")), 1):
+        _shares(figure, found.get(key, []), names, column)
+        figure.update_xaxes(title_text=words, type="category", row=1, col=column)
+    figure.update_yaxes(title_text="Share within 1σ", tickformat=".0%", row=1, col=1)
+    return style.finish(figure, title, 420)
+
+
+def _shares(figure: go.Figure, rows: list[dict], names: tuple[str, ...], column: int) -> None:
+    """One panel of `coverage`: the band, and a line for each label."""
+    bins = [f"{r['low']:.0f}–{r['high']:.0f}" if r["high"] is not None else f"> {r['low']:.0f}" for r in rows]
+    for name, colour in zip(names, style.CYCLE * len(names), strict=False):
+        figure.add_trace(
+            go.Scatter(
+                x=bins, y=style.f4([r[name] for r in rows]), name=style.symbol(name), legendgroup=name, showlegend=column == 1,
+                mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 7},
+                customdata=[r["stars"] for r in rows], hovertemplate="%{x}: %{y:.1%} of %{customdata:,} stars",
+            ),
+            row=1, col=column,
+        )  # fmt: skip
+    figure.add_hrect(*HONEST, fillcolor=style.GREEN, opacity=0.18, line_width=0, layer="below", row=1, col=column)
 
 
 def representations(tables: dict[str, list[dict]], column: str = "mean_absolute") -> go.Figure:

@@ -1,0 +1,179 @@
+"""Runs behind docs/results.md beyond the shipped models: training seeds and ablations. Resumable; one JSON file a run.
+
+    python scripts/experiments.py seeds     every shipped model, seeds 0-2, on the 12,861 test stars   -> docs/results/seeds/
+    python scripts/experiments.py ablation  one switch of the recipe changed at a time                 -> docs/results/ablation/
+    python scripts/experiments.py bayes     the posterior mean of 200 test stars beside the regressors -> docs/results/bayes.json
+
+A file that is there is not made again. `--only NAME` does one; processes with other names may share the work.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from gandalf_core.config import LABELS, PRESETS, RECIPES, preset, with_fields  # noqa: E402 - the repository is not installed
+
+STORED = ROOT / "docs" / "results"
+WORK = ROOT / "runs" / "experiments"
+SAMPLE = "simulated:64305:0"
+SEEDS = (0, 1, 2)
+MODELS = tuple(p for p in PRESETS if p not in RECIPES)
+SMALL, SMALL_EPOCHS = "simulated:20000:0", 20  # 16,000 stars train: an ablation shows differences, not the best values
+AUDITED = "simulated:3000:7"
+ABLATED = "physical-removed"
+ABLATIONS = {
+    "the recipe": {},
+    "the recipe, seed 1": {"training.seed": 1},
+    "the recipe, seed 2": {"training.seed": 2},
+    "no noise in the latent": {"model.noise": 0.0},
+    "half the noise": {"model.noise": 0.2},
+    "no normalisation of the latent": {"model.normalise_latent": False},
+    "uniform target": {"adversary.target": "uniform"},
+    "maximised error, λ = 0.03": {"adversary.target": "maximise"}
+    | dict.fromkeys(("adversary.lambdas.teff", "adversary.lambdas.logg"), 0.03),
+    "discriminators do not see the kept labels": {"adversary.sees_kept": False},
+    "no regression heads": {"adversary.reinforce": "discriminator"},
+    "5 bins": {"adversary.bins": 5},
+    "20 bins": {"adversary.bins": 20},
+    "bins of equal width": {"adversary.binning": "width"},
+    "1 discriminator step": {"adversary.steps": 1},
+    "one joint discriminator": {"adversary.joint": True},
+    "one decoder without m(y)": {"model.mean_hidden": ()},
+    "no input noise": {"training.input_noise": 0.0},
+    "plain MSE": {"training.weight_by_error": False},
+    "conditional encoder": {"model.conditional_encoder": True},
+    "10 latent numbers": {"model.latent_size": 10},
+    "50 latent numbers": {"model.latent_size": 50},
+}
+PAPER_ABLATIONS = {
+    "paper recipe": {},
+    "paper recipe, one joint discriminator": {"adversary.joint": True},
+    "paper recipe, conditional encoder": {"model.conditional_encoder": True},
+    "paper recipe, sigmoid latent": {"model.latent_activation": "sigmoid"},
+}
+
+
+def seeds(only: list[str]) -> None:
+    """Seed 0 is what the project ships; the others stay in runs/."""
+    stars = None
+    for seed in SEEDS:
+        for name in MODELS:
+            path = STORED / "seeds" / f"{name}-{seed}.json"
+            if path.is_file() or (only and f"{name}-{seed}" not in only):
+                continue
+            folder = folder_of(name, seed)
+            if seed:
+                trained = ["pretrain", "--seed", str(seed), "--only", name, "--out", str(folder.parent), "--map", "pca"]
+                cli([*trained, "--work", str(WORK / f"work-{seed}"), "--map-stars", "500"])
+            stars = stars if stars is not None else test_stars()
+            store(path, seed_report(folder, folder_of("autoencoder", seed), stars))
+
+
+def folder_of(name: str, seed: int) -> Path:
+    return WORK / f"seed-{seed}" / name if seed else ROOT / "pretrained" / name
+
+
+def test_stars():
+    """The 12,861 test stars of the standard sample."""
+    from gandalf_core.sources import load_stars
+    from gandalf_core.split import split
+
+    stars = load_stars(SAMPLE)
+    return stars[split(stars.ids)[1]]
+
+
+def seed_report(folder: Path, plain: Path, stars) -> dict:
+    """The audit beside the plain auto-encoder of the same seed, what the shipped regressor reads, and the training's seconds."""
+    from gandalf_core.audit import audit
+    from gandalf_core.store import load_model
+
+    model = load_model(folder)
+    found = audit(model, stars, plain=load_model(plain), rows=("plain",))
+    return found | {"figures": model.card["figures"], "training_seconds": sum(r["seconds"] for r in model.history)}
+
+
+def ablation(only: list[str]) -> None:
+    variants = {name: (ABLATED, changes) for name, changes in ABLATIONS.items()}
+    variants |= {name: (f"paper-{ABLATED}", changes) for name, changes in PAPER_ABLATIONS.items()}
+    audited = None
+    for name, (base, changes) in variants.items():
+        path = STORED / "ablation" / f"{slug(name)}.json"
+        if path.is_file() or (only and name not in only):
+            continue
+        from gandalf_core.sources import load_stars
+
+        audited = audited if audited is not None else load_stars(AUDITED)
+        epochs = {"training.epochs": min(SMALL_EPOCHS, preset(base).training.epochs)}
+        config = with_fields(preset(base), epochs | changes)
+        store(path, {"name": name, "preset": base, "changes": changes, **ablated(config, audited)})
+
+
+def slug(name: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split())
+
+
+def ablated(config, audited) -> dict:
+    """Train on the small sample and audit; the plain reference is the shipped one, trained on more stars."""
+    from gandalf_core.audit import audit
+    from gandalf_core.fit import bare_model
+    from gandalf_core.sources import load_stars
+    from gandalf_core.split import split
+    from gandalf_core.store import load_model
+    from gandalf_core.train import Trainer
+
+    stars = load_stars(SMALL)
+    trainer = Trainer(stars[split(stars.ids)[0]], config, "cpu")
+    history = [asdict(record) for record in trainer.epochs()]
+    found = audit(bare_model(trainer, stars), audited, plain=load_model("autoencoder"), rows=("mean", "plain"))
+    return found | {"training_seconds": sum(r["seconds"] for r in history), "last_epoch": history[-1]}
+
+
+def bayes(only: list[str]) -> None:
+    """RMSE of the posterior mean of 200 test stars, and that of each regressor on the same stars."""
+    path = STORED / "bayes.json"
+    if path.is_file():
+        return
+    import numpy as np
+
+    from gandalf_core.audit.optimal import bayes_optimal
+    from gandalf_core.store import load_model
+
+    stars = test_stars()
+    stars = stars[np.sort(np.random.default_rng(0).permutation(len(stars))[:200])]
+    best = bayes_optimal(stars, progress=lambda text, done: print(f"\r{text} {done:.0%}", end="", flush=True))
+    rows = {"posterior mean": best.rmse()}
+    plain = load_model("autoencoder")
+    readings = {"spectra": plain.predict_from_spectrum(stars)[0]}
+    readings |= {name: load_model(name).predict(stars).values for name in MODELS}
+    for name, values in readings.items():
+        error = np.sqrt(np.square(values - best.truth)[best.trusted].mean(0))
+        rows[name] = dict(zip(LABELS, error.tolist(), strict=True))
+    store(path, {"stars": len(stars), "trusted": int(best.trusted.sum()), "rmse": rows})
+
+
+def store(path: Path, found: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1, ensure_ascii=False))
+    print(path.relative_to(ROOT), flush=True)
+
+
+def cli(arguments: list[str]) -> None:
+    subprocess.run([sys.executable, "-m", "gandalf_core", *arguments], cwd=ROOT, check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("seeds", "ablation", "bayes"))
+    parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    asked = parser.parse_args()
+    {"seeds": seeds, "ablation": ablation, "bayes": bayes}[asked.what](asked.only)
+
+
+if __name__ == "__main__":
+    main()
