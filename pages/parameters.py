@@ -5,7 +5,7 @@ import streamlit as st
 from gandalf_core.figures import panels, regression
 from pages.ui import cache, diagrams, guards, pickers, show, tables
 
-VIEWS = ["Diagrams", "Against the truth", "Residuals", "Representations", "Table"]
+VIEWS = ["Diagrams", "Against the truth", "Residuals", "Error bars", "Representations", "Table"]
 
 show.page_title(
     "Parameters",
@@ -40,6 +40,12 @@ elif view == "Against the truth":
 elif view == "Residuals":
     told = "Errors shrink with signal-to-noise until the model itself limits them."
     show.figure(regression.residuals_against_snr(everyone.values, true, stars.snr, names), told, "residuals")
+elif view == "Error bars":
+    drawn = regression.coverage(everyone.values, everyone.errors, true, stars.snr, names)
+    told = (
+        "Inside the green band (62-74 %) a 1σ error bar is honest; above it is too long, below too short. Bins of over 300 stars."
+    )
+    show.figure(drawn, told, "coverage")
 elif view == "Representations":
     tables.show_representations(stars)
 else:

@@ -47,6 +47,8 @@ EMPTY = {
         np.zeros((3, 1)), np.zeros((3, 1)), np.full(3, np.nan), ("teff",)
     ),
     "representations": lambda: regression.representations({}),
+    "coverage": lambda: regression.coverage(*[np.full((300, 1), 5000.0)] * 3, np.full(300, 50.0), ("teff",)),
+    "coverage without labels": lambda: regression.coverage(*[np.full((9, 1), np.nan)] * 3, np.full(9, 50.0), ("teff",)),
     "rms_error": lambda: training.rms_error([]),
     "discriminators": lambda: training.discriminators([]),
     "losses": lambda: training.losses([]),
@@ -78,6 +80,7 @@ def drawn_figures() -> dict[str, go.Figure]:
         "traverse": latents.traverse(WAVE, np.linspace(-1, 1, 3), flux, 2),
         "predicted": regression.predicted_against_true(LABEL_VALUES + 0.1, LABEL_VALUES, LABELS),
         "residuals": regression.residuals_against_snr(LABEL_VALUES + 0.1, LABEL_VALUES, RNG.uniform(15, 300, 300), LABELS),
+        "coverage": regression.coverage(*[np.repeat(LABEL_VALUES, 3, 0)] * 3, np.full(900, 45.0), LABELS),
         "rms": training.rms_error(HISTORY),
         "discriminators": training.discriminators(HISTORY),
         "losses": training.losses(HISTORY),
@@ -203,6 +206,19 @@ def test_statistics_are_table_1s():
         "std": pytest.approx(np.std([1, -1, 3])),
         "stars": 3,
     }
+
+
+def test_coverage_is_the_share_of_truths_within_the_error_bar():
+    rng = np.random.default_rng(1)
+    true = np.column_stack([rng.uniform(5000, 5500, 4000), np.full(4000, np.nan), rng.normal(size=4000)])
+    predicted, errors = true + rng.normal(size=true.shape) * [100, 1, 0.1], np.tile([100, 1, 0.2], (4000, 1))
+    figure = regression.coverage(predicted, errors, true, rng.uniform(40, 70, 4000), ("teff", "logg", "mh"))
+    by_name = {(t.name, t.xaxis): t for t in figure.data}
+    assert {name for name, _ in by_name} == {style.symbol("teff"), "[M/H]"}, "log g is not known"
+    assert by_name["[M/H]", "x"].x == ("40–50", "50–70") and by_name["[M/H]", "x2"].x == ("5000–5500",)
+    assert by_name[style.symbol("teff"), "x"].y == pytest.approx([0.683, 0.683], abs=0.03)
+    assert by_name["[M/H]", "x2"].y == pytest.approx([0.954], abs=0.02)
+    assert {(s.y0, s.y1) for s in figure.layout.shapes} == {regression.HONEST}
 
 
 def test_verdicts_follow_the_numbers():
