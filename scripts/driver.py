@@ -24,7 +24,7 @@ PAINTED = """root => [...document.querySelectorAll('[data-testid=stBidiComponent
     .some(element => element.shadowRoot?.querySelector(root)?.gandalf?.paints > 0)"""
 TITLES = {
     "": "GANDALF Explorer", "tour": "Tour", "data": "Data", "maps": "Maps", "latent": "Latent", "decode": "Decode",
-    "parameters": "Parameters", "train": "Train", "audit": "Audit", "models": "Models",
+    "parameters": "Parameters", "train": "Train", "sweeps": "Sweeps", "audit": "Audit", "models": "Models",
 }  # fmt: skip
 
 

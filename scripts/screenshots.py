@@ -53,9 +53,10 @@ VIEWS = {
     "data-table": ("data", segment("Table")), "maps": ("maps", nothing), "maps-lasso": ("maps", lasso),
     "latent": ("latent", nothing), "latent-traverse": ("latent", segment("Traverse")), "decode": ("decode", hot),
     "parameters": ("parameters", nothing), "parameters-truth": ("parameters", segment("Against the truth")),
-    "parameters-residuals": ("parameters", segment("Residuals")), "parameters-four": ("parameters", segment("Representations")),
-    "parameters-table": ("parameters", segment("Table")), "train": ("train", nothing), "audit": ("audit", nothing),
-    "models": ("models", compared),
+    "parameters-residuals": ("parameters", segment("Residuals")),
+    "parameters-errors": ("parameters", segment("Error bars")), "parameters-four": ("parameters", segment("Representations")),
+    "parameters-table": ("parameters", segment("Table")), "train": ("train", nothing), "sweeps": ("sweeps", nothing),
+    "audit": ("audit", nothing), "models": ("models", compared),
 }  # fmt: skip
 QUERY = {
     "decode": "model=generator&stars=simulated:50:3&star=sim3-31",

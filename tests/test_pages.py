@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from archive_files import archive_file
 from streamlit.testing.v1 import AppTest
-from toy import toy_stars
+from toy import toy_config, toy_stars
 
 from gandalf_core import io
 from gandalf_core.parameters import LABELS
+from gandalf_core.search import Sweep, parse_axis
 from gandalf_core.simulate import simulate
 from gandalf_core.spectra import SpectraSet
+from gandalf_core.sweep import results, run_sweep
 
 MAIN = Path(__file__).parents[1] / "pages" / "ui" / "main.py"
-PAGES = ("home", "tour", "data", "maps", "latent", "decode", "parameters", "train", "audit", "models")
+PAGES = ("home", "tour", "data", "maps", "latent", "decode", "parameters", "train", "sweeps", "audit", "models")
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +82,7 @@ def texts(test: AppTest) -> str:
 def test_opens_without_any_model(app, page, monkeypatch, tmp_path):
     monkeypatch.setenv("GANDALF_PRETRAINED", str(tmp_path / "nothing"))
     test = app(page)
-    assert page == "train" or "No trained model yet" in texts(test)
+    assert page in ("train", "sweeps") or "No trained model yet" in texts(test)
 
 
 @pytest.mark.parametrize("model", ["generator", "autoencoder", "physical-removed"])
@@ -192,13 +194,87 @@ def test_training_is_queued_watched_and_selectable(app, monkeypatch):
     monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: started.append(job) or Sleeper())
     test = app("train")
     test.selectbox(key="train_preset").select("physical-removed").run()
-    next(s for s in test.slider if s.key == "lambda physical-removed teff").set_value(2.5).run()
+    test.select_slider(key="lambda physical-removed teff").set_value(2.0).run()
     next(b for b in test.button if b.label == "Start training").click().run()
     assert not test.exception and not test.error
     config = json.loads((started[0].folder / "config.json").read_text())
-    assert config["adversary"]["lambdas"]["teff"] == 2.5
+    assert config["adversary"]["lambdas"]["teff"] == 2.0
     assert started[0].arguments[:2] == ("train", "simulated:4000:1")
     assert test.query_params["job"] == started[0].id
+
+
+def test_the_papers_lambda_is_shown_and_can_be_set(app):
+    test = app("train")
+    test.selectbox(key="train_preset").select("paper-physical-removed").run()
+    slider = test.select_slider(key="lambda paper-physical-removed teff")
+    assert slider.value == 0.03 and "+0.03" in slider.options
+    assert {"−0.02", "0", "+5"} <= set(slider.options)
+
+
+def test_a_sweep_is_queued_as_the_form_says(app, monkeypatch):
+    from pages.ui import jobs
+
+    started = []
+    monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: started.append(job) or Sleeper())
+    test = app("sweeps")
+    next(t for t in test.text_area).set_value("model.noise=0.2, 0.4\nadversary.steps=1,2\n").run()
+    assert "4 trials" in texts(test)
+    next(b for b in test.button if b.label == "Start the sweep").click().run()
+    assert not test.exception and not test.error
+    [job] = started
+    assert {"--space=model.noise=0.2, 0.4", "--space=adversary.steps=1,2"} <= set(job.arguments)
+    assert json.loads((job.folder / "config.json").read_text())["training"]["epochs"] == 10
+    assert test.query_params["sweep"] == job.id
+    assert any(b.label == "Cancel" for b in test.button)
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        ("noise", "field=values"),
+        ("model.nonsense=1,2", "model.nonsense"),
+        ("model.noise=a,b", "model.noise"),
+        ("", "at least one field"),
+        ("model.noise=1\nmodel.noise=2", "twice"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_one_sentence(app, lines, word):
+    test = app("sweeps")
+    next(t for t in test.text_area).set_value(lines).run()
+    [error] = test.error
+    assert word in error.value and "\n" not in error.value
+    assert not any(b.label == "Start the sweep" for b in test.button)
+
+
+def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp_path):
+    from pages.ui import jobs
+
+    monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: Sleeper())
+    stars = tmp_path / "toy.npz"
+    io.write_stars(stars, toy_stars(400))
+    config = toy_config("paper-physical-removed", training__epochs=1)
+    axes = (parse_axis("model.latent_size", "1,6"), parse_axis("lambda_scale", "1.0"))
+    test = app("sweeps")
+    name = jobs.manager().submit("sweep", "toy", ["sweep"], "me")
+    folder = jobs.manager().job(name).folder
+    run_sweep(folder / "sweep", Sweep(config, axes, (str(stars),), "reconstruction", "grid"))
+    (folder / "status.json").write_text(json.dumps({"state": "done", "message": "2 of 2 trials", "fraction": 1.0}))
+    test.run()
+    assert not test.exception and not test.error
+    best, other = results(folder / "sweep")["model.latent_size"]
+    assert f"model.latent_size = {best}" in texts(test)
+    assert test.dataframe[0].value["model.latent_size"].tolist() == [best, other]
+    drawn = {figure["layout"]["title"]["text"]: figure["data"] for figure in figures(test)}
+    assert drawn["Score against model.latent_size"][1]["x"] == [best]
+    assert "Reconstruction error against latent size" in drawn and len(drawn) == 2, "only one λ was tried"
+    next(n for n in test.number_input if n.key.startswith("best epochs")).set_value(3).run()
+    next(b for b in test.button if b.label == "Train the best").click().run()
+    assert not test.exception and not test.error
+    [job] = jobs.manager().list("train")
+    made = json.loads((job.folder / "config.json").read_text())
+    assert made["model"]["latent_size"] == best and made["training"]["epochs"] == 3
+    assert job.arguments[:2] == ("train", str(stars))
+    assert test.title[0].value == "Train"
 
 
 class Sleeper:

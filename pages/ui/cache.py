@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from gandalf_core import io, sources, store
+from gandalf_core import io, sources, store, sweep
 from gandalf_core.errors import ModelError, SpectraError
 from gandalf_core.figures import latents as latent_figures
 from gandalf_core.latent import LatentSet
@@ -75,6 +76,17 @@ def _model(path: str, stamp: int, name: str) -> TrainedModel:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def decoder_bytes(model_id: str, _model: TrainedModel) -> bytes:
     return live_decoder.packed(_model.decoder_spec(), model_id)
+
+
+def sweep_found(folder: Path) -> tuple[pd.DataFrame, dict]:
+    """The trials of a sweep's folder, the best first, and the paper's two curves. ConfigError when there is no sweep."""
+    study = folder / "study.db"
+    return _sweep_found(str(folder), study.stat().st_mtime_ns if study.is_file() else 0)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _sweep_found(folder: str, stamp: int) -> tuple[pd.DataFrame, dict]:
+    return sweep.results(folder), sweep.curves(folder)
 
 
 # --- stars --------------------------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ from pages.ui import cache
 IDENTIFIER = re.compile(r"[0-9a-f]{12}")
 RUNNING = ("queued", "running")
 PER_OWNER = 3  # unfinished jobs one person may have
-KEPT = 200  # finished jobs whose folders stay; trainings are never pruned
+KEPT = 200  # finished jobs whose folders stay
+LASTING = ("train", "sweep")  # kinds that are never pruned
 GRACE_SECONDS = 8
 
 
@@ -83,7 +84,7 @@ class JobManager:
     ) -> str:
         """Queue `python -m <module> <arguments>`; `{folder}` in an argument becomes the job's folder. Returns its id."""
         if sum(job.active and job.owner == owner for job in self.list()) >= PER_OWNER:
-            raise JobError(f"You have {PER_OWNER} jobs waiting or running: wait for one, or stop one on the Train page.")
+            raise JobError(f"You have {PER_OWNER} jobs waiting or running: wait for one, or stop one on its page.")
         name = uuid4().hex[:12]
         folder = self.root / name
         folder.mkdir()
@@ -123,7 +124,7 @@ class JobManager:
             threading.Timer(GRACE_SECONDS * 4, _end, [process]).start()
 
     def resume(self, name: str) -> None:
-        """Put a stopped training back into the queue; it goes on from its checkpoint."""
+        """Put a stopped job back into the queue; a training goes on from its checkpoint, a sweep with what it lacks."""
         job = self.job(name)
         (job.folder / "cancel").unlink(missing_ok=True)
         facts = json.loads((job.folder / "job.json").read_text())
@@ -193,7 +194,7 @@ class JobManager:
                 self._start_next()
 
     def _prune(self) -> None:
-        finished = [job for job in self.list() if not job.active and job.kind != "train"]
+        finished = [job for job in self.list() if not job.active and job.kind not in LASTING]
         for job in finished[KEPT:]:
             shutil.rmtree(job.folder, ignore_errors=True)
 

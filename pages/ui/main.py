@@ -25,6 +25,7 @@ VIEWS = {
     ),
     "Make and measure": (
         ("train", "Train", "model_training", "Train a model and watch it"),
+        ("sweeps", "Sweeps", "grid_view", "Search settings, and compare what they give"),
         ("audit", "Audit", "fact_check", "What is really removed"),
         ("models", "Models", "folder_open", "Cards, and two models compared"),
     ),

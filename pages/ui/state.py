@@ -18,24 +18,25 @@ VERDICTS = "verdicts"  # what became of each uploaded file
 SELECTION = "selection"  # {"ids": (K,) ids of the stars lit in every diagram, "token": what they came with}
 SETTINGS = "settings"  # what was last set in the live decoder: {"token", "star", "labels", "z"}
 JOB = "job"  # id of the training that is looked at; mirrored in the link
+SWEEP = "sweep"  # id of the sweep that is looked at; mirrored in the link
 OWNER = "owner"  # who started a job, for the limit per person
-DEFAULTS: dict[str, Any] = {SIMULATED: (), UPLOADS: (), VERDICTS: (), SETTINGS: None, JOB: "", OWNER: ""}
+DEFAULTS: dict[str, Any] = {SIMULATED: (), UPLOADS: (), VERDICTS: (), SETTINGS: None, JOB: "", SWEEP: "", OWNER: ""}
 
 
 def start() -> None:
-    """Fill what is missing; take from the link what no widget carries (uploads and job)."""
+    """Fill what is missing; take from the link what no widget carries (uploads, job and sweep)."""
     for key, value in DEFAULTS.items():
         st.session_state.setdefault(key, value)
     st.session_state.setdefault(SELECTION, {"ids": np.empty(0, str), "token": ""})
-    for key, many in ((UPLOADS, True), (JOB, False)):
+    for key, many in ((UPLOADS, True), (JOB, False), (SWEEP, False)):
         given = st.query_params.get(key, "")
         if given and not st.session_state[key]:
             st.session_state[key] = tuple(given.split(",")) if many else given
 
 
 def mirror() -> None:
-    """Put uploads and job back into the link: a page switch drops hand-set parameters."""
-    for key in (UPLOADS, JOB):
+    """Put uploads, job and sweep back into the link: a page switch drops hand-set parameters."""
+    for key in (UPLOADS, JOB, SWEEP):
         value = st.session_state[key]
         text = value if isinstance(value, str) else ",".join(value)
         if text and st.query_params.get(key) != text:

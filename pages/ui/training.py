@@ -9,7 +9,7 @@ from gandalf_core.parameters import LABELS
 from pages.ui import cache, guards, jobs, show, state
 
 SAMPLES = ("simulated:4000:1", "simulated:20000:1", "simulated:64305:0")
-LIMIT = 5.0  # of a λ slider
+STRENGTHS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0)  # |λ| works over decades: even steps of it
 MAX_EPOCHS = 500
 
 
@@ -29,15 +29,9 @@ def show_form() -> None:
         key = f"lambda {chosen} {name}"
         st.session_state.setdefault(key, float(start.lambdas.get(name, 0.0)))
         words = f"λ of {show.markdown_symbol(name)}  {sign_of(st.session_state[key])}"
-        lambdas[name] = st.slider(words, -LIMIT, LIMIT, step=0.1, key=key, persist_state="session")
-    uploads = [f"uploaded:{key}" for key in state.get(state.UPLOADS)]
-    sample = st.selectbox(
-        "Stars",
-        [*SAMPLES, *uploads],
-        key="train_stars",
-        persist_state="session",
-        help="80 % train, 20 % test; 4,000 stars take about a minute.",
-    )
+        steps = strengths(start.lambdas.get(name, 0.0))
+        lambdas[name] = st.select_slider(words, steps, format_func=signed, key=key, persist_state="session")
+    sample = show_samples("train_stars", "80 % train, 20 % test; 4,000 stars take about a minute.")
     left, middle, right = st.columns(3)
     epochs = left.number_input("Epochs", 1, MAX_EPOCHS, start.training.epochs, key=f"epochs {chosen}", persist_state="session")
     latent = middle.number_input(
@@ -46,6 +40,26 @@ def show_form() -> None:
     seed = right.number_input("Seed", 0, 10_000, 0, key="train_seed", persist_state="session")
     if st.button("Start training", type="primary", icon=":material/play_arrow:"):
         _start(configured(chosen, lambdas, int(epochs), int(latent), int(seed)), sample)
+
+
+def strengths(own: float) -> list[float]:
+    """The λ a slider stops at: both signs of every strength, 0, and the preset's own value."""
+    return sorted({own, 0.0, *STRENGTHS, *(-v for v in STRENGTHS)})
+
+
+def signed(value: float) -> str:
+    return f"{value:+g}".replace("-", "−") if value else "0"
+
+
+def show_samples(key: str, told: str) -> str:
+    """Which stars to train on: simulated ones, or uploads of this session."""
+    uploads = [f"uploaded:{name}" for name in state.get(state.UPLOADS)]
+    return st.selectbox("Stars", [*SAMPLES, *uploads], key=key, persist_state="session", help=told)
+
+
+def file_of(sample: str) -> str:
+    """A sample as the command line takes it. SpectraError for an upload that is gone."""
+    return str(cache.upload_file(sample)) if sample.startswith("uploaded:") else sample
 
 
 def sign_of(value: float) -> str:
@@ -63,15 +77,18 @@ def configured(name: str, lambdas: dict[str, float], epochs: int, latent: int, s
 
 def _start(config: Config, sample: str) -> None:
     try:
-        stars = str(cache.upload_file(sample)) if sample.startswith("uploaded:") else sample
-        maps = ["--map", "tsne", "--map", "umap", "--map", "pca"]
-        command = ["train", stars, "--config", "{folder}/config.json", "--out", "{folder}/model", *maps]
-        name = jobs.manager().submit("train", config.name, command, jobs.owner(), to_json(config))
+        submit(config, file_of(sample))
     except (GandalfError, jobs.JobError) as error:
         st.error(str(error))
         return
-    state.put(state.JOB, name)
     st.rerun()
+
+
+def submit(config: Config, stars: str) -> None:
+    """Queue a training and look at it. JobError when this person has too many jobs."""
+    maps = ["--map", "tsne", "--map", "umap", "--map", "pca"]
+    command = ["train", stars, "--config", "{folder}/config.json", "--out", "{folder}/model", *maps]
+    state.put(state.JOB, jobs.manager().submit("train", config.name, command, jobs.owner(), to_json(config)))
 
 
 def show_job(name: str) -> None:
