@@ -1,10 +1,11 @@
 """Measure the shipped models and write docs/results.md from what was measured.
 
-    python scripts/results.py measure     audit of each model (pretrained/NAME/audit.json) and Table 1 (docs/results/compare.json)
+    python scripts/results.py measure     audit of each model (pretrained/NAME/audit.json), Table 1 and the rest (docs/results/)
     python scripts/results.py stars FILE… parameters of real stars (Kepler-93, HD 176650), stored there too
     python scripts/results.py write       docs/results.md and the README's table from the stored files alone
 
-Measuring is resumable: a file that is there is not made again.
+Seeds, ablations and the Bayes-optimal reference are made by scripts/experiments.py. Measuring is resumable: a file that is
+there is not made again.
 """
 
 import json
@@ -15,29 +16,34 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gandalf_core.config import LABELS, PRESETS, RECIPES  # noqa: E402 - the repository is not installed
-from gandalf_core.parameters import parameter  # noqa: E402
+import result_figures  # noqa: E402
+import result_tables as tables  # noqa: E402
+from experiments import ABLATIONS, AUDITED, MODELS, PAPER_ABLATIONS, SAMPLE, SEEDS, STORED, slug  # noqa: E402
 
-STORED = ROOT / "docs" / "results"
-SAMPLE = "simulated:64305:0"  # its training split made the models
-AUDITED = "simulated:3000:7"  # stars that no model has seen
-MODELS = tuple(p for p in PRESETS if p not in RECIPES)
+ALPHAS = ("1e-4", "1e-2", "1e-1")  # penalties among which each regressor of Table 1 finds its best
+SWEEPS = {  # the paper's two choices, by its own recipe
+    "latent-size": ["--space", "model.latent_size=5,10,15,25,40,60"],
+    "lambda": ["--space", "lambda_scale=0,0.1,0.3,1,3,10"],
+}
 
 
 def measure() -> None:
-    """Run `audit` of every model and `compare`, each into its own JSON file."""
-    commands = {audit_path(m): ["audit", m, AUDITED] for m in MODELS} | {STORED / "compare.json": ["compare", SAMPLE]}
-    for path, command in commands.items():
-        if path.is_file() or not path.parent.is_dir():
-            continue
-        print(*command, flush=True)
-        path.write_text(json.dumps(json_of(command), indent=1))
-    path = STORED / "plain-against-pca.json"
-    if not path.is_file():
-        path.write_text(json.dumps(plain_against_pca(), indent=1))
-    path = STORED / "rms-over-bound.json"
-    if not path.is_file():
-        path.write_text(json.dumps(rms_over_bound(), indent=1))
+    """Audit of every model, `compare`, references and the paper's two sweeps, each into its own JSON file."""
+    makers = {audit_path(m): lambda m=m: json_of(["audit", m, AUDITED]) for m in MODELS}
+    makers[STORED / "compare.json"] = lambda: json_of(["compare", SAMPLE, *(a for alpha in ALPHAS for a in ("--alpha", alpha))])
+    makers[STORED / "plain-against-pca.json"] = plain_against_pca
+    makers[STORED / "rms-over-bound.json"] = rms_over_bound
+    makers |= {STORED / f"sweep-{name}.json": lambda n=name, s=space: swept(n, s) for name, space in SWEEPS.items()}
+    for path, make in makers.items():
+        if path.parent.is_dir() and not path.is_file():
+            print(path.relative_to(ROOT), flush=True)
+            path.write_text(json.dumps(make(), indent=1))
+
+
+def swept(name: str, space: list[str]) -> dict:
+    """The curves of a sweep of the paper's recipe on 6,400 stars."""
+    recipe = ["--preset", "paper-physical-removed", "--score", "reconstruction", "--out", f"runs/sweep-{name}"]
+    return json_of(["sweep", "simulated:10000:1", *recipe, *space])["curves"]
 
 
 def rms_over_bound() -> dict:
@@ -99,138 +105,50 @@ def stored(path: Path) -> dict:
 
 # --- the document -------------------------------------------------------------------------------------------------
 
+MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
+
 
 def write() -> None:
-    """docs/results.md from the stored measurements."""
+    """docs/results.md and the README's table from the stored measurements."""
     audits = {m: stored(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
+    runs = {m: [r for s in SEEDS if (r := stored(STORED / "seeds" / f"{m}-{s}.json"))] for m in MODELS}
+    runs = {m: reports for m, reports in runs.items() if reports}
+    ablations = [r for n in ABLATIONS | PAPER_ABLATIONS if (r := stored(STORED / "ablation" / f"{slug(n)}.json"))]
+    compared, bayes = stored(STORED / "compare.json"), stored(STORED / "bayes.json")
+    curves = {"latent_size": stored(STORED / "sweep-latent-size.json").get("latent_size")}
+    curves["adversary"] = stored(STORED / "sweep-lambda.json").get("adversary")
+    made = result_figures.figures(runs, ablations, curves, audits.get("physical-removed", {}))
     parts = [
         HEAD,
-        plain_table(stored(STORED / "plain-against-pca.json")),
-        bound_table(stored(STORED / "rms-over-bound.json")),
-        removed_table(audits),
-        kept_table(audits),
-        slider_table(audits),
-        compare_table(stored(STORED / "compare.json")),
-        TAIL,
+        tables.goals_table(runs, compared, bayes),
+        NOTES.read_text() if NOTES.is_file() else "",
+        result_figures.draw(made, ROOT / "docs" / "images" / "results"),
+        tables.ablation_table(ablations),
+        "# The shipped models in detail (seed 0)\n",
+        tables.removed_table(audits),
+        tables.kept_table(audits),
+        tables.slider_table(audits),
+        tables.calibration_table(stored(STORED / "calibration.json") or []),
+        tables.bayes_table(bayes),
+        tables.plain_table(stored(STORED / "plain-against-pca.json")),
+        tables.bound_table(stored(STORED / "rms-over-bound.json")),
+        tables.compare_table(compared),
     ]
     (ROOT / "docs" / "results.md").write_text("\n".join(p for p in parts if p))
-    readme = ROOT / "README.md"
+    readme, measured = ROOT / "README.md", tables.real_star_table(stored(STORED / "real-stars.json"))
     before, _, rest = readme.read_text().partition(MARK)
-    readme.write_text(before + MARK + "\n" + real_star_table(stored(STORED / "real-stars.json")) + END + rest.partition(END)[2])
+    readme.write_text(before + MARK + "\n" + measured + END + rest.partition(END)[2])
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(r) + " |" for r in [head, *rows]]
-    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]]) + "\n"
-
-
-def number(value, digits: int = 3) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def plain(name: str) -> str:
-    return parameter(name).plain.replace("[", r"\[").replace("]", r"\]")
-
-
-def plain_table(found: dict) -> str:
-    rows = [[name, *(number(v[n], 4) for n in LABELS)] for name, v in found.items()]
-    text = "## The plain reference\n\nR² of a regressor trained on 51,444 stars, on the 12,861 others.\n\n"
-    return text + table(["inputs", *map(plain, LABELS)], rows) if rows else ""
-
-
-def bound_table(found: dict) -> str:
-    text = "Rms error of what `autoencoder` predicts of `simulated:2000:7`, in units of the median Cramér-Rao bound "
-    text += "(knowing the sample, a regressor may stay below it):\n\n"
-    return text + table([*map(plain, LABELS)], [[number(found[n], 2) for n in LABELS]]) if found else ""
-
-
-def removed_table(audits: dict) -> str:
-    rows = [
-        [f"`{m}`", plain(n), number(v["r2"]), number(v["floor"]), number(v["excess"]),
-         f"{number(v['interval'][0])} to {number(v['interval'][1])}", "yes" if v["flagged"] else "no", v["probe"]]
-        for m, a in audits.items() for n, v in a["removed"].items()
-    ]  # fmt: skip
-    head = ["model", "removed", "R² from z", "from the kept labels", "excess", "95 % interval", "detected", "best probe"]
-    return "## What was removed\n\n" + table(head, rows)
-
-
-def kept_table(audits: dict) -> str:
-    rows = [
-        [f"`{m}`", plain(n), part, number(v["r2"]), number(v["loss"]),
-         "-" if not v["interval"] else f"{number(v['interval'][0])} to {number(v['interval'][1])}"]
-        for m, a in audits.items() for part in ("kept", "untouched") for n, v in a[part].items()
-    ]  # fmt: skip
-    return "## What was kept\n\n" + table(
-        ["model", "label", "sign", "R² from z", "lost against the plain latent", "95 % interval"], rows
-    )
-
-
-def slider_table(audits: dict) -> str:
-    found = {m: a for m, a in audits.items() if a["counterfactual"]}
-    rows = [[f"`{m}`", *(number(a["counterfactual"].get(n, {}).get("relative_error")) for n in LABELS)] for m, a in found.items()]
-    restored = [[f"`{m}`", *_restored(a["restoration"])] for m, a in found.items()]
-    text = "## Sliders against the truth\n\nPooled relative error of the change (0 = exact, 1 = the slider does nothing).\n\n"
-    text += table(["model", *map(plain, LABELS)], rows)
-    head = ["model", *RESTORED, "median rms against the noise-free truth, 40 < S/N < 60"]
-    return (
-        text
-        + "\nNuisances read back from the reconstruction (R², S/N > 60), and the reconstruction itself.\n\n"
-        + table(head, restored)
-    )
-
-
-RESTORED = ("shift_kms", "broadening_kms", "calcium_depth", "dib_depth")
-
-
-def _restored(found: dict) -> list[str]:
-    nuisances = found.get("nuisances", {})
-    return [*(number(nuisances.get(n)) for n in RESTORED), number(found.get("rms"), 4)]
-
-
-def compare_table(found: dict) -> str:
-    if not found:
-        return ""
-    rows = [
-        [name, plain(n), *(number(v[k], 1 if n == "teff" else 3) for k in ("mean", "mean_absolute", "std", "rmse")),
-         number(v["r2"]), number(v["coverage"], 2), number(v["rmse_over_bound"], 2)]
-        for name, entry in found["representations"].items() for n, v in entry.items()
-    ]  # fmt: skip
-    head = ["representation", "label", "mean", "mean absolute", "std", "RMSE", "R²", "inside 68 %", "RMSE / rms Cramér-Rao bound"]
-    times = [[n, *(number(v.get(k), 2) for k in ("training", "inference", "encoding"))] for n, v in found["seconds"].items()]
-    text = "## Table 1: one regressor per representation\n\n" + table(head, rows)
-    return (
-        text
-        + "\nSeconds, on the machine that measured:\n\n"
-        + table(["representation", "training", "inference", "encoding"], times)
-    )
-
-
-MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
-LITERATURE = {"Kepler-93": "5669 K, 4.47, -0.18", "HD176650": "near 4600 K, 2.6 (an evolved star)"}
-
-
-def real_star_table(found: dict) -> str:
-    rows = [
-        [star, *(f"{v[n]:.{parameter(n).decimals}f} ± {v[n + '_error']:.{parameter(n).decimals}f}" for n in LABELS),
-         number(v["chi2"], 1), number(v["outlier_score"], 2), LITERATURE.get(star, "-")]
-        for star, v in found.items()
-    ]  # fmt: skip
-    head = ["star", *(f"{plain(n)} [{parameter(n).unit}]" for n in LABELS), "chi²", "outlier score", "literature"]
-    return (
-        table(head, rows)
-        + "\nThe errors are those of simulated stars; what the simulator gets wrong shows in chi² and in the outlier score.\n"
-    )
-
-
+NOTES = STORED / "notes.md"  # what the numbers mean and what falls short, in words
 HEAD = f"""# Results
 
-Measured by `python scripts/results.py measure`, written by `python scripts/results.py write`. One training seed (0) of each
-model. Leakage and sliders: `audit` on `{AUDITED}`, stars that no model has seen. Table 1: `compare` on the standard sample
-`{SAMPLE}`, 51,444 stars to train the regressors and 12,861 to test. *Excess* is R²(removed | z, true kept labels) −
-R²(removed | true kept labels), each side the best of four probes trained from nothing; *detected*: a permutation test of the
-latent, given the kept labels, rejects at 5 %.
+Written by `python scripts/results.py write` from stored runs. Seeds: `scripts/experiments.py seeds`, every shipped model trained
+three times on the standard sample `{SAMPLE}` (51,444 stars) and audited on its 12,861 test stars. Detail of the shipped models:
+`scripts/results.py measure`, on `{AUDITED}`, stars that no model has seen. *Excess* is R²(removed | z, true kept labels) −
+R²(removed | true kept labels), each side the best of four probes trained from nothing; *detected*: a test of whether the latent
+tells anything beyond the kept labels rejects at 2.5 %.
 """
-TAIL = ""
 
 if __name__ == "__main__":
     wanted, *files = sys.argv[1:] or ["measure"]
