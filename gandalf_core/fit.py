@@ -8,7 +8,7 @@ import numpy as np
 
 from .cards import describe
 from .config import Config, preset
-from .outliers import fit_outliers
+from .outliers import REAL_CHI2, fit_outliers
 from .project import fit_projection
 from .regress import FOR_SPECTRA, Regressor, fit_calibrated, fit_regressor
 from .simulate import is_simulated
@@ -106,6 +106,7 @@ def known_snr(stars: SpectraSet) -> np.ndarray | None:
 def _outlier_reference(model: TrainedModel, tested: SpectraSet):
     latents, labels = model.encode(tested), model.labels_of(tested)[0]
     chi2, core = model.fit_quality(tested, latents, labels)
+    chi2 = chi2 * REAL_CHI2 if is_simulated(tested) else chi2
     return fit_outliers(chi2, core, model.predict_from_spectrum(tested)[0], latents.z)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .parameters import CALCIUM_CORES_NM, CALCIUM_HALF_WIDTH_NM
 
 MODEL_ERROR = 0.007  # of the flux: what networks and atmospheres get wrong even for ordinary stars
+REAL_CHI2 = 1.5  # an ordinary real star's chi² over a simulated one's: beyond it the star is strange, not the simulator's physics
 QUANTILES = np.linspace(0, 1, 201)
 
 
