@@ -5,11 +5,6 @@ import streamlit as st
 from gandalf_core.figures import audits
 from pages.ui import auditing, guards, pickers, show
 
-SIGNS = {
-    "good": ":green-badge[:material/check:]",
-    "bad": ":red-badge[:material/close:]",
-    "unsure": ":orange-badge[:material/question_mark:]",
-}
 VIEWS = ["Leakage", "Probes and references", "Sliders", "Numbers"]
 
 show.page_title(
@@ -26,8 +21,7 @@ if report is None:
     )
     guards.stop(told)
 st.caption(told)
-with st.container(border=True):
-    st.markdown("\n\n".join(f"{SIGNS[kind]} {show.escaped(sentence)}" for kind, sentence in audits.verdict(report)))
+auditing.show_verdict(report)
 view = pickers.choose("View", VIEWS, "audit_view", label_visibility="collapsed")
 if view == "Leakage":
     told = (

@@ -20,7 +20,7 @@ st.caption(
 view = pickers.choose("Below", ["Correlations", "Traverse"], "latent_view", label_visibility="collapsed")
 if view == "Correlations":
     z, values, names = guards.need_population()
-    told = "Red or blue: this latent number rises or falls with the parameter. A removed parameter leaves its row pale."
+    told = "Blue: this latent number rises with the parameter; red: it falls. A removed parameter leaves its row pale."
     show.figure(latents.correlation(z, values, names), told, "correlation")
 else:
     number = st.slider("Latent number", 1, model.latent_size, 1, key="traverse", persist_state="session")

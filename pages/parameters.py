@@ -38,12 +38,13 @@ elif view == "Against the truth":
     told = "On the dashed line predictions are right; orange: running median and 16-84 % band."
     show.figure(regression.predicted_against_true(everyone.values, true, names), told, "against_truth")
 elif view == "Residuals":
-    told = "Errors shrink with signal-to-noise until the model itself limits them."
+    told = "Errors shrink with signal-to-noise until the model limits them; a removed parameter keeps the spread of the sample."
     show.figure(regression.residuals_against_snr(everyone.values, true, stars.snr, names), told, "residuals")
 elif view == "Error bars":
     drawn = regression.coverage(everyone.values, everyone.errors, true, stars.snr, names)
     told = (
-        "Inside the green band (62-74 %) a 1σ error bar is honest; above it is too long, below too short. Bins of over 300 stars."
+        "Inside the green band (62-74 %) a 1σ error bar is honest; above it is too long, below too short. Only bins of over 300 "
+        "stars. The bar of a removed parameter is the spread of the sample: honest on average, not at each temperature."
     )
     show.figure(drawn, told, "coverage")
 elif view == "Representations":

@@ -1,15 +1,26 @@
 """The tour: the idea in four steps, each a live figure with the loaded model and a question to try."""
 
+from itertools import pairwise
+
 import streamlit as st
 
 from gandalf_core.figures import audits, training
-from pages.ui import cache, decoding, guards, mapping, pickers, show
+from pages.ui import cache, decoding, guards, mapping, pickers, show, state
 
 STEPS = ["1 Entangled", "2 The adversary", "3 A fresh probe", "4 Decode"]
 
 
 def ask(question: str) -> None:
     st.info(f"Try: {question}", icon=":material/quiz:")
+
+
+def show_next(step: str) -> None:
+    """On to the next step; after the last one, to the page that measures."""
+    after = dict(pairwise(STEPS)).get(step)
+    if after:
+        st.button(f"Next: {after[2:]}", icon=":material/arrow_forward:", on_click=state.put, args=("tour_step", after))
+    else:
+        st.page_link("../audit.py", label="On to the **Audit**: what is really removed?", icon=":material/fact_check:")
 
 
 show.page_title("Tour", "Four steps, three minutes. Each figure is live and uses the model of the side bar.")
@@ -31,7 +42,7 @@ elif step == STEPS[1]:
         "While the auto-encoder trains, one **discriminator** per parameter tries to read that parameter from the latent, and "
         f"the encoder is rewarded when it fails. **{model.name}** removes {removed}."
     )
-    told = "Each discriminator's accuracy while the model trained; dashed: what guessing gives."
+    told = training.what_they_read(model.config.adversary.sees_kept)
     show.figure(training.discriminators(model.history), told, "tour_discriminators")
     mapping.show_one(model.name)
     ask("choose `paper-physical-removed` in the side bar. Does its log g discriminator beat guessing? Is log g gone, then?")
@@ -61,3 +72,4 @@ else:
         labels, _ = shown.labels_of(star)
     decoding.show_decoder("tour", shown, star, labels[0], edit=False)
     ask("drag Teff to 6500 K and watch the Paschen lines (860.1, 866.7 nm). What happens beyond the sample, where nobody knows?")
+show_next(step)

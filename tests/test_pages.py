@@ -187,6 +187,29 @@ def test_the_audit_speaks_a_verdict(app):
     assert leak["y"] == ["T<sub>eff</sub>", "log g"]
 
 
+def test_the_tour_leads_on_step_by_step(app):
+    test = app("tour", model="physical-removed")
+    for expected in ("discriminator", "fresh probe"):
+        next(b for b in test.button if b.label.startswith("Next")).click().run()
+        assert not test.exception and f"**{expected}**" in texts(test)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("figures · parameters · teff · mae", "mean |Δ| of Teff [K]"),
+        ("figures · parameters · mh · r2", "R² of [M/H]"),
+        ("lambdas · logg", "λ of log g"),
+        ("data · seconds", "seconds to make"),
+        ("versions · torch", "versions · torch"),
+    ],
+)
+def test_what_differs_between_two_cards_is_said_in_words(key, words):
+    from pages.ui import tables
+
+    assert tables.fact_of(key) == words
+
+
 def test_training_is_queued_watched_and_selectable(app, monkeypatch):
     from pages.ui import jobs
 

@@ -99,11 +99,11 @@ def r2_table(rows: dict[str, dict[str, float]], title: str) -> go.Figure:
             text=[["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in z],
             texttemplate="%{text}",
             hovertemplate="%{y}, %{x}: R² = %{z:.3f}<extra></extra>",
-            colorbar={"title": {"text": "R²", "side": "right"}, "thickness": 12},
+            showscale=False,  # the cells say their numbers
         )
     )
-    figure.update_xaxes(title_text="Parameter", side="bottom")
-    figure.update_yaxes(autorange="reversed", title_text="Read from", automargin=True)
+    figure.update_xaxes(title_text="R² of the parameter", side="bottom")
+    figure.update_yaxes(autorange="reversed", automargin=True)
     return style.finish(figure, title, 150 + 42 * len(rows))
 
 
@@ -152,14 +152,28 @@ def _acting(report: dict) -> dict[str, dict]:
 
 def verdict(report: dict) -> list[tuple[str, str]]:
     """The report in sentences: (good, bad or unsure; sentence), one a parameter and one a slider."""
+    return on_latent(report) + on_sliders(report)
+
+
+def on_latent(report: dict) -> list[tuple[str, str]]:
+    """What the latent holds of each parameter that was to be removed or kept."""
     said = [_said_removed(n, v) for n, v in (report.get("removed") or {}).items()]
     said += [_said_kept(n, v) for n, v in (report.get("kept") or {}).items()]
-    return said + [_said_slider(n, v["relative_error"]) for n, v in _acting(report).items()]
+    return said
+
+
+def on_sliders(report: dict) -> list[tuple[str, str]]:
+    """Whether each slider does what the star would."""
+    return [_said_slider(n, v["relative_error"]) for n, v in _acting(report).items()]
+
+
+def _signed(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
 
 
 def _said_removed(name: str, found: dict) -> tuple[str, str]:
     plain, ends = style.words(name), found.get("interval") or [None, None]
-    amount = f"{found['excess']:.3f}" + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if all(map(_number, ends)) else "")
+    amount = _signed(found["excess"]) + (f" ({_signed(ends[0])} to {_signed(ends[1])})" if all(map(_number, ends)) else "")
     if found["excess"] <= REMOVED_LIMIT:
         return "good", f"{plain} is removed: the latent adds R² = {amount} to what the kept labels tell anyway."
     kind = "unsure" if _number(ends[0]) and ends[0] <= REMOVED_LIMIT else "bad"

@@ -19,6 +19,7 @@ SCORES = {
 }
 LOG_BEYOND = 30.0  # positive values that span more than this factor get a logarithmic axis
 COLOUR_TICKS = 6
+PLAIN = "~g"  # 0.0009, not 900µ
 NO_TRIALS = "No trial is finished yet."
 
 
@@ -100,7 +101,7 @@ def score_against(rows: list[dict], path: str, score: str) -> go.Figure:
         go.Scatter(x=[values[best]], y=scores[[best]], mode="markers", name="the best", marker=mark, hoverinfo="skip")
     )
     figure.update_xaxes(title_text=escape(path), type=axis_type(values))
-    figure.update_yaxes(title_text=SCORES.get(score, escape(score)))
+    figure.update_yaxes(title_text=SCORES.get(score, escape(score)), tickformat=PLAIN)
     return style.finish(figure, title, 380)
 
 

@@ -4,10 +4,16 @@ import json
 
 import streamlit as st
 
+from gandalf_core.figures import audits
 from gandalf_core.trained import TrainedModel
-from pages.ui import cache, jobs, state
+from pages.ui import cache, jobs, show, state
 
 DEFAULT_STARS = "simulated:3000:7"
+SIGNS = {
+    "good": ":green-badge[:material/check:]",
+    "bad": ":red-badge[:material/close:]",
+    "unsure": ":orange-badge[:material/question_mark:]",
+}
 
 
 def show_source(model: TrainedModel) -> tuple[dict | None, str]:
@@ -40,6 +46,13 @@ def stored(folder) -> tuple[dict | None, str]:
     if path.is_file():
         return json.loads(path.read_text()), "As stored with the model."
     return None, "This model has not been audited yet: press **Run the audit**."
+
+
+def show_verdict(report: dict) -> None:
+    """The report in sentences: what is in the latent, then what the sliders do."""
+    with st.container(border=True):
+        for said in filter(None, (audits.on_latent(report), audits.on_sliders(report))):
+            st.markdown("  \n".join(f"{SIGNS[kind]} {show.escaped(sentence)}" for kind, sentence in said))
 
 
 def _submit(name: str, arguments: list[str]) -> None:

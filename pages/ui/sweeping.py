@@ -146,7 +146,7 @@ def _show_sweep(name: str, was_active: bool) -> None:
         sweep, (frame, curves) = load_sweep(found.folder), cache.sweep_found(found.folder)
     _show_best(name, sweep, frame, found.folder)
     _show_figures(name, sweep, frame, curves)
-    _show_table(name, frame)
+    _show_table(name, sweep, frame)
 
 
 def _show_state(job: jobs.Job) -> None:
@@ -173,7 +173,7 @@ def _show_best(name: str, sweep: Sweep, frame: pd.DataFrame, folder: Path) -> No
         return
     best = done.iloc[0]
     settings = ", ".join(f"`{axis.path} = {_short(best[axis.path])}`" for axis in sweep.axes)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(f"Best of {len(done)} trials: {settings}, score **{best['score']:.4g}**", width="stretch")
         epochs = st.number_input("Epochs", 1, training.MAX_EPOCHS, preset_epochs(sweep.config), key=f"best epochs {name}",
                                  width=140, persist_state="session")  # fmt: skip
@@ -235,13 +235,22 @@ TITLES = {
 }
 
 
-def _show_table(name: str, frame: pd.DataFrame) -> None:
+def _show_table(name: str, sweep: Sweep, frame: pd.DataFrame) -> None:
     """Every trial, the best first."""
-    shown = frame.dropna(axis="columns", how="all")
+    shown = frame.drop(columns=_repeated(sweep, frame)).dropna(axis="columns", how="all")
     number = {c: st.column_config.NumberColumn(title(c), format="%.4g") for c in shown.select_dtypes("number")}
     st.dataframe(shown, hide_index=True, column_config={c: title(c) for c in shown} | number, key=f"trials {name}")
-    st.caption("The best first. Excess: what a fresh probe finds of a removed parameter beyond the floor. R²: of the others.")
+    probes = " Excess: what a fresh probe finds of a removed parameter beyond the floor. R²: of the others."
+    st.caption("The best first." + (probes if sweep.score != "reconstruction" else ""))
     show.download(frame, "trials", f"trials {name} csv")
+
+
+def _repeated(sweep: Sweep, frame: pd.DataFrame) -> list[str]:
+    """Measures that say what another column says, or the same for every trial."""
+    fields = {axis.path for axis in sweep.axes}
+    same = {"model.latent_size": "latent_size"} | ({"score": "reconstruction_mse"} if sweep.score == "reconstruction" else {})
+    constant = [c for c in ("latent_size", "mean_lambda") if c in frame and frame[c].nunique() <= 1]
+    return list({c for of, c in same.items() if c in frame and of in {*fields, "score"}} | set(constant))
 
 
 def title(column: str) -> str:

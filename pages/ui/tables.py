@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from gandalf_core.figures import audits, regression
+from gandalf_core.figures import audits, regression, style
 from gandalf_core.figures.population import format_value
 from gandalf_core.parameters import parameter
 from gandalf_core.spectra import SpectraSet
@@ -129,7 +129,7 @@ def show_representations(stars: SpectraSet) -> None:
     }
     number = {c: st.column_config.NumberColumn(titles[c], format="%.3g") for c in ("mean", "mean_absolute", "std")}
     words = {c: titles[c] for c in ("representation", "parameter")} | {"stars": "Stars"}
-    st.dataframe(pd.DataFrame(flat), hide_index=True, column_config=number | words)
+    st.dataframe(pd.DataFrame(flat), hide_index=True, column_config=number | words, height="content")
 
 
 def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
@@ -138,10 +138,28 @@ def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
     show.figure(drawn, "R² of a network trained on each latent afterwards: bright is readable, dark is not.", "compared")
     columns = {model.name: flattened(model.card) for model in (first, second)}
     keys = dict.fromkeys(key for column in columns.values() for key in column)
-    differ = [key for key in keys if len({str(column.get(key)) for column in columns.values()}) > 1]
-    frame = pd.DataFrame([{"what": key, **{name: _text(c.get(key)) for name, c in columns.items()}} for key in differ])
-    st.dataframe(frame, hide_index=True, height="content")
-    st.caption("Only what differs between the two cards.")
+    differ = [key for key in keys if key != "name" and len({str(column.get(key)) for column in columns.values()}) > 1]
+    frame = pd.DataFrame([{"what": fact_of(key), **{name: _text(c.get(key)) for name, c in columns.items()}} for key in differ])
+    st.dataframe(frame, hide_index=True, height="content", column_config={"what": "What differs"})
+    st.caption(
+        "Only what differs between the two cards; errors and shares are those of a regressor on the latent, on test stars."
+    )
+
+
+FACTS = {
+    "reconstruction_mse": "mean squared error of the flux", "median_chi2": "median χ² per pixel", "latent_size": "latent numbers",
+    "seconds": "seconds to make", "r2": "R²", "mae": "mean |Δ|", "rmse": "rms Δ", "coverage": "share within 1σ", "lambdas": "λ",
+}  # fmt: skip
+
+
+def fact_of(key: str) -> str:
+    """A path in a card in words: `figures · parameters · teff · r2` is `R² of Teff`."""
+    parts = [part for part in key.split(" · ") if part not in ("figures", "parameters", "data")]
+    if len(parts) == 2 and (parts[0] == "lambdas" or parts[1] in FACTS):
+        label, fact = parts if parts[1] in FACTS else parts[::-1]
+        unit = f" [{parameter(label).unit}]" if fact in ("mae", "rmse") and parameter(label).unit else ""
+        return f"{FACTS[fact]} of {style.words(label)}{unit}"
+    return " · ".join(FACTS.get(part, part) for part in parts)
 
 
 def flattened(card: dict, above: str = "") -> dict[str, object]:
@@ -156,4 +174,4 @@ def flattened(card: dict, above: str = "") -> dict[str, object]:
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if np.isfinite(value) else "–"
-    return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
+    return "–" if value in (None, []) else ", ".join(map(style.words, value)) if isinstance(value, list) else str(value)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gandalf_core.config import PRESETS, Config, preset, to_json, with_fields
+from gandalf_core.config import PRESETS, Config, from_json, preset, to_json, with_fields
 from gandalf_core.errors import GandalfError
 from gandalf_core.figures import training as figures
 from gandalf_core.parameters import LABELS
@@ -114,10 +114,18 @@ def _show_job(name: str, was_active: bool) -> None:
     )
     show.figure(
         figures.discriminators(history),
-        "A removed parameter's discriminator falls to its dashed line, guessing. A fresh probe is the real test: see Audit.",
+        figures.what_they_read(config_of(job).adversary.sees_kept),
         f"discriminators {name}",
     )  # fmt: skip
     show.figure(figures.losses(history), "The terms that the auto-encoder minimises together.", f"losses {name}")
+
+
+def config_of(job: jobs.Job) -> Config:
+    """The configuration a training was started with; the default one where its file is gone."""
+    try:
+        return from_json((job.folder / "config.json").read_text())
+    except (OSError, GandalfError):
+        return Config()
 
 
 def told(status: dict) -> str:
