@@ -60,8 +60,8 @@ def what_they_read(sees_kept: bool) -> str:
     """The sentence under `discriminators`. sees_kept: the discriminators are also given the true kept labels."""
     if sees_kept:
         return (
-            "Dashed: guessing. These discriminators also see the kept parameters, which tell something of the removed ones, so they "
-            "end a little above it. A fresh probe is the real test: see Audit."
+            "Dashed: guessing. These discriminators also see the kept parameters, which tell something of the removed ones, "
+            "so they end a little above it. A fresh probe is the real test: see Audit."
         )
     return "A removed parameter's discriminator falls to its dashed line, guessing. A fresh probe is the real test: see Audit."
 

@@ -206,6 +206,28 @@ def test_training_two_epochs_then_stop_and_find_it_by_its_link(open_browser, ser
     expect(other.get_by_text("cancelled").first).to_be_visible()
 
 
+def test_a_sweep_is_asked_for_watched_and_cancelled(open_browser, server):
+    page = open_browser(height=1200)
+    visit(page, f"{server}/sweeps", "Sweeps")
+    choose(page, "Preset", "autoencoder")
+    box = page.get_by_role("textbox", name="Fields and their values")
+    box.fill("model.latent_size=one")
+    box.press("Control+Enter")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("model.latent_size")
+    box.fill("model.latent_size=2,4,8,16")
+    box.press("Control+Enter")
+    expect(page.get_by_text("4 trials")).to_be_visible()
+    page.get_by_role("button", name="Start the sweep").click()
+    expect(page.get_by_text(re.compile(r"[1-3] of 4 trials"))).to_be_visible(timeout=3 * PATIENCE_MS)
+    expect(page).to_have_url(re.compile(r"sweep=[0-9a-f]{12}"))
+    settle(page)
+    drawn = page.locator(".js-plotly-plot").first.evaluate("el => el.data.map(t => [t.name, t.x.length])")
+    assert [name for name, _ in drawn] == ["a trial", "the best"] and drawn[0][1] >= 1
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Go on")).to_be_visible()
+    expect(page.get_by_role("button", name="Train the best")).to_be_visible()
+
+
 @pytest.mark.parametrize("path", TITLES)
 def test_a_deep_link_works_on_a_fresh_server(open_browser, tmp_path, path):
     with serving(tmp_path) as url:
@@ -226,7 +248,7 @@ def test_every_view_in_both_themes_without_a_complaint(open_browser, server, sch
 
 def test_a_phone_does_not_break(open_browser, server):
     page = open_browser(width=390, height=800)
-    for path in ("", "data", "maps", "decode", "parameters"):
+    for path in TITLES:
         visit(page, f"{server}/{path}?model=generator", TITLES[path])
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 392, path
 
