@@ -17,7 +17,7 @@ SCORES = {
     "excess": "Leakage + loss, by quick probes",
     "audit": "Leakage + loss, by all probes",
 }
-LOG_BEYOND = 30.0  # positive values that span more than this factor get a logarithmic axis
+LOG_BEYOND = 20.0  # positive values that span more than this factor get a logarithmic axis
 COLOUR_TICKS = 6
 PLAIN = "~g"  # 0.0009, not 900µ
 NO_TRIALS = "No trial is finished yet."
@@ -72,8 +72,9 @@ def _rms(points: list[dict]) -> np.ndarray:
 
 
 def _dots(x, y, points: list[dict], name: str, colour: str, told: str) -> go.Scatter:
+    marker = {"size": 10, "color": colour, "line": {"width": 1, "color": style.GREY}}
     return go.Scatter(
-        x=x, y=style.f4(y), mode="markers", name=name, marker={"size": 10, "color": colour, "opacity": 0.85},
+        x=x, y=style.f4(y), mode="markers", name=name, marker=marker,
         customdata=[p["trial"] for p in points], hovertemplate=f"trial %{{customdata}}<br>{told}<br>%{{y:.4g}}<extra></extra>",
     )  # fmt: skip
 
@@ -106,7 +107,7 @@ def score_against(rows: list[dict], path: str, score: str) -> go.Figure:
 
 
 def axis_type(values: list) -> str:
-    """`category` for texts, `log` for positive numbers over more than a decade and a half, else `linear`."""
+    """`category` for texts, `log` for positive numbers over more than `LOG_BEYOND`, else `linear`."""
     if any(isinstance(v, str) for v in values):
         return "category"
     return "log" if min(values) > 0 and max(values) / min(values) > LOG_BEYOND else "linear"

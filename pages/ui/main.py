@@ -49,10 +49,13 @@ def pages() -> dict[str, list]:
     return made
 
 
-WIDER = "<style>[data-testid='stMainBlockContainer'] {padding-left: 2.2rem; padding-right: 2.2rem; max-width: 1720px}</style>"
+STYLE = """<style>
+[data-testid='stMainBlockContainer'] {padding-left: 2.2rem; padding-right: 2.2rem; max-width: 1720px}
+@media (max-width: 640px) {[data-testid='stMarkdownContainer'] table {display: block; max-width: 100%; overflow-x: auto}}
+</style>"""
 
 st.set_page_config("GANDALF Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
-st.html(WIDER)  # a laptop's width belongs to the figures
+st.html(STYLE)  # a laptop's width belongs to the figures; on a phone a wide table scrolls by itself
 state.start()
 page = st.navigation(pages())
 with st.sidebar:

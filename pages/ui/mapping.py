@@ -13,6 +13,7 @@ from gandalf_core.trained import TrainedModel
 from pages.ui import cache, diagrams, guards, jobs, state
 
 SPECTRA = "spectra"
+WIDTH = 610  # of the list of representations: four names on a laptop, a line of its own on a phone
 PAIR = ("physical-removed", "chemical-removed")  # the paper's two exercises, side by side
 ROWS, CHOSEN = "map_rows", "map_settings"  # session keys of this page: representations; {method: settings or None = stored maps}
 STORED = None
@@ -32,7 +33,7 @@ def show_rows(model: TrainedModel) -> list[str]:
     start = [row for row in dict.fromkeys((SPECTRA, st.session_state[state.MODEL], *PAIR)) if row in options]
     st.session_state.setdefault(ROWS, start)
     st.session_state[ROWS] = [row for row in st.session_state[ROWS] if row in options]
-    return st.multiselect("Representations", options, key=ROWS, persist_state="session")
+    return st.multiselect("Representations", options, key=ROWS, persist_state="session", width=WIDTH)
 
 
 def settings_of(method: str) -> dict | None:

@@ -210,7 +210,8 @@ def _show_figures(name: str, sweep: Sweep, frame: pd.DataFrame, curves: dict) ->
         views.append(("size", drawn, "Where the line flattens, more numbers add nothing."))
     if varies(curves["adversary"], "mean_lambda"):
         drawn = figures.adversary(curves["adversary"])
-        views.append(("lambda", drawn, "Good settings lie low and near the green line, where the discriminators only guess."))
+        seen = " These also see the kept parameters, so they stay left of it." if sweep.config.adversary.sees_kept else ""
+        views.append(("lambda", drawn, "Good settings lie low, near the green line, where discriminators only guess." + seen))
     with st.grid(min(len(views), 2)):
         for kind, drawn, told in views:
             with st.container():
@@ -238,11 +239,19 @@ TITLES = {
 def _show_table(name: str, sweep: Sweep, frame: pd.DataFrame) -> None:
     """Every trial, the best first."""
     shown = frame.drop(columns=_repeated(sweep, frame)).dropna(axis="columns", how="all")
+    shown = shown[sorted(shown, key=lambda c: (_rank(sweep, c), c))]
     number = {c: st.column_config.NumberColumn(title(c), format="%.4g") for c in shown.select_dtypes("number")}
     st.dataframe(shown, hide_index=True, column_config={c: title(c) for c in shown} | number, key=f"trials {name}")
     probes = " Excess: what a fresh probe finds of a removed parameter beyond the floor. R²: of the others."
     st.caption("The best first." + (probes if sweep.score != "reconstruction" else ""))
     show.download(frame, "trials", f"trials {name} csv")
+
+
+def _rank(sweep: Sweep, column: str) -> int:
+    """Where a column stands: what was asked, the fields, what probes found, what the training found."""
+    order = ["trial", "state", "score", *(axis.path for axis in sweep.axes), "excess", "r2", *list(TITLES)[3:]]
+    kind = column.partition(" ")[0]
+    return order.index(kind) if kind in order else len(order)
 
 
 def _repeated(sweep: Sweep, frame: pd.DataFrame) -> list[str]:

@@ -213,7 +213,7 @@ def test_a_sweep_is_asked_for_watched_and_cancelled(open_browser, server):
     box = page.get_by_role("textbox", name="Fields and their values")
     box.fill("model.latent_size=one")
     box.press("Control+Enter")
-    expect(page.get_by_test_id("stAlert")).to_contain_text("model.latent_size")
+    expect(page.get_by_test_id("stAlert").first).to_contain_text("model.latent_size")
     box.fill("model.latent_size=2,4,8,16")
     box.press("Control+Enter")
     expect(page.get_by_text("4 trials")).to_be_visible()
