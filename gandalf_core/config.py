@@ -248,7 +248,7 @@ GENERATOR = MappingProxyType(
         "training.input_noise": 0.0,  # without heads nothing is known by heart, and the noise costs the fainter nuisances
     }
 )
-GENERATOR_LAMBDA = 0.1  # gentler: no kept label pulls the other way
+GENERATOR_LAMBDA = 0.2  # gentler: no kept label pulls the other way
 PLAIN = ("model.activation", "model.flux_scaling", "training.weight_by_error", "training.schedule", "training.learning_rate")
 PHYSICAL, CHEMICAL = ("teff", "logg"), ("mh", "alphafe")
 EXERCISES = MappingProxyType(
