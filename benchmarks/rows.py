@@ -13,7 +13,10 @@ STANDARD, QUICK = 64_305, 6_000
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. reach, moonshot: what was asked for, if anything; larger: whether more is better; beside: its parts."""
+    """One figure. reach, moonshot: what was asked for, if anything; larger: whether more is better; beside: its parts.
+
+    fair: whether what the goal demands besides, such as a map as good as the other one's, holds.
+    """
 
     name: str
     what: str
@@ -22,11 +25,14 @@ class Row:
     moonshot: float | None = None
     larger: bool = False
     beside: dict[str, Any] = field(default_factory=dict)
+    fair: bool = True
 
     @property
     def verdict(self) -> str:
         if self.reach is None:
             return ""
+        if not self.fair:
+            return "missed"
         met = (lambda goal: self.value >= goal) if self.larger else (lambda goal: self.value <= goal)
         return "moonshot" if met(self.moonshot) else "reached" if met(self.reach) else "missed"
 
