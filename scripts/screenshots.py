@@ -42,6 +42,15 @@ def lasso(page: Page) -> None:
     settle(page)
 
 
+def unfolded(page: Page) -> None:
+    """The form of a new sweep."""
+    form = page.get_by_text("New sweep")
+    if not page.get_by_role("button", name="Start the sweep").is_visible():
+        form.click()
+    page.get_by_role("button", name="Start the sweep").wait_for()
+    page.wait_for_timeout(500)
+
+
 def compared(page: Page) -> None:
     choose(page, "Compare with", "physical-removed")
 
@@ -56,6 +65,7 @@ VIEWS = {
     "parameters-residuals": ("parameters", segment("Residuals")),
     "parameters-errors": ("parameters", segment("Error bars")), "parameters-four": ("parameters", segment("Representations")),
     "parameters-table": ("parameters", segment("Table")), "train": ("train", nothing), "sweeps": ("sweeps", nothing),
+    "sweeps-new": ("sweeps", unfolded),
     "audit": ("audit", nothing), "models": ("models", compared),
 }  # fmt: skip
 QUERY = {
