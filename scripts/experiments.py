@@ -63,7 +63,7 @@ def seeds(only: list[str]) -> None:
             if path.is_file() or (only and f"{name}-{seed}" not in only):
                 continue
             folder = folder_of(name, seed)
-            if seed:
+            if seed and not folder.is_dir():
                 trained = ["pretrain", "--seed", str(seed), "--only", name, "--out", str(folder.parent), "--map", "pca"]
                 cli([*trained, "--work", str(WORK / f"work-{seed}"), "--map-stars", "500"])
             stars = stars if stars is not None else test_stars()
