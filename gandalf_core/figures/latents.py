@@ -36,7 +36,7 @@ def correlation(latents: np.ndarray, labels: np.ndarray, label_names: tuple[str,
             hovertemplate="latent %{x}, %{y}: %{z:.2f}<extra></extra>",
         )
     )
-    figure.update_xaxes(title_text="Latent number", dtick=max(1, latents.shape[1] // 25))
+    figure.update_xaxes(title_text="Latent number", dtick=1 if latents.shape[1] <= 10 else None)
     figure.update_yaxes(autorange="reversed")
     return style.finish(figure, title, 170 + 38 * len(label_names))
 

@@ -19,6 +19,7 @@ SCORES = {
 }
 LOG_BEYOND = 20.0  # positive values that span more than this factor get a logarithmic axis
 COLOUR_TICKS = 6
+FEW = 8
 PLAIN = "~g"  # 0.0009, not 900µ
 NO_TRIALS = "No trial is finished yet."
 
@@ -101,7 +102,7 @@ def score_against(rows: list[dict], path: str, score: str) -> go.Figure:
     figure.add_trace(
         go.Scatter(x=[values[best]], y=scores[[best]], mode="markers", name="the best", marker=mark, hoverinfo="skip")
     )
-    figure.update_xaxes(title_text=escape(path), type=axis_type(values))
+    figure.update_xaxes(title_text=escape(path), type=axis_type(values), **_ticks(values))
     figure.update_yaxes(title_text=SCORES.get(score, escape(score)), tickformat=PLAIN)
     return style.finish(figure, title, 380)
 
@@ -111,6 +112,14 @@ def axis_type(values: list) -> str:
     if any(isinstance(v, str) for v in values):
         return "category"
     return "log" if min(values) > 0 and max(values) / min(values) > LOG_BEYOND else "linear"
+
+
+def _ticks(values: list) -> dict:
+    """Ticks at the values that were tried, where they are few."""
+    tried = list(dict.fromkeys(values))
+    if len(tried) > FEW or axis_type(values) == "category":
+        return {}
+    return {"tickvals": tried, "ticktext": [f"{v:g}" for v in tried]}
 
 
 def _plain(value):

@@ -13,7 +13,7 @@ from gandalf_core.trained import TrainedModel
 from pages.ui import cache, diagrams, guards, jobs, state
 
 SPECTRA = "spectra"
-WIDTH = 610  # of the list of representations: four names on a laptop, a line of its own on a phone
+WIDTH = 560  # of the list of representations: four names on a laptop, a line of its own on a phone
 PAIR = ("physical-removed", "chemical-removed")  # the paper's two exercises, side by side
 ROWS, CHOSEN = "map_rows", "map_settings"  # session keys of this page: representations; {method: settings or None = stored maps}
 STORED = None

@@ -74,7 +74,8 @@ def show_estimates(model: TrainedModel, star: SpectraSet, found: Predictions) ->
 
 
 def _cell(name: str, value: float, error: float | None) -> str:
-    return format_value(name, value, error).removesuffix(parameter(name).unit).rstrip()
+    text = format_value(name, value, error).removesuffix(parameter(name).unit).rstrip()
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def show_outlier(found: Predictions) -> None:
