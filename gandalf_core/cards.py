@@ -38,6 +38,18 @@ def describe(config: Config, data: dict[str, Any], figures: dict[str, Any], simu
     }
 
 
+def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
+    """What a card keeps of an audit's report on the stars `source`: excess, kept R² and slider errors, a number each."""
+    others = {**report["kept"], **report["untouched"]}
+    return {
+        "source": source,
+        "stars": report["stars"],
+        "excess": {n: v["excess"] for n, v in report["removed"].items()},
+        "r2": {n: v["r2"] for n, v in others.items()},
+        "sliders": {n: v["relative_error"] for n, v in report["counterfactual"].items()},
+    }
+
+
 def signs(card: dict[str, Any]) -> dict[str, str]:
     """Label → `removed`, `kept` or `untouched`."""
     return {
@@ -59,6 +71,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
         "",
         *_figure_lines(card["figures"]),
         "",
+        *_audit_lines(card.get("audit")),
         *(f"> {c}" for c in card["caveats"]),
         "",
         "## Cite",
@@ -71,6 +84,20 @@ def card_text(name: str, card: dict[str, Any]) -> str:
 def _markdown(name: str) -> str:
     """The label's name with its brackets escaped: `[M/H]: …` would be read as the target of a link, and vanish."""
     return parameter(name).plain.replace("[", "\\[").replace("]", "\\]")
+
+
+def _audit_lines(found: dict[str, Any] | None) -> list[str]:
+    """A table of the audit, or nothing where the model was not audited."""
+    if not found:
+        return []
+    parts = ("excess", "r2", "sliders")
+    names = dict.fromkeys(n for part in parts for n in found[part])
+    lines = [f"## Audited on `{found['source']}`, {found['stars']:,} stars", ""]
+    lines += ["| parameter | excess R² of a removed one | R² of another | error of its slider |", "|---|---|---|---|"]
+    for n in names:
+        cells = [f"{found[part][n]:.3f}" if found[part].get(n) is not None else "-" for part in parts]
+        lines.append(f"| {_markdown(n)} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
 
 
 def _figure_lines(figures: dict[str, Any]) -> list[str]:

@@ -1,7 +1,8 @@
 """A trained model as a folder without pickles: save, load, list.
 
 config.json · weights.safetensors (encoder and decoder) · scaling.npz (scaling, label ranges, outlier reference) ·
-split.npz (ids that trained and tested) · regressors.npz · projections/<name>.npz · history.jsonl · card.json · CARD.md
+split.npz (ids that trained and tested) · regressors.npz · projections/<name>.npz · history.jsonl · card.json · CARD.md ·
+audit.json where the model was audited
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .cards import card_text
+from .cards import audit_summary, card_text
 from .config import Config, from_json, to_json
 from .errors import ModelError
 from .model import Decoder, Encoder
@@ -65,9 +66,22 @@ def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
     for name, projection in model.projections.items():
         _save_arrays(folder / "projections" / f"{name}.npz", projection.arrays())
     (folder / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in model.history))
-    (folder / "card.json").write_text(json.dumps(model.card, indent=2, ensure_ascii=False))
-    (folder / "CARD.md").write_text(card_text(model.name, model.card))
+    _save_card(folder, model.name, model.card)
     return load_model(folder)
+
+
+def _save_card(folder: Path, name: str, card: dict[str, Any]) -> None:
+    (folder / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False))
+    (folder / "CARD.md").write_text(card_text(name, card))
+
+
+def record_audit(name_or_folder: str | Path, report: dict[str, Any], source: str) -> Path:
+    """Keep an audit's report with the model: `audit.json`, and its summary on the card. ModelError without a usable folder."""
+    folder = find_model(name_or_folder)
+    card = _part(folder / "card.json", _card) | {"audit": audit_summary(report, source)}
+    (folder / "audit.json").write_text(json.dumps(report, indent=1, ensure_ascii=False))
+    _save_card(folder, folder.name, card)
+    return folder / "audit.json"
 
 
 def _prefixed(**parts: Any) -> dict[str, np.ndarray]:

@@ -29,7 +29,7 @@ SWEEPS = {  # the paper's two choices, by its own recipe
 
 def measure() -> None:
     """Audit of every model, `compare`, references and the paper's two sweeps, each into its own JSON file."""
-    makers = {audit_path(m): lambda m=m: json_of(["audit", m, AUDITED]) for m in MODELS}
+    makers = {audit_path(m): lambda m=m: json_of(["audit", m, AUDITED, "--record"]) for m in MODELS}
     makers[STORED / "compare.json"] = lambda: json_of(["compare", SAMPLE, *(a for alpha in ALPHAS for a in ("--alpha", alpha))])
     makers[STORED / "plain-against-pca.json"] = plain_against_pca
     makers[STORED / "rms-over-bound.json"] = rms_over_bound

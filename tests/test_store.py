@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gandalf_core.errors import ModelError
-from gandalf_core.store import find_model, list_models, load_model, save_model
+from gandalf_core.store import find_model, list_models, load_model, record_audit, save_model
 
 FILES = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json", "history.jsonl", "regressors.npz")
 
@@ -55,6 +55,18 @@ def test_a_folder_describes_itself_without_pickles(model_folder):
         True,
         True,
     ]
+
+
+def test_an_audit_is_kept_with_the_model_and_on_its_card(copy):
+    report = {
+        "stars": 3000, "removed": {"teff": {"excess": 0.0123}}, "kept": {"mh": {"r2": 0.95}}, "untouched": {},
+        "counterfactual": {"teff": {"relative_error": None}},
+    }  # fmt: skip
+    record_audit(copy, report, "simulated:3000:7")
+    assert json.loads((copy / "audit.json").read_text()) == report
+    assert load_model(copy).card["audit"]["excess"] == {"teff": 0.0123}
+    text = (copy / "CARD.md").read_text()
+    assert "simulated:3000:7" in text and "| Teff | 0.012 | - | - |" in text and "| \\[M/H\\] | - | 0.950 | - |" in text
 
 
 @pytest.mark.parametrize("name", ["config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json"])

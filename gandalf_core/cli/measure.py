@@ -12,6 +12,7 @@ ROW = arg(
     "--row", action="append", default=[], metavar="NAME", dest="rows",
     help="only this reference beside the latent, e.g. plain (default: all); may repeat",
 )  # fmt: skip
+RECORD = arg("--record", action="store_true", help="keep the report in the model's folder, its summary on the card")
 PLAIN = arg("--plain", metavar="MODEL", help=f"the plain auto-encoder to compare with (default: {COMPARED[0]} if there; or none)")
 MAX_ITER = arg("--max-iter", type=positive, default=1000, help="epochs of a regressor at most (default: 1000, the paper's)")
 ALPHA = arg("--alpha", action="append", default=[], type=float, dest="alphas",
@@ -21,14 +22,16 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
 
 @command(
     "audit", "can a fresh probe still read what was removed, and do the sliders tell the truth",
-    MODEL, STARS, PROBES, ROW, PLAIN, SEED,
+    MODEL, STARS, PROBES, ROW, PLAIN, RECORD, SEED,
 )  # fmt: skip
 def audit(args, console) -> Report:
     """Leakage of removed parameters under fresh probes, loss of kept ones, and counterfactuals where the truth is known."""
-    from ..store import load_model
+    from ..store import load_model, record_audit
 
     model = load_model(args.model)
     result = _audited(model, _stars(args, model), args, console)
+    if args.record:
+        console.say(f"recorded in {record_audit(args.model, result, ' '.join(args.stars))}")
     return Report(result, audit_text(result))
 
 
