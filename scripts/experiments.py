@@ -24,7 +24,7 @@ WORK = ROOT / "runs" / "experiments"
 SAMPLE = "simulated:64305:0"
 SEEDS = (0, 1, 2)
 MODELS = tuple(p for p in PRESETS if p not in RECIPES)
-SMALL, SMALL_EPOCHS = "simulated:20000:0", 20  # 16,000 stars train: an ablation shows differences, not the best values
+SMALL, SMALL_EPOCHS = "simulated:20000:0", 15  # 16,000 stars train: an ablation shows differences, not the best values
 AUDITED = "simulated:3000:7"
 ABLATED = "physical-removed"
 ABLATIONS = {
@@ -96,32 +96,30 @@ def seed_report(folder: Path, stars) -> dict:
 def ablation(only: list[str]) -> None:
     variants = {name: (ABLATED, changes) for name, changes in ABLATIONS.items()}
     variants |= {name: (f"paper-{ABLATED}", changes) for name, changes in PAPER_ABLATIONS.items()}
-    audited = None
+    stars = None
     for name, (base, changes) in variants.items():
         path = STORED / "ablation" / f"{slug(name)}.json"
         if path.is_file() or (only and name not in only):
             continue
         from gandalf_core.sources import load_stars
 
-        audited = audited if audited is not None else load_stars(AUDITED)
+        stars = stars or (load_stars(SMALL), load_stars(AUDITED))
         epochs = {"training.epochs": min(SMALL_EPOCHS, preset(base).training.epochs), "training.mean_epochs": SMALL_EPOCHS}
         config = with_fields(preset(base), epochs | changes)
-        store(path, {"name": name, "preset": base, "changes": changes, **ablated(config, audited)})
+        store(path, {"name": name, "preset": base, "changes": changes, **ablated(config, *stars)})
 
 
 def slug(name: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in name).split())
 
 
-def ablated(config, audited) -> dict:
+def ablated(config, stars, audited) -> dict:
     """Train on the small sample and audit the latent."""
     from gandalf_core.audit import audit
     from gandalf_core.fit import bare_model
-    from gandalf_core.sources import load_stars
     from gandalf_core.split import split
     from gandalf_core.train import Trainer
 
-    stars = load_stars(SMALL)
     trainer = Trainer(stars[split(stars.ids)[0]], config, "cpu")
     history = [asdict(record) for record in trainer.epochs()]
     found = audit(bare_model(trainer, stars), audited, rows=(), workers=1)
