@@ -126,6 +126,14 @@ def test_every_line_on_the_grid_is_marked_and_no_other():
     assert marked == sorted(line.wavelength_nm for line in LINES if 853 <= line.wavelength_nm <= 856)
 
 
+def test_the_names_of_the_lines_stand_under_the_spectrum():
+    flux = 1 - 0.7 * RNG.random((1, 200))
+    figure = spectra.spectra(WAVE, flux, ["a"])
+    low, high = figure.layout.yaxis.range
+    names = max(a.y for a in figure.layout.annotations) + 0.03
+    assert low + names * (high - low) < flux.min() and high > flux.max()
+
+
 def test_a_name_from_a_file_brings_no_markup():
     figure = spectra.spectra(WAVE, np.ones((1, 200)), ["<img src=x>"])
     assert "<img" not in figure.data[0].name

@@ -17,6 +17,7 @@ OBSERVED, RECONSTRUCTED, GENERATED, TRUE, SELECTED, UPLOADED = GREY, BLUE, VERMI
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 
 MARGIN = {"l": 64, "r": 18, "t": 56, "b": 52}
+ROOM = 0.11  # of a spectrum's height, under it for the names of the lines
 LABEL_GAP_NM = 0.8  # names of lines closer than this would overprint each other on a laptop
 WAVELENGTH_TITLE = "Vacuum wavelength [nm]"
 FLUX_TITLE = "Normalised flux"
@@ -87,8 +88,19 @@ def lines_within(wavelength_nm: np.ndarray) -> list[SpectralLine]:
     return sorted(inside, key=lambda line: line.wavelength_nm)
 
 
+def _make_room(figure: go.Figure) -> None:
+    """Lower the first panel's foot, so that no line's core is written over."""
+    drawn = [np.asarray(t.y, float) for t in figure.data if t.y is not None and t.yaxis in (None, "y")]
+    values = np.concatenate([y[np.isfinite(y)] for y in drawn]) if drawn else np.empty(0)
+    if len(values):
+        low, high = span(values, 0.05)
+        figure.layout.yaxis.range = [low - ROOM * (high - low), high]
+
+
 def mark_lines(figure: go.Figure, wavelength_nm: np.ndarray) -> go.Figure:
-    """Thin vertical marks with the species' names above the first panel, on two levels so that neighbours do not collide."""
+    """Thin vertical marks with the species' names at the foot of the first panel, under all that is drawn there; on two levels
+    so that neighbours do not collide."""
+    _make_room(figure)
     last = [-np.inf, -np.inf]
     for line in lines_within(wavelength_nm):
         level = int(line.wavelength_nm - last[0] < LABEL_GAP_NM)

@@ -25,7 +25,6 @@ SCORE_WORDS = {
     "audit": "leakage + loss, all probes (slow)",
     "reconstruction": "reconstruction error",
 }
-ORDER = ("Strength of λ", "Latent size", "Noise", "Free")
 
 
 class Found(NamedTuple):
@@ -53,7 +52,8 @@ def show_form() -> None:
     with left:
         base = st.selectbox("Preset", PRESETS, index=1, key="sweep_preset", persist_state="session",
                             help="Every field that is not searched stays as in this preset.")  # fmt: skip
-        search = st.segmented_control("What to search", list(SEARCHES), default=ORDER[0], required=True, key="sweep_search",
+        names = list(SEARCHES)
+        search = st.segmented_control("What to search", names, default=names[0], required=True, key="sweep_search",
                                       persist_state="session")  # fmt: skip
         key = f"sweep_fields {search}"
         st.session_state.setdefault(key, SEARCHES[search])
@@ -71,7 +71,9 @@ def show_form() -> None:
         told = "Of a search over ranges; a grid knows its own number."
         numbers = {
             "epochs": first.number_input("Epochs of a trial", 1, training.MAX_EPOCHS, 10, key="sweep_epochs", **keep),
-            "trials": second.number_input("Trials", 1, 1000, 20, key="sweep_trials", help=told, **keep),
+            "trials": second.number_input(
+                "Trials", 1, 1000, 20, key="sweep_trials", help=told, disabled=not has_range(lines or ""), **keep
+            ),
             "seed": third.number_input("Seed", 0, 10_000, 0, key="sweep_seed", **keep),
         }
     try:
@@ -97,6 +99,14 @@ def fields_of(lines: str) -> dict[str, str]:
             raise ConfigError(f"{path}: listed twice; give all its values in one line")
         found[path] = values
     return found
+
+
+def has_range(lines: str) -> bool:
+    """True when a field gives a range, so that the number of trials must be asked for."""
+    try:
+        return any(not parse_axis(*field).choices for field in fields_of(lines).items())
+    except ConfigError:
+        return False
 
 
 def asked(base: str, lines: str, sample: str, score: str, *, epochs: int, trials: int, seed: int) -> Sweep:
