@@ -276,7 +276,14 @@ def test_a_failed_trial_is_not_drawn_and_the_best_is_marked():
 
 
 @pytest.mark.parametrize(
-    ("values", "kind"), [([0.1, 8.0], "log"), ([0.1, 0.4], "linear"), ([0.0, 8.0], "linear"), (["relu", "silu"], "category")]
+    ("values", "kind"),
+    [
+        ([0.1, 8.0], "log"),
+        ([0.1, 0.4], "linear"),
+        ([0.0, 8.0], "linear"),
+        ([0, 0.1, 10], "category"),
+        (["relu", "silu"], "category"),
+    ],
 )
 def test_the_axis_of_a_field_suits_its_values(values, kind):
     assert sweeps.axis_type(values) == kind

@@ -108,16 +108,21 @@ def score_against(rows: list[dict], path: str, score: str) -> go.Figure:
 
 
 def axis_type(values: list) -> str:
-    """`category` for texts, `log` for positive numbers over more than `LOG_BEYOND`, else `linear`."""
+    """`log` for numbers over more than a factor `LOG_BEYOND`, or `category` where a 0 is among them; that for texts too; else
+    `linear`."""
     if any(isinstance(v, str) for v in values):
         return "category"
-    return "log" if min(values) > 0 and max(values) / min(values) > LOG_BEYOND else "linear"
+    sizes = [abs(v) for v in values if v]
+    wide = bool(sizes) and max(sizes) / min(sizes) > LOG_BEYOND
+    return "linear" if not wide else "log" if min(values) > 0 else "category"
 
 
 def _ticks(values: list) -> dict:
     """Ticks at the values that were tried, where they are few."""
     tried = list(dict.fromkeys(values))
-    if len(tried) > FEW or axis_type(values) == "category":
+    if axis_type(values) == "category":
+        return {"categoryorder": "array", "categoryarray": tried if isinstance(tried[0], str) else sorted(tried)}
+    if len(tried) > FEW:
         return {}
     return {"tickvals": tried, "ticktext": [f"{v:g}" for v in tried]}
 
