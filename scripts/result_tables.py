@@ -194,7 +194,9 @@ def ablation_table(runs: list[dict]) -> str:
     head = ["variant", *(f"excess {plain(n)}" for n in removed), *(f"R² {plain(n)}" for n in kept)]
     head += [*(f"slider {plain(n)}" for n in removed), "rms"]
     text = "## What each piece is worth\n\n`physical-removed` with one switch changed, 16,000 stars and 15 epochs, audited on "
-    text += "`simulated:3000:7` (`python scripts/experiments.py ablation`). The first three rows differ in the seed alone.\n\n"
+    text += (
+        "`simulated:3000:7` (`python scripts/experiments.py ablation`). Rows with a seed in their name tell what chance does.\n\n"
+    )
     return text + table(head, rows) if rows else ""
 
 
