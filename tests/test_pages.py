@@ -270,9 +270,10 @@ def test_a_search_that_makes_no_sense_is_one_sentence(app, lines, word):
 
 
 def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp_path):
-    from pages.ui import jobs
+    from pages.ui import jobs, sweeping
 
     monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: Sleeper())
+    monkeypatch.setattr(sweeping, "STORED", tmp_path)  # not those that came with the project
     stars = tmp_path / "toy.npz"
     io.write_stars(stars, toy_stars(400))
     config = toy_config("paper-physical-removed", training__epochs=1)
