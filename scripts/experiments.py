@@ -111,7 +111,7 @@ def ablation(only: list[str]) -> None:
 
 
 def slug(name: str) -> str:
-    return "-".join("".join(c if c.isalnum() else " " for c in name).split())
+    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in name).split())
 
 
 def ablated(config, stars, audited) -> dict:

@@ -209,6 +209,7 @@ def test_training_two_epochs_then_stop_and_find_it_by_its_link(open_browser, ser
 def test_a_sweep_is_asked_for_watched_and_cancelled(open_browser, server):
     page = open_browser(height=1200)
     visit(page, f"{server}/sweeps", "Sweeps")
+    page.get_by_text("New sweep").click()  # folded, since sweeps came with the project
     choose(page, "Preset", "autoencoder")
     box = page.get_by_role("textbox", name="Fields and their values")
     box.fill("model.latent_size=one")
