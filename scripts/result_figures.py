@@ -30,7 +30,7 @@ def figures(runs: dict, ablations: list[dict], curves: dict, audit: dict) -> dic
     if ablations:
         made["ablation"] = (
             measured.ablation(ablations),
-            "Leakage of Teff and log g against what is kept, one switch changed at a time.",
+            "What leaks of Teff and log g, and what is kept of the other two; the paper's recipe in grey.",
         )
     if curves.get("latent_size"):
         made["latent-size"] = (sweeps.latent_size(curves["latent_size"]), "The paper's first choice: how many latent numbers.")

@@ -6,7 +6,19 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from gandalf_core.figures import audits, effects, latents, panels, population, regression, spectra, style, sweeps, training
+from gandalf_core.figures import (
+    audits,
+    effects,
+    latents,
+    measured,
+    panels,
+    population,
+    regression,
+    spectra,
+    style,
+    sweeps,
+    training,
+)
 from gandalf_core.parameters import LABELS, LINES
 
 WAVE = np.linspace(846, 870, 200)
@@ -260,6 +272,15 @@ def test_the_line_over_latent_size_runs_through_the_best_trial_of_each():
     line, dots = sweeps.latent_size(CURVES["latent_size"]).data
     assert list(line.x) == [2, 9] and list(line.y) == pytest.approx([0.01, 0.003])
     assert len(dots.x) == 3
+
+
+def test_leakage_over_seeds_has_a_mark_a_seed_and_a_tiny_excess_stays_on_the_logarithmic_axis():
+    report = {"removed": {"teff": {"excess": -0.1}, "logg": {"excess": 0.5}}, "kept": {"mh": {"r2": 0.9}}, "untouched": {}}
+    paper, ours = measured.leakage({"physical-removed": [report] * 3, "paper-physical-removed": [report]}).data
+    assert len(paper.x) == 2 and list(ours.x) == pytest.approx([-0.1, 0.5] * 3)
+    leak, kept = measured.ablation([report | {"name": "a"}, report | {"name": "b", "removed": {}}]).data
+    assert list(leak.x) == pytest.approx([0.5, measured.SMALLEST]) and list(leak.y) == ["a", "b"]
+    assert list(kept.x) == pytest.approx([0.9, 0.9])
 
 
 def test_trials_over_lambda_are_named_by_it_and_joined_in_its_order():

@@ -4,6 +4,7 @@ Runs: model name -> reports, one a seed.
 """
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from ..config import LABELS
 from . import style
@@ -11,6 +12,7 @@ from . import style
 RECIPES = {"paper-": ("the paper's recipe", style.GREY, "square-open"), "": ("this project's", style.VERMILION, "circle")}
 EXERCISES = ("physical-removed", "chemical-removed")
 GOAL_EXCESS, GOAL_SLIDER = 0.02, 0.15
+SMALLEST = 0.003  # an excess below this is drawn as this
 
 
 def leakage(runs: dict[str, list[dict]]) -> go.Figure:
@@ -47,26 +49,22 @@ def sliders(runs: dict[str, list[dict]]) -> go.Figure:
 
 
 def ablation(reports: list[dict]) -> go.Figure:
-    """Total excess of the removed parameters against the mean R² of the kept ones, a mark a variant, named."""
-    leaks = [sum(max(0.0, v["excess"]) for v in r["removed"].values()) for r in reports]
-    reads = [_mean([v["r2"] for v in {**r["kept"], **r["untouched"]}.values()]) for r in reports]
+    """For each variant the total excess of the removed parameters (left) and the mean R² of the kept ones (right)."""
     names = [r["name"] for r in reports]
-    figure = go.Figure(
-        go.Scatter(
-            x=style.f4(leaks), y=style.f4(reads), mode="markers", text=names, showlegend=False,
-            marker={"size": 9, "color": [style.GREY if n.startswith("paper") else style.VERMILION for n in names]},
-            hovertemplate="%{text}<br>leaks %{x:.3f}<br>keeps %{y:.3f}<extra></extra>",
-        )
-    )  # fmt: skip
-    for k, (name, x, y) in enumerate(sorted(zip(names, leaks, reads, strict=True), key=lambda p: p[2])):
-        figure.add_annotation(x=x, y=y, text=name, showarrow=True, arrowhead=0, arrowwidth=0.6, arrowcolor=style.GREY,
-                              ax=60 if k % 2 else 130, ay=0, xanchor="left", font={"size": 10})  # fmt: skip
-    figure.update_xaxes(title_text="Excess R² of the removed parameters, added up", range=style.span([*leaks, 1.6 * max(leaks)]))
-    figure.update_yaxes(title_text="Mean R² of the kept parameters")
-    return style.finish(figure, "Each piece of the recipe left out in turn", 640)
+    leaks = [max(SMALLEST, sum(max(0.0, v["excess"]) for v in r["removed"].values())) for r in reports]
+    reads = [_mean([v["r2"] for v in {**r["kept"], **r["untouched"]}.values()]) for r in reports]
+    colours = [style.GREY if n.startswith("paper") else style.VERMILION for n in names]
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
+    for column, values in ((1, leaks), (2, reads)):
+        figure.add_trace(_marks(values, names, "", colours, "circle"), 1, column)
+    figure.update_xaxes(title_text="Excess R² of the removed ones, added up", type="log", row=1, col=1)
+    figure.update_xaxes(title_text="Mean R² of the kept ones", row=1, col=2)
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(showlegend=False)
+    return style.finish(figure, "One switch changed at a time", 140 + 24 * len(reports))
 
 
-def _marks(x: list[float], y: list[str], name: str, colour: str, mark: str) -> go.Scatter:
+def _marks(x: list[float], y: list[str], name: str, colour, mark: str) -> go.Scatter:
     marker = {"color": colour, "symbol": mark, "size": 10, "opacity": 0.8, "line": {"width": 1.5}}
     return go.Scatter(x=style.f4(x), y=y, mode="markers", name=name, marker=marker)
 
