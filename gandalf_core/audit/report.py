@@ -20,6 +20,7 @@ from .excess import Excess, conditional_excess, difference_interval, floor_readi
 from .information import ranking
 from .probes import PROBES, Reading, default_workers, enough, read
 
+TRACE = 0.02  # excess R² up to which what is demonstrably there is called a trace
 WITHOUT_EXCESS = ("spectrum",)  # a row that is there for its R²; 800 inputs twice would take as long as all other rows
 Progress = Callable[[str, float], None]
 
@@ -245,7 +246,9 @@ def verdict(report: dict) -> list[str]:
 
 def _said_removed(name: str, v: dict) -> str:
     low, high = v["interval"]
-    found = "a fresh probe detects it" if v["flagged"] else "no fresh probe detects it"
+    found = "no fresh probe detects it"
+    if v["flagged"]:
+        found = "a fresh probe detects it" if v["excess"] > TRACE else "a test detects a trace of it, too faint to use"
     amount = f"excess R² {v['excess']:.3f} ({low:.3f} to {high:.3f})"
     return f"{parameter(name).plain}: {found}; {amount}; R² {v['r2']:.3f} from the latent, {v['floor']:.3f} from the kept labels."
 
