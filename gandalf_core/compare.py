@@ -104,7 +104,7 @@ def compare_models(
     stars = first.on_grid(stars)
     train, test = split(stars.ids, seed=seed)
     flux = first.scaler.filled(stars.flux, stars.mask)
-    snr = stars.snr if np.isfinite(stars.snr).all() else None
+    snr = stars.known_snr
     representations, encoding = {"spectra": Inputs(flux[train], flux[test])}, {}
     if snr is not None:
         representations[TUNED] = Inputs(flux[train], flux[test], settings=FOR_SPECTRA)

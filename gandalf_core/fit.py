@@ -86,21 +86,16 @@ def finish(trainer: Trainer, stars: SpectraSet, extras: Extras) -> TrainedModel:
 def fit_latent_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:
     """The regressor from the exported latent to the labels; its error bars are those of the encoder's validation stars."""
     latents, unseen = model.encode(fitted), np.isin(fitted.ids, model.check_ids)
-    settings = {"snr": known_snr(fitted), "seed": model.config.training.seed, "max_iter": epochs}
+    settings = {"snr": fitted.known_snr, "seed": model.config.training.seed, "max_iter": epochs}
     return fit_calibrated(latents.z, latents.labels, model.label_names, unseen, **settings)
 
 
 def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:
     """The regressor from the (filled) spectrum to the labels; the same for every model of one sample and scaling."""
     x = model.scaler.filled(fitted.flux, fitted.mask)
-    labels, snr = fitted.labels_for(model.label_names), known_snr(fitted)
+    labels, snr = fitted.labels_for(model.label_names), fitted.known_snr
     settings = {"seed": model.config.training.seed, "max_iter": epochs} | ({} if snr is None else FOR_SPECTRA)
     return fit_regressor(x, labels, model.label_names, snr=snr, **settings)
-
-
-def known_snr(stars: SpectraSet) -> np.ndarray | None:
-    """(N,) S/N per pixel, or None when some star comes without errors."""
-    return stars.snr if np.isfinite(stars.snr).all() else None
 
 
 def _outlier_reference(model: TrainedModel, tested: SpectraSet):

@@ -117,6 +117,12 @@ class SpectraSet:
         out[known] = np.nanmedian(ratio[known], 1)
         return out
 
+    @property
+    def known_snr(self) -> np.ndarray | None:
+        """(N,) `snr`, or None where some star comes without errors."""
+        snr = self.snr
+        return snr if np.isfinite(snr).all() else None
+
 
 def concatenate(sets: list[SpectraSet]) -> SpectraSet:
     """One set from several on the same grid; labels are joined by name, a missing one is NaN.

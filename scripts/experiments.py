@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gandalf_core.config import LABELS, PRESETS, RECIPES, preset, with_fields  # noqa: E402 - the repository is not installed
+from gandalf_core.sources import STANDARD_SAMPLE as SAMPLE  # noqa: E402
 
 STORED = ROOT / "docs" / "results"
 WORK = ROOT / "runs" / "experiments"
-SAMPLE = "simulated:64305:0"
 SEEDS = (0, 1, 2)
 MODELS = tuple(p for p in PRESETS if p not in RECIPES)
 SMALL, SMALL_EPOCHS = "simulated:20000:0", 15  # 16,000 stars train: an ablation shows differences, not the best values

@@ -28,13 +28,18 @@ SWEEPS = {  # the paper's two choices, by its own recipe
 
 
 def measure() -> None:
-    """Audit of every model, `compare`, references and the paper's two sweeps, each into its own JSON file."""
-    makers = {audit_path(m): lambda m=m: json_of(["audit", m, AUDITED, "--record"]) for m in MODELS}
-    makers[STORED / "compare.json"] = lambda: json_of(["compare", SAMPLE, *(a for alpha in ALPHAS for a in ("--alpha", alpha))])
-    makers[STORED / "plain-against-pca.json"] = plain_against_pca
-    makers[STORED / "rms-over-bound.json"] = rms_over_bound
-    for path, make in makers.items():
-        if path.parent.is_dir() and not path.is_file():
+    """Audit of every model, `compare`, references and the paper's two sweeps, each kept in a file of its own."""
+    for model in MODELS:
+        if not audit_path(model).is_file():
+            json_of(["audit", model, AUDITED, "--record"])
+    makers = {
+        "compare": lambda: json_of(["compare", SAMPLE, *(a for alpha in ALPHAS for a in ("--alpha", alpha))]),
+        "plain-against-pca": plain_against_pca,
+        "rms-over-bound": rms_over_bound,
+    }
+    for name, make in makers.items():
+        path = STORED / f"{name}.json"
+        if not path.is_file():
             print(path.relative_to(ROOT), flush=True)
             path.write_text(json.dumps(make(), indent=1))
     for name, space in SWEEPS.items():  # of the paper's recipe, on 6,400 stars; the Sweeps page shows them too

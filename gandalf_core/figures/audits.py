@@ -5,9 +5,10 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
+from ..audit.report import TRACE
 from . import style
 
-REMOVED_LIMIT, KEPT_LIMIT, SLIDER_LIMIT = 0.02, 0.02, 0.5  # what the verdict calls removed, kept, and a slider that acts
+REMOVED_LIMIT, KEPT_LIMIT, SLIDER_LIMIT = TRACE, 0.02, 0.5  # what the verdict calls removed, kept, and a slider that acts
 ROW_NAMES = {
     "z": "the exported latent",
     "mean": "latent before its noise (never exported)",
