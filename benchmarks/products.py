@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 
 from gandalf_core.config import Config
+from gandalf_core.model import networks_width
 from gandalf_core.objective import Adversary
 
 
@@ -50,10 +51,16 @@ def step_products(config: Config, pixels: int) -> list[Product]:
     m, a, n = config.model, config.adversary, config.training.batch_size
     adversary = Adversary(config)
     labels = len(m.condition_on)
-    encoder = (pixels + (labels if m.conditional_encoder else 0), *m.encoder_hidden, m.latent_size)
-    found = [*layers(encoder, n, inputs="inner"), *layers((m.latent_size + labels, *m.decoder_hidden, pixels), n)]
+    seen = networks_width(m, pixels)
+    encoder = (seen + (labels if m.conditional_encoder else 0), *m.encoder_hidden, m.latent_size)
+    rest = (m.latent_size + labels, *m.decoder_hidden, seen)
+    views = n * (2 if config.training.input_noise else 1)
+    found = [*layers(encoder, views, inputs="inner"), *layers(rest, n)]
+    if m.components:
+        found += [*layers((pixels, seen), views + n * (a.steps - 1), inputs="none"), *layers((seen, pixels), n, weights=False)]
     if m.mean_hidden:
-        found += layers((labels, *m.mean_hidden, pixels), n, inputs="none")  # m(y) is fitted beforehand and held
+        found += layers((labels, *m.mean_hidden, seen), n, inputs="none")  # m(y) is fitted beforehand and held
+        found += layers(rest, 2 * n) if config.training.centring else []
     if adversary.watched:
         sizes, count = _stack_sizes(adversary.discriminators)
         found += [*layers(sizes, n, stack=count, inputs="inner")] * a.steps + [*layers(sizes, n, stack=count, weights=False)]
@@ -71,7 +78,9 @@ def _stack_sizes(stack: torch.nn.Module) -> tuple[tuple[int, ...], int]:
 
 def encode_products(config: Config, pixels: int, n: int) -> list[Product]:
     """The products that encode N stars."""
-    return list(layers((pixels, *config.model.encoder_hidden, config.model.latent_size), n, inputs="none"))
+    seen = networks_width(config.model, pixels)
+    projected = layers((pixels, seen), n, inputs="none") if config.model.components else ()
+    return [*projected, *layers((seen, *config.model.encoder_hidden, config.model.latent_size), n, inputs="none")]
 
 
 def flop(products: list[Product]) -> int:

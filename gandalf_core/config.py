@@ -43,6 +43,7 @@ class ModelConfig:
     flux_scaling: str = "pixel"  # unit variance per pixel, one common scale, or flux as it is
     normalise_latent: bool = False  # batch normalisation without affine: unit variance, nothing hides in a tiny scale
     noise: float = 0.0  # σ of the stochastic latent, in training and in the exported z
+    components: int = 0  # the networks see and draw so many principal components of the training spectra; 0: every pixel
     mask_calcium: bool = False  # True: the Ca II cores (±0.12 nm) are never seen
 
 
@@ -58,6 +59,7 @@ class AdversaryConfig:
     sees_kept: bool = False  # True: the discriminators see z and the true kept labels
     target: str = "maximise"  # what λ > 0 pushes towards: the largest error, uniform bins, or p(bin | kept labels)
     reinforce: str = "discriminator"  # what λ < 0 lowers: the discriminator's error, or a regression head's
+    dependence: float = 0.0  # weight of a penalty on differences of z between bins of a removed label (dependence.py)
     steps: int = 1  # discriminator updates per auto-encoder update, each after the first on a fresh batch
     learning_rate: float = 1e-3
     ramp_epochs: float = 0.0  # λ grows linearly from 0 over the first epochs
@@ -71,9 +73,10 @@ class TrainConfig:
     batch_size: int = 256
     learning_rate: float = 1e-3
     schedule: str = "constant"
-    mean_epochs: int = 30  # passes in which the mean part of the decoder is fitted before everything else
+    mean_epochs: int = 30  # passes in which the mean part of the decoder is fitted, before everything else and once more after it
+    centring: float = 0.0  # weight of ‖E_z r(z, y)‖²: the rest of a mean + residual decoder leaves to m what labels alone say
     weight_by_error: bool = False  # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
-    input_noise: float = 0.0  # each spectrum gets fresh noise of 0 to this many times its own, lest it be known by heart
+    input_noise: float = 0.0  # a: the encoder sees x + a·ε, the loss x − ε/a, ε as large as the spectrum's own noise; 0: both x
     validation_fraction: float = 0.05
     seed: int = 0
 
@@ -135,14 +138,16 @@ def _check_sizes(config: Config) -> None:
             raise ConfigError(f"{name} is {widths}: at most {MAX_LAYERS} layers of 1 to {MAX_WIDTH} units")
     if a.bins < 2 or (a.bins ** len(a.lambdas) if a.joint else a.bins) > MAX_OUTPUTS:
         raise ConfigError(f"bins is {a.bins}: at least 2, and at most {MAX_OUTPUTS} outputs of a discriminator")
+    if not 0 <= m.components <= MAX_OUTPUTS:
+        raise ConfigError(f"components is {m.components}: 0 for every pixel, or how many principal components")
     if m.mean_hidden and not m.condition_on:
         raise ConfigError("mean_hidden is set but condition_on is empty: a mean spectrum needs labels")
     if m.mean_hidden and m.output_activation != "linear":
         raise ConfigError("a mean + residual decoder has a linear output")
-    if min(m.noise, t.input_noise) < 0 or t.epochs < 1 or t.batch_size < 2 or a.steps < 1 or not 0 <= t.validation_fraction < 1:
-        raise ConfigError(
-            "noise ≥ 0, input_noise ≥ 0, epochs ≥ 1, batch_size ≥ 2, steps ≥ 1 and 0 ≤ validation_fraction < 1 are needed"
-        )
+    if min(m.noise, t.input_noise, t.centring, a.dependence) < 0 or not 0 <= t.validation_fraction < 1:
+        raise ConfigError("noise, input_noise, centring, dependence ≥ 0 and 0 ≤ validation_fraction < 1 are needed")
+    if t.epochs < 1 or t.batch_size < 2 or a.steps < 1:
+        raise ConfigError("epochs ≥ 1, batch_size ≥ 2 and steps ≥ 1 are needed")
 
 
 def to_json(config: Config) -> str:
@@ -222,6 +227,7 @@ BOTTLENECK = MappingProxyType(
         "model.noise": 0.4,
         "model.activation": "silu",
         "model.flux_scaling": "global",  # a pixel of continuum, all noise, is not blown up to the size of a line
+        "model.components": 64,  # most of 800 pixels is noise, which an encoder learns by heart
         "model.mean_hidden": (256, 256, 256),  # the sliders act through m(y), which z cannot shortcut
         "adversary.hidden": (256, 128),
         "adversary.binning": "count",
@@ -231,8 +237,8 @@ BOTTLENECK = MappingProxyType(
         "adversary.steps": 3,
         "adversary.ramp_epochs": 4.0,
         "training.weight_by_error": True,
-        "training.input_noise": 2.0,
-        "training.mean_epochs": 60,
+        "training.input_noise": 1.0,
+        "training.mean_epochs": 40,
         "training.schedule": "onecycle",
         "training.learning_rate": 2e-3,
         "training.epochs": 40,
@@ -240,15 +246,18 @@ BOTTLENECK = MappingProxyType(
 )
 RECIPES = MappingProxyType({"paper": PAPER, "bottleneck": BOTTLENECK})
 # |λ| where only the signs are given; a maximised error of |λ| = 0.3 outgrows L_rec until x̂ is the mean star for everybody
-LAMBDA = MappingProxyType({"maximise": 0.03, "uniform": 1.0, "conditional": 1.0})
+LAMBDA = MappingProxyType({"maximise": 0.03, "uniform": 2.0, "conditional": 2.0})
+HEAD = 10.0  # |λ| of a kept label's regression head, whose squared error is a small number where the label is well read
 GENERATOR = MappingProxyType(
     {
         "model.latent_size": 32,  # it must hold every nuisance beside the labels, at the noise's price
+        "model.components": 100,
         "model.decoder_hidden": (512, 512),
-        "training.input_noise": 0.0,  # without heads nothing is known by heart, and the noise costs the fainter nuisances
+        "adversary.dependence": 0.02,  # a small leak is a large error of a slider: its stars' nuisances follow the label
+        "training.centring": 5.0,
     }
 )
-GENERATOR_LAMBDA = 0.2  # gentler: no kept label pulls the other way
+GENERATOR_LAMBDA = 0.05  # beside the dependence penalty, for what means and spreads do not show
 PLAIN = ("model.activation", "model.flux_scaling", "training.weight_by_error", "training.schedule", "training.learning_rate")
 PHYSICAL, CHEMICAL = ("teff", "logg"), ("mh", "alphafe")
 EXERCISES = MappingProxyType(
@@ -265,10 +274,11 @@ PRESETS = ("autoencoder", *EXERCISES, "generator", *RECIPES)
 def with_signs(config: Config, removed: tuple[str, ...], kept: tuple[str, ...]) -> Config:
     """The configuration that removes and keeps these labels; its decoder receives all labels, as in the paper."""
     strength = LAMBDA[config.adversary.target]
+    keeping = HEAD if config.adversary.reinforce == "regression" else strength
     both = set(removed) & set(kept)
     if both:
         raise ConfigError(f"{', '.join(sorted(both))} cannot be both removed and kept")
-    lambdas = {**dict.fromkeys(removed, strength), **dict.fromkeys(kept, -strength)}
+    lambdas = {**dict.fromkeys(removed, strength), **dict.fromkeys(kept, -keeping)}
     return with_fields(config, {"adversary.lambdas": lambdas, "model.condition_on": config.model.labels})
 
 

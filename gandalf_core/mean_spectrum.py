@@ -1,8 +1,9 @@
-"""The mean part m(y) of a decoder: the expected spectrum of stars with labels y, fitted alone before everything else.
+"""The mean part m(y) of a decoder: the expected spectrum of stars with labels y, fitted alone, with a loss of its own.
 
-m has its own loss and takes no gradient from r(z, y), so nothing is lost by fitting it first and holding it; much is
-gained: a small network on a few labels passes over the sample in a fraction of an epoch's time.
-Shapes: N stars, L pixels, C conditioned labels.
+m takes no gradient from r(z, y), so it can be fitted before everything else and held: a small network on a few labels passes
+over the sample in a fraction of an epoch's time. When r is known, m is fitted once more, to x − r(z, y): the nuisances that r
+explains scatter x about m more than the noise does, and z is independent of y, so that leaving them out costs no truth.
+Shapes: N stars, L pixels, R components, C conditioned labels.
 """
 
 import torch
@@ -12,17 +13,20 @@ from .objective import weighted_mse
 from .schedule import one_cycle
 
 LEARNING_RATE = 1e-2
-WEIGHT_DECAY = 0.03  # a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
+LARGEST_STEP = 1.0  # norm of a gradient; without a limit a fit was now and then thrown off and did not come back
+WEIGHT_DECAY = 0.01  # a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
 
 
 def fit_mean(
-    net: nn.Module, conditions: Tensor, x: Tensor, weight: Tensor | None, *, batch_size: int, epochs: int, seed: int
-) -> None:
-    """Minimise the mean squared error of m(y) against x, in place.
+    net: nn.Module, axes: nn.Module, conditions: Tensor, x: Tensor, weight: Tensor | None, *,
+    batch_size: int, epochs: int, seed: int,
+) -> None:  # fmt: skip
+    """Minimise the mean squared error of axes(m(y)) against x over m, in place.
 
-    conditions: (N, C) standardised; x: (N, L) scaled flux; weight: (N, 1) or (N, L), or None where all count the same.
+    axes: (·, R) → (·, L), held. conditions: (N, C) standardised; x: (N, L) scaled flux; weight: (N, 1) or (N, L), or None where
+    all count the same.
     """
-    net.train()
+    net.train().requires_grad_(True)
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
     generator = torch.Generator(x.device).manual_seed(seed)
     steps = len(x) // batch_size
@@ -32,6 +36,8 @@ def fit_mean(
             for group in optimiser.param_groups:
                 group["lr"] = LEARNING_RATE * one_cycle((epoch * steps + i) / (epochs * steps))
             optimiser.zero_grad(set_to_none=True)
-            weighted_mse(net(conditions[rows]), x.index_select(0, rows), None if weight is None else weight[rows]).backward()
+            guess = axes(net(conditions[rows]))
+            weighted_mse(guess, x.index_select(0, rows), None if weight is None else weight[rows]).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), LARGEST_STEP)
             optimiser.step()
     net.requires_grad_(False)

@@ -1,6 +1,6 @@
 """The networks: encoder, decoder, discriminators. Nothing here reads, prints or knows a loss.
 
-Shapes: N stars, L pixels, C conditioned labels, Z latent, K networks of a stack, B outputs.
+Shapes: N stars, L pixels, R components, C conditioned labels, Z latent, K networks of a stack, B outputs.
 """
 
 from itertools import pairwise
@@ -30,18 +30,34 @@ class Mlp(nn.Sequential):
         return dense(x, [m.weight for m in self.linear], [m.bias for m in self.linear], self.activation)
 
 
+def networks_width(config: ModelConfig, pixels: int) -> int:
+    """How many numbers of a spectrum the networks see and draw: its pixels, or R ≤ L components."""
+    return min(config.components, pixels) or pixels
+
+
+def _held(inputs: int, outputs: int) -> nn.Linear:
+    """A product with a matrix that is set once, by `set_components`, and takes no gradient."""
+    return nn.Linear(inputs, outputs, bias=False).requires_grad_(False)
+
+
 class Encoder(nn.Module):
     """μ(x) or μ(x ⊕ y): (N, L [+ C]) → (N, Z) (paper section 3)."""
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
         super().__init__()
-        inputs = pixels + (len(config.condition_on) if config.conditional_encoder else 0)
+        self.pixels, seen = pixels, networks_width(config, pixels)
+        self.axes = _held(pixels, seen) if config.components else nn.Identity()
+        inputs = seen + (len(config.condition_on) if config.conditional_encoder else 0)
         self.net = Mlp((inputs, *config.encoder_hidden, config.latent_size), config.activation)
         self.squash = ACTIVATIONS[config.latent_activation]()
         self.norm = nn.BatchNorm1d(config.latent_size, affine=False) if config.normalise_latent else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:  # (N, L [+ C]) -> (N, Z)
-        return self.norm(self.squash(self.net(x)))
+        return self.norm(self.raw(x))
+
+    def raw(self, x: Tensor) -> Tensor:  # (N, L [+ C]) -> (N, Z) before the normalisation
+        seen, labels = self.axes(x[:, : self.pixels]), x[:, self.pixels :]
+        return self.squash(self.net(torch.cat([seen, labels], 1) if labels.shape[1] else seen))
 
 
 class Decoder(nn.Module):
@@ -49,14 +65,23 @@ class Decoder(nn.Module):
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
         super().__init__()
-        labels = len(config.condition_on)
-        self.mean = Mlp((labels, *config.mean_hidden, pixels), config.activation) if config.mean_hidden else None
-        self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, pixels), config.activation)
+        labels, drawn = len(config.condition_on), networks_width(config, pixels)
+        self.axes = _held(drawn, pixels) if config.components else nn.Identity()
+        self.mean = Mlp((labels, *config.mean_hidden, drawn), config.activation) if config.mean_hidden else None
+        self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, drawn), config.activation)
         self.squash = ACTIVATIONS[config.output_activation]()
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
         rest = self.rest(torch.cat([z, y], 1))
-        return self.squash(rest) if self.mean is None else self.mean(y).detach() + rest
+        return self.squash(self.axes(rest if self.mean is None else self.mean(y).detach() + rest))
+
+
+@torch.no_grad()
+def set_components(encoder: Encoder, decoder: Decoder, axes: Tensor) -> None:
+    """Give both networks the orthonormal axes (R, L) they work in, scaled so that inputs keep the mean square of pixels."""
+    scale = (axes.shape[0] / axes.shape[1]) ** 0.5
+    encoder.axes.weight.copy_(axes * scale)
+    decoder.axes.weight.copy_(axes.T / scale)
 
 
 class Stack(nn.Module):

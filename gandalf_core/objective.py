@@ -10,7 +10,12 @@ removed label's term is instead the bounded cross-entropy against what a reader 
 
     + λ_i·H(t_i, q_i),   t_i = 1/B  or  p(bin_i | kept labels),
 
-and with `reinforce = regression` a kept label's term is |λ_i|·(h_i(z) − y_i)² of a regression head h_i.
+and with `reinforce = regression` a kept label's term is |λ_i|·(h_i(z) − y_i)² of a regression head h_i. `dependence` adds a
+penalty without an opponent (dependence.py). For a decoder m(y) + r(z, y), `centring` keeps r from saying what y alone says,
+
+    + c·‖E_z r(z, y)‖²,
+
+so that the sliders act through m, which knows no nuisance.
 Shapes: N stars, L pixels, K discriminators, B bins.
 """
 
@@ -22,7 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import Config
-from .model import Mlp, Stack
+from .dependence import Dependence
+from .model import Decoder, Mlp, Stack
 
 KNOWLEDGE_EPOCHS = 63  # passes over the labels when p(bin | kept labels) is learned: 1500 steps on the standard sample
 
@@ -63,6 +69,8 @@ class Adversary(nn.Module):
         count = (1 if a.joint else len(self.watched)) if self.watched else 0
         self.discriminators = Stack(count, (latent + len(self.kept_columns), *a.hidden, outputs), activation)
         self.heads = Stack(len(self.by_head), (latent, 64, 32, 1), activation)
+        self.removed_rows = [k for k, n in enumerate(self.watched) if a.lambdas[n] > 0]
+        self.dependence = Dependence(len(self.removed_rows), latent, a.bins) if a.dependence else None
         lambdas = torch.tensor([a.lambdas[n] for n in self.watched], dtype=torch.float32)
         self.register_buffer("lambdas", lambdas, persistent=False)
         weights = torch.tensor([abs(a.lambdas[n]) for n in self.by_head], dtype=torch.float32)
@@ -103,6 +111,11 @@ class Adversary(nn.Module):
         towards = self.lambdas * confusion.mean(1)
         return torch.where(self.lambdas > 0, towards, on_truth).sum()
 
+    def dependence_term(self, mu: Tensor, batch: Batch) -> Tensor:
+        """Scalar: γ·Σ C² over the removed labels (dependence.py)."""
+        rows = self.removed_rows
+        return self.config.adversary.dependence * self.dependence(mu, batch.bins[rows], batch.target[rows])
+
     def head_term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: Σ |λ_i|·(h_i(z) − y_i)² over the stars that have the label."""
         truth = batch.standard[:, self.head_columns].T  # (K, N)
@@ -122,13 +135,31 @@ def weighted_mse(guess: Tensor, x: Tensor, weight: Tensor | None) -> Tensor:
     return F.mse_loss(guess, x) if weight is None else ((guess - x).square() * weight).mean()
 
 
-def autoencoder_loss(decoder: nn.Module, adversary: Adversary, z: Tensor, batch: Batch, ramp: float) -> Terms:
-    """The formula of this module's head. `ramp` (0-1) scales the adversarial term during the first epochs."""
+def autoencoder_loss(
+    decoder: Decoder, adversary: Adversary, z: Tensor, batch: Batch, ramp: float, exported: tuple[Tensor, Tensor] | None = None
+) -> Terms:
+    """The formula of this module's head. `ramp` (0-1) scales the adversarial term during the first epochs.
+
+    exported: μ and z of the spectra as they are, which the adversary watches, where `z` is that of spectra with added noise.
+    """
+    mu, watched = exported or (z, z)
     rec = weighted_mse(decoder(z, batch.conditions), batch.x, batch.weight)
     zero = rec.new_zeros(())
-    adversarial = adversary.term(z, batch) if adversary.watched else zero
+    adversarial = adversary.term(watched, batch) if adversary.watched else zero
+    if adversary.dependence is not None:
+        adversarial = adversarial + adversary.dependence_term(mu, batch)
     heads = adversary.head_term(z, batch) if adversary.by_head else zero
-    return Terms(rec + ramp * adversarial + heads, rec, adversarial, heads)
+    weight = adversary.config.training.centring
+    centring = weight * square_of_mean(decoder, z, batch) if weight and decoder.mean is not None else zero
+    return Terms(rec + ramp * adversarial + heads + centring, rec, adversarial, heads)
+
+
+def square_of_mean(decoder: Decoder, z: Tensor, batch: Batch) -> Tensor:
+    """Scalar: ‖E_z r(z, y)‖² as the product of r under the latents of two other stars, which has no bias; weighted as L_rec."""
+    others = torch.cat([z.roll(1, 0), z.roll(2, 0)])
+    first, second = decoder.rest(torch.cat([others, batch.conditions.repeat(2, 1)], 1)).chunk(2)
+    weight = 1.0 if batch.weight is None else batch.weight.mean(1, keepdim=True)
+    return (weight * first * second).mean()
 
 
 class Knowledge:

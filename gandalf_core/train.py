@@ -15,16 +15,18 @@ from torch import Tensor
 
 from . import checkpoints
 from .adam import Adam
+from .components import principal
 from .config import Config
 from .errors import ModelError
 from .mean_spectrum import fit_mean
-from .model import Decoder, Encoder
+from .model import Decoder, Encoder, networks_width, set_components
 from .objective import Adversary, Batch, Knowledge, autoencoder_loss
 from .scaling import fit_scaler
 from .schedule import one_cycle
 from .spectra import SpectraSet
 from .split import split
 
+CHUNK = 4096  # stars at once where no gradient is needed
 MODEL_ERROR = 0.006  # what the networks cannot fit anyway, in flux: keeps one bright star from outweighing a hundred
 
 
@@ -110,6 +112,7 @@ class Trainer:
         self.knowledge: Knowledge | None = None
         self.data = self._tensors(stars[fit_rows])
         self.check = self._tensors(stars[check_rows]) if len(check_rows) else self.data
+        self._choose_components()
         self.history: list[EpochRecord] = []
 
     def _build_networks(self, pixels: int) -> None:
@@ -119,9 +122,18 @@ class Trainer:
             self.encoder = Encoder(c.model, pixels).to(self.device)
             self.decoder = Decoder(c.model, pixels).to(self.device)
             self.adversary = Adversary(c).to(self.device)
-        mine = [*self.encoder.parameters(), *self.decoder.rest.parameters(), *self.adversary.heads.parameters()]
+        mine = [*self.encoder.net.parameters(), *self.decoder.rest.parameters(), *self.adversary.heads.parameters()]
         self.optimiser = Adam(mine, t.learning_rate)
         self.opponent = Adam(self.adversary.discriminators.parameters(), c.adversary.learning_rate)
+
+    def _choose_components(self) -> None:
+        """The leading principal components of the spectra, each star counting as in L_rec."""
+        if not self.config.model.components:
+            return
+        x, weight = self.data.x, self.data.weight
+        weighted = x if weight is None else x * weight.sqrt()
+        axes = principal(weighted.cpu().numpy(), networks_width(self.config.model, x.shape[1]))[1]
+        set_components(self.encoder, self.decoder, torch.as_tensor(axes, device=self.device))
 
     @property
     def modules(self) -> dict[str, torch.nn.Module]:
@@ -163,19 +175,46 @@ class Trainer:
         while len(self.history) < self.config.training.epochs:
             started = time.perf_counter()
             totals = self._one_epoch(len(self.history))
-            if len(self.history) + 1 == self.config.training.epochs:
-                self._settle_norm()
-            self.history.append(self._record(totals, time.perf_counter() - started, before))
+            seconds = time.perf_counter() - started
+            after = self._finish() if len(self.history) + 1 == self.config.training.epochs else 0.0
+            self.history.append(self._record(totals, seconds, before + after))
             before = 0.0
             yield self.history[-1]
 
     def _prepare_mean(self) -> float:
         """Fit the decoder's mean part, if it has one; the seconds that took."""
-        started, t = time.perf_counter(), self.config.training
+        started = time.perf_counter()
         if self.decoder.mean is not None:
-            data = (self.data.conditions, self.data.x, self.data.weight)
-            fit_mean(self.decoder.mean, *data, batch_size=t.batch_size, epochs=t.mean_epochs, seed=t.seed)
+            self._fit_mean(self.data.x)
         return time.perf_counter() - started
+
+    def _finish(self) -> float:
+        """Settle the latent, then fit the mean part to what the rest leaves over; the seconds that took.
+
+        That is right where z knows none of the labels: else the rest has already said what the mean should say.
+        """
+        started = time.perf_counter()
+        self._settle_norm()
+        if self.decoder.mean is not None and set(self.config.model.condition_on) <= set(self.config.removed):
+            self._fit_mean(self.data.x - self._rests())
+        return time.perf_counter() - started
+
+    def _fit_mean(self, x: Tensor) -> None:
+        """Fit m to x (N, L). Where a star's pixels count the same, its components tell the same error with fewer numbers."""
+        t, axes, weight = self.config.training, self.decoder.axes, self.data.weight
+        if weight is None or weight.shape[1] == 1:
+            x, axes = self.encoder.axes(x), torch.nn.Identity()
+        data = (self.data.conditions, x, weight)
+        fit_mean(self.decoder.mean, axes, *data, batch_size=t.batch_size, epochs=t.mean_epochs, seed=t.seed)
+
+    @torch.no_grad()
+    def _rests(self) -> Tensor:
+        """(N, L) r(z, y) of every training star."""
+        self.encoder.eval()
+        self.decoder.eval()
+        latents = [self._noisy(self.encoder(x)) for x in self._seen_chunks()]
+        pairs = zip(latents, self.data.conditions.split(CHUNK), strict=True)
+        return torch.cat([self.decoder.axes(self.decoder.rest(torch.cat(pair, 1))) for pair in pairs])
 
     def _one_epoch(self, epoch: int) -> Tensor:
         """(4,) mean of the loss terms over the epoch's batches; nothing in it waits for a number."""
@@ -197,10 +236,12 @@ class Trainer:
         """One update of every discriminator (several, if so configured) and one of the auto-encoder; its loss terms."""
         batch = self.data.batch(rows)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            mu = self._encode(self._shaken(batch))
+            batch, shaken, mu = self._two_views(batch)
             if self.adversary.watched:
                 self._train_discriminators(batch, mu.detach(), len(rows))
-            terms = autoencoder_loss(self.decoder, self.adversary, self._noisy(mu), batch, ramp)
+            z = self._noisy(shaken)
+            exported = (mu, z if mu is shaken else self._noisy(mu))
+            terms = autoencoder_loss(self.decoder, self.adversary, z, batch, ramp, exported)
         terms.total.backward()
         self.optimiser.update()
         return tuple(t.detach() for t in terms)
@@ -211,7 +252,7 @@ class Trainer:
                 rows = torch.randint(len(self.data), (size,), generator=self.random, device=self.device)
                 batch = self.data.batch(rows)
                 with torch.no_grad():
-                    mu = self._encode(self._shaken(batch))
+                    mu = self._encode(batch)
             loss = self.adversary.discriminator_loss(self._noisy(mu), batch)
             loss.backward()
             self.opponent.update()
@@ -220,13 +261,20 @@ class Trainer:
         seen = torch.cat([batch.x, batch.conditions], 1) if self.config.model.conditional_encoder else batch.x
         return self.encoder(seen)
 
-    def _shaken(self, batch: Batch) -> Batch:
-        """The batch with fresh noise on its spectra: what the encoder sees in training; the loss compares with the spectra."""
+    def _two_views(self, batch: Batch) -> tuple[Batch, Tensor, Tensor]:
+        """The batch with the spectra that the loss compares with, μ of those that the decoder redraws, μ of those as they are.
+
+        Two views of a spectrum whose noises are independent, x + a·ε and x − ε/a with ε of the noise's own size: what the
+        encoder sees of the noise is of no use to the decoder, and nothing is known by heart (Pang et al. 2021, CVPR, eq. 3).
+        """
         if batch.error is None:
-            return batch
-        amount = torch.rand(batch.error.shape, generator=self.random, device=self.device) * self.config.training.input_noise
-        noise = torch.randn(batch.x.shape, generator=self.random, device=self.device)
-        return batch._replace(x=torch.addcmul(batch.x, noise, amount * batch.error))
+            mu = self._encode(batch)
+            return batch, mu, mu
+        amount = self.config.training.input_noise
+        noise = batch.error * torch.randn(batch.x.shape, generator=self.random, device=self.device)
+        seen = torch.cat([batch.x + amount * noise, batch.x])
+        shaken, mu = self._encode(batch._replace(x=seen, conditions=batch.conditions.repeat(2, 1))).chunk(2)
+        return batch._replace(x=batch.x - noise / amount), shaken, mu
 
     def _noisy(self, mu: Tensor) -> Tensor:
         sigma = self.config.model.noise
@@ -244,12 +292,12 @@ class Trainer:
         if not self.config.model.normalise_latent:
             return
         self.encoder.eval()
-        raw = torch.cat([self.encoder.squash(self.encoder.net(x)) for x in self._seen_chunks()])
+        raw = torch.cat([self.encoder.raw(x) for x in self._seen_chunks()])
         self.encoder.norm.running_mean.copy_(raw.mean(0))
         self.encoder.norm.running_var.copy_(raw.var(0))
 
     def _seen_chunks(self) -> Iterator[Tensor]:
-        for rows in torch.arange(len(self.data), device=self.device).split(4096):
+        for rows in torch.arange(len(self.data), device=self.device).split(CHUNK):
             x = self.data.x[rows]
             yield torch.cat([x, self.data.conditions[rows]], 1) if self.config.model.conditional_encoder else x
 

@@ -250,7 +250,7 @@ class TrainedModel:
         columns = [self.label_names.index(n) for n in self.condition_on]
         m = self.config.model
         return {
-            "rest": _layers(self.decoder.rest), "mean": _layers(self.decoder.mean),
+            "rest": _layers(self.decoder.rest, self.decoder.axes), "mean": _layers(self.decoder.mean, self.decoder.axes),
             "activation": m.activation, "output_activation": m.output_activation, "latent_size": m.latent_size,
             "labels": list(self.condition_on),
             "label_mean": self.scaler.label_mean[columns], "label_std": self.scaler.label_std[columns],
@@ -259,9 +259,13 @@ class TrainedModel:
         }  # fmt: skip
 
 
-def _layers(net: torch.nn.Sequential | None) -> list[dict[str, np.ndarray]]:
+def _layers(net: torch.nn.Sequential | None, axes: torch.nn.Module) -> list[dict[str, np.ndarray]]:
+    """The layers of a network and, within the last one, the product with the axes it draws in."""
     linear = [] if net is None else [m for m in net if isinstance(m, torch.nn.Linear)]
-    return [{"weight": m.weight.detach().numpy(), "bias": m.bias.detach().numpy()} for m in linear]
+    layers = [{"weight": m.weight.numpy(), "bias": m.bias.numpy()} for m in linear]
+    if layers and isinstance(axes, torch.nn.Linear):
+        layers[-1] = {k: axes.weight.numpy() @ v for k, v in layers[-1].items()}
+    return layers
 
 
 def _chunks(n: int) -> Iterator[slice]:

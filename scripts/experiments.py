@@ -4,12 +4,13 @@
     python scripts/experiments.py ablation  one switch of the recipe changed at a time                 -> docs/results/ablation/
     python scripts/experiments.py bayes     the posterior mean of 200 test stars beside the regressors -> docs/results/bayes.json
 
-A file that is there is not made again. `--only NAME` does one; processes with other names may share the work.
+A file that is there is not made again (an ablation is when its recipe has changed). `--only NAME` does one; processes with other
+names may share the work.
 """
 
 import argparse
+import hashlib
 import json
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gandalf_core.config import LABELS, PRESETS, RECIPES, preset, with_fields  # noqa: E402 - the repository is not installed
+from gandalf_core.config import LABELS, PRESETS, RECIPES, preset, to_json, with_fields  # noqa: E402 - the repository is not installed
 from gandalf_core.sources import STANDARD_SAMPLE as SAMPLE  # noqa: E402
 
 STORED = ROOT / "docs" / "results"
@@ -29,23 +30,36 @@ AUDITED = "simulated:3000:7"
 ABLATED = "physical-removed"
 ABLATIONS = {
     "the recipe": {},
+    "the recipe, seed 1": {"training.seed": 1},
     "no noise in the latent": {"model.noise": 0.0},
+    "every pixel": {"model.components": 0},
+    "one view of the noise": {"training.input_noise": 0.0},
+    "heads of weight 1": dict.fromkeys(("adversary.lambdas.mh", "adversary.lambdas.alphafe"), -1.0),
+    "no regression heads": {"adversary.reinforce": "discriminator"}
+    | dict.fromkeys(("adversary.lambdas.mh", "adversary.lambdas.alphafe"), -1.0),
     "uniform target": {"adversary.target": "uniform"},
     "maximised error, λ = 0.03": {"adversary.target": "maximise"}
     | dict.fromkeys(("adversary.lambdas.teff", "adversary.lambdas.logg"), 0.03),
-    "no regression heads": {"adversary.reinforce": "discriminator"},
-    "bins of equal width": {"adversary.binning": "width"},
     "1 discriminator step": {"adversary.steps": 1},
-    "one joint discriminator": {"adversary.joint": True},
     "one decoder without m(y)": {"model.mean_hidden": ()},
+    "with the dependence penalty, 0.1": {"adversary.dependence": 0.1},
+    "one joint discriminator": {"adversary.joint": True},
     "conditional encoder": {"model.conditional_encoder": True},
-    "the recipe, seed 1": {"training.seed": 1},
-    "no input noise": {"training.input_noise": 0.0},
+    "bins of equal width": {"adversary.binning": "width"},
     "discriminators do not see the kept labels": {"adversary.sees_kept": False},
     "no normalisation of the latent": {"model.normalise_latent": False},
     "plain MSE": {"training.weight_by_error": False},
     "20 bins": {"adversary.bins": 20},
     "the recipe, seed 2": {"training.seed": 2},
+}
+GENERATOR_ABLATIONS = {
+    "generator": {},
+    "generator, seed 1": {"training.seed": 1},
+    "generator, no dependence penalty": {"adversary.dependence": 0.0},
+    "generator, no discriminators but the penalty": dict.fromkeys((f"adversary.lambdas.{n}" for n in LABELS), 1e-6),
+    "generator, no centring": {"training.centring": 0.0},
+    "generator, every pixel": {"model.components": 0},
+    "generator, one view of the noise": {"training.input_noise": 0.0},
 }
 PAPER_ABLATIONS = {
     "paper recipe": {},
@@ -56,23 +70,37 @@ PAPER_ABLATIONS = {
 
 
 def seeds(only: list[str]) -> None:
-    """Seed 0 is what the project ships; the others stay in runs/."""
-    stars = None
+    """Seed 0 is what the project ships; of the others only the networks are made."""
+    sample = None
     for seed in SEEDS:
         for name in MODELS:
             path = STORED / "seeds" / f"{name}-{seed}.json"
             if path.is_file() or (only and f"{name}-{seed}" not in only):
                 continue
-            folder = folder_of(name, seed)
-            if seed and not folder.is_dir():
-                trained = ["pretrain", "--seed", str(seed), "--only", name, "--out", str(folder.parent), "--map", "pca"]
-                cli([*trained, "--work", str(WORK / f"work-{seed}"), "--map-stars", "500"])
-            stars = stars if stars is not None else test_stars()
-            store(path, seed_report(folder, stars))
+            from gandalf_core.sources import load_stars
+            from gandalf_core.split import split
+            from gandalf_core.store import load_model
+
+            sample = sample if sample is not None else load_stars(SAMPLE)
+            model = networks(name, seed, sample) if seed else load_model(name)
+            store(path, seed_report(model, sample[split(sample.ids)[1]]))
 
 
-def folder_of(name: str, seed: int) -> Path:
-    return WORK / f"seed-{seed}" / name if seed else ROOT / "pretrained" / name
+def networks(name: str, seed: int, sample):
+    """A preset trained under another seed, without regressors and maps: an audit needs neither. Goes on from its checkpoint."""
+    from gandalf_core.checkpoints import CHECKPOINT
+    from gandalf_core.fit import bare_model
+    from gandalf_core.split import split
+    from gandalf_core.train import Trainer
+
+    folder = WORK / f"seed-{seed}" / name
+    trainer = Trainer(sample[split(sample.ids)[0]], with_fields(preset(name), {"training.seed": seed}), "cpu")
+    if (folder / CHECKPOINT).is_file():
+        trainer.load_checkpoint(folder)
+    for record in trainer.epochs():
+        trainer.save_checkpoint(folder)
+        print(f"{name}, seed {seed}: epoch {record.epoch} of {record.epochs}", flush=True)
+    return bare_model(trainer, sample)
 
 
 def test_stars():
@@ -84,30 +112,38 @@ def test_stars():
     return stars[split(stars.ids)[1]]
 
 
-def seed_report(folder: Path, stars) -> dict:
-    """The audit of the latent alone (what the plain one of the same seed says stands in its own file), and the card's figures."""
+def seed_report(model, stars) -> dict:
+    """The audit of the latent alone (what the plain one of the same seed says stands in its own file)."""
     from gandalf_core.audit import audit
-    from gandalf_core.store import load_model
 
-    model = load_model(folder)
     found = audit(model, stars, rows=(), workers=1)
-    return found | {"figures": model.card["figures"], "training_seconds": sum(r["seconds"] for r in model.history)}
+    return found | {"training_seconds": sum(r["seconds"] for r in model.history)}
 
 
 def ablation(only: list[str]) -> None:
-    variants = {name: (f"paper-{ABLATED}", changes) for name, changes in PAPER_ABLATIONS.items()}
-    variants |= {name: (ABLATED, changes) for name, changes in ABLATIONS.items()}
+    bases = {f"paper-{ABLATED}": PAPER_ABLATIONS, ABLATED: ABLATIONS, "generator": GENERATOR_ABLATIONS}
+    variants = {name: (base, changes) for base, rows in bases.items() for name, changes in rows.items()}
     stars = None
     for name, (base, changes) in variants.items():
         path = STORED / "ablation" / f"{slug(name)}.json"
-        if path.is_file() or (only and name not in only):
+        if is_of(path, base) or (only and name not in only):
             continue
         from gandalf_core.sources import load_stars
 
         stars = stars or (load_stars(SMALL), load_stars(AUDITED))
         epochs = {"training.epochs": min(SMALL_EPOCHS, preset(base).training.epochs), "training.mean_epochs": SMALL_EPOCHS}
         config = with_fields(preset(base), epochs | changes)
-        store(path, {"name": name, "preset": base, "changes": changes, **ablated(config, *stars)})
+        about = {"name": name, "preset": base, "recipe": recipe_key(base), "changes": changes}
+        store(path, about | ablated(config, *stars))
+
+
+def recipe_key(base: str) -> str:
+    """Eight letters that change when the preset does: a run under an earlier recipe is made again."""
+    return hashlib.sha256(to_json(preset(base)).encode()).hexdigest()[:8]
+
+
+def is_of(path: Path, base: str) -> bool:
+    return path.is_file() and json.loads(path.read_text()).get("recipe") == recipe_key(base)
 
 
 def slug(name: str) -> str:
@@ -154,10 +190,6 @@ def store(path: Path, found: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1, ensure_ascii=False))
     print(path.relative_to(ROOT), flush=True)
-
-
-def cli(arguments: list[str]) -> None:
-    subprocess.run([sys.executable, "-m", "gandalf_core", *arguments], cwd=ROOT, check=True)
 
 
 def main() -> None:

@@ -201,10 +201,21 @@ def ablation_table(runs: list[dict]) -> str:
     head = ["variant", *(f"excess {plain(n)}" for n in removed), *(f"R² {plain(n)}" for n in kept)]
     head += [*(f"slider {plain(n)}" for n in removed), "rms"]
     text = "## What each piece is worth\n\n`physical-removed` with one switch changed, 16,000 stars and 15 epochs, audited on "
-    text += (
-        "`simulated:3000:7` (`python scripts/experiments.py ablation`). Rows with a seed in their name tell what chance does.\n\n"
-    )
+    text += "`simulated:3000:7` (`python scripts/experiments.py ablation`). Rows with a seed in their name show chance;\n"
+    text += "° marks runs of the recipe before this one (every pixel, one view of the noise, heads of weight 1).\n\n"
     return text + table(head, rows) if rows else ""
+
+
+def generator_ablation_table(runs: list[dict]) -> str:
+    """A row a variant of the generator: its largest leak, its sliders, what it restores."""
+    rows = []
+    for run in runs:
+        worst = max(run["removed"].values(), key=lambda found: found["excess"])["excess"]
+        sliders = [run["counterfactual"][n]["relative_error"] for n in LABELS]
+        restored = [run["restoration"]["nuisances"][n] for n in ("broadening_kms", "dib_depth")]
+        rows.append([run["name"], *map(number, (worst, *sliders, *restored)), number(run["restoration"]["rms"], 4)])
+    head = ["variant", "largest excess", *(f"slider {plain(n)}" for n in LABELS), "R² broadening", "R² 862 nm band", "rms"]
+    return "The same for `generator`.\n\n" + table(head, rows) if rows else ""
 
 
 def bayes_table(found: dict) -> str:

@@ -18,7 +18,18 @@ sys.path.insert(0, str(ROOT))
 
 import result_figures  # noqa: E402
 import result_tables as tables  # noqa: E402
-from experiments import ABLATIONS, AUDITED, MODELS, PAPER_ABLATIONS, SAMPLE, SEEDS, STORED, slug  # noqa: E402
+from experiments import (  # noqa: E402
+    ABLATIONS,
+    AUDITED,
+    GENERATOR_ABLATIONS,
+    MODELS,
+    PAPER_ABLATIONS,
+    SAMPLE,
+    SEEDS,
+    STORED,
+    recipe_key,
+    slug,
+)
 
 ALPHAS = ("1e-4", "1e-2", "1e-1")  # penalties among which each regressor of Table 1 finds its best
 SWEEPS = {  # the paper's two choices, by its own recipe
@@ -104,6 +115,12 @@ def stored(path: Path) -> dict:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
+def ablation_runs(names: dict) -> list[dict]:
+    """The stored runs of these variants; ° marks one of an earlier recipe."""
+    runs = [r for n in names if (r := stored(STORED / "ablation" / f"{slug(n)}.json"))]
+    return [r if r.get("recipe") == recipe_key(r["preset"]) else r | {"name": f"{r['name']} °"} for r in runs]
+
+
 # --- the document -------------------------------------------------------------------------------------------------
 
 MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
@@ -114,16 +131,18 @@ def write() -> None:
     audits = {m: stored(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
     runs = {m: [r for s in SEEDS if (r := stored(STORED / "seeds" / f"{m}-{s}.json"))] for m in MODELS}
     runs = {m: reports for m, reports in runs.items() if reports}
-    ablations = [r for n in ABLATIONS | PAPER_ABLATIONS if (r := stored(STORED / "ablation" / f"{slug(n)}.json"))]
+    ablations, generators = (ablation_runs(names) for names in (ABLATIONS | PAPER_ABLATIONS, GENERATOR_ABLATIONS))
     compared, bayes = stored(STORED / "compare.json"), stored(STORED / "bayes.json")
     curves = {part: found_by_sweep(name, part) for name, part in (("latent-size", "latent_size"), ("lambda", "adversary"))}
     made = result_figures.figures(runs, ablations, curves, audits.get("physical-removed", {}))
     parts = [
         HEAD,
+        "Seeds measured: " + ", ".join(f"`{m}` {len(reports)}" for m, reports in runs.items()) + ".\n",
         tables.goals_table(runs, compared, bayes),
         NOTES.read_text() if NOTES.is_file() else "",
         result_figures.draw(made, ROOT / "docs" / "images" / "results"),
         tables.ablation_table(ablations),
+        tables.generator_ablation_table(generators),
         "# The shipped models in detail (seed 0)\n",
         tables.removed_table(audits),
         tables.kept_table(audits),
@@ -150,8 +169,8 @@ def found_by_sweep(name: str, part: str) -> list[dict]:
 NOTES = STORED / "notes.md"  # what the numbers mean and what falls short, in words
 HEAD = f"""# Results
 
-Written by `python scripts/results.py write` from stored runs. Seeds: `scripts/experiments.py seeds`, every shipped model trained
-three times on the standard sample `{SAMPLE}` (51,444 stars) and audited on its 12,861 test stars. Detail of the shipped models:
+Written by `python scripts/results.py write` from stored runs. Seeds: `scripts/experiments.py seeds`, the shipped models trained
+anew on the standard sample `{SAMPLE}` (51,444 stars) and audited on its 12,861 test stars. Detail of the shipped models:
 `scripts/results.py measure`, on `{AUDITED}`, stars that no model has seen. *Excess* is R²(removed | z, true kept labels) −
 R²(removed | true kept labels), each side the best of four probes trained from nothing; *detected*: a test of whether the latent
 tells anything beyond the kept labels rejects at 2.5 %.

@@ -16,7 +16,7 @@ from toy import toy_config, toy_stars
 from gandalf_core import read_stars, write_stars
 from gandalf_core.cli import COMMANDS, main
 from gandalf_core.cli.console import duration, facts, jsonable, table
-from gandalf_core.config import from_dict, preset, to_json
+from gandalf_core.config import HEAD, LAMBDA, from_dict, preset, to_json
 from gandalf_core.io import read_latents
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,7 +116,7 @@ def test_config_prints_what_train_accepts(ask, run, tmp_path):
         ask("config", "--config", tmp_path / "c.json", "--set", "model.noise=0.2", "--set", "model.activation=tanh")
     )
     assert again.removed == ("teff", "logg") and again.kept == ("mh",) and again.lambdas["logg"] == 0.3
-    assert again.lambdas["teff"] == -again.lambdas["mh"] and again.training.epochs == 7
+    assert (again.lambdas["teff"], again.lambdas["mh"]) == (LAMBDA["conditional"], -HEAD) and again.training.epochs == 7
     assert (again.model.noise, again.model.activation) == (0.2, "tanh")
 
 

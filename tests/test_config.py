@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from gandalf_core.config import PRESETS, Config, from_dict, from_json, preset, to_json, with_fields, with_signs
+from gandalf_core.config import HEAD, LAMBDA, PRESETS, Config, from_dict, from_json, preset, to_json, with_fields, with_signs
 from gandalf_core.errors import ConfigError
 
 
@@ -48,7 +48,7 @@ def test_the_plain_autoencoder_conditions_on_nothing_and_watches_nothing():
 
 def test_signs_give_the_decoder_every_label():
     config = with_signs(preset("bottleneck", ("size", "age")), ("size",), ("age",))
-    assert config.lambdas == {"size": 1.0, "age": -1.0} and config.model.condition_on == ("size", "age")
+    assert config.lambdas == {"size": LAMBDA["conditional"], "age": -HEAD} and config.model.condition_on == ("size", "age")
 
 
 def test_any_labels_work_the_same_way():

@@ -11,13 +11,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gandalf_core"
 ORDER = (
     "errors", "parameters", "spectra", "latent", "split", "io", "simulate", "sources", "config", "scaling",
-    "dense", "model", "objective", "adam", "schedule", "mean_spectrum", "checkpoints", "train",
-    "components", "mlp", "neighbours", "uncertainty", "regressor", "regress", "project",
+    "components", "dense", "model", "dependence", "objective", "adam", "schedule", "mean_spectrum", "checkpoints", "train",
+    "mlp", "neighbours", "uncertainty", "regressor", "regress", "project",
     "noise", "outliers", "trained", "cards", "store", "fit",
     "audit", "classes", "compare", "surveys", "archive", "catalogue", "search", "trials", "sweep", "grid",
     "figures", "cli", "__main__",
 )  # fmt: skip
-TORCH = {"dense", "adam", "mean_spectrum", "model", "objective", "checkpoints", "train", "trained", "store", "fit"}
+TORCH = {"dense", "dependence", "adam", "mean_spectrum", "model", "objective", "checkpoints", "train", "trained", "store", "fit"}
 MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE)
 
 

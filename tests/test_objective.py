@@ -5,8 +5,9 @@ import pytest
 import torch
 from toy import toy_config
 
+from gandalf_core.dependence import Dependence
 from gandalf_core.model import Decoder
-from gandalf_core.objective import Adversary, Batch, Knowledge, autoencoder_loss, true_cross_entropy, weighted_mse
+from gandalf_core.objective import Adversary, Batch, Knowledge, autoencoder_loss, square_of_mean, true_cross_entropy, weighted_mse
 
 N, L, Z, B = 200, 12, 6, 5
 
@@ -217,3 +218,75 @@ def test_knowledge_of_a_small_sample_is_not_learned_by_heart(real_knowledge):
     bins = torch.as_tensor(rng.integers(0, 5, (1, 300)))
     known = Knowledge(bins, kept, toy_config("physical-removed"))(kept)
     assert -true_cross_entropy(torch.log(known), bins).item() < -0.8 * np.log(5)
+
+
+# --- the penalty without an opponent ------------------------------------------------------------------------------
+
+
+def bins_and_frequency(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(1, N) the fifth that a label belongs to, and (1, N, 5) the same chance for each."""
+    ranks = y.argsort().argsort()
+    return (ranks * 5 // len(y))[None], torch.full((1, len(y), 5), 0.2)
+
+
+def told(mu: torch.Tensor, bins: torch.Tensor, target: torch.Tensor) -> float:
+    """The penalty after many batches, in units of what one batch adds to the running mean."""
+    return float(Dependence(len(bins), mu.shape[1], target.shape[2])(mu, bins, target)) * 100
+
+
+def test_dependence_sees_means_and_spreads_that_differ_between_bins_and_nothing_else():
+    torch.manual_seed(0)
+    y, other = torch.randn(20_000), torch.randn(20_000, 3)
+    bins, target = bins_and_frequency(y)
+    nothing = told(other, bins, target)
+    assert 0 <= nothing < 0.01
+    assert told(torch.cat([other, 0.3 * y[:, None]], 1), bins, target) > nothing + 0.05
+    assert told(other * torch.exp(0.2 * y)[:, None], bins, target) > nothing + 0.05
+
+
+def test_dependence_asks_for_what_is_told_beyond_the_kept_labels():
+    """The kept label settles the bin half of the time; a latent that holds the kept label tells nothing more."""
+    torch.manual_seed(0)
+    kept = torch.randint(0, 5, (40_000,))
+    bins = torch.where(torch.rand(40_000) < 0.5, kept, torch.randint(0, 5, (40_000,)))[None]
+    known = 0.5 * torch.nn.functional.one_hot(kept, 5).float() + 0.1
+    mu = (kept.float() - 2)[:, None] / 2**0.5
+    assert told(mu, bins, known[None]) < 0.01
+    assert told(mu, bins, torch.full((1, 40_000, 5), 0.2)) > 0.1
+
+
+def test_following_the_dependence_takes_the_label_out_of_the_latent():
+    torch.manual_seed(0)
+    y = torch.randn(2000)
+    bins, target = bins_and_frequency(y)
+    mu = (torch.randn(2000, 2) + y[:, None] * torch.tensor([1.0, 0.0])).requires_grad_(True)
+    penalty = Dependence(1, 2, 5)
+    correlation = lambda: abs(float(torch.corrcoef(torch.stack([mu[:, 0].detach(), y]))[0, 1]))  # noqa: E731
+    before = correlation()
+    for _ in range(200):
+        (gradient,) = torch.autograd.grad(penalty(mu, bins, target), mu)
+        mu = (mu - 300 * gradient).detach().requires_grad_(True)
+    assert correlation() < 0.5 * before
+
+
+def test_a_missing_label_adds_nothing_to_the_dependence():
+    torch.manual_seed(0)
+    mu, (bins, target) = torch.randn(400, 2), bins_and_frequency(torch.randn(400))
+    bins[:, 200:] = -1
+    known, other = told(mu, bins, target), mu.clone()
+    other[200:] = 7.0
+    assert told(other, bins, target) == pytest.approx(known)
+
+
+@pytest.mark.parametrize(("reads", "expected"), [("labels", 1.0), ("latent", 0.0)])
+def test_the_square_of_the_mean_is_that_of_what_labels_alone_say(reads, expected):
+    """r = one label, or one latent number, in every pixel: ‖E_z r‖² is 1 or 0."""
+    config = toy_config("generator", model__decoder_hidden=(), model__components=0)
+    torch.manual_seed(0)
+    decoder, z, y = Decoder(config.model, L), torch.randn(20_000, Z), torch.randn(20_000, 4)
+    with torch.no_grad():
+        decoder.rest[0].weight.zero_()
+        decoder.rest[0].bias.zero_()
+        decoder.rest[0].weight[:, Z if reads == "labels" else 0] = 1.0
+    batch = Batch(None, y, None, None, None, torch.ones(20_000, 1))
+    assert float(square_of_mean(decoder, z, batch).detach()) == pytest.approx(expected, abs=0.05)

@@ -50,12 +50,12 @@ def test_one_step_moves_encoder_decoder_and_each_discriminator(stars, name):
 
 
 def test_the_mean_spectrum_is_fitted_first_and_then_held(stars):
-    trainer = a_trainer(stars, "generator")
+    trainer = a_trainer(stars, "generator", training__epochs=3)
     before = state_of(trainer)
     first = state_of(trainer) if next(trainer.epochs()) else {}
     mean = [k for k in before if k.startswith("decoder.mean")]
     assert mean and all(not torch.equal(before[k], first[k]) for k in mean)
-    guess = trainer.decoder.mean(trainer.data.conditions)
+    guess = trainer.decoder.axes(trainer.decoder.mean(trainer.data.conditions))
     assert (guess - trainer.data.x).square().mean() < 0.5 * trainer.data.x.square().mean()
     next(trainer.epochs())
     assert all(torch.equal(first[k], state_of(trainer)[k]) for k in mean)
@@ -106,7 +106,7 @@ def test_the_loop_stops_when_nobody_asks_for_more(stars):
     assert set(record.discriminator_accuracy) == set(record.chance) == {"teff", "logg"}
 
 
-@pytest.mark.parametrize("name", ["paper-physical-removed", "physical-removed", "autoencoder"])
+@pytest.mark.parametrize("name", ["paper-physical-removed", "physical-removed", "autoencoder", "generator"])
 def test_a_killed_and_resumed_run_ends_in_the_same_weights(stars, tmp_path, name):
     straight = a_trainer(stars, name, training__epochs=4)
     list(straight.epochs())
@@ -272,14 +272,49 @@ def test_the_joint_discriminator_and_the_conditional_encoder_train(stars):
         assert set(records[-1].discriminator_accuracy) == {"teff", "logg", "mh", "alphafe"}
 
 
-def test_input_noise_reaches_the_encoder_and_not_the_target(stars):
-    trainer = a_trainer(stars, "physical-removed")
+def test_two_views_of_a_spectrum_have_noises_that_know_nothing_of_each_other(stars):
+    trainer = a_trainer(stars, "physical-removed", training__input_noise=0.5)
     trainer.random = torch.Generator().manual_seed(0)
+    seen = []
+    trainer._encode = lambda batch: seen.append(batch.x) or batch.x
     batch = trainer.data.batch(torch.arange(64))
-    shaken = trainer._shaken(batch)
-    extra = (shaken.x - batch.x).square().mean(1).sqrt() / batch.error[:, 0]
-    most = trainer.config.training.input_noise
-    assert 0 <= extra.min() < 0.3 * most and 0.7 * most < extra.max() < 1.5 * most
-    assert torch.equal(batch.x, trainer.data.x[:64])
+    own = batch.error * torch.randn(batch.x.shape, generator=torch.Generator().manual_seed(5))
+    noisy = batch._replace(x=batch.x + own)
+    compared, shaken, plain = trainer._two_views(noisy)
+    assert torch.equal(seen[0], torch.cat([shaken, noisy.x])) and torch.equal(plain, noisy.x)
+    first, second = ((v - batch.x) / batch.error for v in (shaken, compared.x))  # the noises of the two views
+    assert abs(float((first * second).mean())) < 0.15 < 0.9 < float((first * own / batch.error).mean())
+    assert float(first.std()) == pytest.approx(1.25**0.5, rel=0.05) and float(second.std()) == pytest.approx(5**0.5, rel=0.05)
     silent = a_trainer(stars, "autoencoder")
-    assert silent._shaken(batch._replace(error=None)).x is batch.x
+    assert silent._two_views(batch._replace(error=None))[0].x is batch.x
+
+
+def test_networks_work_in_the_principal_components_of_the_training_spectra(stars):
+    trainer = a_trainer(stars, "generator", model__components=6)
+    axes, x = trainer.encoder.axes.weight, trainer.data.x
+    assert axes.shape == (6, x.shape[1]) and trainer.encoder.net[0].in_features == 6
+    assert torch.allclose((trainer.encoder.axes(x) ** 2).mean(), (x**2).mean(), rtol=0.1)  # inputs of the size of pixels
+    back = trainer.decoder.axes(trainer.encoder.axes(x))
+    best = torch.linalg.svd(x, full_matrices=False)[1]
+    assert float((back - x).square().sum()) < 1.1 * float(best[6:].square().sum())  # no six directions hold much more
+    held = axes.clone()
+    trainer.step(torch.arange(64))
+    assert torch.equal(held, trainer.encoder.axes.weight)
+
+
+def test_more_components_than_pixels_are_all_pixels(stars):
+    trainer = a_trainer(stars, "generator", model__components=5000)
+    assert trainer.encoder.axes.weight.shape == (len(stars.wavelength_nm),) * 2
+
+
+def test_the_mean_is_fitted_again_to_what_the_rest_leaves(stars):
+    trainer = a_trainer(stars, "generator", training__epochs=1)
+    trainer.random = torch.Generator().manual_seed(0)
+    trainer._prepare_mean()
+    before = trainer.decoder.mean(trainer.data.conditions).detach()
+    with torch.no_grad():
+        trainer.decoder.rest[-1].bias.add_(3.0)  # a rest that says the same of every star: the mean takes it back
+    trainer._finish()
+    shift = trainer.decoder.axes(trainer.decoder.mean(trainer.data.conditions) - before).mean()
+    expected = trainer.decoder.axes(torch.full_like(before, -3.0)).mean()
+    assert float(shift) == pytest.approx(float(expected), rel=0.25)
