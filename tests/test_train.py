@@ -6,7 +6,7 @@ import torch
 from toy import toy_config, toy_stars
 
 from gandalf_core.errors import ModelError
-from gandalf_core.fit import bare_model
+from gandalf_core.fit import Extras, bare_model, finish
 from gandalf_core.objective import autoencoder_loss
 from gandalf_core.schedule import one_cycle
 from gandalf_core.spectra import SpectraSet
@@ -318,3 +318,15 @@ def test_the_mean_is_fitted_again_to_what_the_rest_leaves(stars):
     shift = trainer.decoder.axes(trainer.decoder.mean(trainer.data.conditions) - before).mean()
     expected = trainer.decoder.axes(torch.full_like(before, -3.0)).mean()
     assert float(shift) == pytest.approx(float(expected), rel=0.25)
+
+
+def test_a_umap_leaves_the_number_of_threads_as_it_was(stars):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        trainer = a_trainer(stars, "autoencoder", training__epochs=1)
+        list(trainer.epochs())
+        model = finish(trainer, stars, Extras(maps=("umap",), map_stars=60, regressor_epochs=2))
+        assert "latent-umap" in model.projections and torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
