@@ -73,7 +73,7 @@ class TrainConfig:
     batch_size: int = 256
     learning_rate: float = 1e-3
     schedule: str = "constant"
-    mean_epochs: int = 30  # passes in which the mean part of the decoder is fitted, before everything else and once more after it
+    mean_epochs: int = 30  # passes that fit the decoder's mean part, beforehand and, where z knows none of its labels, at the end
     centring: float = 0.0  # weight of ‖E_z r(z, y)‖²: the rest of a mean + residual decoder leaves to m what labels alone say
     weight_by_error: bool = False  # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
     input_noise: float = 0.0  # a: the encoder sees x + a·ε, the loss x − ε/a, ε as large as the spectrum's own noise; 0: both x
@@ -253,7 +253,7 @@ GENERATOR = MappingProxyType(
         "model.latent_size": 32,  # it must hold every nuisance beside the labels, at the noise's price
         "model.components": 100,
         "model.decoder_hidden": (512, 512),
-        "adversary.dependence": 0.02,  # a small leak is a large error of a slider: its stars' nuisances follow the label
+        "adversary.dependence": 0.02,  # what z still tells of a label is missing from what its slider does
         "training.centring": 5.0,
     }
 )
