@@ -60,6 +60,7 @@ class AdversaryConfig:
     target: str = "maximise"  # what λ > 0 pushes towards: the largest error, uniform bins, or p(bin | kept labels)
     reinforce: str = "discriminator"  # what λ < 0 lowers: the discriminator's error, or a regression head's
     dependence: float = 0.0  # weight of a penalty on differences of z between bins of a removed label (dependence.py)
+    dependence_spread: float = 1.0  # the share in it of differences of spread, beside those of the mean
     steps: int = 1  # discriminator updates per auto-encoder update, each after the first on a fresh batch
     learning_rate: float = 1e-3
     ramp_epochs: float = 0.0  # λ grows linearly from 0 over the first epochs
@@ -74,6 +75,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     schedule: str = "constant"
     mean_epochs: int = 30  # passes that fit the decoder's mean part, beforehand and, where z knows none of its labels, at the end
+    mean_learning_rate: float = 1e-2  # of those passes
     centring: float = 0.0  # weight of ‖E_z r(z, y)‖²: the rest of a mean + residual decoder leaves to m what labels alone say
     weight_by_error: bool = False  # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
     input_noise: float = 0.0  # a: the encoder sees x + a·ε, the loss x − ε/a, ε as large as the spectrum's own noise; 0: both x
@@ -144,8 +146,12 @@ def _check_sizes(config: Config) -> None:
         raise ConfigError("mean_hidden is set but condition_on is empty: a mean spectrum needs labels")
     if m.mean_hidden and m.output_activation != "linear":
         raise ConfigError("a mean + residual decoder has a linear output")
-    if min(m.noise, t.input_noise, t.centring, a.dependence) < 0 or not 0 <= t.validation_fraction < 1:
-        raise ConfigError("noise, input_noise, centring, dependence ≥ 0 and 0 ≤ validation_fraction < 1 are needed")
+    if min(m.noise, t.input_noise, t.centring, a.dependence, a.dependence_spread) < 0:
+        raise ConfigError("noise, input_noise, centring, dependence and dependence_spread ≥ 0 are needed")
+    if not 0 <= t.validation_fraction < 1:
+        raise ConfigError("0 ≤ validation_fraction < 1 is needed")
+    if min(t.learning_rate, t.mean_learning_rate, a.learning_rate) <= 0:
+        raise ConfigError("learning rates must be positive")
     if t.epochs < 1 or t.batch_size < 2 or a.steps < 1:
         raise ConfigError("epochs ≥ 1, batch_size ≥ 2 and steps ≥ 1 are needed")
 
@@ -234,6 +240,7 @@ BOTTLENECK = MappingProxyType(
         "adversary.sees_kept": True,
         "adversary.target": "conditional",  # uniform would fight the floor and cost kept information
         "adversary.reinforce": "regression",
+        "adversary.dependence": 0.1,  # what discriminators miss while they learn
         "adversary.steps": 3,
         "adversary.ramp_epochs": 4.0,
         "training.weight_by_error": True,
@@ -253,11 +260,14 @@ GENERATOR = MappingProxyType(
         "model.latent_size": 32,  # it must hold every nuisance beside the labels, at the noise's price
         "model.components": 100,
         "model.decoder_hidden": (512, 512),
-        "adversary.dependence": 0.02,  # what z still tells of a label is missing from what its slider does
+        "model.mean_hidden": (512, 256, 48, 256),  # 48 functions of the labels, shared by all components: better edges
+        "training.mean_epochs": 60,
+        "training.mean_learning_rate": 4e-3,
+        "adversary.dependence_spread": 0.0,  # a nuisance is measured better in some stars than in others: it may stay
         "training.centring": 5.0,
     }
 )
-GENERATOR_LAMBDA = 0.05  # beside the dependence penalty, for what means and spreads do not show
+GENERATOR_LAMBDA = 0.05  # beside the dependence penalty, for what differences of the mean do not show
 PLAIN = ("model.activation", "model.flux_scaling", "training.weight_by_error", "training.schedule", "training.learning_rate")
 PHYSICAL, CHEMICAL = ("teff", "logg"), ("mh", "alphafe")
 EXERCISES = MappingProxyType(

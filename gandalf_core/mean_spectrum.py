@@ -12,14 +12,13 @@ from torch import Tensor, nn
 from .objective import weighted_mse
 from .schedule import one_cycle
 
-LEARNING_RATE = 1e-2
 LARGEST_STEP = 1.0  # norm of a gradient; without a limit a fit was now and then thrown off and did not come back
-WEIGHT_DECAY = 0.01  # a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
+SHRINKAGE = 1e-4  # of the weights at a full step: a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
 
 
 def fit_mean(
     net: nn.Module, axes: nn.Module, conditions: Tensor, x: Tensor, weight: Tensor | None, *,
-    batch_size: int, epochs: int, seed: int,
+    batch_size: int, epochs: int, learning_rate: float, seed: int,
 ) -> None:  # fmt: skip
     """Minimise the mean squared error of axes(m(y)) against x over m, in place.
 
@@ -27,14 +26,14 @@ def fit_mean(
     all count the same.
     """
     net.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+    optimiser = torch.optim.AdamW(net.parameters(), learning_rate, weight_decay=SHRINKAGE / learning_rate, fused=True)
     generator = torch.Generator(x.device).manual_seed(seed)
     steps = len(x) // batch_size
     for epoch in range(epochs):
         order = torch.randperm(len(x), generator=generator, device=x.device)
         for i, rows in enumerate(order[: steps * batch_size].split(batch_size)):
             for group in optimiser.param_groups:
-                group["lr"] = LEARNING_RATE * one_cycle((epoch * steps + i) / (epochs * steps))
+                group["lr"] = learning_rate * one_cycle((epoch * steps + i) / (epochs * steps))
             optimiser.zero_grad(set_to_none=True)
             guess = axes(net(conditions[rows]))
             weighted_mse(guess, x.index_select(0, rows), None if weight is None else weight[rows]).backward()

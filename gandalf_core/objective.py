@@ -70,7 +70,8 @@ class Adversary(nn.Module):
         self.discriminators = Stack(count, (latent + len(self.kept_columns), *a.hidden, outputs), activation)
         self.heads = Stack(len(self.by_head), (latent, 64, 32, 1), activation)
         self.removed_rows = [k for k, n in enumerate(self.watched) if a.lambdas[n] > 0]
-        self.dependence = Dependence(len(self.removed_rows), latent, a.bins) if a.dependence else None
+        shape = (len(self.removed_rows), latent, a.bins)
+        self.dependence = Dependence(*shape, spread=a.dependence_spread) if a.dependence else None
         lambdas = torch.tensor([a.lambdas[n] for n in self.watched], dtype=torch.float32)
         self.register_buffer("lambdas", lambdas, persistent=False)
         weights = torch.tensor([abs(a.lambdas[n]) for n in self.by_head], dtype=torch.float32)

@@ -1,8 +1,8 @@
 """A trained model as a folder without pickles: save, load, list.
 
 config.json · weights.safetensors (encoder and decoder) · scaling.npz (scaling, label ranges, outlier reference) ·
-split.npz (ids that trained and tested) · regressors.npz · projections/<name>.npz · history.jsonl · card.json · CARD.md ·
-audit.json where the model was audited
+split.npz (ids that trained and tested) · regressor-latent.npz · regressor-spectrum.npz · projections/<name>.npz ·
+history.jsonl · card.json · CARD.md · audit.json where the model was audited
 """
 
 import contextlib
@@ -32,6 +32,7 @@ from .trained import TrainedModel
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 NEEDED = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json")
+ELSEWHERE = ".in"  # an array of a map that another map's file holds
 FAILURES = (
     OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, SafetensorError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
@@ -62,9 +63,10 @@ def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
         _prefixed(scaler=model.scaler, outliers=model.outlier_reference) | {"label_ranges": model.label_ranges},
     )
     _save_arrays(folder / "split.npz", {"train_ids": model.train_ids, "test_ids": model.test_ids, "check_ids": model.check_ids})
-    _save_arrays(folder / "regressors.npz", _prefixed(latent=model.regressor_latent, spectrum=model.regressor_spectrum))
-    for name, projection in model.projections.items():
-        _save_arrays(folder / "projections" / f"{name}.npz", projection.arrays())
+    for name, regressor in (("latent", model.regressor_latent), ("spectrum", model.regressor_spectrum)):
+        if regressor is not None:
+            _save_arrays(folder / f"regressor-{name}.npz", regressor.arrays())
+    _save_maps(folder / "projections", model.projections)
     (folder / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in model.history))
     _save_card(folder, model.name, model.card)
     return load_model(folder)
@@ -88,6 +90,17 @@ def _prefixed(**parts: Any) -> dict[str, np.ndarray]:
     return {f"{n}.{k}": v for n, part in parts.items() if part is not None for k, v in part.arrays().items()}
 
 
+def _save_maps(folder: Path, maps: dict[str, Projection]) -> None:
+    """One file a map; an array that a map before it holds too is stored once, and named `<array>.in`."""
+    homes: dict[str, str] = {}
+    for name, projection in sorted(maps.items()):
+        stored = {}
+        for key, array in projection.arrays().items():
+            home = homes.setdefault(f"{key}:{array.dtype}:{array.shape}:{hashlib.sha256(array.tobytes()).hexdigest()}", name)
+            stored |= {key: array} if home == name else {f"{key}{ELSEWHERE}": np.array(home)}
+        _save_arrays(folder / f"{name}.npz", stored)
+
+
 def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
@@ -105,17 +118,17 @@ def load_model(name_or_folder: str | Path) -> TrainedModel:
     scaling = _load_arrays(folder / "scaling.npz")
     scaler = _part(folder / "scaling.npz", lambda _: _scaler(_under("scaler", scaling), config))
     encoder, decoder = _load_networks(folder / "weights.safetensors", config, len(scaler.wavelength_nm))
-    splits, regressors = _load_arrays(folder / "split.npz"), _load_arrays(folder / "regressors.npz", optional=True)
+    splits = _load_arrays(folder / "split.npz")
     return _part(folder, lambda _: TrainedModel(
         name=folder.name, config=config, scaler=scaler, encoder=encoder, decoder=decoder,
         train_ids=splits["train_ids"], test_ids=splits["test_ids"], check_ids=splits.get("check_ids", np.empty(0, str)),
         label_ranges=scaling["label_ranges"],
         history=_part(folder / "history.jsonl", _history), card=_part(folder / "card.json", _card),
         model_id=f"{folder.name}@{_digest(folder / 'weights.safetensors')}",
-        regressor_latent=_optional(Regressor.from_arrays, _under("latent", regressors)),
-        regressor_spectrum=_optional(Regressor.from_arrays, _under("spectrum", regressors)),
+        regressor_latent=_regressor(folder / "regressor-latent.npz"),
+        regressor_spectrum=_regressor(folder / "regressor-spectrum.npz"),
         outlier_reference=_optional(lambda a: OutlierReference(**a), _under("outliers", scaling)),
-        projections={p.stem: Projection.from_arrays(_load_arrays(p)) for p in sorted((folder / "projections").glob("*.npz"))},
+        projections=_maps(folder / "projections"),
     ))  # fmt: skip
 
 
@@ -140,10 +153,22 @@ def _load_networks(path: Path, config: Config, pixels: int) -> tuple[Encoder, De
     return nets["encoder"], nets["decoder"]
 
 
-def _load_arrays(path: Path, optional: bool = False) -> dict[str, np.ndarray]:
-    if optional and not path.is_file():
-        return {}
+def _regressor(path: Path) -> Regressor | None:
+    return Regressor.from_arrays(_load_arrays(path)) if path.is_file() else None
 
+
+def _maps(folder: Path) -> dict[str, Projection]:
+    files = {path.stem: _load_arrays(path) for path in sorted(folder.glob("*.npz"))}
+    for name, arrays in files.items():
+        for key in [k for k in arrays if k.endswith(ELSEWHERE)]:
+            whole, home = key.removesuffix(ELSEWHERE), str(arrays.pop(key))
+            if whole not in files.get(home, {}):
+                raise ModelError(f"{folder / name}.npz: its {whole} is in {home}.npz, which is not there; copy the whole folder")
+            arrays[whole] = files[home][whole]
+    return {name: _part(folder / f"{name}.npz", lambda _, a=arrays: Projection.from_arrays(a)) for name, arrays in files.items()}
+
+
+def _load_arrays(path: Path) -> dict[str, np.ndarray]:
     def read(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return {k: file[k] for k in file.files}

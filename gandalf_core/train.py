@@ -204,16 +204,17 @@ class Trainer:
         t, axes, weight = self.config.training, self.decoder.axes, self.data.weight
         if weight is None or weight.shape[1] == 1:
             x, axes = self.encoder.axes(x), torch.nn.Identity()
-        data = (self.data.conditions, x, weight)
-        fit_mean(self.decoder.mean, axes, *data, batch_size=t.batch_size, epochs=t.mean_epochs, seed=t.seed)
+        fit_mean(
+            self.decoder.mean, axes, self.data.conditions, x, weight, batch_size=t.batch_size, epochs=t.mean_epochs,
+            learning_rate=t.mean_learning_rate, seed=t.seed,
+        )  # fmt: skip
 
     @torch.no_grad()
     def _rests(self) -> Tensor:
-        """(N, L) r(z, y) of every training star."""
+        """(N, L) r(μ, y) of every training star: the noise of z would only scatter what m is fitted to."""
         self.encoder.eval()
         self.decoder.eval()
-        latents = [self._noisy(self.encoder(x)) for x in self._seen_chunks()]
-        pairs = zip(latents, self.data.conditions.split(CHUNK), strict=True)
+        pairs = zip(map(self.encoder, self._seen_chunks()), self.data.conditions.split(CHUNK), strict=True)
         return torch.cat([self.decoder.axes(self.decoder.rest(torch.cat(pair, 1))) for pair in pairs])
 
     def _one_epoch(self, epoch: int) -> Tensor:

@@ -4,8 +4,8 @@
     python scripts/experiments.py ablation  one switch of the recipe changed at a time                 -> docs/results/ablation/
     python scripts/experiments.py bayes     the posterior mean of 200 test stars beside the regressors -> docs/results/bayes.json
 
-A file that is there is not made again (an ablation is when its recipe has changed). `--only NAME` does one; processes with other
-names may share the work.
+A file that is there is not made again (an ablation is when its recipe has changed; of bayes, only the posterior is kept).
+`--only NAME` does one; processes with other names may share the work.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gandalf_core.config import LABELS, PRESETS, RECIPES, preset, to_json, with_fields  # noqa: E402 - the repository is not installed
+from gandalf_core.config import LABELS, PRESETS, RECIPES, Config, preset, with_fields  # noqa: E402 - the repository is not installed
 from gandalf_core.sources import STANDARD_SAMPLE as SAMPLE  # noqa: E402
 
 STORED = ROOT / "docs" / "results"
@@ -42,7 +42,7 @@ ABLATIONS = {
     | dict.fromkeys(("adversary.lambdas.teff", "adversary.lambdas.logg"), 0.03),
     "1 discriminator step": {"adversary.steps": 1},
     "one decoder without m(y)": {"model.mean_hidden": ()},
-    "with the dependence penalty, 0.1": {"adversary.dependence": 0.1},
+    "no dependence penalty": {"adversary.dependence": 0.0},
     "one joint discriminator": {"adversary.joint": True},
     "conditional encoder": {"model.conditional_encoder": True},
     "bins of equal width": {"adversary.binning": "width"},
@@ -56,8 +56,13 @@ GENERATOR_ABLATIONS = {
     "generator": {},
     "generator, seed 1": {"training.seed": 1},
     "generator, no dependence penalty": {"adversary.dependence": 0.0},
+    "generator, the penalty also on spreads": {"adversary.dependence_spread": 1.0},
+    "generator, a fifth of the penalty": {"adversary.dependence": 0.02},
     "generator, no discriminators but the penalty": dict.fromkeys((f"adversary.lambdas.{n}" for n in LABELS), 1e-6),
     "generator, no centring": {"training.centring": 0.0},
+    "generator, no adversary of any kind": {"adversary.dependence": 0.0}
+    | dict.fromkeys((f"adversary.lambdas.{n}" for n in LABELS), 1e-6),
+    "generator, mean spectrum of three layers of 256": {"model.mean_hidden": (256, 256, 256)},
     "generator, every pixel": {"model.components": 0},
     "generator, one view of the noise": {"training.input_noise": 0.0},
 }
@@ -138,8 +143,10 @@ def ablation(only: list[str]) -> None:
 
 
 def recipe_key(base: str) -> str:
-    """Eight letters that change when the preset does: a run under an earlier recipe is made again."""
-    return hashlib.sha256(to_json(preset(base)).encode()).hexdigest()[:8]
+    """Eight letters that change when the preset does (a new field at its default changes nothing): older runs are made again."""
+    mine, default = asdict(preset(base)), asdict(Config())
+    chosen = {part: {k: v for k, v in mine[part].items() if v != default[part][k]} for part in ("model", "adversary", "training")}
+    return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:8]
 
 
 def is_of(path: Path, base: str) -> bool:
@@ -164,26 +171,31 @@ def ablated(config, stars, audited) -> dict:
 
 
 def bayes(only: list[str]) -> None:
-    """RMSE of the posterior mean of 200 test stars, and that of each regressor on the same stars."""
-    path = STORED / "bayes.json"
-    if path.is_file():
-        return
+    """RMSE of the posterior mean of 200 test stars, found once, and that of each regressor, as it is now, on the same stars."""
     import numpy as np
 
-    from gandalf_core.audit.optimal import bayes_optimal
+    from gandalf_core.simulate import true_labels
     from gandalf_core.store import load_model
 
+    path = STORED / "bayes.json"
     stars = test_stars()
     stars = stars[np.sort(np.random.default_rng(0).permutation(len(stars))[:200])]
-    best = bayes_optimal(stars, progress=lambda text, done: print(f"\r{text} {done:.0%}", end="", flush=True))
-    rows = {"posterior mean": best.rmse()}
+    found = json.loads(path.read_text()) if path.is_file() else posterior(stars)
     plain = load_model("autoencoder")
     readings = {"spectra": plain.predict_from_spectrum(stars)[0]}
     readings |= {name: load_model(name).predict(stars).values for name in MODELS}
+    trusted = ~np.isin(stars.ids, found["untrusted"])
     for name, values in readings.items():
-        error = np.sqrt(np.square(values - best.truth)[best.trusted].mean(0))
-        rows[name] = dict(zip(LABELS, error.tolist(), strict=True))
-    store(path, {"stars": len(stars), "trusted": int(best.trusted.sum()), "rmse": rows})
+        error = np.sqrt(np.square(values - true_labels(stars))[trusted].mean(0))
+        found["rmse"][name] = dict(zip(LABELS, error.tolist(), strict=True))
+    store(path, found)
+
+
+def posterior(stars) -> dict:
+    from gandalf_core.audit.optimal import bayes_optimal
+
+    best = bayes_optimal(stars, progress=lambda text, done: print(f"\r{text} {done:.0%}", end="", flush=True))
+    return {"stars": len(stars), "untrusted": stars.ids[~best.trusted].tolist(), "rmse": {"posterior mean": best.rmse()}}
 
 
 def store(path: Path, found: dict) -> None:

@@ -83,6 +83,7 @@ BAD_FIELDS = [
     ({"adversary.bins": 99, "adversary.joint": True, "adversary.lambdas": {"teff": 1, "logg": 1, "mh": 1}}, "bins"),
     ({"training.epochs": 0}, "epochs"),
     ({"training.batch_size": 1}, "batch_size"),
+    ({"training.mean_learning_rate": 0.0}, "learning rates"),
     ({"training.validation_fraction": 1.0}, "validation_fraction"),
     ({"training.schedule": "sometimes"}, "schedule"),
     ({"model.mean_hidden": (8,), "model.condition_on": ()}, "mean_hidden"),

@@ -229,9 +229,9 @@ def bins_and_frequency(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (ranks * 5 // len(y))[None], torch.full((1, len(y), 5), 0.2)
 
 
-def told(mu: torch.Tensor, bins: torch.Tensor, target: torch.Tensor) -> float:
+def told(mu: torch.Tensor, bins: torch.Tensor, target: torch.Tensor, spread: float = 1.0) -> float:
     """The penalty after many batches, in units of what one batch adds to the running mean."""
-    return float(Dependence(len(bins), mu.shape[1], target.shape[2])(mu, bins, target)) * 100
+    return float(Dependence(len(bins), mu.shape[1], target.shape[2], spread)(mu, bins, target)) * 100
 
 
 def test_dependence_sees_means_and_spreads_that_differ_between_bins_and_nothing_else():
@@ -241,7 +241,10 @@ def test_dependence_sees_means_and_spreads_that_differ_between_bins_and_nothing_
     nothing = told(other, bins, target)
     assert 0 <= nothing < 0.01
     assert told(torch.cat([other, 0.3 * y[:, None]], 1), bins, target) > nothing + 0.05
-    assert told(other * torch.exp(0.2 * y)[:, None], bins, target) > nothing + 0.05
+    uneven = other * torch.exp(0.2 * y)[:, None]
+    assert told(uneven, bins, target) > nothing + 0.05
+    assert told(uneven, bins, target, spread=0.0) < told(uneven, bins, target, spread=0.5) < told(uneven, bins, target)
+    assert told(uneven, bins, target, spread=0.0) < 0.01
 
 
 def test_dependence_asks_for_what_is_told_beyond_the_kept_labels():

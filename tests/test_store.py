@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from gandalf_core.errors import ModelError
 from gandalf_core.store import find_model, list_models, load_model, record_audit, save_model
 
-FILES = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json", "history.jsonl", "regressors.npz")
+REGRESSORS = ("regressor-latent.npz", "regressor-spectrum.npz")
+FILES = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json", "history.jsonl", *REGRESSORS)
 
 
 @pytest.fixture
@@ -115,11 +117,29 @@ def test_the_weights_of_another_configuration_are_refused(copy):
 
 
 def test_optional_parts_may_be_left_out(copy, stars):
-    (copy / "regressors.npz").unlink()
+    for name in REGRESSORS:
+        (copy / name).unlink()
     shutil.rmtree(copy / "projections")
     model = load_model(copy)
-    assert model.projections == {} and model.regressor_latent is None
+    assert model.projections == {} and model.regressor_latent is None and model.regressor_spectrum is None
     assert model.encode(stars).z.shape == (400, 6)
+
+
+def test_what_two_maps_share_is_stored_once(model, tmp_path):
+    """UMAP and t-SNE place new stars by the same latents; a folder without the file that holds them says so."""
+    first = model.projections["latent-pca"]
+    second = replace(first, method="tsne", xy=first.xy[::-1].copy())
+    maps = {"latent-pca": first, "latent-tsne": second}
+    again = save_model(replace(model, projections=maps), tmp_path / "two").projections
+    for name, projection in maps.items():
+        for key, array in projection.arrays().items():
+            assert np.array_equal(again[name].arrays()[key], array), (name, key)
+    pca, tsne = (tmp_path / "two" / "projections" / f"{name}.npz" for name in maps)
+    with np.load(tsne) as file:
+        assert "xy" in file.files and "x" not in file.files
+    pca.unlink()
+    with pytest.raises(ModelError, match=r"latent-tsne\.npz.*latent-pca\.npz"):
+        load_model(tmp_path / "two")
 
 
 def test_models_are_found_by_folder_or_by_their_name_in_pretrained(model_folder, tmp_path, monkeypatch):
