@@ -33,6 +33,7 @@ def toy_stars(missing: bool = False) -> SpectraSet:
 
 def configuration(name: str, **changes):
     ours = {"model.mean_hidden": [8], "model.components": 15, "adversary.dependence": 0.3, "training.centring": 2.0}
+    ours |= {"adversary.dependence_spread": 0.7}
     small = SMALL | (ours if name != "autoencoder" and "paper" not in name else {})
     return with_fields(preset(name), small | {k.replace("__", "."): v for k, v in changes.items()})
 
@@ -113,14 +114,14 @@ class Plain:
 
     def dependence(self, mu: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Σ over removed labels, latent numbers and bins of the running times the present covariance."""
-        found = []
+        found, share = [], self.config.adversary.dependence_spread
         for k, name in enumerate(self.adversary.watched):
             if self.config.lambdas[name] <= 0:
                 continue
             bins, p = self.data.bins[k, rows], self.data.target[k, rows]
             for b in range(p.shape[1]):
                 e = torch.where(bins < 0, 0, (bins == b).double() - p[:, b]) * p.shape[1] ** 0.5
-                found += [(mu * e[:, None]).mean(0), ((mu**2 - 1) / 2**0.5 * e[:, None]).mean(0)]
+                found += [(mu * e[:, None]).mean(0), (share**0.5 * (mu**2 - 1) / 2**0.5 * e[:, None]).mean(0)]
         present = torch.cat(found)
         self.running = 0.99 * self.running + 0.01 * present.detach()
         return self.config.adversary.dependence * (self.running * present).sum()
