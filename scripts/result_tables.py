@@ -203,7 +203,7 @@ def ablation_table(runs: list[dict]) -> str:
     head += [*(f"slider {plain(n)}" for n in removed), "rms"]
     text = "## What each piece is worth\n\n`physical-removed` with one switch changed, 16,000 stars and 15 epochs, audited on "
     text += "`simulated:3000:7` (`python scripts/experiments.py ablation`). Rows with a seed in their name show chance;\n"
-    text += "° marks runs of an earlier recipe (no dependence penalty, every pixel, one view of the noise, heads of weight 1).\n\n"
+    text += "° marks runs of an earlier recipe (every pixel, one view of the noise, weak heads, no dependence penalty).\n\n"
     return text + table(head, rows) if rows else ""
 
 
