@@ -114,6 +114,7 @@ def _worker(folder: str, number: int) -> None:
 
 def _trials(folder: Path, sweep: Sweep, worker: int = 0) -> Iterator[None]:
     """Take trials until there are enough; yields after each."""
+    from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     study, stars = open_study(folder, sweep, worker), None
@@ -124,7 +125,9 @@ def _trials(folder: Path, sweep: Sweep, worker: int = 0) -> Iterator[None]:
             return
         stars = training_stars(sweep) if stars is None else stars
         try:
-            study.tell(trial, measured(trial, sweep, stars))
+            study.tell(trial, measured(trial, sweep, stars), skip_if_finished=True)
+        except UpdateFinishedTrialError:
+            pass  # SQLite now and then gives one node to two workers at once; the other one was faster
         except GandalfError as error:
             trial.set_user_attr("cause", str(error))
             study.tell(trial, state=TrialState.FAIL)

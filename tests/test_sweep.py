@@ -153,6 +153,17 @@ def test_several_processes_share_the_work(source, tmp_path):
     assert not multiprocessing.active_children()
 
 
+def test_a_node_that_another_worker_has_finished_meanwhile_is_left_to_it(source, tmp_path, monkeypatch):
+    def overtaken(trial, sweep, stars):
+        trial.study.tell(trial.number, 1.0)
+        trial.set_user_attr("seconds", 1.0)
+
+    monkeypatch.setattr("gandalf_core.sweep.measured", overtaken)
+    run_sweep(tmp_path, small(source, model__latent_size="1,2,3"), workers=1)
+    study = open_study(tmp_path, load_sweep(tmp_path))
+    assert [t.value for t in study.get_trials()] == [1.0, 1.0, 1.0]
+
+
 # --- scores -------------------------------------------------------------------------------------------------------
 
 
