@@ -7,10 +7,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -19,6 +19,7 @@ FLAGS = [
     "--hide-scrollbars", "--force-color-profile=srgb", "--font-render-hinting=none",
 ]  # fmt: skip
 PATIENCE_MS = 120_000  # a busy machine simulates, loads torch and paints
+LIST_MS = 10_000  # by then an opened list has painted its options
 IDLE = "[data-testid='stApp'][data-test-script-state='notRunning'][data-test-connection-state='CONNECTED']"
 PAINTED = """root => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
     .some(element => element.shadowRoot?.querySelector(root)?.gandalf?.paints > 0)"""
@@ -82,9 +83,16 @@ def go(page: Page, name: str, title: str = "") -> None:
 
 
 def choose(page: Page, picker: str, option: str) -> None:
-    """Pick an option of the select box with that label."""
-    page.get_by_test_id("stSelectbox").filter(has_text=picker).first.get_by_role("combobox").click()
-    page.get_by_role("option", name=option, exact=True).click()
+    """Pick an option of the select box with that label. A list that a moving page has closed again is opened again."""
+    settle(page)
+    box = page.get_by_test_id("stSelectbox").filter(has_text=picker).first.get_by_role("combobox")
+    wanted = page.get_by_role("option", name=option, exact=True)
+    for _ in range(PATIENCE_MS // LIST_MS):
+        box.click()
+        with suppress(TimeoutError):
+            wanted.wait_for(timeout=LIST_MS)
+            break
+    wanted.click()
     settle(page)
 
 
