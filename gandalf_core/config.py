@@ -25,6 +25,8 @@ CHOICES = {
     "schedule": ("constant", "onecycle"),
 }
 
+OPEN = (["lambdas"], ["nuisances"])  # fields that hold names of the user's choice
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -59,6 +61,7 @@ class AdversaryConfig:
     sees_kept: bool = False  # True: the discriminators see z and the true kept labels
     target: str = "maximise"  # what λ > 0 pushes towards: the largest error, uniform bins, or p(bin | kept labels)
     reinforce: str = "discriminator"  # what λ < 0 lowers: the discriminator's error, or a regression head's
+    nuisances: dict[str, float] = field(default_factory=dict)  # weights of heads that read what is no label: z is to hold it
     dependence: float = 0.0  # weight of a penalty on differences of z between bins of a removed label (dependence.py)
     dependence_spread: float = 1.0  # the share in it of differences of spread, beside those of the mean
     steps: int = 1  # discriminator updates per auto-encoder update, each after the first on a fresh batch
@@ -146,8 +149,8 @@ def _check_sizes(config: Config) -> None:
         raise ConfigError("mean_hidden is set but condition_on is empty: a mean spectrum needs labels")
     if m.mean_hidden and m.output_activation != "linear":
         raise ConfigError("a mean + residual decoder has a linear output")
-    if min(m.noise, t.input_noise, t.centring, a.dependence, a.dependence_spread) < 0:
-        raise ConfigError("noise, input_noise, centring, dependence and dependence_spread ≥ 0 are needed")
+    if min(m.noise, t.input_noise, t.centring, a.dependence, a.dependence_spread, *a.nuisances.values()) < 0:
+        raise ConfigError("noise, input_noise, centring, dependence, dependence_spread and weights of nuisances ≥ 0 are needed")
     if not 0 <= t.validation_fraction < 1:
         raise ConfigError("0 ≤ validation_fraction < 1 is needed")
     if min(t.learning_rate, t.mean_learning_rate, a.learning_rate) <= 0:
@@ -213,7 +216,7 @@ def with_fields(config: Config, changes: dict[str, Any]) -> Config:
         place = values
         for parent in parents:
             place = place.get(parent) if isinstance(place, dict) else None
-        if not isinstance(place, dict) or (leaf not in place and parents[-1:] != ["lambdas"]):
+        if not isinstance(place, dict) or (leaf not in place and parents[-1:] not in OPEN):
             raise ConfigError(f"no configuration field '{path}'")
         place[leaf] = value
     return from_dict(values)

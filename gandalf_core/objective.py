@@ -10,8 +10,10 @@ removed label's term is instead the bounded cross-entropy against what a reader 
 
     + λ_i·H(t_i, q_i),   t_i = 1/B  or  p(bin_i | kept labels),
 
-and with `reinforce = regression` a kept label's term is |λ_i|·(h_i(z) − y_i)² of a regression head h_i. `dependence` adds a
-penalty without an opponent (dependence.py). For a decoder m(y) + r(z, y), `centring` keeps r from saying what y alone says,
+and with `reinforce = regression` a kept label's term is |λ_i|·(h_i(z) − y_i)² of a regression head h_i. `nuisances` adds such
+terms, w_j·(g_j(z, y) − n_j)², for what is known of a star besides its labels and would drown in the latent's noise.
+`dependence` adds a penalty without an opponent (dependence.py). For a decoder m(y) + r(z, y), `centring` keeps r from saying
+what y alone says,
 
     + c·‖E_z r(z, y)‖²,
 
@@ -30,6 +32,7 @@ from .config import Config
 from .dependence import Dependence
 from .model import Decoder, Mlp, Stack
 
+HEAD = (64, 32)  # widths of a regression head
 KNOWLEDGE_EPOCHS = 63  # passes over the labels when p(bin | kept labels) is learned: 1500 steps on the standard sample
 
 
@@ -43,6 +46,7 @@ class Batch(NamedTuple):
     target: Tensor  # (K, N, B) what a reader knows without z
     weight: Tensor | None
     error: Tensor | None = None  # (N, 1) noise of each spectrum, scaled; None: the encoder sees the spectra as they are
+    nuisances: Tensor | None = None  # (N, Q) standardised, NaN = unknown; None: no head reads them
 
 
 class Terms(NamedTuple):
@@ -68,7 +72,8 @@ class Adversary(nn.Module):
         outputs = a.bins ** len(self.watched) if a.joint else a.bins
         count = (1 if a.joint else len(self.watched)) if self.watched else 0
         self.discriminators = Stack(count, (latent + len(self.kept_columns), *a.hidden, outputs), activation)
-        self.heads = Stack(len(self.by_head), (latent, 64, 32, 1), activation)
+        self.heads = Stack(len(self.by_head), (latent, *HEAD, 1), activation)
+        self.nuisance_heads = Stack(len(a.nuisances), (latent + len(config.model.condition_on), *HEAD, 1), activation)
         self.removed_rows = [k for k, n in enumerate(self.watched) if a.lambdas[n] > 0]
         shape = (len(self.removed_rows), latent, a.bins)
         self.dependence = Dependence(*shape, spread=a.dependence_spread) if a.dependence else None
@@ -76,6 +81,7 @@ class Adversary(nn.Module):
         self.register_buffer("lambdas", lambdas, persistent=False)
         weights = torch.tensor([abs(a.lambdas[n]) for n in self.by_head], dtype=torch.float32)
         self.register_buffer("head_weights", weights, persistent=False)
+        self.register_buffer("nuisance_weights", torch.tensor(list(a.nuisances.values())), persistent=False)
 
     def log_probabilities(self, z: Tensor, standard: Tensor, frozen: bool = False) -> Tensor:
         """(K, N, B) what each discriminator believes; a joint one's belief is summed over the other labels."""
@@ -124,6 +130,15 @@ class Adversary(nn.Module):
         error = torch.where(known, self.heads(z)[..., 0] - torch.nan_to_num(truth), 0.0) ** 2
         return (self.head_weights * error.sum(1) / known.sum(1).clamp(min=1)).sum()
 
+    def nuisance_term(self, z: Tensor, batch: Batch) -> Tensor:
+        """Scalar: Σ w_j·(g_j(z, y) − n_j)² over the stars whose nuisance is known, each star counting as in L_rec."""
+        truth = batch.nuisances.T  # (Q, N)
+        known = (~torch.isnan(truth)).float()
+        counts = known if batch.weight is None else known * batch.weight.mean(1)
+        guess = self.nuisance_heads(torch.cat([z, batch.conditions], 1))[..., 0]
+        error = (guess - torch.nan_to_num(truth)).square() * counts
+        return (self.nuisance_weights * error.sum(1) / counts.sum(1).clamp(min=1e-9)).sum()
+
 
 def true_cross_entropy(log_q: Tensor, bins: Tensor) -> Tensor:
     """(K,) mean of −log q(true bin) over the stars whose label is known. log_q: (K, N, B), bins: (K, N)."""
@@ -150,6 +165,8 @@ def autoencoder_loss(
     if adversary.dependence is not None:
         adversarial = adversarial + adversary.dependence_term(mu, batch)
     heads = adversary.head_term(z, batch) if adversary.by_head else zero
+    if batch.nuisances is not None:
+        heads = heads + adversary.nuisance_term(z, batch)
     weight = adversary.config.training.centring
     centring = weight * square_of_mean(decoder, z, batch) if weight and decoder.mean is not None else zero
     return Terms(rec + ramp * adversarial + heads + centring, rec, adversarial, heads)

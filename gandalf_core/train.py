@@ -6,7 +6,7 @@ ends in the same weights as one that was never stopped (at equal thread count).
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from .model import Decoder, Encoder, networks_width, set_components
 from .objective import Adversary, Batch, Knowledge, autoencoder_loss
 from .scaling import fit_scaler
 from .schedule import one_cycle
+from .simulate import nuisances_for
 from .spectra import SpectraSet
 from .split import split
 
@@ -59,6 +60,7 @@ class Tensors:
     target: Tensor
     weight: Tensor | None
     error: Tensor | None  # (N, 1) noise of each spectrum, scaled
+    nuisances: Tensor | None = None  # (N, Q) standardised
 
     def __len__(self) -> int:
         return len(self.x)
@@ -68,7 +70,7 @@ class Tensors:
         return Batch(
             self.x.index_select(0, rows), self.conditions.index_select(0, rows), self.standard.index_select(0, rows),
             self.bins.index_select(1, rows), self.target.index_select(1, rows), weight,
-            None if self.error is None else self.error[rows],
+            None if self.error is None else self.error[rows], None if self.nuisances is None else self.nuisances[rows],
         )  # fmt: skip
 
 
@@ -110,7 +112,7 @@ class Trainer:
         self.scaler = fit_scaler(stars[fit_rows], config)
         self._build_networks(len(stars.wavelength_nm))
         self.knowledge: Knowledge | None = None
-        self.data = self._tensors(stars[fit_rows])
+        self.data = replace(self._tensors(stars[fit_rows]), nuisances=self._nuisances(stars[fit_rows]))
         self.check = self._tensors(stars[check_rows]) if len(check_rows) else self.data
         self._choose_components()
         self.history: list[EpochRecord] = []
@@ -122,7 +124,8 @@ class Trainer:
             self.encoder = Encoder(c.model, pixels).to(self.device)
             self.decoder = Decoder(c.model, pixels).to(self.device)
             self.adversary = Adversary(c).to(self.device)
-        mine = [*self.encoder.net.parameters(), *self.decoder.rest.parameters(), *self.adversary.heads.parameters()]
+        heads = (*self.adversary.heads.parameters(), *self.adversary.nuisance_heads.parameters())
+        mine = [*self.encoder.net.parameters(), *self.decoder.rest.parameters(), *heads]
         self.optimiser = Adam(mine, t.learning_rate)
         self.opponent = Adam(self.adversary.discriminators.parameters(), c.adversary.learning_rate)
 
@@ -166,6 +169,16 @@ class Trainer:
         if not self.config.training.input_noise or stars.flux_error is None:
             return None
         return torch.as_tensor((mean_error(stars)[:, None] / np.sqrt(np.mean(self.scaler.flux_scale**2))).astype(np.float32))
+
+    def _nuisances(self, stars: SpectraSet) -> Tensor | None:
+        """(N, Q) standardised by these stars, NaN where unknown; None when no head reads them."""
+        names = tuple(self.config.adversary.nuisances)
+        if not names:
+            return None
+        values = np.ma.masked_invalid(nuisances_for(stars, names))
+        spread = np.ma.masked_less_equal(values.std(0), 0)  # what does not vary, nobody can read
+        standard = ((values - values.mean(0)) / spread).astype(np.float32).filled(np.nan)
+        return torch.as_tensor(standard, device=self.device)
 
     # --- the loop -------------------------------------------------------------------------------------------------
 

@@ -60,8 +60,10 @@ def test_any_labels_work_the_same_way():
 
 def test_fields_are_replaced_by_path_and_the_original_stays():
     config = preset("bottleneck")
-    changed = with_fields(config, {"model.noise": 0.3, "adversary.lambdas.teff": 2, "training.epochs": 7})
+    changes = {"model.noise": 0.3, "adversary.lambdas.teff": 2, "adversary.nuisances.vbroad": 1, "training.epochs": 7}
+    changed = with_fields(config, changes)
     assert (changed.model.noise, changed.lambdas, changed.training.epochs) == (0.3, {"teff": 2.0}, 7)
+    assert changed.adversary.nuisances == {"vbroad": 1.0}
     assert config.model.noise == 0.4 and config.lambdas == {}
 
 
@@ -79,6 +81,7 @@ BAD_FIELDS = [
     ({"model.condition_on": ("age",)}, "age"),
     ({"adversary.lambdas": {"age": 1}}, "age"),
     ({"adversary.lambdas": {"teff": float("inf")}}, "lambdas"),
+    ({"adversary.nuisances": {"broadening_kms": -1}}, "nuisances"),
     ({"adversary.bins": 1}, "bins"),
     ({"adversary.bins": 99, "adversary.joint": True, "adversary.lambdas": {"teff": 1, "logg": 1, "mh": 1}}, "bins"),
     ({"training.epochs": 0}, "epochs"),

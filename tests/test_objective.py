@@ -175,6 +175,20 @@ def test_a_label_that_nobody_has_makes_no_nan():
     assert all(torch.isfinite(t) for t in terms)
 
 
+@torch.no_grad()
+def test_a_nuisance_counts_as_its_star_does_and_not_where_it_is_unknown():
+    config = toy_config("generator", adversary__nuisances={"vbroad": 3.0})
+    adversary = Adversary(config)
+    z, truth, weight = torch.randn(N, Z), torch.randn(N, 1), torch.rand(N, 1)
+    truth[:60] = torch.nan
+    batch = a_batch(config, adversary)._replace(nuisances=truth, weight=weight)
+    guess = adversary.nuisance_heads(torch.cat([z, batch.conditions], 1))[0, 60:]
+    by_hand = 3.0 * (weight[60:] * (guess - truth[60:]) ** 2).sum() / weight[60:].sum()
+    assert adversary.nuisance_term(z, batch) == pytest.approx(float(by_hand), rel=1e-5)
+    nobody = batch._replace(nuisances=torch.full((N, 1), torch.nan))
+    assert adversary.nuisance_term(z, nobody) == 0
+
+
 def test_reconstruction_passes_over_weightless_pixels():
     config = toy_config("autoencoder")
     batch = a_batch(config, Adversary(config))._replace(weight=torch.cat([torch.ones(N, L - 2), torch.zeros(N, 2)], 1))

@@ -28,12 +28,14 @@ def toy_stars(missing: bool = False) -> SpectraSet:
     flux = 1 + 0.1 * np.tanh(labels @ rng.normal(size=(4, L))) + 0.01 * rng.normal(size=(N, L))
     if missing:
         labels[::3, 2] = np.nan
-    return SpectraSet(flux, np.linspace(846, 870, L), [f"s{i}" for i in range(N)], labels, LABELS)
+    broadening = np.where(np.arange(N) % 5, rng.uniform(0, 20, N), np.nan)  # not known of every star
+    labels = np.column_stack([labels, broadening])
+    return SpectraSet(flux, np.linspace(846, 870, L), [f"s{i}" for i in range(N)], labels, (*LABELS, "vbroad"))
 
 
 def configuration(name: str, **changes):
     ours = {"model.mean_hidden": [8], "model.components": 15, "adversary.dependence": 0.3, "training.centring": 2.0}
-    ours |= {"adversary.dependence_spread": 0.7}
+    ours |= {"adversary.dependence_spread": 0.7, "adversary.nuisances.vbroad": 0.5}
     small = SMALL | (ours if name != "autoencoder" and "paper" not in name else {})
     return with_fields(preset(name), small | {k.replace("__", "."): v for k, v in changes.items()})
 
@@ -73,7 +75,8 @@ class Plain:
         self.config, self.data = trainer.config, trainer.data
         self.encoder, self.decoder, self.adversary = map(copy.deepcopy, trainer.modules.values())
         self.running = torch.zeros(1)
-        mine = [*self.encoder.net.parameters(), *self.decoder.rest.parameters(), *self.adversary.heads.parameters()]
+        heads = (self.adversary.heads, self.adversary.nuisance_heads)
+        mine = [*self.encoder.net.parameters(), *self.decoder.rest.parameters(), *(p for h in heads for p in h.parameters())]
         self.optimiser = torch.optim.Adam([p for p in mine if p.numel()], self.config.training.learning_rate)
         self.opponent = torch.optim.Adam(self.adversary.discriminators.parameters(), self.config.adversary.learning_rate)
         self.act = {"relu": F.relu, "silu": F.silu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}[self.config.model.activation]
@@ -112,6 +115,12 @@ class Plain:
             total = total + abs(self.config.lambdas[name]) * ((guess[known] - truth[known]) ** 2).mean()
         return total
 
+    def nuisances(self, z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        truth, y = self.data.nuisances[rows, 0], self.data.conditions[rows]
+        known = ~torch.isnan(truth)
+        guess = plain_stack(self.adversary.nuisance_heads, torch.cat([z, y], 1)[known], self.act)[0, :, 0]
+        return self.config.adversary.nuisances["vbroad"] * ((guess - truth[known]) ** 2).mean()
+
     def dependence(self, mu: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Σ over removed labels, latent numbers and bins of the running times the present covariance."""
         found, share = [], self.config.adversary.dependence_spread
@@ -147,6 +156,7 @@ class Plain:
         loss = loss + (self.term(z, rows) if self.adversary.watched else 0)
         loss = loss + (self.dependence(mu, rows) if self.config.adversary.dependence else 0)
         loss = loss + (self.heads(z, rows) if self.adversary.by_head else 0)
+        loss = loss + (self.nuisances(z, rows) if self.config.adversary.nuisances else 0)
         loss = loss + (self.centring(z, y) if self.config.training.centring and self.decoder.mean is not None else 0)
         self.optimiser.zero_grad()
         loss.backward()

@@ -5,9 +5,10 @@ import pytest
 import torch
 from toy import toy_config, toy_stars
 
-from gandalf_core.errors import ModelError
+from gandalf_core.errors import ConfigError, ModelError
 from gandalf_core.fit import Extras, bare_model, finish
 from gandalf_core.objective import autoencoder_loss
+from gandalf_core.parameters import LABELS
 from gandalf_core.schedule import one_cycle
 from gandalf_core.spectra import SpectraSet
 from gandalf_core.train import Trainer
@@ -300,6 +301,29 @@ def test_networks_work_in_the_principal_components_of_the_training_spectra(stars
     held = axes.clone()
     trainer.step(torch.arange(64))
     assert torch.equal(held, trainer.encoder.axes.weight)
+
+
+def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
+    """Two noisy numbers for five equally strong influences: without the head they share, with it one of them has its place."""
+    stars, held = toy_stars(800, names=(*LABELS, "vbroad")), {}
+    for weight in (0.0, 100.0):
+        changes = {"model__latent_size": 2, "model__noise": 0.4, "model__normalise_latent": True, "training__epochs": 30}
+        changes |= {"training__learning_rate": 5e-3, "adversary__nuisances": {"vbroad": weight}}
+        trainer = a_trainer(stars, "autoencoder", **changes)
+        list(trainer.epochs())
+        z, truth = bare_model(trainer, stars).encode(stars).z, stars.label("vbroad")
+        linear = np.column_stack([z, np.ones(len(z))])
+        held[weight] = 1 - np.var(truth - linear @ np.linalg.lstsq(linear, truth)[0]) / np.var(truth)
+    assert held[0.0] < 0.6 and held[100.0] > 0.75
+
+
+def test_a_nuisance_nobody_knows_is_no_obstacle_and_one_nobody_has_heard_of_is(stars):
+    trainer = a_trainer(stars, "generator", adversary__nuisances={"broadening_kms": 1.0})  # of simulated stars only
+    assert torch.isnan(trainer.data.nuisances).all()
+    terms = trainer.step(torch.arange(64))
+    assert all(torch.isfinite(t) for t in terms)
+    with pytest.raises(ConfigError, match="nuisances names mood"):
+        a_trainer(stars, "generator", adversary__nuisances={"mood": 1.0})
 
 
 def test_more_components_than_pixels_are_all_pixels(stars):

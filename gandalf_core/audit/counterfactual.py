@@ -12,10 +12,10 @@ import numpy as np
 
 from ..errors import AuditError
 from ..parameters import LABELS, parameter
-from ..simulate import inside, is_simulated, nuisance_values, truth
+from ..simulate import READABLE, inside, is_simulated, nuisance_values, truth
 from ..spectra import SpectraSet
 from .excess import DRAWS, interval
-from .instrument import NUISANCES, QUANTITIES, Instrument, instrument, true_values
+from .instrument import QUANTITIES, Instrument, instrument, true_values
 from .probes import r_squared
 
 MOST = 2000  # stars: the pooled error is then known to a few percent of itself
@@ -155,7 +155,7 @@ def restoration(model, stars: SpectraSet, *, seed: int = 0, reader: Instrument |
 
 def readings_r2(readings: np.ndarray, values: np.ndarray) -> dict[str, float]:
     """R² of each nuisance from readings and true values (N, Q); NaN for one that does not vary in this sample."""
-    columns = {n: QUANTITIES.index(n) for n in NUISANCES}
+    columns = {n: QUANTITIES.index(n) for n in READABLE}
     varied = {n: len(values) > 1 and values[:, i].std() > 0 for n, i in columns.items()}
     return {n: r_squared(values[:, i], readings[:, i]) if varied[n] else float("nan") for n, i in columns.items()}
 

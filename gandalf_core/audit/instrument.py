@@ -10,10 +10,9 @@ from functools import lru_cache
 import numpy as np
 
 from ..parameters import LABELS
-from ..simulate import nuisance_values, simulate, true_labels, truth
+from ..simulate import READABLE, nuisance_values, simulate, true_labels, truth
 
-NUISANCES = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth")
-QUANTITIES = (*LABELS, *NUISANCES)
+QUANTITIES = (*LABELS, *READABLE)
 STARS, SEED = 6000, 880_001  # no test set has this seed
 ROUGHNESS = 0.003  # rms of the noise it is trained under, about what a reconstruction misses: else it would read trifles
 COMPONENTS = 60  # in their natural scale: whitened ones let the weak components drown the strong
@@ -23,7 +22,7 @@ Instrument = Callable[[np.ndarray], np.ndarray]
 def true_values(stars) -> np.ndarray:
     """(N, Q) what the simulated stars were made with, in the order of QUANTITIES."""
     values = nuisance_values(stars)
-    return np.column_stack([true_labels(stars), *(values[n] for n in NUISANCES)])
+    return np.column_stack([true_labels(stars), *(values[n] for n in READABLE)])
 
 
 @lru_cache(maxsize=2)

@@ -6,11 +6,12 @@ from .grids import PIXELS_800, PIXELS_2401
 from .nuisances import NuisanceConfig, model_error_covariance, priors
 from .population import components, stages
 from .recipe import is_simulated
-from .stars import nuisance_values, simulate, true_labels, truth
+from .stars import READABLE, nuisance_values, nuisances_for, simulate, true_labels, truth
 
 __all__ = [
     "PIXELS_800",
     "PIXELS_2401",
+    "READABLE",
     "NuisanceConfig",
     "components",
     "inside",
@@ -18,6 +19,7 @@ __all__ = [
     "jacobian",
     "model_error_covariance",
     "nuisance_values",
+    "nuisances_for",
     "priors",
     "simulate",
     "stages",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import SpectraError
+from ..errors import ConfigError, SpectraError
 from ..io import rebin
 from ..parameters import LABELS
 from ..spectra import SpectraSet, same_grid
@@ -15,7 +15,9 @@ from . import nuisances, population, streams
 from .emulator import emulate, inside
 from .grids import PIXELS_800, observe, wavelengths
 from .nuisances import DEFAULT, OFF, NuisanceConfig
-from .recipe import Recipe, origins, star_ids
+from .recipe import Recipe, is_simulated, origins, star_ids
+
+READABLE = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth")  # nuisances of one number each that a spectrum shows
 
 
 def simulate(
@@ -87,6 +89,19 @@ def nuisance_values(stars: SpectraSet) -> dict[str, np.ndarray]:
         for name, value in recipe.deal(k, recipe.own_labels(stars, rows, k)).items():
             out.setdefault(name, np.full((len(stars), *value.shape[1:]), np.nan))[rows] = value
     return out
+
+
+def nuisances_for(stars: SpectraSet, names: tuple[str, ...]) -> np.ndarray:
+    """(N, Q) what is known of each star's nuisances: a label of that name, or what the simulator dealt; NaN where nobody knows.
+
+    Raises ConfigError for a name that is neither.
+    """
+    unknown = [n for n in names if n not in (*READABLE, *stars.label_names)]
+    if unknown:
+        raise ConfigError(f"nuisances names {', '.join(unknown)}: choose {', '.join(READABLE)}, or a label of the stars")
+    dealt = nuisance_values(stars) if is_simulated(stars) else {}
+    known = {n: dealt[n] for n in names if n in dealt} | {n: stars.label(n) for n in names if n in stars.label_names}
+    return np.stack([known.get(n, np.full(len(stars), np.nan)) for n in names], 1)
 
 
 def true_labels(stars: SpectraSet) -> np.ndarray:
