@@ -77,7 +77,7 @@ const Painting = base => class extends base {
   }
 
   drawLines(context, scale, box, [a, b], named) {
-    const last = [-1e9, -1e9]
+    const last = [box.left, box.left] // where the last name of each row ends
     context.strokeStyle = context.fillStyle = this.theme.text
     context.lineWidth = 1
     context.setLineDash([1, 3])
@@ -85,17 +85,18 @@ const Painting = base => class extends base {
     context.font = `10px ${this.theme.font}`
     for (const [species, nm] of this.data.lines) {
       if (nm < a || nm > b) continue
-      const x = scale.X(nm), room = context.measureText(species).width + 8
+      const x = scale.X(nm), half = context.measureText(species).width / 2
       context.globalAlpha = 0.35
       context.beginPath()
       context.moveTo(x, box.top)
       context.lineTo(x, box.top + box.height)
       context.stroke()
-      const level = x - last[0] < room ? (x - last[1] < room ? -1 : 1) : 0
+      const place = Math.min(x, box.left + box.width - half) // the last name ends with the frame
+      const level = last.findIndex(end => place - half > end) // two rows; a name without room is left out
       if (!named || level < 0) continue
-      last[level] = x
+      last[level] = place + half + 6
       context.globalAlpha = 0.7
-      context.fillText(species, x, box.top + box.height - 5 - 12 * level)
+      context.fillText(species, place, box.top + box.height - 5 - 12 * level)
     }
     context.setLineDash([])
     context.globalAlpha = 1
