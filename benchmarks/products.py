@@ -59,15 +59,15 @@ def step_products(config: Config, pixels: int) -> list[Product]:
     if m.components:
         found += [*layers((pixels, seen), views + n * (a.steps - 1), inputs="none"), *layers((seen, pixels), n, weights=False)]
     if m.mean_hidden:
-        found += layers((labels, *m.mean_hidden, seen), n, inputs="none")  # m(y) is fitted beforehand and held
+        found += [*layers((labels, *m.mean_hidden, seen), n, inputs="none")] * m.mean_networks  # fitted apart, and held
         found += layers(rest, 2 * n) if config.training.centring else []
     if adversary.watched:
         sizes, count = _stack_sizes(adversary.discriminators)
         found += [*layers(sizes, n, stack=count, inputs="inner")] * a.steps + [*layers(sizes, n, stack=count, weights=False)]
         found += [*layers(encoder, n, inputs="none")] * (a.steps - 1)
-    if adversary.by_head:
-        sizes, count = _stack_sizes(adversary.heads)
-        found += layers(sizes, n, stack=count)
+    for heads in (adversary.heads, adversary.nuisance_heads):
+        sizes, count = _stack_sizes(heads)
+        found += layers(sizes, n, stack=count) if count else []
     return found
 
 

@@ -39,6 +39,7 @@ class ModelConfig:
     encoder_hidden: tuple[int, ...] = (512, 256)
     decoder_hidden: tuple[int, ...] = (256, 512)
     mean_hidden: tuple[int, ...] = ()  # not empty: x̂ = m(y) + r(z, y), m of these widths
+    mean_networks: int = 1  # m is the average of so many, each fitted by itself: they err apart where a slider leaves the sample
     activation: str = "relu"
     latent_activation: str = "linear"
     output_activation: str = "linear"
@@ -77,7 +78,7 @@ class TrainConfig:
     batch_size: int = 256
     learning_rate: float = 1e-3
     schedule: str = "constant"
-    mean_epochs: int = 30  # passes that fit the decoder's mean part, beforehand and, where z knows none of its labels, at the end
+    mean_epochs: int = 30  # passes that fit m(y): beforehand or, where z knows none of its labels, mostly at the end
     mean_learning_rate: float = 1e-2  # of those passes
     centring: float = 0.0  # weight of ‖E_z r(z, y)‖²: the rest of a mean + residual decoder leaves to m what labels alone say
     weight_by_error: bool = False  # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
@@ -145,6 +146,8 @@ def _check_sizes(config: Config) -> None:
         raise ConfigError(f"bins is {a.bins}: at least 2, and at most {MAX_OUTPUTS} outputs of a discriminator")
     if not 0 <= m.components <= MAX_OUTPUTS:
         raise ConfigError(f"components is {m.components}: 0 for every pixel, or how many principal components")
+    if not 1 <= m.mean_networks <= MAX_LAYERS:
+        raise ConfigError(f"mean_networks is {m.mean_networks}: 1 to {MAX_LAYERS}")
     if m.mean_hidden and not m.condition_on:
         raise ConfigError("mean_hidden is set but condition_on is empty: a mean spectrum needs labels")
     if m.mean_hidden and m.output_activation != "linear":
@@ -264,8 +267,10 @@ GENERATOR = MappingProxyType(
         "model.components": 100,
         "model.decoder_hidden": (512, 512),
         "model.mean_hidden": (512, 256, 48, 256),  # 48 functions of the labels, shared by all components: better edges
-        "training.mean_epochs": 60,
+        "model.mean_networks": 2,
+        "training.mean_epochs": 50,
         "training.mean_learning_rate": 4e-3,
+        "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1},  # too small a part of L_rec to outlive the noise of z
         "adversary.dependence_spread": 0.0,  # a nuisance is measured better in some stars than in others: it may stay
         "training.centring": 5.0,
     }

@@ -60,16 +60,30 @@ class Encoder(nn.Module):
         return self.squash(self.net(torch.cat([seen, labels], 1) if labels.shape[1] else seen))
 
 
+class Average(nn.ModuleList):
+    """What several networks say on average: (N, I) → (N, O)."""
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, I) -> (N, O)
+        return torch.stack([net(x) for net in self]).mean(0)
+
+
 class Decoder(nn.Module):
-    """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y) with m fitted beforehand: (N, Z), (N, C) → (N, L)."""
+    """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y) with m fitted apart: (N, Z), (N, C) → (N, L)."""
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
         super().__init__()
         labels, drawn = len(config.condition_on), networks_width(config, pixels)
         self.axes = _held(drawn, pixels) if config.components else nn.Identity()
-        self.mean = Mlp((labels, *config.mean_hidden, drawn), config.activation) if config.mean_hidden else None
+        count = config.mean_networks if config.mean_hidden else 0
+        means = [Mlp((labels, *config.mean_hidden, drawn), config.activation) for _ in range(count)]
+        self.mean = Average(means) if count > 1 else next(iter(means), None)
         self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, drawn), config.activation)
         self.squash = ACTIVATIONS[config.output_activation]()
+
+    @property
+    def means(self) -> list[Mlp]:
+        """The networks whose average is m; none without a mean part."""
+        return [*self.mean] if isinstance(self.mean, Average) else [self.mean] if self.mean is not None else []
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
         rest = self.rest(torch.cat([z, y], 1))

@@ -28,6 +28,7 @@ from .spectra import SpectraSet
 from .split import split
 
 CHUNK = 4096  # stars at once where no gradient is needed
+FIRST = 4  # a first m, to be fitted again, has a quarter of the passes
 MODEL_ERROR = 0.006  # what the networks cannot fit anyway, in flux: keeps one bright star from outweighing a hundred
 
 
@@ -195,32 +196,35 @@ class Trainer:
             yield self.history[-1]
 
     def _prepare_mean(self) -> float:
-        """Fit the decoder's mean part, if it has one; the seconds that took."""
+        """Fit the decoder's mean part, roughly if that is not the last time; the seconds that took."""
         started = time.perf_counter()
-        if self.decoder.mean is not None:
-            self._fit_mean(self.data.x)
+        epochs = self.config.training.mean_epochs
+        self._fit_means(self.data.x, max(1, epochs // FIRST) if self._leaves_to_mean else epochs)
         return time.perf_counter() - started
 
     def _finish(self) -> float:
-        """Settle the latent, then fit the mean part to what the rest leaves over; the seconds that took.
-
-        That is right where z knows none of the labels: else the rest has already said what the mean should say.
-        """
+        """Settle the latent, then fit the mean part to what the rest leaves over; the seconds that took."""
         started = time.perf_counter()
         self._settle_norm()
-        if self.decoder.mean is not None and set(self.config.model.condition_on) <= set(self.config.removed):
-            self._fit_mean(self.data.x - self._rests())
+        if self._leaves_to_mean:
+            self._fit_means(self.data.x - self._rests(), self.config.training.mean_epochs)
         return time.perf_counter() - started
 
-    def _fit_mean(self, x: Tensor) -> None:
-        """Fit m to x (N, L). Where a star's pixels count the same, its components tell the same error with fewer numbers."""
+    @property
+    def _leaves_to_mean(self) -> bool:
+        """Whether z knows none of the labels: else the rest says part of what the mean should say."""
+        return bool(self.decoder.means) and set(self.config.model.condition_on) <= set(self.config.removed)
+
+    def _fit_means(self, x: Tensor, epochs: int) -> None:
+        """Fit each network of m to x (N, L). Where a star's pixels count the same, components tell the same error."""
         t, axes, weight = self.config.training, self.decoder.axes, self.data.weight
         if weight is None or weight.shape[1] == 1:
             x, axes = self.encoder.axes(x), torch.nn.Identity()
-        fit_mean(
-            self.decoder.mean, axes, self.data.conditions, x, weight, batch_size=t.batch_size, epochs=t.mean_epochs,
-            learning_rate=t.mean_learning_rate, seed=t.seed,
-        )  # fmt: skip
+        for k, net in enumerate(self.decoder.means):
+            fit_mean(
+                net, axes, self.data.conditions, x, weight, batch_size=t.batch_size, epochs=epochs,
+                learning_rate=t.mean_learning_rate, seed=t.seed + k,
+            )  # fmt: skip
 
     @torch.no_grad()
     def _rests(self) -> Tensor:

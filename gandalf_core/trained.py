@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.linalg import block_diag
 
 from . import outliers
 from .config import Config
 from .errors import ModelError, SpectraError
 from .io import resample
 from .latent import LatentSet
-from .model import Decoder, Encoder
+from .model import Decoder, Encoder, Mlp
 from .noise import star_noise
 from .outliers import OutlierReference
 from .project import Projection
@@ -250,7 +251,7 @@ class TrainedModel:
         columns = [self.label_names.index(n) for n in self.condition_on]
         m = self.config.model
         return {
-            "rest": _layers(self.decoder.rest, self.decoder.axes), "mean": _layers(self.decoder.mean, self.decoder.axes),
+            "rest": _drawing([self.decoder.rest], self.decoder.axes), "mean": _drawing(self.decoder.means, self.decoder.axes),
             "activation": m.activation, "output_activation": m.output_activation, "latent_size": m.latent_size,
             "labels": list(self.condition_on),
             "label_mean": self.scaler.label_mean[columns], "label_std": self.scaler.label_std[columns],
@@ -259,13 +260,22 @@ class TrainedModel:
         }  # fmt: skip
 
 
-def _layers(net: torch.nn.Sequential | None, axes: torch.nn.Module) -> list[dict[str, np.ndarray]]:
-    """The layers of a network and, within the last one, the product with the axes it draws in."""
-    linear = [] if net is None else [m for m in net if isinstance(m, torch.nn.Linear)]
-    layers = [{"weight": m.weight.numpy(), "bias": m.bias.numpy()} for m in linear]
+def _drawing(nets: list[Mlp], axes: torch.nn.Module) -> list[dict[str, np.ndarray]]:
+    """The layers of one network that is the average of these and, within the last one, the product with the axes it draws in."""
+    depth = len(nets[0].linear) if nets else 0
+    layers = [_side_by_side([net.linear[i] for net in nets], first=i == 0, last=i == depth - 1) for i in range(depth)]
     if layers and isinstance(axes, torch.nn.Linear):
         layers[-1] = {k: axes.weight.numpy() @ v for k, v in layers[-1].items()}
     return layers
+
+
+def _side_by_side(linear: list[torch.nn.Linear], first: bool, last: bool) -> dict[str, np.ndarray]:
+    """One layer of K networks as one: all see the same input, none sees the others' units, the last one averages."""
+    weights, biases = [m.weight.numpy() for m in linear], [m.bias.numpy() for m in linear]
+    if last:
+        return {"weight": np.concatenate(weights, 1) / len(linear), "bias": np.mean(biases, 0)}
+    weight = np.concatenate(weights) if first else block_diag(*weights)
+    return {"weight": weight, "bias": np.concatenate(biases)}
 
 
 def _chunks(n: int) -> Iterator[slice]:

@@ -58,6 +58,7 @@ GENERATOR_ABLATIONS = {
     "generator, no dependence penalty": {"adversary.dependence": 0.0},
     "generator, the penalty also on spreads": {"adversary.dependence_spread": 1.0},
     "generator, a fifth of the penalty": {"adversary.dependence": 0.02},
+    "generator, no heads for nuisances": {"adversary.nuisances": {}},
     "generator, no discriminators but the penalty": dict.fromkeys((f"adversary.lambdas.{n}" for n in LABELS), 1e-6),
     "generator, no centring": {"training.centring": 0.0},
     "generator, no adversary of any kind": {"adversary.dependence": 0.0}
@@ -136,8 +137,8 @@ def ablation(only: list[str]) -> None:
         from gandalf_core.sources import load_stars
 
         stars = stars or (load_stars(SMALL), load_stars(AUDITED))
-        epochs = {"training.epochs": min(SMALL_EPOCHS, preset(base).training.epochs), "training.mean_epochs": SMALL_EPOCHS}
-        config = with_fields(preset(base), epochs | changes)
+        epochs = preset(base).training.epochs if base == "generator" else SMALL_EPOCHS  # it forgets more slowly
+        config = with_fields(preset(base), {"training.epochs": epochs, "training.mean_epochs": SMALL_EPOCHS} | changes)
         about = {"name": name, "preset": base, "recipe": recipe_key(base), "changes": changes}
         store(path, about | ablated(config, *stars))
 

@@ -202,8 +202,8 @@ def ablation_table(runs: list[dict]) -> str:
     head = ["variant", *(f"excess {plain(n)}" for n in removed), *(f"R² {plain(n)}" for n in kept)]
     head += [*(f"slider {plain(n)}" for n in removed), "rms"]
     text = "## What each piece is worth\n\n`physical-removed` with one switch changed, 16,000 stars and 15 epochs, audited on "
-    text += "`simulated:3000:7` (`python scripts/experiments.py ablation`). Rows with a seed in their name show chance;\n"
-    text += "° marks runs of an earlier recipe (every pixel, one view of the noise, weak heads, no dependence penalty).\n\n"
+    text += "`simulated:3000:7` (`python scripts/experiments.py ablation`). Rows with a seed in their name show chance"
+    text += "; ° marks runs of an earlier recipe.\n\n" if any("°" in run["name"] for run in runs) else ".\n\n"
     return text + table(head, rows) if rows else ""
 
 
@@ -216,7 +216,8 @@ def generator_ablation_table(runs: list[dict]) -> str:
         restored = [run["restoration"]["nuisances"][n] for n in ("broadening_kms", "dib_depth")]
         rows.append([run["name"], *map(number, (worst, *sliders, *restored)), number(run["restoration"]["rms"], 4)])
     head = ["variant", "largest excess", *(f"slider {plain(n)}" for n in LABELS), "R² broadening", "R² 862 nm band", "rms"]
-    return "The same for `generator`.\n\n" + table(head, rows) if rows else ""
+    text = f"The same for `generator`, {runs[0]['last_epoch']['epochs']} epochs.\n\n" if runs else ""
+    return text + table(head, rows) if rows else ""
 
 
 def bayes_table(found: dict) -> str:

@@ -48,6 +48,14 @@ def test_mean_part_adds_what_the_labels_say_and_takes_no_gradient_from_the_whole
     assert all(p.grad is not None for p in decoder.rest.parameters())
 
 
+def test_a_mean_part_of_several_networks_is_their_average():
+    config = ModelConfig(condition_on=("teff",), latent_size=4, mean_hidden=(8,), mean_networks=3)
+    decoder, y = Decoder(config, L), torch.rand(N, 1)
+    outputs = torch.stack([net(y) for net in decoder.means])
+    assert outputs.std(0).min() > 0 and torch.allclose(decoder.mean(y), outputs.sum(0) / 3, atol=1e-6)
+    assert Decoder(ModelConfig(), L).means == []
+
+
 def test_normalised_latent_has_unit_variance_whatever_the_scale_of_the_input():
     encoder = Encoder(ModelConfig(normalise_latent=True, latent_size=5), L).train()
     z = encoder(torch.randn(4000, L) * 1e3)

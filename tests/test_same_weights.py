@@ -116,10 +116,12 @@ class Plain:
         return total
 
     def nuisances(self, z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        truth, y = self.data.nuisances[rows, 0], self.data.conditions[rows]
-        known = ~torch.isnan(truth)
-        guess = plain_stack(self.adversary.nuisance_heads, torch.cat([z, y], 1)[known], self.act)[0, :, 0]
-        return self.config.adversary.nuisances["vbroad"] * ((guess - truth[known]) ** 2).mean()
+        guesses, total = plain_stack(self.adversary.nuisance_heads, torch.cat([z, self.data.conditions[rows]], 1), self.act), 0
+        for j, weight in enumerate(self.config.adversary.nuisances.values()):
+            truth, guess = self.data.nuisances[rows, j], guesses[j, :, 0]
+            known = ~torch.isnan(truth)
+            total = total + (weight * ((guess[known] - truth[known]) ** 2).mean() if known.any() else 0)
+        return total
 
     def dependence(self, mu: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Σ over removed labels, latent numbers and bins of the running times the present covariance."""
@@ -150,7 +152,7 @@ class Plain:
         z, x, y = self.noisy(mu), self.data.x[rows], self.data.conditions[rows]
         guess = plain_layers(self.decoder.rest, torch.cat([z, y], 1), self.act)
         if self.decoder.mean is not None:
-            guess = guess + plain_layers(self.decoder.mean, y, self.act).detach()
+            guess = guess + sum(plain_layers(net, y, self.act).detach() for net in self.decoder.means) / len(self.decoder.means)
         guess = guess @ self.decoder.axes.weight.T if self.config.model.components else guess
         loss = ((guess - x) ** 2).mean()
         loss = loss + (self.term(z, rows) if self.adversary.watched else 0)

@@ -51,7 +51,7 @@ def test_one_step_moves_encoder_decoder_and_each_discriminator(stars, name):
 
 
 def test_the_mean_spectrum_is_fitted_first_and_then_held(stars):
-    trainer = a_trainer(stars, "generator", training__epochs=3)
+    trainer = a_trainer(stars, "generator", training__epochs=3, training__mean_epochs=200)
     before = state_of(trainer)
     first = state_of(trainer) if next(trainer.epochs()) else {}
     mean = [k for k in before if k.startswith("decoder.mean")]
@@ -342,6 +342,15 @@ def test_the_mean_is_fitted_again_to_what_the_rest_leaves(stars):
     shift = trainer.decoder.axes(trainer.decoder.mean(trainer.data.conditions) - before).mean()
     expected = trainer.decoder.axes(torch.full_like(before, -3.0)).mean()
     assert float(shift) == pytest.approx(float(expected), rel=0.25)
+
+
+def test_the_networks_of_the_mean_are_fitted_apart(stars):
+    trainer = a_trainer(stars, "physical-removed", model__mean_networks=2)
+    trainer._prepare_mean()
+    first, second = (trainer.decoder.axes(net(trainer.data.conditions)) for net in trainer.decoder.means)
+    alone, half = trainer.data.x.square().mean(), 0.5 * (first + second)
+    assert all((guess - trainer.data.x).square().mean() < 0.5 * alone for guess in (first, second, half))
+    assert (first - second).abs().max() > 1e-3
 
 
 def test_a_umap_leaves_the_number_of_threads_as_it_was(stars):

@@ -136,8 +136,10 @@ def test_without_a_regressor_the_refusal_says_what_is_missing(stars):
         model.predict(stars)
 
 
-def test_the_decoder_in_numpy_is_the_decoder(model, stars):
+@pytest.mark.parametrize("networks", [1, 2])
+def test_the_decoder_in_numpy_is_the_decoder(stars, networks):
     """`decoder_spec` holds everything the browser needs."""
+    model = bare(stars, model__mean_networks=networks)
     spec, z = model.decoder_spec(), model.encode(stars[:6]).z
     unit = (stars.labels[:6] - spec["label_mean"]) / spec["label_std"]
 

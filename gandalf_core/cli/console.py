@@ -33,7 +33,7 @@ class Console:
         say = f"{len(trainer.data):,} stars to train on"
         say += f", {trainer.left_out:,} left out for want of a label" if trainer.left_out else ""
         say += f"; after epoch {len(trainer.history)} of {trainer.config.training.epochs}" if trainer.history else ""
-        say += "; the mean spectrum first" if trainer.decoder.mean is not None and not trainer.history else ""
+        say += "; the mean spectrum first" if trainer.decoder.means and not trainer.history else ""
         self.say(say)
         if self.job:
             self.job.restart_metrics([jsonable(asdict(r)) for r in trainer.history])
