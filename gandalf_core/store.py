@@ -154,7 +154,7 @@ def _load_networks(path: Path, config: Config, pixels: int) -> tuple[Encoder, De
 
 
 def _regressor(path: Path) -> Regressor | None:
-    return Regressor.from_arrays(_load_arrays(path)) if path.is_file() else None
+    return _part(path, lambda _: Regressor.from_arrays(_load_arrays(path))) if path.is_file() else None
 
 
 def _maps(folder: Path) -> dict[str, Projection]:

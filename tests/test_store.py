@@ -102,6 +102,15 @@ def test_arrays_that_do_not_fit_each_other_are_refused(copy):
         load_model(copy)
 
 
+def test_a_regressor_whose_arrays_do_not_fit_is_named(copy):
+    path = copy / "regressor-latent.npz"
+    with np.load(path) as file:
+        arrays = {k: v for k, v in file.items() if k != "y_scale"}
+    np.savez(path, **arrays)
+    with pytest.raises(ModelError, match=r"regressor-latent\.npz: a stored regressor lacks the array 'y_scale'"):
+        load_model(copy)
+
+
 def test_a_pickle_in_disguise_is_refused(copy):
     np.savez(copy / "split.npz", train_ids=np.array([{"a": 1}], dtype=object), test_ids=np.array(["b"]))
     with pytest.raises(ModelError, match=r"split\.npz"):
