@@ -26,6 +26,7 @@ def describe(config: Config, data: dict[str, Any], figures: dict[str, Any], simu
         "removed": list(config.removed),
         "kept": list(config.kept),
         "lambdas": dict(config.lambdas),
+        "nuisances": dict(config.adversary.nuisances),
         "labels": list(config.model.labels),
         "latent_size": config.model.latent_size,
         "noise": config.model.noise,
@@ -62,6 +63,8 @@ def card_text(name: str, card: dict[str, Any]) -> str:
     data = card["data"]
     lines = [f"# {name}", ""]
     lines += [f"- {_markdown(n)}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()]
+    told = card.get("nuisances", {})  # earlier cards have none
+    lines += [f"- told in training, so that z holds it: {', '.join(f'`{n}`' for n in told)}"] if told else []
     lines += [
         f"- latent: {card['latent_size']} numbers, noise σ = {card['noise']:g}; seed {card['seed']}",
         f"- data: `{data['source']}`, {data['train']:,} stars to train, {data['test']:,} to test",

@@ -63,6 +63,7 @@ GENERATOR_ABLATIONS = {
     "generator, no centring": {"training.centring": 0.0},
     "generator, no adversary of any kind": {"adversary.dependence": 0.0}
     | dict.fromkeys((f"adversary.lambdas.{n}" for n in LABELS), 1e-6),
+    "generator, one network for the mean spectrum": {"model.mean_networks": 1},
     "generator, mean spectrum of three layers of 256": {"model.mean_hidden": (256, 256, 256)},
     "generator, every pixel": {"model.components": 0},
     "generator, one view of the noise": {"training.input_noise": 0.0},

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gandalf_core.cards import card_text, describe
+from gandalf_core.config import preset
 from gandalf_core.errors import ModelError
 from gandalf_core.store import find_model, list_models, load_model, record_audit, save_model
 
@@ -57,6 +59,13 @@ def test_a_folder_describes_itself_without_pickles(model_folder):
         True,
         True,
     ]
+
+
+def test_a_card_names_the_nuisances_that_training_was_told():
+    data = {"source": "simulated:9", "train": 7, "test": 2, "seconds": 1.0}
+    told = "told in training, so that z holds it: `broadening_kms`, `dib_depth`"
+    for name, expected in (("generator", True), ("autoencoder", False)):
+        assert (told in card_text(name, describe(preset(name), data, {}, True))) == expected
 
 
 def test_an_audit_is_kept_with_the_model_and_on_its_card(copy):
