@@ -19,14 +19,16 @@ CITATIONS = (
 )
 
 
-def describe(config: Config, data: dict[str, Any], figures: dict[str, Any], simulated: bool) -> dict[str, Any]:
-    """The card's dictionary. data: source and numbers of stars; figures: measured on the test split."""
+def describe(
+    config: Config, data: dict[str, Any], figures: dict[str, Any], simulated: bool, told: tuple[str, ...] = ()
+) -> dict[str, Any]:  # fmt: skip
+    """The card's dictionary. data: source and numbers of stars; figures: measured on the test split; told: known nuisances."""
     return {
         "name": config.name,
         "removed": list(config.removed),
         "kept": list(config.kept),
         "lambdas": dict(config.lambdas),
-        "nuisances": dict(config.adversary.nuisances),
+        "told": list(told),
         "labels": list(config.model.labels),
         "latent_size": config.model.latent_size,
         "noise": config.model.noise,
@@ -63,7 +65,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
     data = card["data"]
     lines = [f"# {name}", ""]
     lines += [f"- {_markdown(n)}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()]
-    told = card.get("nuisances", {})  # earlier cards have none
+    told = card.get("told", [])  # earlier cards have none
     lines += [f"- told in training, so that z holds it: {', '.join(f'`{n}`' for n in told)}"] if told else []
     lines += [
         f"- latent: {card['latent_size']} numbers, noise σ = {card['noise']:g}; seed {card['seed']}",

@@ -126,7 +126,7 @@ def _card(model: TrainedModel, trainer: Trainer, tested: SpectraSet, extras: Ext
         "train": len(model.train_ids), "test": len(model.test_ids), "left_out": trainer.left_out,
         "seconds": sum(r["seconds"] for r in model.history),
     }  # fmt: skip
-    return describe(model.config, data, test_figures(model, tested), is_simulated(tested))
+    return describe(model.config, data, test_figures(model, tested), is_simulated(tested), trainer.told)
 
 
 def test_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:

@@ -181,6 +181,12 @@ class Trainer:
         standard = ((values - values.mean(0)) / spread).astype(np.float32).filled(np.nan)
         return torch.as_tensor(standard, device=self.device)
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The nuisances that are known of at least one star: the heads of the others have nothing to learn."""
+        known = () if self.data.nuisances is None else (~self.data.nuisances.isnan()).any(0).tolist()
+        return tuple(name for name, some in zip(self.config.adversary.nuisances, known, strict=True) if some)
+
     # --- the loop -------------------------------------------------------------------------------------------------
 
     def epochs(self) -> Iterator[EpochRecord]:

@@ -310,6 +310,7 @@ def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
         changes = {"model__latent_size": 2, "model__noise": 0.4, "model__normalise_latent": True, "training__epochs": 30}
         changes |= {"training__learning_rate": 5e-3, "adversary__nuisances": {"vbroad": weight}}
         trainer = a_trainer(stars, "autoencoder", **changes)
+        assert trainer.told == ("vbroad",)
         list(trainer.epochs())
         z, truth = bare_model(trainer, stars).encode(stars).z, stars.label("vbroad")
         linear = np.column_stack([z, np.ones(len(z))])
@@ -319,7 +320,7 @@ def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
 
 def test_a_nuisance_nobody_knows_is_no_obstacle_and_one_nobody_has_heard_of_is(stars):
     trainer = a_trainer(stars, "generator", adversary__nuisances={"broadening_kms": 1.0})  # of simulated stars only
-    assert torch.isnan(trainer.data.nuisances).all()
+    assert torch.isnan(trainer.data.nuisances).all() and trainer.told == ()
     terms = trainer.step(torch.arange(64))
     assert all(torch.isfinite(t) for t in terms)
     with pytest.raises(ConfigError, match="nuisances names mood"):
