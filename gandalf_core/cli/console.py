@@ -35,7 +35,7 @@ class Console:
         say += f"; after epoch {len(trainer.history)} of {trainer.config.training.epochs}" if trainer.history else ""
         say += "; the mean spectrum first" if trainer.decoder.means and not trainer.history else ""
         idle = [n for n in trainer.config.adversary.nuisances if n not in trainer.told]
-        say += f"; {', '.join(idle)} of no star known, so the latent is not asked to hold it" if idle else ""
+        say += f"; no star's {' or '.join(idle)} is known, so the latent is not asked to hold that" if idle else ""
         self.say(say)
         if self.job:
             self.job.restart_metrics([jsonable(asdict(r)) for r in trainer.history])
