@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from .cards import describe
 from .config import Config, preset
@@ -109,14 +108,13 @@ def _outlier_reference(model: TrainedModel, tested: SpectraSet):
 def _maps(model: TrainedModel, tested: SpectraSet, extras: Extras) -> dict:
     shown = tested[: extras.map_stars]
     about = {"seed": 0, "ids": shown.ids, "labels": shown.labels_for(model.label_names), "label_names": model.label_names}
-    maps, threads = {}, torch.get_num_threads()
+    maps = {}
     if extras.maps:
         z = model.encode(shown).z
         maps |= {f"latent-{m}": fit_projection(z, m, **about) for m in extras.maps}
     if extras.spectra_maps:
         x = model.scaler.flux_in(shown.flux, shown.mask)
         maps |= {f"spectra-{m}": fit_projection(x, m, **about) for m in extras.spectra_maps}
-    torch.set_num_threads(threads)  # UMAP's numba sets OpenMP's number for the whole process, and the next training crawls
     return maps
 
 

@@ -250,11 +250,13 @@ def _place_tsne(projection: Projection, distance: np.ndarray, index: np.ndarray)
 def _fit_umap(x: np.ndarray, settings: dict, n_jobs: int, progress: Progress) -> np.ndarray:
     """umap-learn (McInnes, Healy & Melville 2018) on exact neighbours; imported here, because numba takes seconds to load."""
     import umap
+    from threadpoolctl import threadpool_limits
 
     count = settings["neighbours"]
     distance, index = nearest(x, count, x)  # UMAP counts the star itself among its neighbours
     seed = settings["seed"]
-    with warnings.catch_warnings():
+    # numba sets OpenMP's number of threads for the whole process, and a training after it crawls: the context puts it back
+    with threadpool_limits(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no search index is kept: `place` has its own way
         fitted = umap.UMAP(
             n_neighbors=count, min_dist=settings["min_dist"], init=_start(x, 1.0), random_state=seed,

@@ -17,7 +17,7 @@ ORDER = (
     "audit", "classes", "compare", "surveys", "archive", "catalogue", "search", "trials", "sweep", "grid",
     "figures", "cli", "__main__",
 )  # fmt: skip
-TORCH = {"dense", "dependence", "adam", "mean_spectrum", "model", "objective", "checkpoints", "train", "trained", "store", "fit"}
+TORCH = {"dense", "dependence", "adam", "mean_spectrum", "model", "objective", "checkpoints", "train", "trained", "store"}
 MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py") if p.name != "__init__.py" or p.parent != PACKAGE)
 
 

@@ -150,3 +150,15 @@ def test_importing_the_module_loads_no_compiler():
     code = "import sys, gandalf_core.project; print([m for m in ('numba', 'umap', 'openTSNE', 'sklearn') if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_umap_leaves_the_number_of_threads_as_it_was():
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        fit_projection(islands(60)[0], "umap")
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

@@ -6,7 +6,7 @@ import torch
 from toy import toy_config, toy_stars
 
 from gandalf_core.errors import ConfigError, ModelError
-from gandalf_core.fit import Extras, bare_model, finish
+from gandalf_core.fit import bare_model
 from gandalf_core.objective import autoencoder_loss
 from gandalf_core.parameters import LABELS
 from gandalf_core.schedule import one_cycle
@@ -352,15 +352,3 @@ def test_the_networks_of_the_mean_are_fitted_apart(stars):
     alone, half = trainer.data.x.square().mean(), 0.5 * (first + second)
     assert all((guess - trainer.data.x).square().mean() < 0.5 * alone for guess in (first, second, half))
     assert (first - second).abs().max() > 1e-3
-
-
-def test_a_umap_leaves_the_number_of_threads_as_it_was(stars):
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        trainer = a_trainer(stars, "autoencoder", training__epochs=1)
-        list(trainer.epochs())
-        model = finish(trainer, stars, Extras(maps=("umap",), map_stars=60, regressor_epochs=2))
-        assert "latent-umap" in model.projections and torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
