@@ -150,6 +150,7 @@ def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
 FACTS = {
     "reconstruction_mse": "mean squared error of the flux", "median_chi2": "median χ² per pixel", "latent_size": "latent numbers",
     "seconds": "seconds to make", "r2": "R²", "mae": "mean |Δ|", "rmse": "rms Δ", "coverage": "share within 1σ", "lambdas": "λ",
+    "told": "nuisances told in training",
 }  # fmt: skip
 
 
