@@ -125,19 +125,21 @@ class Adversary(nn.Module):
 
     def head_term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: Σ |λ_i|·(h_i(z) − y_i)² over the stars that have the label."""
-        truth = batch.standard[:, self.head_columns].T  # (K, N)
-        known = ~torch.isnan(truth)
-        error = torch.where(known, self.heads(z)[..., 0] - torch.nan_to_num(truth), 0.0) ** 2
-        return (self.head_weights * error.sum(1) / known.sum(1).clamp(min=1)).sum()
+        return (self.head_weights * known_mse(self.heads(z)[..., 0], batch.standard[:, self.head_columns].T)).sum()
 
     def nuisance_term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: Σ w_j·(g_j(z, y) − n_j)² over the stars whose nuisance is known, each star counting as in L_rec."""
-        truth = batch.nuisances.T  # (Q, N)
-        known = (~torch.isnan(truth)).float()
-        counts = known if batch.weight is None else known * batch.weight.mean(1)
         guess = self.nuisance_heads(torch.cat([z, batch.conditions], 1))[..., 0]
-        error = (guess - torch.nan_to_num(truth)).square() * counts
-        return (self.nuisance_weights * error.sum(1) / counts.sum(1).clamp(min=1e-9)).sum()
+        star_weight = None if batch.weight is None else batch.weight.mean(1)
+        return (self.nuisance_weights * known_mse(guess, batch.nuisances.T, star_weight)).sum()
+
+
+def known_mse(guess: Tensor, truth: Tensor, star_weight: Tensor | None = None) -> Tensor:
+    """(K,) mean of (guess − truth)² where the truth is known. guess, truth: (K, N), NaN = unknown; star_weight: (N,)."""
+    counts = (~torch.isnan(truth)).to(guess.dtype)
+    counts = counts if star_weight is None else counts * star_weight
+    error = (guess - torch.nan_to_num(truth)).square() * counts
+    return error.sum(1) / counts.sum(1).clamp(min=1e-9)  # nobody knows: 0
 
 
 def true_cross_entropy(log_q: Tensor, bins: Tensor) -> Tensor:
