@@ -1,4 +1,5 @@
 """Draw the mock reference sample as the paper's Figures 3-5 draw the real one: histograms, Kiel diagram, [α/Fe] against [M/H].
+And test that it has the survey's two sequences: [α/Fe] is bimodal near [M/H] = −.5, or the exit status is 1.
 
 PYTHONPATH=. python scripts/mock_figures.py --stars 20000 --out mock.html
 """
@@ -9,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+from sklearn.mixture import GaussianMixture
 
 from gandalf_core.parameters import LABELS, STELLAR
 from gandalf_core.simulate import population
+
+NEAR_MH, HALF_WIDTH = -0.5, 0.1  # where the thin and the thick disc stand side by side
+VALLEY = 0.6  # of the lower sequence's stars: more between the two is a bridge, not a valley
 
 
 def histograms(figure: go.Figure, labels: np.ndarray) -> None:
@@ -37,6 +42,20 @@ def diagrams(figure: go.Figure, labels: np.ndarray) -> None:
             update(title_text=STELLAR[name].axis_title, autorange=direction, row=2, col=column)
 
 
+def sequences(labels: np.ndarray) -> tuple[float, float, float]:
+    """Centres [dex] of the two sequences of [α/Fe] near [M/H] = −.5, and how full the valley between them is.
+
+    labels: (N, 4).  The last number counts stars within .02 dex of the middle over those at the lower of the two centres.
+    One sequence alone, by the Bayesian information criterion, gives a valley of 1.
+    """
+    alphafe = labels[np.abs(labels[:, 2] - NEAR_MH) < HALF_WIDTH, 3:]
+    one, two = (GaussianMixture(n, random_state=0).fit(alphafe) for n in (1, 2))
+    low, high = np.sort(two.means_[:, 0])
+    middle, *sides = [(np.abs(alphafe - centre) < 0.02).sum() for centre in ((low + high) / 2, low, high)]
+    valley = middle / max(min(sides), 1) if two.bic(alphafe) < one.bic(alphafe) else 1.0
+    return float(low), float(high), float(valley)
+
+
 def draw(labels: np.ndarray) -> go.Figure:
     """Histograms above, diagrams below, of labels (N, 4)."""
     layout = [[{}] * 4, [{"colspan": 2}, None, {"colspan": 2}, None]]
@@ -53,12 +72,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("mock.html"), help=".html, or .png where kaleido is installed")
     arguments = parser.parse_args()
-    figure = draw(population.labels(arguments.seed, np.arange(arguments.stars)))
+    labels = population.labels(arguments.seed, np.arange(arguments.stars))
+    figure = draw(labels)
     if arguments.out.suffix == ".html":
         figure.write_html(arguments.out, include_plotlyjs=True)
     else:
         figure.write_image(arguments.out)
     print(f"{arguments.stars} stars -> {arguments.out}")
+    low, high, valley = sequences(labels)
+    print(f"[α/Fe] near [M/H] = {NEAR_MH:g}: sequences at {low:.2f} and {high:.2f} dex, {valley:.0%} as many stars between them")
+    if valley > VALLEY:
+        raise SystemExit("[α/Fe] is not bimodal: the mock has lost the survey's two sequences")
 
 
 if __name__ == "__main__":
