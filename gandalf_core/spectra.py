@@ -22,13 +22,14 @@ class SpectraSet:
     flux: (N, L) float32, normalised flux; non-finite only where `mask` is true.
     wavelength_nm: (L,) float64, vacuum nanometres, increasing.
     ids: (N,) strings, one per star (a Gaia `source_id` as its decimal digits: never a float).
-    labels: (N, P) float64 in physical units; NaN = missing.
+    labels: (N, P) float64 in physical units; NaN = missing, and so is what is infinite.
     label_names: the P names, in the project's spelling.
     flux_error: (N, L) float32, one standard deviation per pixel, or None when unknown.
     mask: (N, L) bool, true = unusable pixel.
     provenance: where the spectra come from; JSON-serialisable.
 
-    Raises SpectraError when shapes disagree, the grid does not increase or unmasked flux is not finite.
+    Raises SpectraError when shapes disagree, the grid does not increase, unmasked flux is not finite, two labels share a name
+    or ids are floats (a 64-bit id loses its last digits there).
     """
 
     flux: np.ndarray
@@ -44,12 +45,13 @@ class SpectraSet:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - a frozen class fills itself
         put("flux", np.asarray(self.flux, np.float32))
         put("wavelength_nm", np.asarray(self.wavelength_nm, np.float64))
-        put("ids", np.asarray(self.ids, dtype=str))
+        put("ids", _texts(self.ids))
         put("label_names", tuple(self.label_names))
         if self.flux.ndim != 2:
             raise SpectraError(f"flux must be (stars, pixels), not of shape {self.flux.shape}")
         n_stars, n_pixels = self.flux.shape
-        put("labels", np.asarray(self.labels, np.float64))
+        labels = np.asarray(self.labels, np.float64)
+        put("labels", np.where(np.isinf(labels), np.nan, labels) if np.isinf(labels).any() else labels)
         if self.flux_error is not None:
             put("flux_error", np.asarray(self.flux_error, np.float32))
         put("mask", np.zeros(self.flux.shape, bool) if self.mask is None else np.asarray(self.mask, bool))
@@ -61,7 +63,9 @@ class SpectraSet:
         if n_pixels > 1 and not np.all(np.diff(self.wavelength_nm) > 0):
             raise SpectraError("wavelengths must increase from pixel to pixel")
         if self.ids.shape != (n_stars,):
-            raise SpectraError(f"{n_stars} spectra but {len(self.ids)} ids")
+            raise SpectraError(f"{n_stars} spectra but ids of shape {self.ids.shape}")
+        if len(set(self.label_names)) != len(self.label_names):
+            raise SpectraError(f"two labels share a name: {', '.join(self.label_names)}")
         if self.labels.shape != (n_stars, len(self.label_names)):
             raise SpectraError(
                 f"labels have shape {self.labels.shape} for {n_stars} stars and {len(self.label_names)} label names"
@@ -122,6 +126,13 @@ class SpectraSet:
         """(N,) `snr`, or None where some star comes without errors."""
         snr = self.snr
         return snr if np.isfinite(snr).all() else None
+
+
+def _texts(ids) -> np.ndarray:
+    ids = np.asarray(ids)
+    if ids.dtype.kind == "f" and ids.size:
+        raise SpectraError(f"ids are floats (first: {ids.flat[0]}), which lose digits of a source_id: give texts or integers")
+    return ids.astype(str)
 
 
 def concatenate(sets: list[SpectraSet]) -> SpectraSet:

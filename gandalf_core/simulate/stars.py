@@ -17,6 +17,8 @@ from .grids import PIXELS_800, observe, wavelengths
 from .nuisances import DEFAULT, OFF, NuisanceConfig
 from .recipe import Recipe, is_simulated, origins, star_ids
 
+MAX_SEED = 2**63 - 1  # an id carries its seed, and is read as a 64-bit integer
+TOGETHER = 32  # rows of a product come out the same to the last bit where their number is a multiple of this
 READABLE = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth")  # nuisances of one number each that a spectrum shows
 
 
@@ -105,7 +107,10 @@ def nuisances_for(stars: SpectraSet, names: tuple[str, ...]) -> np.ndarray:
 
 
 def true_labels(stars: SpectraSet) -> np.ndarray:
-    """(N, 4) the labels the simulated stars were made with, in the order of `parameters.LABELS`, whatever the set now shows."""
+    """(N, 4) the labels the simulated stars were made with, in the order of `parameters.LABELS`.
+
+    Of the mock sample whatever the set now shows; labels given to `simulate` are known from the set alone, so leave them in it.
+    """
     out = np.full((len(stars), 4), np.nan)
     for recipe, rows, k in origins(stars):
         out[rows] = recipe.own_labels(stars, rows, k)
@@ -122,12 +127,13 @@ def spectra(
     block = (k[rows] if chancy else np.arange(len(rows))) // streams.BLOCK
     for b in np.unique(block):
         chunk = rows[block == b]
-        sampled = nuisances.apply(emulate(labels[chunk]), {name: value[chunk] for name, value in values.items()})
+        whole = np.resize(chunk, -(-len(chunk) // TOGETHER) * TOGETHER)
+        sampled = nuisances.apply(emulate(labels[whole]), {name: value[whole] for name, value in values.items()})
         if recipe.config.model_error:
-            sampled += nuisances.model_errors(recipe.seed, k[chunk], recipe.config)
+            sampled += nuisances.model_errors(recipe.seed, k[whole], recipe.config)
         if noise:
-            sampled += _flux_error(values["snr"][chunk, None], 2401) * nuisances.noise(recipe.seed, k[chunk])
-        flux[chunk] = observe(sampled, pixels)
+            sampled += _flux_error(values["snr"][whole, None], 2401) * nuisances.noise(recipe.seed, k[whole])
+        flux[chunk] = observe(sampled, pixels)[: len(chunk)]
     return flux
 
 
@@ -137,10 +143,11 @@ def _flux_error(snr: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def _check(n: int, seed: int, snr: tuple[float, float] | None, pixels: int) -> None:
-    if n < 1 or seed < 0:
-        raise SpectraError(f"cannot simulate {n} stars with seed {seed}: at least one star and a seed of 0 or more are needed")
-    if snr is not None and not 0 < snr[0] <= snr[1] < np.inf:
-        raise SpectraError(f"S/N from {snr[0]} to {snr[1]} is no range: give two positive numbers, the lower first")
+    if not all(isinstance(v, int | np.integer) for v in (n, seed)) or n < 1 or not 0 <= seed <= MAX_SEED:
+        wanted = f"whole numbers, at least one star and a seed of 0 to {MAX_SEED:,}"
+        raise SpectraError(f"cannot simulate {n} stars with seed {seed}: {wanted} are needed")
+    if snr is not None and not (len(snr) == 2 and 0 < snr[0] <= snr[1] < np.inf):
+        raise SpectraError(f"S/N {snr} is no range: give two positive numbers, the lower first")
     if pixels not in (800, 2401):
         raise SpectraError(f"the simulator makes 800 or 2401 pixels, not {pixels}")
 
