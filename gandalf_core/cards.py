@@ -4,6 +4,7 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+from . import __version__
 from .config import Config
 from .parameters import parameter
 
@@ -25,6 +26,7 @@ def describe(
     """The card's dictionary. data: source and numbers of stars; figures: measured on the test split; told: known nuisances."""
     return {
         "name": config.name,
+        "recipe": recipe(config),
         "removed": list(config.removed),
         "kept": list(config.kept),
         "lambdas": dict(config.lambdas),
@@ -35,10 +37,36 @@ def describe(
         "seed": config.training.seed,
         "data": data,
         "figures": figures,
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        "versions": {"gandalf_core": __version__, "python": platform.python_version()} | {p: version(p) for p in PACKAGES},
         "caveats": [SIMULATED_CAVEAT] if simulated else [],
         "citations": list(CITATIONS if simulated else CITATIONS[:1]),
     }
+
+
+def recipe(config: Config) -> dict[str, Any]:
+    """How the model was trained, in a line of facts; `config.json` beside the card has every field."""
+    m, a, t = config.model, config.adversary, config.training
+    return {
+        "name": "autoencoder" if not config.lambdas else "paper" if a.target == "maximise" else "bottleneck",
+        "target": a.target if config.lambdas else None,
+        "encoder": [*m.encoder_hidden, m.latent_size],
+        "decoder": list(m.decoder_hidden),
+        "mean_spectrum": list(m.mean_hidden),
+        "discriminators": [*a.hidden, a.bins] if config.lambdas else [],
+        "conditional_encoder": m.conditional_encoder,
+        "epochs": t.epochs,
+        "batch_size": t.batch_size,
+    }
+
+
+def _recipe_line(found: dict[str, Any]) -> str:
+    sizes = {"encoder": found["encoder"], "decoder": found["decoder"], "m(y)": found["mean_spectrum"]}
+    sizes |= {"discriminators": found["discriminators"]}
+    widths = ", ".join(f"{n} {'-'.join(map(str, w))}" for n, w in sizes.items() if w)
+    target = f", discriminators' target `{found['target']}`" if found["target"] else ""
+    wiring = ", conditional encoder" if found["conditional_encoder"] else ""
+    passes = f"{found['epochs']} epochs in batches of {found['batch_size']}"
+    return f"- recipe `{found['name']}`{target}{wiring}: {widths}; {passes} (`config.json` has the rest)"
 
 
 def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
@@ -65,6 +93,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
     data = card["data"]
     lines = [f"# {name}", ""]
     lines += [f"- {_markdown(n)}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()]
+    lines += [_recipe_line(card["recipe"])] if "recipe" in card else []  # earlier cards have none
     told = card.get("told", [])  # earlier cards have none
     lines += [f"- told in training, so that z holds it: {', '.join(f'`{n}`' for n in told)}"] if told else []
     lines += [

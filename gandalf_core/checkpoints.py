@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from .config import Config, from_json, to_json
 from .errors import ModelError
+from .spectra import SpectraSet
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -27,9 +28,12 @@ class State(NamedTuple):
     optimisers: dict[str, Optimizer]
 
 
-def fingerprint(ids: Iterable[str]) -> str:
-    """A short hash of the training stars, in their order: other stars cannot continue a training."""
-    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+def fingerprint(stars: SpectraSet) -> str:
+    """A short hash of the training stars, in their order, with spectra and labels: other data cannot continue a training."""
+    found = hashlib.sha256("\n".join(stars.ids).encode())
+    for array in (stars.flux, stars.mask, stars.labels):
+        found.update(np.ascontiguousarray(array))
+    return found.hexdigest()[:16]
 
 
 def save(folder: Path, state: State, history: list[dict]) -> None:

@@ -6,6 +6,7 @@ train page use.
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -18,7 +19,7 @@ CHOICES = {
     "activation": ("relu", "silu", "tanh", "sigmoid"),
     "latent_activation": ("linear", "sigmoid"),
     "output_activation": ("linear", "sigmoid"),
-    "flux_scaling": ("pixel", "global", "none"),
+    "flux_scaling": ("pixel", "global", "range", "none"),
     "binning": ("width", "count"),
     "target": ("maximise", "uniform", "conditional"),
     "reinforce": ("discriminator", "regression"),
@@ -26,6 +27,24 @@ CHOICES = {
 }
 
 OPEN = (["lambdas"], ["nuisances"])  # fields that hold names of the user's choice
+MAX_LAMBDA = 1e6  # the networks count in 32 bits
+MAX_SEED = 2**32 - 1  # what every generator takes
+MAX_EPOCHS = 1_000_000
+
+
+class Weights(dict[str, float]):
+    """A number for each name; frozen, as the configuration that holds it."""
+
+    def _refuse(self, *_: Any, **__: Any) -> None:
+        raise TypeError("a configuration is frozen: with_fields makes another one")
+
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple:
+        return Weights, (dict(self),)
 
 
 @dataclass(frozen=True)
@@ -43,7 +62,7 @@ class ModelConfig:
     activation: str = "relu"
     latent_activation: str = "linear"
     output_activation: str = "linear"
-    flux_scaling: str = "pixel"  # unit variance per pixel, one common scale, or flux as it is
+    flux_scaling: str = "pixel"  # unit variance per pixel, one common scale, the sample's range as 0 to 1, or flux as it is
     normalise_latent: bool = False  # batch normalisation without affine: unit variance, nothing hides in a tiny scale
     noise: float = 0.0  # σ of the stochastic latent, in training and in the exported z
     components: int = 0  # the networks see and draw so many principal components of the training spectra; 0: every pixel
@@ -54,7 +73,7 @@ class ModelConfig:
 class AdversaryConfig:
     """The discriminators and how λ acts. A label listed in `lambdas` has a discriminator, even at λ = 0."""
 
-    lambdas: dict[str, float] = field(default_factory=dict)  # > 0 removes the label from z, < 0 reinforces it
+    lambdas: Weights = field(default_factory=Weights)  # > 0 removes the label from z, < 0 reinforces it
     hidden: tuple[int, ...] = (64, 32)
     bins: int = 10
     binning: str = "width"
@@ -62,7 +81,7 @@ class AdversaryConfig:
     sees_kept: bool = False  # True: the discriminators see z and the true kept labels
     target: str = "maximise"  # what λ > 0 pushes towards: the largest error, uniform bins, or p(bin | kept labels)
     reinforce: str = "discriminator"  # what λ < 0 lowers: the discriminator's error, or a regression head's
-    nuisances: dict[str, float] = field(default_factory=dict)  # weights of heads that read what is no label: z is to hold it
+    nuisances: Weights = field(default_factory=Weights)  # weights of heads that read what is no label: z is to hold it
     dependence: float = 0.0  # weight of a penalty on differences of z between bins of a removed label (dependence.py)
     dependence_spread: float = 1.0  # the share in it of differences of spread, beside those of the mean
     steps: int = 1  # discriminator updates per auto-encoder update, each after the first on a fresh batch
@@ -98,6 +117,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for part in (self.model, self.adversary, self.training):
+            _settle_types(part)
             _check_choices(part)
         _check_labels(self)
         _check_sizes(self)
@@ -115,6 +135,12 @@ class Config:
         return tuple(n for n in self.model.labels if self.lambdas.get(n, 0) < 0)
 
 
+def _settle_types(part: Any) -> None:
+    """Each field as its declared type, whoever made the object: a list becomes a tuple, a text for a number a ConfigError."""
+    for name, hint in get_type_hints(type(part)).items():
+        object.__setattr__(part, name, _convert(hint, getattr(part, name), name))
+
+
 def _check_choices(part: Any) -> None:
     for name, allowed in CHOICES.items():
         value = getattr(part, name, allowed[0])
@@ -124,8 +150,11 @@ def _check_choices(part: Any) -> None:
 
 def _check_labels(config: Config) -> None:
     labels = config.model.labels
-    if len(set(labels)) != len(labels):
-        raise ConfigError(f"labels are listed twice: {', '.join(labels)}")
+    if not labels:
+        raise ConfigError("labels is empty: a model has at least one label, even if no star has it")
+    for where, names in (("labels", labels), ("condition_on", config.model.condition_on)):
+        if len(set(names)) != len(names):
+            raise ConfigError(f"{where} names one twice: {', '.join(names)}")
     for where, names in (("condition_on", config.model.condition_on), ("lambdas", config.lambdas)):
         unknown = [n for n in names if n not in labels]
         if unknown:
@@ -152,14 +181,23 @@ def _check_sizes(config: Config) -> None:
         raise ConfigError("mean_hidden is set but condition_on is empty: a mean spectrum needs labels")
     if m.mean_hidden and m.output_activation != "linear":
         raise ConfigError("a mean + residual decoder has a linear output")
-    if min(m.noise, t.input_noise, t.centring, a.dependence, a.dependence_spread, *a.nuisances.values()) < 0:
-        raise ConfigError("noise, input_noise, centring, dependence, dependence_spread and weights of nuisances ≥ 0 are needed")
+    if m.output_activation == "sigmoid" and m.flux_scaling not in ("range", "none"):
+        raise ConfigError("a sigmoid output draws between 0 and 1: set flux_scaling to range (or none)")
+    if min(m.noise, t.input_noise, t.centring, a.dependence, a.dependence_spread, a.ramp_epochs, *a.nuisances.values()) < 0:
+        named = "noise, input_noise, centring, dependence, dependence_spread, ramp_epochs and weights of nuisances"
+        raise ConfigError(f"{named} ≥ 0 are needed")
+    if max(map(abs, a.lambdas.values()), default=0) > MAX_LAMBDA:
+        raise ConfigError(f"λ lies between -{MAX_LAMBDA:g} and {MAX_LAMBDA:g}")
+    if not 0 <= t.seed <= MAX_SEED:
+        raise ConfigError(f"seed is {t.seed}: 0 to {MAX_SEED}")
     if not 0 <= t.validation_fraction < 1:
         raise ConfigError("0 ≤ validation_fraction < 1 is needed")
     if min(t.learning_rate, t.mean_learning_rate, a.learning_rate) <= 0:
         raise ConfigError("learning rates must be positive")
-    if t.epochs < 1 or t.batch_size < 2 or a.steps < 1:
-        raise ConfigError("epochs ≥ 1, batch_size ≥ 2 and steps ≥ 1 are needed")
+    if not (1 <= t.epochs <= MAX_EPOCHS and 1 <= t.mean_epochs <= MAX_EPOCHS) or t.batch_size < 2 or a.steps < 1:
+        raise ConfigError(f"1 to {MAX_EPOCHS:,} epochs and mean_epochs, batch_size ≥ 2 and steps ≥ 1 are needed")
+    if t.centring and t.batch_size < 3:
+        raise ConfigError("centring compares a star with two others: batch_size ≥ 3 is needed")
 
 
 def to_json(config: Config) -> str:
@@ -170,7 +208,7 @@ def from_json(text: str, where: str = "configuration") -> Config:
     """The configuration in a JSON text. ConfigError, naming `where`, for anything that does not fit."""
     try:
         return from_dict(json.loads(text))
-    except (json.JSONDecodeError, ConfigError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, or a field that does not fit
         raise ConfigError(f"{where}: {error}") from None
 
 
@@ -192,16 +230,17 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     """A JSON value as the field's type; numbers are not taken for texts, nor texts for numbers."""
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, path + ".")
+    value = value.item() if hasattr(value, "item") else value  # a number of numpy's
     try:
         if get_origin(hint) is tuple:
             return tuple(_convert(get_args(hint)[0], v, path) for v in _expect(value, (list, tuple)))
-        if get_origin(hint) is dict:
-            return {str(k): _convert(float, v, path) for k, v in _expect(value, dict).items()}
+        if hint is Weights:
+            return Weights({str(k): _convert(float, v, f"{path}.{k}") for k, v in _expect(value, dict).items()})
         if hint is float:
             number = float(_expect(value, (int, float)))
-            return _expect(number, float) if abs(number) < float("inf") else _expect(None, float)
+            return number if math.isfinite(number) else _expect(None, float)
         return _expect(value, hint)
-    except TypeError:
+    except (TypeError, OverflowError):
         raise ConfigError(f"{path} cannot be {value!r}") from None
 
 
@@ -213,7 +252,7 @@ def _expect(value: Any, kind: Any) -> Any:
 
 def with_fields(config: Config, changes: dict[str, Any]) -> Config:
     """The configuration with fields replaced by dotted path, e.g. {"model.noise": 0.3, "adversary.lambdas.teff": 1}."""
-    values = dataclasses.asdict(config)
+    values = json.loads(to_json(config))
     for path, value in changes.items():
         *parents, leaf = path.split(".")
         place = values

@@ -1,5 +1,6 @@
 """From stars and a configuration to a finished model: split, train, regressors, maps, outlier reference, card."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -8,13 +9,15 @@ import numpy as np
 
 from .cards import describe
 from .config import Config, preset
+from .errors import ModelError
 from .outliers import REAL_CHI2, fit_outliers
+from .parameters import labels_like
 from .project import fit_projection
-from .regress import FOR_SPECTRA, Regressor, fit_calibrated, fit_regressor
+from .regress import FOR_SPECTRA, MIN_LABELLED, Regressor, fit_calibrated, fit_regressor
 from .simulate import is_simulated
 from .spectra import SpectraSet
 from .split import split
-from .train import EpochRecord, Trainer
+from .train import EpochRecord, Trainer, conditioned, usable
 from .trained import TrainedModel
 
 MAP_STARS = 6000
@@ -42,27 +45,47 @@ def train(
 ) -> TrainedModel:
     """Train on 80 % of the stars (by id, fixed seed) and finish the model; the rest is its test split.
 
-    config: a configuration or the name of a preset. on_epoch: called with each epoch's record.
-    Raises ConfigError for an unknown preset, ModelError for too few stars.
+    config: a configuration or the name of a preset, whose labels are then those of the stars. on_epoch: called with each
+    epoch's record. Raises ConfigError for an unknown preset, ModelError for too few stars.
     """
-    config = preset(config) if isinstance(config, str) else config
-    train_rows, _ = split(stars.ids)
-    trainer = Trainer(stars[train_rows], config, device)
+    config = preset(config, labels_like(stars.label_names)) if isinstance(config, str) else config
+    trainer = prepared(stars, config, device)
     for record in trainer.epochs():
         if on_epoch:
             on_epoch(record)
     return finish(trainer, stars, extras or Extras())
 
 
+def parts(stars: SpectraSet) -> tuple[SpectraSet, SpectraSet]:
+    """The usable stars of the training and of the test split."""
+    keep = usable(stars)
+    fitted, tested = (stars[rows[keep[rows]]] for rows in split(stars.ids))
+    return fitted, tested
+
+
+def prepared(stars: SpectraSet, config: Config, device: str = "auto") -> Trainer:
+    """A Trainer on the training split of `stars`. What would stop `finish` after the last epoch is raised here: ModelError."""
+    fitted, tested = parts(stars)
+    if not len(tested):
+        raise ModelError(f"no usable star of {len(stars)} is left to test on: give spectra of more stars, each with its own id")
+    trainer = Trainer(stars[split(stars.ids)[0]], config, device)
+    complete = int(np.isfinite(conditioned(fitted.labels_for(config.model.labels), config)).all(1).sum())
+    if complete < min(MIN_LABELLED, len(fitted)):
+        needed = f"at least {MIN_LABELLED} must have them, so that they can be estimated of the others"
+        raise ModelError(f"{complete} of {len(fitted)} stars have {', '.join(config.model.condition_on)}: {needed}")
+    return trainer
+
+
 def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
     """The networks as a model that encodes and decodes, without regressors or maps."""
-    train_rows, test_rows = split(stars.ids)
-    known = stars[train_rows].labels_for(trainer.config.model.labels)
-    with np.errstate(all="ignore"):
+    fitted, tested = parts(stars)
+    known = fitted.labels_for(trainer.config.model.labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a label that nobody has: NaN
         ranges = np.nanpercentile(known, [1, 99], axis=0).T
     networks = [net.to("cpu").eval().requires_grad_(False) for net in (trainer.encoder, trainer.decoder)]
     return TrainedModel(
-        trainer.config.name, trainer.config, trainer.scaler, *networks, stars.ids[train_rows], stars.ids[test_rows],
+        trainer.config.name, trainer.config, trainer.scaler, *networks, fitted.ids, tested.ids,
         ranges, [asdict(r) for r in trainer.history], check_ids=trainer.check_ids,
     )  # fmt: skip
 
@@ -70,15 +93,16 @@ def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
 def finish(trainer: Trainer, stars: SpectraSet, extras: Extras) -> TrainedModel:
     """Regressors on the latent and on the spectrum, outlier reference, maps and card.
 
-    stars: the whole sample, of which the trainer had the training split.
+    stars: the whole sample, of which the trainer had the training split. Where hardly any star has a label the model comes
+    without regressors: it encodes, reconstructs and maps.
     """
     model = bare_model(trainer, stars)
-    train_rows, test_rows = split(stars.ids)
-    fitted, tested = stars[train_rows], stars[test_rows]
-    spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, fitted, extras.regressor_epochs)
-    regressor = fit_latent_regressor(model, fitted, extras.regressor_epochs)
-    model = replace(model, regressor_latent=regressor, regressor_spectrum=spectrum)
-    model = replace(model, outlier_reference=_outlier_reference(model, tested))
+    fitted, tested = parts(stars)
+    if np.isfinite(fitted.labels_for(model.label_names)).sum(0).max() >= MIN_LABELLED:
+        spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, fitted, extras.regressor_epochs)
+        regressor = fit_latent_regressor(model, fitted, extras.regressor_epochs)
+        model = replace(model, regressor_latent=regressor, regressor_spectrum=spectrum)
+        model = replace(model, outlier_reference=_outlier_reference(model, tested))
     model = replace(model, projections=_maps(model, tested, extras))
     return replace(model, card=_card(model, trainer, tested, extras))
 
@@ -129,20 +153,24 @@ def _card(model: TrainedModel, trainer: Trainer, tested: SpectraSet, extras: Ext
 
 def test_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:
     """What the card states: reconstruction and the parameters read from the latent, on stars that did not train."""
-    guess = model.reconstruct(tested)
-    error = np.where(tested.mask, np.nan, np.nan_to_num(tested.flux) - guess)
-    found = model.predict(tested)
-    truth = tested.labels_for(model.label_names)
-    parameters = {}
-    for j, name in enumerate(model.label_names):
-        known = np.isfinite(truth[:, j])
-        if known.sum() > 1:
-            parameters[name] = _scores(truth[known, j], found.values[known, j], found.errors[known, j])
+    latents, labels = model.encode(tested), model.labels_of(tested)[0]
+    error = np.where(model.hidden(tested), np.nan, np.nan_to_num(tested.flux) - model.decode(latents, labels))
     return {
         "reconstruction_mse": float(np.nanmean(error**2)),
-        "median_chi2": float(np.median(found.chi2)),
-        "parameters": parameters,
+        "median_chi2": float(np.median(model.fit_quality(tested, latents, labels)[0])),
+        "parameters": {} if model.regressor_latent is None else _parameters(model, tested),
     }
+
+
+def _parameters(model: TrainedModel, tested: SpectraSet) -> dict[str, dict[str, float]]:
+    """The scores of each label that a regressor reads and that varies among the stars."""
+    found, truth = model.predict(tested), tested.labels_for(model.label_names)
+    scores = {}
+    for j, name in enumerate(model.label_names):
+        known = np.isfinite(truth[:, j]) & np.isfinite(found.values[:, j])
+        if known.any() and np.ptp(truth[known, j]) > 0:
+            scores[name] = _scores(truth[known, j], found.values[known, j], found.errors[known, j])
+    return scores
 
 
 def _scores(truth: np.ndarray, value: np.ndarray, error: np.ndarray) -> dict[str, float]:

@@ -99,14 +99,23 @@ class Adversary(nn.Module):
         return torch.stack([torch.logsumexp(cube, [a for a in axes if a != k]) if labels > 1 else cube for k in axes])
 
     def discriminator_loss(self, z: Tensor, batch: Batch) -> Tensor:
-        """Scalar that the discriminators minimise: Σ_i CE_i, or the cross-entropy over the joint bins."""
+        """Scalar that the discriminators minimise: Σ_i CE_i, or the cross-entropy over the joint bins.
+
+        The joint one learns of a star with missing labels that it is in one of the combinations its known labels allow.
+        """
         if not self.config.adversary.joint:
             return true_cross_entropy(self.log_probabilities(z, batch.standard), batch.bins).sum()
         seen = torch.cat([z, torch.nan_to_num(batch.standard[:, self.kept_columns])], 1) if self.kept_columns else z
-        powers = self.config.adversary.bins ** torch.arange(len(self.watched) - 1, -1, -1, device=z.device)
-        joint_bin = (batch.bins * powers[:, None]).sum(0)
-        joint_bin = torch.where((batch.bins < 0).any(0), -1, joint_bin)
-        return F.cross_entropy(self.discriminators(seen)[0], joint_bin, ignore_index=-1)
+        out, bins = self.discriminators(seen)[0], self.config.adversary.bins
+        powers = bins ** torch.arange(len(self.watched) - 1, -1, -1, device=z.device)
+        known = batch.bins >= 0
+        if bool(known.all()):
+            return F.cross_entropy(out, (batch.bins * powers[:, None]).sum(0))
+        digits = torch.arange(out.shape[1], device=z.device) // powers[:, None] % bins  # (K, B^K)
+        allowed = ((digits[:, None] == batch.bins[..., None]) | ~known[..., None]).all(0)
+        likelihood = torch.logsumexp(torch.log_softmax(out, 1).masked_fill(~allowed, -torch.inf), 1)
+        some = known.any(0)
+        return -(likelihood * some).sum() / some.sum().clamp(min=1)
 
     def term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: what λ adds to the auto-encoder's loss through the discriminators, −Σ λ_i·CE_i or its bounded form."""

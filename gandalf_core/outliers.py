@@ -53,7 +53,7 @@ class OutlierReference:
         return {name: np.interp(value, getattr(self, name), QUANTILES) for name, value in measured.items()}
 
     def score(self, percentiles: dict[str, np.ndarray]) -> np.ndarray:
-        """(N,) in 0-1, uniform over ordinary stars: the percentile of the largest of the three percentiles."""
+        """(N,) in 0-1: the percentile, among the reference stars, of the largest of the percentiles that are known."""
         return np.interp(_largest(percentiles), self.joint, QUANTILES)
 
     def _excess(self, core: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -57,6 +57,11 @@ LABELS = tuple(STELLAR)
 _BY_ALIAS = {alias: p.name for p in STELLAR.values() for alias in (p.name, *p.aliases)}
 
 
+def labels_like(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels of a model for stars with these: the standard four where all of them are there, or none is."""
+    return LABELS if set(LABELS) <= set(names) or not names else tuple(names)
+
+
 def canonical_name(column: str) -> str:
     """The project's spelling of a catalogue's column name; an unknown one comes back in lower case."""
     key = column.strip().lower()

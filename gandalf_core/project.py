@@ -27,6 +27,7 @@ MIN_STARS = 10
 EXAGGERATED, ITERATIONS, EXAGGERATION = 125, 250, 12  # more of either lowers KL but did not raise the k-NN R² of the map
 INTERPOLATE_FROM = 1500  # stars; fewer are faster with Barnes-Hut forces
 PLACE_ITERATIONS, PLACE_PERPLEXITY, PLACE_NEIGHBOURS = 250, 5.0, 15
+LOST = 1e3  # times the spread of a map's stars
 PLACE_ROUNDS = 20
 ARRAYS = ("xy", "x", "mean", "components", "ids", "labels", "label_names")
 
@@ -62,7 +63,8 @@ class Projection:
         pca: the stored components.  tsne: openTSNE's partial embedding, rebuilt from the stored vectors and coordinates
         (Poličar, Stražar & Zupan 2024, J. Stat. Softw. 109, 3), started at the median of the nearest neighbours.
         umap: geometric median of the nearest neighbours' coordinates, weighted by distance in `x`: an approximation, since
-        UMAP's own transform needs its fitted object.  A star already in the map gets its own place.
+        UMAP's own transform needs its fitted object.  A star already in the map gets its own place; one farther out than
+        `LOST` times the spread of the map's stars gets none (NaN): it has no neighbours, and openTSNE would fail there.
 
         Raises ModelError when x_new has another width than the map's input or is not finite.
         """
@@ -75,12 +77,24 @@ class Projection:
         reduced = _reduce(x_new, self.mean, self.components)
         if self.method == "pca":
             return reduced
+        xy = np.full((len(x_new), 2), np.nan, np.float32)
+        near = self._reach(reduced)
+        if near.any():
+            xy[near] = self._among_neighbours(reduced[near])
+        return xy
+
+    def _reach(self, reduced: np.ndarray) -> np.ndarray:
+        """(M,) true where a star lies within `LOST` times the spread of the map's own stars; in float64, which can hold it."""
+        off = reduced.astype(np.float64) - self.x.mean(0)
+        return (off**2).sum(1) < LOST**2 * self.x.var(0, dtype=np.float64).sum()
+
+    def _among_neighbours(self, reduced: np.ndarray) -> np.ndarray:
         distance, index = nearest(self.x, min(PLACE_NEIGHBOURS, len(self)), reduced)
         place = _place_tsne if self.method == "tsne" else _place_umap
         xy = place(self, distance, index)
         same = distance[:, 0] < 1e-4 * distance[:, -1]
         xy[same] = self.xy[index[same, 0]]
-        return xy.astype(np.float32)
+        return xy
 
     def neighbour_r2(self, k: int = 10) -> dict[str, float]:
         """`neighbour_r2` of the map's own labels, by name."""

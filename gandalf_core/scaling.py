@@ -11,7 +11,7 @@ from .config import Config
 from .parameters import CALCIUM_CORES_NM, CALCIUM_HALF_WIDTH_NM
 from .spectra import SpectraSet
 
-TINY = 1e-6
+FLATTEST = 1e-3  # of the spectra's rms: a pixel that varies less is not blown up to the size of a line
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Scaler:
 
     wavelength_nm, flux_offset, flux_scale, flux_mean: (L,), flux_mean being the training mean that stands for a masked
     pixel.  label_mean, label_std: (P,) in physical units.  bin_edges: (P, B−1), the inner edges.
-    unseen: (L,) bool, pixels the networks never see (the Ca II cores where the configuration masks them).
+    unseen: (L,) bool, pixels the networks never see: usable in no training star, or Ca II cores that the configuration masks.
     """
 
     wavelength_nm: np.ndarray
@@ -61,33 +61,41 @@ class Scaler:
 def fit_scaler(stars: SpectraSet, config: Config) -> Scaler:
     """The scaling of a training split (and of nothing else).
 
-    Raises nothing of its own: a label missing for every star gets the range 0-1.
+    Raises nothing of its own: a label missing for every star gets the range 0-1, a constant one is scaled by its own size.
     """
     labels = stars.labels_for(config.model.labels)
-    mean, std = _flux_statistics(stars)
-    offset, scale = _flux_scaling(config.model.flux_scaling, mean, std)
+    blank = stars.mask.all(0)
+    mean, std = _flux_statistics(stars, blank)
+    offset, scale = _flux_scaling(config.model.flux_scaling, stars, mean, std)
     low, high = _finite(np.nanmin, labels, 0.0), _finite(np.nanmax, labels, 1.0)
-    high = np.where(high - low < TINY, low + 1.0, high)
+    centre, spread = _finite(np.nanmean, labels, 0.0), _finite(np.nanstd, labels, 1.0)
     return Scaler(
         stars.wavelength_nm, offset, scale, mean,
-        _finite(np.nanmean, labels, 0.0), np.maximum(_finite(np.nanstd, labels, 1.0), TINY),
-        _bin_edges(labels, low, high, config), _unseen(stars.wavelength_nm, config.model.mask_calcium),
+        centre, np.where(high > low, spread, np.maximum(np.abs(centre), 1.0)),
+        _bin_edges(labels, low, np.where(high > low, high, low + 1.0), config),
+        blank | _calcium(stars.wavelength_nm, config.model.mask_calcium),
     )  # fmt: skip
 
 
-def _flux_statistics(stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (L,) over the unmasked pixels; float32, as the networks."""
+def _flux_statistics(stars: SpectraSet, blank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (L,) over the unmasked pixels; float32, as the networks. blank: (L,) where there are none."""
     usable = ~stars.mask
     count = np.maximum(usable.sum(0), 1)
     mean = np.where(usable, stars.flux, 0).sum(0, dtype=np.float64) / count
     variance = np.where(usable, stars.flux - mean, 0).astype(np.float32)
     std = np.sqrt(np.einsum("nl,nl->l", variance, variance, dtype=np.float64) / count)
-    return mean.astype(np.float32), np.maximum(std, TINY).astype(np.float32)
+    if blank.any() and not blank.all():  # nobody will see what stands there
+        mean[blank] = np.interp(stars.wavelength_nm[blank], stars.wavelength_nm[~blank], mean[~blank])
+    rms = np.sqrt(np.mean(std**2)) or 1.0
+    return mean.astype(np.float32), np.maximum(std, FLATTEST * rms).astype(np.float32)
 
 
-def _flux_scaling(kind: str, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _flux_scaling(kind: str, stars: SpectraSet, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if kind == "none":
         return np.zeros_like(mean), np.ones_like(std)
+    if kind == "range":
+        low, high = (np.full_like(mean, pick(np.where(stars.mask, mean, stars.flux))) for pick in (np.min, np.max))
+        return low, np.where(high > low, high - low, np.float32(1))
     if kind == "global":
         return mean, np.full_like(std, np.sqrt(np.mean(std**2)))
     return mean, std
@@ -107,7 +115,7 @@ def _bin_edges(labels: np.ndarray, low: np.ndarray, high: np.ndarray, config: Co
     return np.array([np.quantile(c, inner) if len(c) else inner for c in columns]).reshape(labels.shape[1], bins - 1)
 
 
-def _unseen(wavelength_nm: np.ndarray, mask_calcium: bool) -> np.ndarray:
+def _calcium(wavelength_nm: np.ndarray, mask_calcium: bool) -> np.ndarray:
     if not mask_calcium:
         return np.zeros(len(wavelength_nm), bool)
     distance = np.abs(wavelength_nm[:, None] - np.array(CALCIUM_CORES_NM)).min(1)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 
 from .cards import audit_summary, card_text
 from .config import Config, from_json, to_json
@@ -51,12 +52,16 @@ class ModelInfo:
 
 
 def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
-    """Write the folder; the model comes back with the `model_id` of what was written."""
+    """Write the folder; the model comes back with the `model_id` of what was written.
+
+    What an earlier model left there (maps, regressors, an audit) goes: it would pass for this one's.
+    """
     folder = Path(folder)
     (folder / "projections").mkdir(parents=True, exist_ok=True)
     nets = {"encoder": model.encoder, "decoder": model.decoder}
-    weights = {f"{n}.{k}": v.contiguous() for n, net in nets.items() for k, v in net.state_dict().items()}
-    save_file(weights, folder / "weights.safetensors")
+    weights = serialize({f"{n}.{k}": v.contiguous() for n, net in nets.items() for k, v in net.state_dict().items()})
+    _make_room(folder, weights)
+    (folder / "weights.safetensors").write_bytes(weights)
     (folder / "config.json").write_text(to_json(model.config))
     _save_arrays(
         folder / "scaling.npz",
@@ -70,6 +75,14 @@ def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
     (folder / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in model.history))
     _save_card(folder, model.name, model.card)
     return load_model(folder)
+
+
+def _make_room(folder: Path, weights: bytes) -> None:
+    """Remove what belongs to the networks of another model in the folder."""
+    there = folder / "weights.safetensors"
+    if there.is_file() and there.read_bytes() != weights:
+        for left in (*folder.glob("projections/*.npz"), *folder.glob("regressor-*.npz"), folder / "audit.json"):
+            left.unlink(missing_ok=True)
 
 
 def _save_card(folder: Path, name: str, card: dict[str, Any]) -> None:

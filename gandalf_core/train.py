@@ -24,7 +24,7 @@ from .objective import Adversary, Batch, Knowledge, autoencoder_loss
 from .scaling import fit_scaler
 from .schedule import one_cycle
 from .simulate import nuisances_for
-from .spectra import SpectraSet
+from .spectra import MIN_COVERAGE, SpectraSet
 from .split import split
 
 CHUNK = 4096  # stars at once where no gradient is needed
@@ -83,8 +83,16 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def mean_error(stars: SpectraSet) -> np.ndarray:
-    """(N,) mean flux error over the usable pixels of each star."""
-    return np.nanmean(np.where(stars.mask, np.nan, stars.flux_error), 1)
+    """(N,) mean flux error over the usable pixels of each star; NaN where it is unknown."""
+    known = ~stars.mask & np.isfinite(stars.flux_error)
+    total, count = np.where(known, stars.flux_error, 0).sum(1), known.sum(1)
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0, casting="unsafe")
+
+
+def usable(stars: SpectraSet) -> np.ndarray:
+    """(N,) true where a star covers the grid and, if the stars have errors, its own are known."""
+    covered = stars.coverage >= MIN_COVERAGE
+    return covered if stars.flux_error is None else covered & np.isfinite(mean_error(stars))
 
 
 def conditioned(labels: np.ndarray, config: Config) -> np.ndarray:
@@ -95,20 +103,20 @@ def conditioned(labels: np.ndarray, config: Config) -> np.ndarray:
 class Trainer:
     """The networks, their optimisers and the loop.
 
-    stars: the training split (validation is carved from it). Stars that lack a label the decoder receives are left out
-    and counted in `left_out`. Raises ModelError when fewer stars than one batch remain.
+    stars: the training split (validation is carved from it). Stars that are not `usable` or lack a label the decoder receives
+    are left out and counted in `left_out`. Raises ModelError when fewer stars than one batch remain.
     """
 
     def __init__(self, stars: SpectraSet, config: Config, device: str = "auto") -> None:
         torch.set_flush_denormal(True)  # dying weights and saturated softmaxes leave numbers ten times slower to multiply
         self.config, self.device = config, pick_device(device)
-        complete = np.isfinite(conditioned(stars.labels_for(config.model.labels), config)).all(1)
+        complete = np.isfinite(conditioned(stars.labels_for(config.model.labels), config)).all(1) & usable(stars)
         self.left_out = int((~complete).sum())
         stars = stars if complete.all() else stars[complete]
         fit_rows, check_rows = split(stars.ids, config.training.validation_fraction, config.training.seed)
         if len(fit_rows) < config.training.batch_size:
-            raise ModelError(f"{len(fit_rows)} stars to train on, fewer than one batch of {config.training.batch_size}")
-        self.stars = checkpoints.fingerprint(stars.ids[fit_rows])
+            raise ModelError(self._too_few(len(fit_rows)))
+        self.stars = checkpoints.fingerprint(stars[fit_rows])
         self.check_ids = stars.ids[check_rows]
         self.scaler = fit_scaler(stars[fit_rows], config)
         self._build_networks(len(stars.wavelength_nm))
@@ -117,6 +125,13 @@ class Trainer:
         self.check = self._tensors(stars[check_rows]) if len(check_rows) else self.data
         self._choose_components()
         self.history: list[EpochRecord] = []
+
+    def _too_few(self, count: int) -> str:
+        needed, batch = ", ".join(self.config.model.condition_on), self.config.training.batch_size
+        lacking = f"usable spectra with all of {needed}" if needed else "usable spectra"
+        left_out = f" ({self.left_out} are left out: only {lacking} count)" if self.left_out else ""
+        cure = "give more stars" + (", with these labels," if needed and self.left_out else "") + " or lower training.batch_size"
+        return f"{count} stars to train on{left_out}, fewer than one batch of {batch}: {cure}"
 
     def _build_networks(self, pixels: int) -> None:
         c, t = self.config, self.config.training
@@ -199,7 +214,14 @@ class Trainer:
             after = self._finish() if len(self.history) + 1 == self.config.training.epochs else 0.0
             self.history.append(self._record(totals, seconds, before + after))
             before = 0.0
+            self._check_progress(self.history[-1])
             yield self.history[-1]
+
+    def _check_progress(self, record: EpochRecord) -> None:
+        if not np.isfinite([record.loss, record.reconstruction_mse]).all():
+            rate, largest = self.config.training.learning_rate, max(map(abs, self.config.lambdas.values()), default=0)
+            known = f"training.learning_rate is {rate:g}, the largest |λ| {largest:g}"
+            raise ModelError(f"the loss of epoch {record.epoch} is not a number: {known}; lower one of them")
 
     def _prepare_mean(self) -> float:
         """Fit the decoder's mean part, roughly if that is not the last time; the seconds that took."""

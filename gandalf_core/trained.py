@@ -164,16 +164,21 @@ class TrainedModel:
     def decode(self, latents: LatentSet | np.ndarray, labels: np.ndarray) -> np.ndarray:
         """(N, L) float32 flux of latents (N, Z) under labels (N, P) in physical units.
 
-        Labels that this model's decoder does not receive have no effect. ModelError for a missing one that it does.
+        Labels that this model's decoder does not receive have no effect. ModelError for a missing one that it does, for latents
+        of another model and for shapes that do not fit.
         """
         z = np.asarray(latents.z if isinstance(latents, LatentSet) else latents, np.float32)
         labels = np.asarray(labels, np.float64)
+        if isinstance(latents, LatentSet) and _other_networks(latents.model_id, self.model_id):
+            raise ModelError(f"{self.name}: these latents are of {latents.model_id}, not of {self.model_id}")
         if z.shape[1:] != (self.latent_size,) or labels.shape != (len(z), len(self.label_names)):
             wanted = f"({self.latent_size} latent numbers, {len(self.label_names)} labels)"
             raise ModelError(f"{self.name}: decode needs {wanted} a star, not {z.shape} and {labels.shape}")
+        if not np.isfinite(z).all():
+            raise ModelError(f"{self.name}: {(~np.isfinite(z)).any(1).sum()} of {len(z)} latents are not finite")
         conditions = self._conditions(self.scaler.labels_standard(labels))
-        if np.isnan(conditions).any():
-            missing = int(np.isnan(conditions).any(1).sum())
+        if not np.isfinite(conditions).all():
+            missing = int((~np.isfinite(conditions)).any(1).sum())
             raise ModelError(f"{self.name}: {missing} stars lack one of {', '.join(self.condition_on)}, which its decoder needs")
         return np.concatenate([self._decode_chunk(z[rows], conditions[rows]) for rows in _chunks(len(z))])
 
@@ -190,16 +195,16 @@ class TrainedModel:
         return self.decode(self.encode(stars), self.labels_of(stars)[0] if labels is None else labels)
 
     def labels_of(self, stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
-        """(N, P) labels to decode under and (N,) true where they are the star's own.
+        """(N, P) labels to decode under and (N,) true where all of them are the star's own.
 
-        A star that lacks one of the model's labels gets all of them from the spectrum's regressor.
+        A label that a star lacks is what the spectrum's regressor reads; those it has stay.
         """
         labels = stars.labels_for(self.label_names)
         given = np.isfinite(labels).all(1)
         if not given.all() and (self.regressor_spectrum is not None or self.condition_on):
-            missing = self.on_grid(stars)[np.flatnonzero(~given)]
+            estimates = self.predict_from_spectrum(self.on_grid(stars)[np.flatnonzero(~given)])[0]
             labels = labels.copy()
-            labels[~given] = self.predict_from_spectrum(missing)[0]
+            labels[~given] = np.where(np.isfinite(labels[~given]), labels[~given], estimates)
         return labels, given
 
     # --- predict --------------------------------------------------------------------------------------------------
@@ -226,18 +231,23 @@ class TrainedModel:
         if self.outlier_reference is None:
             nothing = np.full(len(stars), np.nan)
             return Predictions(stars.ids, self.label_names, values, errors, chi2, nothing, {})
-        parts = self.outlier_reference.percentiles(chi2, core, self._estimates(stars, labels), latents.z)
+        known = chi2 if stars.flux_error is not None else np.full(len(stars), np.nan)  # without errors it says nothing
+        parts = self.outlier_reference.percentiles(known, core, self._estimates(stars, labels), latents.z)
         score = self.outlier_reference.score(parts)
         return Predictions(stars.ids, self.label_names, values, errors, chi2, score, parts)
 
     def _estimates(self, stars: SpectraSet, labels: np.ndarray) -> np.ndarray:
         return labels if self.regressor_spectrum is None else self.predict_from_spectrum(stars)[0]
 
+    def hidden(self, stars: SpectraSet) -> np.ndarray:
+        """(N, L) true for the pixels that say nothing of the model: masked in the star, or never seen by the networks."""
+        return stars.mask | self.scaler.unseen
+
     def fit_quality(self, stars: SpectraSet, latents: LatentSet, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N,) reduced chi² of the reconstruction and (N,) mean flux in the Ca II cores."""
         guess = self.decode(latents, labels)
         flux = np.nan_to_num(stars.flux)
-        chi2 = outliers.reduced_chi2(flux, guess, stars.flux_error, stars.mask)
+        chi2 = outliers.reduced_chi2(flux, guess, stars.flux_error, self.hidden(stars))
         return chi2, outliers.core_flux(flux, self.wavelength_nm, stars.mask)
 
     # --- for the browser ------------------------------------------------------------------------------------------
@@ -276,6 +286,11 @@ def _side_by_side(linear: list[torch.nn.Linear], first: bool, last: bool) -> dic
         return {"weight": np.concatenate(weights, 1) / len(linear), "bias": np.mean(biases, 0)}
     weight = np.concatenate(weights) if first else block_diag(*weights)
     return {"weight": weight, "bias": np.concatenate(biases)}
+
+
+def _other_networks(one_id: str, other_id: str) -> bool:
+    """True for the ids of different weights; a model that was never stored has none."""
+    return bool(one_id and other_id) and one_id.rpartition("@")[2] != other_id.rpartition("@")[2]
 
 
 def _chunks(n: int) -> Iterator[slice]:

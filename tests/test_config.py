@@ -1,11 +1,27 @@
 """Configurations: JSON both ways, presets, and one clear line for everything that does not fit."""
 
+import copy
 import json
-from dataclasses import asdict
+from dataclasses import FrozenInstanceError, asdict
 
+import numpy as np
 import pytest
 
-from gandalf_core.config import HEAD, LAMBDA, PRESETS, Config, from_dict, from_json, preset, to_json, with_fields, with_signs
+from gandalf_core.config import (
+    HEAD,
+    LAMBDA,
+    PRESETS,
+    AdversaryConfig,
+    Config,
+    ModelConfig,
+    TrainConfig,
+    from_dict,
+    from_json,
+    preset,
+    to_json,
+    with_fields,
+    with_signs,
+)
 from gandalf_core.errors import ConfigError
 
 
@@ -78,13 +94,23 @@ BAD_FIELDS = [
     ({"model.encoder_hidden": (8,) * 50}, "encoder_hidden"),
     ({"model.activation": "gelu"}, "activation"),
     ({"model.labels": ("teff", "teff")}, "twice"),
+    ({"model.labels": ()}, "labels"),
+    ({"model.condition_on": ("teff", "teff")}, "condition_on"),
+    ({"model.output_activation": "sigmoid"}, "flux_scaling"),
     ({"model.condition_on": ("age",)}, "age"),
     ({"adversary.lambdas": {"age": 1}}, "age"),
     ({"adversary.lambdas": {"teff": float("inf")}}, "lambdas"),
     ({"adversary.nuisances": {"broadening_kms": -1}}, "nuisances"),
+    ({"adversary.lambdas": {"teff": 1e300}}, "λ"),
+    ({"adversary.ramp_epochs": -1}, "ramp_epochs"),
     ({"adversary.bins": 1}, "bins"),
     ({"adversary.bins": 99, "adversary.joint": True, "adversary.lambdas": {"teff": 1, "logg": 1, "mh": 1}}, "bins"),
     ({"training.epochs": 0}, "epochs"),
+    ({"training.epochs": 10**30}, "epochs"),
+    ({"training.mean_epochs": -1}, "mean_epochs"),
+    ({"training.seed": -1}, "seed"),
+    ({"training.seed": 2**32}, "seed"),
+    ({"training.centring": 1.0, "training.batch_size": 2}, "batch_size"),
     ({"training.batch_size": 1}, "batch_size"),
     ({"training.mean_learning_rate": 0.0}, "learning rates"),
     ({"training.validation_fraction": 1.0}, "validation_fraction"),
@@ -115,12 +141,33 @@ def test_an_impossible_value_is_one_line_that_names_it(changes, named):
         '{"model": 3}',
         '{"model": {"labels": "teff"}}',
         '{"training": {"epochs": "5"}}',
+        '{"training": {"seed": ' + "9" * 5000 + "}}",
+        "[" * 100_000,
     ],
 )
 def test_a_bad_file_is_one_line_with_its_name(text):
     with pytest.raises(ConfigError) as caught:
         from_json(text, "mine.json")
     assert str(caught.value).startswith("mine.json: ") and "\n" not in str(caught.value)
+
+
+def test_types_are_settled_and_frozen_whoever_made_the_object():
+    config = Config(
+        model=ModelConfig(labels=["a", "b"], noise=1), adversary=AdversaryConfig(lambdas={"a": np.int64(2)}),
+        training=TrainConfig(epochs=np.int64(3)),
+    )  # fmt: skip
+    assert from_json(to_json(config)) == config and hash(config) == hash(copy.deepcopy(config))
+    assert config.model.labels == ("a", "b") and type(config.training.epochs) is int and type(config.model.noise) is float
+    for change in (
+        lambda: setattr(config.model, "noise", 2.0),
+        lambda: config.lambdas.update(a=3),
+        lambda: config.lambdas.pop("a"),
+    ):
+        with pytest.raises((TypeError, FrozenInstanceError)):
+            change()
+    for part, said in (({"bins": "10"}, "bins"), ({"bins": 10.0}, "bins"), ({"lambdas": {"a": float("nan")}}, "lambdas")):
+        with pytest.raises(ConfigError, match=said):
+            Config(adversary=AdversaryConfig(**part))
 
 
 def test_a_partial_file_takes_the_defaults():

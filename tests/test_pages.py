@@ -155,9 +155,28 @@ def test_the_link_carries_model_stars_and_star(app):
     assert test.selectbox(key="star").value == "sim3-7"
 
 
-def test_an_unknown_star_in_the_link_is_a_sentence(app):
-    test = app("decode", model="generator", star="nobody")
-    assert any("nobody" in e.value for e in test.error)
+@pytest.mark.parametrize(("key", "asked"), [("model", "nobody's"), ("stars", "foo"), ("star", "nobody")])
+def test_what_a_link_asks_for_in_vain_is_said_and_the_first_one_shown(app, key, asked):
+    test = app(**({"model": "generator", "stars": "simulated:40:3", "star": "sim3-7"} | {key: asked}))
+    assert asked in texts(test) + " ".join(w.value for w in test.warning)
+    assert not test.error and test.selectbox(key=key).value not in (asked, None)
+
+
+def test_a_star_that_other_stars_do_not_have_gives_way_to_their_first(app):
+    test = app("decode", model="generator", stars="simulated:40:3", star="sim3-7")
+    test.selectbox(key="stars").select("simulated:2000:7").run()
+    assert test.selectbox(key="star").value == "sim7-0" and not test.error
+    assert "sim3-7" in texts(test)
+
+
+def test_a_latent_edited_in_one_model_is_not_given_to_another(app):
+    test = app("latent", model="generator", stars="simulated:40:3", star="sim3-7")
+    edited = {"token": "1", "star": "sim3-7", "model": "another@0123", "labels": {"teff": 6500.0}, "z": [9.0] * 99}
+    test.session_state["settings"] = edited
+    for page in ("latent", "decode"):
+        show(test, page)
+        assert not test.error
+    assert test.session_state["settings"] == edited  # and comes back with its own
 
 
 def test_choices_follow_to_other_pages(app):

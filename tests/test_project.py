@@ -53,6 +53,16 @@ def test_new_stars_land_among_stars_with_their_labels(maps, method):
     assert (1 - ((read - truth) ** 2).mean(0) / truth.var(0) > 0.6).all()
 
 
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_a_star_without_any_like_has_no_place_and_spoils_no_other(maps, method):
+    """Beyond all bounds openTSNE would take the process with it."""
+    x = maps[method].x
+    lost = np.stack([x[0], np.full_like(x[0], 1e30), np.where(np.arange(x.shape[1]) == 0, 1e9, x[1]), x[3]])
+    xy = maps[method].place(lost)
+    assert np.isnan(xy).all(1).tolist() == [False, True, True, False]
+    assert np.allclose(xy[[0, 3]], maps[method].xy[[0, 3]])
+
+
 def test_a_star_is_placed_alike_alone_and_in_company(maps):
     new, _ = islands(30, seed=6)
     assert np.allclose(maps["tsne"].place(new)[:3], maps["tsne"].place(new[:3]), atol=1e-3)

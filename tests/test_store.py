@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gandalf_core import __version__
 from gandalf_core.cards import card_text, describe
 from gandalf_core.config import preset
 from gandalf_core.errors import ModelError
@@ -59,6 +60,27 @@ def test_a_folder_describes_itself_without_pickles(model_folder):
         True,
         True,
     ]
+
+
+def test_another_model_in_the_same_folder_leaves_nothing_of_the_first(copy, stars):
+    from toy import toy_config
+
+    from gandalf_core.fit import Extras, train
+
+    (copy / "audit.json").write_text("{}")
+    again = save_model(load_model(copy), copy)
+    assert (copy / "audit.json").is_file() and "latent-pca" in again.projections  # the same model: all of it stays
+    other = save_model(train(stars, toy_config("autoencoder"), device="cpu", extras=Extras(regressor_epochs=3)), copy)
+    assert not other.projections and not (copy / "audit.json").exists()
+
+
+def test_a_card_tells_how_the_model_was_trained(model_folder):
+    card = json.loads((model_folder / "card.json").read_text())
+    config = load_model(model_folder).config
+    assert card["recipe"]["name"] == "bottleneck" and card["recipe"]["epochs"] == config.training.epochs
+    assert card["versions"]["gandalf_core"] == __version__
+    text = (model_folder / "CARD.md").read_text()
+    assert "recipe `bottleneck`" in text and "encoder 32-6" in text and f"{config.training.epochs} epochs" in text
 
 
 def test_a_card_names_the_nuisances_that_training_was_told():

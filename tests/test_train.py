@@ -1,5 +1,7 @@
 """Training: what each step moves, what evaluation leaves alone, resuming to the bit, and that it learns what it should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -140,8 +142,10 @@ def test_a_checkpoint_refuses_another_configuration_other_stars_and_damage(stars
     trainer.save_checkpoint(tmp_path)
     with pytest.raises(ModelError, match="another configuration"):
         a_trainer(stars, model__noise=0.1).load_checkpoint(tmp_path)
-    with pytest.raises(ModelError, match="other training stars"):
-        a_trainer(stars[:300]).load_checkpoint(tmp_path)
+    changed = replace(stars, flux=np.where(np.arange(len(stars))[:, None] == 7, 1, stars.flux))
+    for others in (stars[:300], changed, stars.with_labels(stars.labels[::-1])):
+        with pytest.raises(ModelError, match="other training stars"):
+            a_trainer(others).load_checkpoint(tmp_path)
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"checkpoint\.safetensors: damaged"):
@@ -247,9 +251,29 @@ def test_masked_pixels_do_not_count(stars):
     assert unchanged(*ends)
 
 
-def test_too_few_stars_say_so(stars):
-    with pytest.raises(ModelError, match="fewer than one batch of 64"):
+def test_too_few_stars_say_so_and_why(stars):
+    with pytest.raises(ModelError, match="fewer than one batch of 64: give more stars or lower"):
         a_trainer(stars[:40])
+    unknown = stars.with_labels(np.full(stars.labels.shape, np.nan))
+    with pytest.raises(
+        ModelError, match=r"0 stars to train on \(400 are left out: .*teff, logg, mh, alphafe.* with these labels"
+    ):
+        a_trainer(unknown)
+
+
+def test_stars_with_gaps_or_without_errors_are_left_out_and_counted(stars):
+    mask, error = np.zeros(stars.flux.shape, bool), stars.flux_error.copy()
+    mask[5, :10], error[9] = True, np.nan
+    error[20, 3] = np.inf  # one pixel's error unknown: the others tell
+    trainer = a_trainer(replace(stars, mask=mask, flux_error=error), training__weight_by_error=True)
+    assert trainer.left_out == 2
+    assert all(np.isfinite(r.loss) for r in trainer.epochs())
+
+
+def test_a_training_that_diverges_stops_and_names_what_to_lower(stars):
+    trainer = a_trainer(stars, "paper-physical-removed", training__learning_rate=1e12)
+    with pytest.raises(ModelError, match=r"epoch 1 is not a number: training.learning_rate is 1e\+12"):
+        list(trainer.epochs())
 
 
 def test_scaling_and_bins_never_see_the_test_or_validation_stars(stars):

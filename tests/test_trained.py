@@ -105,6 +105,12 @@ def test_decode_checks_what_it_gets(model, stars):
     labels[1, 2] = np.nan
     with pytest.raises(ModelError, match="1 stars lack"):
         model.decode(latents, labels)
+    with pytest.raises(ModelError, match="2 of 4 latents are not finite"):
+        model.decode(np.where([[True]] * 2 + [[False]] * 2, np.nan, latents.z), stars.labels[:4])
+    with pytest.raises(ModelError, match="of other@0123, not of"):
+        model.decode(replace(latents, model_id="other@0123"), stars.labels[:4])
+    renamed = replace(latents, model_id=f"copy@{model.model_id.rpartition('@')[2]}")
+    assert np.array_equal(model.decode(renamed, stars.labels[:4]), model.decode(latents, stars.labels[:4]))
 
 
 def test_labels_are_the_stars_own_or_estimated_and_it_says_which(model, stars):
@@ -112,7 +118,11 @@ def test_labels_are_the_stars_own_or_estimated_and_it_says_which(model, stars):
     labels, given = model.labels_of(mixed)
     assert given.tolist() == [True, True, False, False]
     assert np.array_equal(labels[:2], stars.labels[:2])
-    assert np.allclose(labels[2:], model.predict_from_spectrum(stars[2:4])[0])
+    estimates = model.predict_from_spectrum(stars[2:4])[0]
+    assert np.allclose(labels[2:], estimates)
+    one = stars[2:4].with_labels(np.column_stack([stars.labels[2:4, :3], [np.nan] * 2]))
+    labels, given = model.labels_of(one)  # what is given stays, what is missing is estimated
+    assert not given.any() and np.array_equal(labels[:, :3], one.labels[:, :3]) and np.allclose(labels[:, 3], estimates[:, 3])
     assert np.isfinite(model.reconstruct(unlabelled(stars[:4]))).all()
 
 
@@ -181,6 +191,12 @@ def test_an_outlier_scores_high_and_ordinary_stars_are_spread_evenly(plain):
     assert 0.35 < scores.mean() < 0.65
     strange = replace(fresh[:5], flux=2 - fresh.flux[:5] + 0.3 * np.sin(fresh.wavelength_nm * 9))
     assert (plain.predict(strange).outlier_score > 0.98).all()
+
+
+def test_without_errors_a_star_is_not_strange_for_its_chi2(plain):
+    fresh = toy_stars(200, seed=8)
+    found = plain.predict(replace(fresh, flux_error=None))
+    assert np.isnan(found.percentiles["chi2"]).all() and (found.outlier_score > 0.99).mean() < 0.1
 
 
 def test_rows_are_plain_dictionaries_with_the_promised_keys(plain, stars):

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..config import PRESETS, Config, from_json, preset, with_fields, with_signs
 from ..errors import ConfigError
-from ..parameters import LABELS, canonical_name
+from ..parameters import LABELS, canonical_name, labels_like
 from .registry import UsageError, arg, number_pair, pair, positive, seed
 
 CONFIG_ARGUMENTS = (
@@ -57,7 +57,7 @@ def _from_file(path: str) -> Config:
 def _labels(args, star_labels: tuple[str, ...]) -> tuple[str, ...]:
     if args.label:
         return tuple(map(canonical_name, args.label))
-    return LABELS if set(LABELS) <= set(star_labels) or not star_labels else star_labels
+    return labels_like(star_labels)
 
 
 def _with_signs(config: Config, args) -> Config:

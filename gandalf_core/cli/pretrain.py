@@ -34,19 +34,27 @@ def pretrain(args, console) -> Report:
     from ..store import PRETRAINED
 
     args.stars = args.stars or STANDARD_SAMPLE
-    out, made = Path(args.out or PRETRAINED), {}
+    source = _source(args.stars)
+    args.out = out = Path(args.out or PRETRAINED)
+    made: dict[str, Any] = {}
     configs = {name: _config(name, args) for name in (args.only or SHIPPED)}
-    missing = {n: c for n, c in configs.items() if args.again or not _is_there(out / n, c, args.stars)}
+    missing = {n: c for n, c in configs.items() if args.again or not _is_there(out / n, c, source)}
     made |= {n: {"path": str(out / n), "passed_over": True} for n in configs if n not in missing}
     stars = _load(args.stars, console) if missing else None
     for name, config in missing.items():
         console.say(f"--- {name}")
         started = time.perf_counter()
-        if not _make(name, config, stars, args, out, console):
+        if not _make(name, config, stars, source, args, console):
             console.say("stopped: the same command goes on")
             return Report({"models": made, "stopped": True})
         made[name] = {"path": str(out / name), "seconds": time.perf_counter() - started}
     return Report({"models": made, "stopped": False})
+
+
+def _source(spec: str) -> str:
+    """What a card says of the stars: a simulation's name tells everything, a file's only with a hash of what is in it."""
+    path = Path(spec)
+    return f"{spec} (sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]})" if path.is_file() else spec
 
 
 def _load(spec: str, console: Console):
@@ -72,7 +80,7 @@ def _is_there(folder: Path, config: Config, source: str) -> bool:
         return False
 
 
-def _make(name: str, config, stars, args, out: Path, console: Console) -> bool:
+def _make(name: str, config, stars, source: str, args, console: Console) -> bool:
     """Train, finish and put in place one model; False when stopped before its last epoch."""
     from ..fit import MAP_STARS, Extras
 
@@ -83,10 +91,10 @@ def _make(name: str, config, stars, args, out: Path, console: Console) -> bool:
     maps = tuple(args.map or MAPS)
     extras = Extras(
         maps, maps if name == CARRIES_SPECTRA_MAPS else (), args.map_stars or MAP_STARS,
-        _shared_regressor(trainer, stars, args, console), source=args.stars,
+        _shared_regressor(trainer, stars, source, args, console), source=source,
     )  # fmt: skip
     completed(trainer, stars, extras, work, console)
-    _install(work, out / name)
+    _install(work, args.out / name)
     return True
 
 
@@ -97,21 +105,20 @@ def _resumable(work: Path, config) -> bool:
     return (work / CHECKPOINT).is_file() and checkpoint_config(work) == config
 
 
-def _shared_regressor(trainer, stars, args, console: Console):
+def _shared_regressor(trainer, stars, source: str, args, console: Console):
     """The regressor from the spectrum: the same for every model of one sample and seed, so it is fitted once."""
     import numpy as np
 
-    from ..fit import bare_model, fit_spectrum_regressor
+    from ..fit import bare_model, fit_spectrum_regressor, parts
     from ..regress import Regressor
-    from ..split import split
 
-    key = f"{args.stars} {trainer.config.training.seed} {trainer.config.model.labels} {trainer.config.model.mask_calcium}"
+    key = f"{source} {trainer.config.training.seed} {trainer.config.model.labels} {trainer.config.model.mask_calcium}"
     path = Path(args.work) / f"spectrum-regressor-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             return Regressor.from_arrays(dict(stored))
     console.say("fitting the regressor from the spectrum, shared by all models")
-    regressor = fit_spectrum_regressor(bare_model(trainer, stars), stars[split(stars.ids)[0]])
+    regressor = fit_spectrum_regressor(bare_model(trainer, stars), parts(stars)[0])
     partial = path.with_suffix(f".{os.getpid()}.npz")  # several of these commands may run side by side
     np.savez(partial, **regressor.arrays())
     partial.replace(path)

@@ -92,10 +92,9 @@ def prepared(stars, config, folder: Path, device: str = "auto", resume: bool = F
 
     Raises ModelError for too few stars, or without a checkpoint of this configuration to resume from.
     """
-    from ..split import split
-    from ..train import Trainer
+    from .. import fit
 
-    trainer = Trainer(stars[split(stars.ids)[0]], config, device)
+    trainer = fit.prepared(stars, config, device)
     if resume:
         trainer.load_checkpoint(folder)
     return trainer

@@ -8,7 +8,7 @@ from gandalf_core.latent import LatentSet
 from gandalf_core.simulate import is_simulated
 from gandalf_core.spectra import SpectraSet
 from gandalf_core.trained import TrainedModel
-from pages.ui import cache, exports, live_decoder, state
+from pages.ui import cache, exports, guards, live_decoder, state
 
 
 @st.fragment
@@ -18,7 +18,7 @@ def show_decoder(
     """The component, then the truth's verdict and the downloads for what was settled on. labels: (P,) the star's own."""
     names, latent = model.label_names, cache.latents(model, star)
     own = dict(zip(names, map(float, labels), strict=True))
-    settings = _settings(star, own)
+    settings = _settings(model, star, own, edit)
     wanted = np.array([settings["labels"].get(n, own[n]) for n in names])
     known = _truth(star, labels, wanted) if not edit else None
     live_decoder.mount(
@@ -27,32 +27,40 @@ def show_decoder(
         sliders=live_decoder.sliders(model.condition_on, model.ranges), presets=presets(model.condition_on), settings=settings,
         truth=known and {"name": "truth (simulator)", "labels": dict(zip(names, wanted.tolist(), strict=True)), **known},
         bands=cache.population_bands(model), edit=edit,
-        other=None if other is None else {"id": str(other.ids[0]), "z": other.z[0]}, on_change=lambda: _take(key),
+        other=None if other is None else {"id": str(other.ids[0]), "z": other.z[0]}, on_change=lambda: _take(key, model, own),
     )  # fmt: skip
     z = np.array(settings["z"], np.float32)[None] if settings.get("z") else latent.z
-    generated = model.decode(z, wanted[None])[0]
+    with guards.told():
+        generated, before = model.decode(z, wanted[None])[0], model.decode(latent.z, labels[None])[0]
     if known:
-        error = change_error(generated - model.decode(latent.z, labels[None])[0], known["after"] - known["before"])
-        _verdict(error)
+        _verdict(change_error(generated - before, known["after"] - known["before"]))
     elif not edit and is_simulated(star):
         st.caption("No true spectrum exists there: these parameters lie outside the region the simulator covers.")
     exports.show_exports(key, model, star, wanted, generated, known)
 
 
-def _settings(star: SpectraSet, own: dict[str, float]) -> dict:
-    """What was last settled on for this star, or its own values."""
+def _settings(model: TrainedModel, star: SpectraSet, own: dict[str, float], edit: bool) -> dict:
+    """What was last settled on for this star, or its own values.
+
+    Labels stay when another model is chosen, so that models can be compared; an edited latent is of the model it was edited in,
+    and only the page where it can be seen edited draws it.
+    """
     kept = state.get(state.SETTINGS)
-    if kept and kept["star"] == star.ids[0]:
-        return kept
-    return {"token": "own", "star": str(star.ids[0]), "labels": own, "z": None}
+    if not kept or kept["star"] != star.ids[0]:
+        return {"token": "own", "star": str(star.ids[0]), "labels": own, "z": None}
+    labels = own | {name: value for name, value in kept["labels"].items() if name in own}
+    return {**kept, "labels": labels, "z": kept["z"] if edit and kept["model"] == model.model_id else None}
 
 
-def _take(key: str) -> None:
+def _take(key: str, model: TrainedModel, own: dict[str, float]) -> None:
+    """Keep what came from the browser: the labels that were moved, and the latent where the page edits one."""
     value = st.session_state[key].get("settings")
     if value:
         kept = state.get(state.SETTINGS)
-        z = value["z"] if value["z"] is not None else (kept or {}).get("z") if kept and kept["star"] == value["star"] else None
-        state.put(state.SETTINGS, {**value, "z": z})
+        same = kept and (kept["star"], kept["model"]) == (value["star"], model.model_id)
+        z = value["z"] if value["z"] is not None else kept["z"] if same else None
+        moved = {name: number for name, number in value["labels"].items() if number != own.get(name)}
+        state.put(state.SETTINGS, {**value, "model": model.model_id, "labels": moved, "z": z})
 
 
 def _truth(star: SpectraSet, labels: np.ndarray, wanted: np.ndarray) -> dict[str, np.ndarray] | None:

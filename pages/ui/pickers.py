@@ -17,9 +17,11 @@ def show_model() -> str | None:
         st.caption("No trained model yet.")
         return None
     first = names.index("generator") if "generator" in names else 0
+    _note_missing(state.MODEL, names, names[first])
     chosen = st.selectbox(
         "Model", names, index=first, key=state.MODEL, bind="query-params", help="Which trained auto-encoder all pages use."
     )
+    _show_note(state.MODEL, chosen)
     try:
         model = cache.load(chosen)
     except GandalfError as error:
@@ -35,32 +37,60 @@ def show_stars() -> str:
     asked = (*st.session_state[state.SIMULATED], *(f"uploaded:{key}" for key in st.session_state[state.UPLOADS]))
     extra = (linked,) if linked.startswith(("simulated:", "uploaded:")) else ()
     options = list(dict.fromkeys((*cache.READY_MADE, *asked, *extra)))
+    _note_missing(state.STARS, options, options[0])
     told = "`test stars`: the stars of the model's own maps, none of which trained it. `simulated:N:SEED`: fresh ones."
-    return st.selectbox("Stars", options, key=state.STARS, bind="query-params", help=told)
+    chosen = st.selectbox("Stars", options, key=state.STARS, bind="query-params", help=told)
+    _show_note(state.STARS, chosen)
+    return chosen
 
 
 def show_star(name: str | None, source: str) -> str:
-    """The star that is looked at: uploaded ones first; any other id can be typed."""
-    options = list(dict.fromkeys([*uploaded_ids(), *_listed(name, source), *_current()]))
+    """The star that is looked at: uploaded ones first; any other id of these stars can be typed. One that is not among them
+    gives way to the first that is."""
+    mine, here = uploaded_ids(), _ids(name, source)
+    options = list(dict.fromkeys([*mine, *here[:LISTED].tolist()]))
+    wanted = st.session_state.get(state.STAR) or st.query_params.get(state.STAR)
+    if wanted and wanted not in options and options:
+        if wanted in here:
+            options.append(wanted)
+        else:
+            st.session_state[state.STAR] = options[0]
+            _note(state.STAR, wanted, options[0])
     told = "Uploaded stars come first. Type any other id, click a point in a diagram, or a row of the table on the Data page."
-    return st.selectbox(
+    chosen = st.selectbox(
         "Star", options, key=state.STAR, bind="query-params", accept_new_options=True, help=told, placeholder="No star yet"
     )
+    if options and chosen not in options:
+        st.rerun()  # on the first run a link wins over the session: what was put there counts from the second one on
+    _show_note(state.STAR, chosen)
+    return chosen
 
 
-def _listed(name: str | None, source: str) -> list[str]:
-    if name is None:
-        return []
+def _note_missing(key: str, options: list[str], first: str) -> None:
+    """Note it where a link asks for what is not here: the picker then shows its first choice."""
+    asked = st.query_params.get(key)
+    if asked and asked not in options and key not in st.session_state:
+        _note(key, asked, first)
+
+
+def _note(key: str, asked: str, instead: str) -> None:
+    st.session_state[state.NOTES] = {**st.session_state[state.NOTES], key: (asked, instead)}
+
+
+def _show_note(key: str, chosen: str | None) -> None:
+    """What was asked for in vain, until something else is chosen."""
+    asked, instead = st.session_state[state.NOTES].get(key, ("", None))
+    if asked and chosen == instead:
+        st.caption(f":orange[{show.escaped(asked)} is not here: this is {show.escaped(instead)}.]")
+
+
+def _ids(name: str | None, source: str) -> np.ndarray:
+    """(N,) ids of the chosen stars; none where they cannot be had, which is said."""
     try:
-        return cache.star_ids(source, cache.load(name))[:LISTED].tolist()
+        return np.empty(0, str) if name is None else cache.star_ids(source, cache.load(name))
     except GandalfError as error:
         st.error(str(error))
-        return []
-
-
-def _current() -> list[str]:
-    chosen = st.session_state.get(state.STAR) or st.query_params.get(state.STAR)
-    return [chosen] if chosen else []
+        return np.empty(0, str)
 
 
 def uploaded_ids() -> list[str]:
@@ -89,7 +119,7 @@ def selected_rows(ids: np.ndarray) -> np.ndarray:
 
 def show_other(model) -> object | None:
     """A second star to take latent numbers from; returns its latent."""
-    options = ["none", *uploaded_ids(), *_listed(st.session_state[state.MODEL], st.session_state[state.STARS])]
+    options = ["none", *uploaded_ids(), *_ids(st.session_state[state.MODEL], st.session_state[state.STARS])[:LISTED].tolist()]
     chosen = st.selectbox(
         "Take latent numbers from another star", options, key="other_star", persist_state="session", accept_new_options=True
     )

@@ -70,6 +70,12 @@ def download(table: pd.DataFrame, name: str, key: str) -> None:
     )  # fmt: skip
 
 
+def action(label: str, icon: str, do, *arguments, key: str, **more) -> None:
+    """A button within a fragment that changes more than the fragment: the whole page is drawn again after it."""
+    if st.button(label, key=key, icon=f":material/{icon}:", on_click=do, args=arguments, **more):
+        st.rerun()
+
+
 def page_title(title: str, sentence: str) -> None:
     st.title(title)
     st.markdown(sentence)

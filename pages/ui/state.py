@@ -16,11 +16,12 @@ SIMULATED = "simulated"  # sources of simulated stars that were asked for in thi
 UPLOADS = "uploads"  # keys of uploaded sets in cache.uploaded, newest first
 VERDICTS = "verdicts"  # what became of each uploaded file
 SELECTION = "selection"  # {"ids": (K,) ids of the stars lit in every diagram, "token": what they came with}
-SETTINGS = "settings"  # what was last set in the live decoder: {"token", "star", "labels", "z"}
+SETTINGS = "settings"  # what was last set in the live decoder: {"token", "star", "labels" that were moved, "z", "model" of z}
 JOB = "job"  # id of the training that is looked at; mirrored in the link
 SWEEP = "sweep"  # id of the sweep that is looked at; mirrored in the link
+NOTES = "notes"  # {picker's key: (what was asked for in vain, what is shown instead)}
 OWNER = "owner"  # who started a job, for the limit per person
-DEFAULTS: dict[str, Any] = {SIMULATED: (), UPLOADS: (), VERDICTS: (), SETTINGS: None, JOB: "", SWEEP: "", OWNER: ""}
+DEFAULTS: dict[str, Any] = {SIMULATED: (), UPLOADS: (), VERDICTS: (), SETTINGS: None, NOTES: {}, JOB: "", SWEEP: "", OWNER: ""}
 
 
 def start() -> None:

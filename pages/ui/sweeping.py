@@ -167,11 +167,11 @@ def _show_state(job: jobs.Job) -> None:
     bar.progress(min(1.0, share), f"**{job.state}** · {show.escaped(job.status.get('message') or '')}")
     with buttons.container(horizontal=True):
         if job.active:
-            st.button("Cancel", key=f"cancel {job.id}", icon=":material/stop:", on_click=manager.cancel, args=(job.id,))
+            show.action("Cancel", "stop", manager.cancel, job.id, key=f"cancel {job.id}")
             return
         if not done:
-            st.button("Go on", key=f"resume {job.id}", icon=":material/resume:", on_click=manager.resume, args=(job.id,))
-        st.button("Delete", key=f"delete {job.id}", icon=":material/delete:", on_click=manager.delete, args=(job.id,))
+            show.action("Go on", "resume", manager.resume, job.id, key=f"resume {job.id}")
+        show.action("Delete", "delete", manager.delete, job.id, key=f"delete {job.id}")
 
 
 def _show_best(name: str, sweep: Sweep, frame: pd.DataFrame, folder: Path) -> None:

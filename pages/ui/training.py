@@ -101,7 +101,10 @@ def show_job(name: str) -> None:
 
 
 def _show_job(name: str, was_active: bool) -> None:
-    job = jobs.manager().job(name)
+    try:
+        job = jobs.manager().job(name)
+    except jobs.JobError:  # deleted meanwhile, here or by somebody else
+        st.rerun()
     if was_active and not job.active:
         st.rerun()
     status, history = job.status, job.history()
@@ -129,37 +132,31 @@ def config_of(job: jobs.Job) -> Config:
 
 
 def told(status: dict) -> str:
-    """Where a job stands, in words."""
+    """Where a job stands, in words; after the last epoch its own message says what is still being done."""
+    message, epoch, epochs = status.get("message", ""), status.get("epoch"), status.get("epochs")
+    if not epoch or (status.get("state") == "running" and epoch == epochs):
+        return message
     left = status.get("seconds_left")
-    ending = f", {left / 60:.0f} min {left % 60:.0f} s left" if left and status.get("state") == "running" else ""
-    epoch = f"epoch {status['epoch']} of {status['epochs']}{ending}" if status.get("epoch") else status.get("message", "")
-    return epoch if status.get("state") in ("running", "done") else f"{epoch} {status.get('message', '')}"
+    ending = f", {left // 60:.0f} min {left % 60:.0f} s left" if left and status.get("state") == "running" else ""
+    passes = f"epoch {epoch} of {epochs}{ending}"
+    return passes if status.get("state") in ("running", "done") else f"{passes} {message}"
 
 
 def _show_buttons(job: jobs.Job) -> None:
     manager, resumable = jobs.manager(), (job.folder / "model" / "checkpoint.safetensors").is_file()
     with st.container(horizontal=True):
         if job.active:
-            st.button(
-                "Stop after this epoch", key=f"stop {job.id}", icon=":material/stop:", on_click=manager.cancel, args=(job.id,)
-            )
+            show.action("Stop after this epoch", "stop", manager.cancel, job.id, key=f"stop {job.id}")
         elif job.state == "done":
             names = {path.parent.name: name for name, path in cache.model_folders().items() if path.name == "model"}
             if job.id in names:
-                st.button(
-                    "Use this model everywhere",
-                    key=f"use {job.id}",
-                    type="primary",
-                    icon=":material/check:",
-                    on_click=state.use_model,
-                    args=(names[job.id],),
+                show.action(
+                    "Use this model everywhere", "check", state.use_model, names[job.id], key=f"use {job.id}", type="primary"
                 )
         elif resumable:
-            st.button(
-                "Go on", key=f"resume {job.id}", type="primary", icon=":material/resume:", on_click=manager.resume, args=(job.id,)
-            )
+            show.action("Go on", "resume", manager.resume, job.id, key=f"resume {job.id}", type="primary")
         if not job.active:
-            st.button("Delete", key=f"delete {job.id}", icon=":material/delete:", on_click=manager.delete, args=(job.id,))
+            show.action("Delete", "delete", manager.delete, job.id, key=f"delete {job.id}")
             with st.popover("Log and configuration", icon=":material/description:"):
                 log = job.folder / "log.txt"
                 st.code(log.read_text(errors="replace")[-4000:] if log.is_file() else "", language=None)

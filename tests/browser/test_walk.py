@@ -125,6 +125,66 @@ def test_dragging_a_slider_repaints_meanwhile_and_keeps_the_zoom(open_browser, s
     expect(page.get_by_text("Relative error of the change")).to_be_visible()
 
 
+def test_sliders_and_server_agree_whatever_is_switched(open_browser, server):
+    """The numbers below the figure, and the downloads, are of what the sliders show."""
+    page = open_browser()
+    query = "model=generator&stars=simulated:50:3&star=sim3-31"
+    visit(page, f"{server}/latent?{query}", "Latent")
+    own = live(page, "[...v.z]")
+    number = page.locator(".gandalf .value")
+    number.focus()
+    for _ in range(30):
+        number.press("ArrowRight")
+    number.blur()
+    page.wait_for_timeout(500)
+    settle(page)
+    edited = live(page, "[...v.z]")
+    assert edited != own
+    choose(page, "Model", "physical-removed")
+    assert live(page, "v.z.length") == live(page, "v.decoder.header.latent_size") != len(own)
+    choose(page, "Model", "generator")
+    assert live(page, "[...v.z]") == edited
+    go(page, "Decode")
+    assert live(page, "[...v.z]") == own  # what is edited there is drawn there
+    box = page.locator(".slider[data-label=teff] input[type=number]")
+    box.fill("6000")
+    box.press("Enter")
+    settle(page)
+    expect(page.get_by_text("Relative error of the change")).to_be_visible()
+    choose(page, "Model", "physical-removed")
+    assert live(page, "v.labels.teff") == 6000 == live(page, "v.truth.labels.teff")
+    choose(page, "Star", "sim3-30")
+    assert live(page, "v.labels.teff") == live(page, "v.star.labels.teff") == live(page, "v.truth.labels.teff")
+    choose(page, "Star", "sim3-31")
+    assert live(page, "v.labels.teff") == 6000 == live(page, "v.truth.labels.teff")
+    page.locator(".gandalf .reset").click()
+    page.wait_for_timeout(500)
+    settle(page)
+    assert live(page, "v.labels.teff") == live(page, "v.star.labels.teff") == live(page, "v.truth.labels.teff")
+
+
+def test_a_training_is_stopped_taken_up_again_used_and_deleted(open_browser, server):
+    page = open_browser()
+    visit(page, f"{server}/train?model=generator", "Train")
+    page.get_by_label("Epochs").fill("40")
+    page.get_by_label("Epochs").press("Enter")
+    settle(page)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("epoch 2 of 40")).to_be_visible()
+    page.get_by_role("button", name="Stop after this epoch").click()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Use this model everywhere").click()
+    expect(page.get_by_test_id("stSidebar").get_by_text("removed").first).to_be_visible()
+    chosen = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").first.get_by_role("combobox")
+    expect(chosen).not_to_have_value("generator")
+    go(page, "Decode")
+    assert live(page, "v.labels.teff") > 0
+    go(page, "Train")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No training yet")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
 def test_a_lasso_lights_the_same_stars_everywhere(open_browser, server):
     page = open_browser(height=1400)
     visit(page, f"{server}/maps?model=generator", "Maps")

@@ -6,7 +6,8 @@ class View extends Saving(Hands(Painting(class {}))) {
     this.root = root
     this.part = name => root.querySelector("." + name)
     this.hidden = new Set()
-    this.sent = new Set()
+    this.pending = this.taken = null // tokens of the settings that Python has not answered yet, and of those taken from it
+    this.count = 0
     this.paints = 0
     this.zoom = null
     this.number = 0
@@ -46,14 +47,19 @@ class View extends Saving(Hands(Painting(class {}))) {
     this.other = data.other && { ...data.other, z: floatsOf(data.other.z) }
     this.truth = data.truth && { ...data.truth, before: floatsOf(data.truth.before), after: floatsOf(data.truth.after) }
     this.bands = data.bands && data.bands.map(floatsOf)
-    if (newStar) [this.labels, this.z] = [{ ...this.star.labels }, [...this.star.z]]
-    const wanted = data.settings
-    if (wanted && wanted.star === this.star.id && !this.sent.has(wanted.token)) {
-      this.labels = { ...this.labels, ...wanted.labels }
-      if (wanted.z) this.z = [...wanted.z]
-    }
+    this.follow(data.settings, newStar)
     this.build()
     this.start()
+  }
+
+  // Python's settings are what the numbers and downloads below are of: take them, but for an answer to what is no longer the
+  // last word sent, and for what was taken before (a slider may be on its way since).
+  follow(wanted, newStar) {
+    if (wanted.token === this.pending || newStar) this.pending = null
+    if (!newStar && (this.pending || wanted.token === this.taken)) return
+    this.taken = wanted.token
+    this.labels = { ...this.star.labels, ...wanted.labels }
+    this.z = wanted.z ? [...wanted.z] : [...this.star.z]
   }
 
   start() {
@@ -188,8 +194,8 @@ class View extends Saving(Hands(Painting(class {}))) {
   }
 
   send() {
-    const token = `${Date.now()}-${this.sent.size}`
-    this.sent.add(token)
+    const token = `${Date.now()}-${this.count++}`
+    this.pending = this.taken = token
     this.settle = true
     this.schedule()
     this.setState("settings", { token, star: this.star.id, labels: this.labels, z: this.data.edit ? this.z : null })
