@@ -93,6 +93,22 @@ def test_a_stopped_training_goes_on_from_its_checkpoint(manager):
     assert manager.job(name).arguments[-1] == "--resume" and not (folder / "cancel").exists()
 
 
+LINGERS = """
+import json, pathlib, sys, time
+status, again = pathlib.Path(sys.argv[1], "status.json"), pathlib.Path(sys.argv[1], "again")
+status.write_text(json.dumps({"state": "done" if again.exists() else "cancelled"}))
+again.touch()
+time.sleep(1.5)
+"""
+
+
+def test_a_job_taken_up_again_while_its_process_still_ends_runs_again(manager):
+    name = manager.submit("train", "a", [LINGERS], "me")
+    assert wait(manager, name) == "cancelled" and manager.processes[name].poll() is None
+    manager.resume(name)
+    assert wait(manager, name) == "done"
+
+
 def test_jobs_of_a_server_that_ended_are_buried(manager, tmp_path):
     name = manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
     manager.processes.pop(name).kill()

@@ -125,14 +125,27 @@ class JobManager:
 
     def resume(self, name: str) -> None:
         """Put a stopped job back into the queue; a training goes on from its checkpoint, a sweep with what it lacks."""
-        job = self.job(name)
-        (job.folder / "cancel").unlink(missing_ok=True)
-        facts = json.loads((job.folder / "job.json").read_text())
-        if (job.folder / "model" / "checkpoint.safetensors").is_file() and "--resume" not in facts["arguments"]:
-            facts["arguments"].append("--resume")
-        _write(job.folder / "job.json", facts)
-        _write(job.folder / "status.json", {**job.status, "state": "queued", "message": "waiting to go on"})
+        with self.lock:
+            job = self.job(name)
+            self._await_end(name)
+            (job.folder / "cancel").unlink(missing_ok=True)
+            facts = json.loads((job.folder / "job.json").read_text())
+            if (job.folder / "model" / "checkpoint.safetensors").is_file() and "--resume" not in facts["arguments"]:
+                facts["arguments"].append("--resume")
+            _write(job.folder / "job.json", facts)
+            _write(job.folder / "status.json", {**job.status, "state": "queued", "message": "waiting to go on"})
         self._start_next()
+
+    def _await_end(self, name: str) -> None:
+        """A process that has said its last word still has to end; noted later, its end would pass for that of the next one."""
+        process = self.processes.get(name)
+        if process is not None:
+            try:
+                process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            self._settle()
 
     def delete(self, name: str) -> None:
         """Remove a finished job with all it made."""

@@ -6,21 +6,19 @@ import streamlit as st
 from gandalf_core.errors import GandalfError
 from pages.ui import cache, show, state
 
+DEFAULT = "generator"  # it has sliders
 LISTED = 200  # stars offered in the picker; any other id can be typed, picked in a diagram or in a table
 
 
 def show_model() -> str | None:
     """The model all pages use, with what it removed and kept."""
-    names = list(cache.model_folders())
+    names = sorted(cache.model_folders(), key=lambda name: name != DEFAULT)  # the default first, the others as they are
     if not names:
         st.session_state.pop(state.MODEL, None)
         st.caption("No trained model yet.")
         return None
-    first = names.index("generator") if "generator" in names else 0
-    _note_missing(state.MODEL, names, names[first])
-    chosen = st.selectbox(
-        "Model", names, index=first, key=state.MODEL, bind="query-params", help="Which trained auto-encoder all pages use."
-    )
+    _note_missing(state.MODEL, names, names[0])
+    chosen = st.selectbox("Model", names, key=state.MODEL, bind="query-params", help="Which trained auto-encoder all pages use.")
     _show_note(state.MODEL, chosen)
     try:
         model = cache.load(chosen)

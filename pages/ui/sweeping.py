@@ -144,7 +144,7 @@ def show_sweep(name: str) -> None:
 
 def _show_sweep(name: str, was_active: bool) -> None:
     found = every().get(name)
-    if found is None or (was_active and not found.job.active):
+    if found is None or was_active != (found.job is not None and found.job.active):
         st.rerun()
     if found.job is not None:
         _show_state(found.job)

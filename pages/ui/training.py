@@ -105,7 +105,7 @@ def _show_job(name: str, was_active: bool) -> None:
         job = jobs.manager().job(name)
     except jobs.JobError:  # deleted meanwhile, here or by somebody else
         st.rerun()
-    if was_active and not job.active:
+    if was_active != job.active:  # it ended, or was taken up again: only the page can change how often this is drawn
         st.rerun()
     status, history = job.status, job.history()
     st.progress(min(1.0, status.get("fraction") or (1.0 if job.state == "done" else 0.0)), f"**{job.state}** · {told(status)}")
