@@ -14,14 +14,31 @@ from ..errors import SpectraError
 def atomic(path: str | Path) -> Iterator[BinaryIO]:
     """A stream whose content replaces `path` if the block ends without an error. SpectraError when it cannot be written."""
     path = Path(path)
+    check_place(path)
     part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-    try:
+    with _named(path):
         stream = part.open("wb")
-    except OSError as error:
-        raise SpectraError(f"{path}: cannot be written ({error.strerror}): does its folder exist?") from error
     try:
         with stream:
             yield stream
-        os.replace(part, path)
+        with _named(path):
+            os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """SpectraError for a path where no file can come to stand: a folder, or a name in a folder that does not exist."""
+    if path.is_dir():
+        raise SpectraError(f"{path}: is a folder: give the name of a file")
+    if not path.parent.is_dir():
+        raise SpectraError(f"{path}: cannot be written: does its folder exist?")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What the system refuses, said of `path` and not of the file that is to become it."""
+    try:
+        yield
+    except OSError as error:
+        raise SpectraError(f"{path}: cannot be written ({error.strerror})") from error

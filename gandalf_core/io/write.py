@@ -4,7 +4,7 @@ Shapes: N stars, L pixels, P labels. A masked pixel's flux is written as NaN (np
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,11 +15,12 @@ from ..latent import LatentSet
 from ..parameters import LABELS, parameter
 from ..spectra import SpectraSet
 from . import ids as star_ids
-from .atomic import atomic
+from .atomic import atomic, check_place
 from .columns import PROVENANCE_KEY, label_column
 
 TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet")
-STAR_SUFFIXES = (*TABLE_SUFFIXES, ".npz", ".txt")
+ARRAY_SUFFIXES = (*TABLE_SUFFIXES, ".npz")  # of latents and maps
+STAR_SUFFIXES = (*ARRAY_SUFFIXES, ".txt")
 BLOCK = 500  # stars whose samples stand in memory as text columns at once
 
 
@@ -28,9 +29,10 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
 
     csv and ecsv are written as the Gaia archive's INDIVIDUAL or COMBINED files (one row per sample); fits and votable
     likewise for one star, and as RAW (one row per star, plus a table of wavelengths) for many; txt holds one star.
-    Raises SpectraError for an unknown suffix, an unwritable path, or several stars in a txt.
+    Raises SpectraError for an unknown suffix, an unwritable path, and for what the format cannot hold: several stars in a
+    txt, two stars of one id in csv or ecsv, text that is not ASCII in FITS.
     """
-    path, suffix = _checked(path, STAR_SUFFIXES)
+    path, suffix = check_output(path, STAR_SUFFIXES)
     if not len(stars):
         raise SpectraError(f"{path}: no stars to write")
     if suffix == ".parquet":
@@ -39,6 +41,8 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
         return write(path, stars)
     if suffix == ".txt" and len(stars) != 1:
         raise SpectraError(f"{path}: a text file holds one star, not {len(stars)}: choose .csv, .npz or .parquet")
+    if suffix in (".csv", ".ecsv"):
+        _check_distinct(path, stars.ids)
     with atomic(path) as stream:
         if suffix == ".npz":
             from .npz import write_stars as write_npz
@@ -51,12 +55,12 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
             _write_delimited(stream, blocks, suffix, stars.provenance)
         else:
             tables = [_samples(stars)] if len(stars) == 1 else [_rows(stars), {"wavelength": stars.wavelength_nm}]
-            _write_astropy(stream, tables, suffix, stars.provenance)
+            _write_astropy(stream, tables, path, stars.provenance)
 
 
 def write_latents(path: str | Path, latents: LatentSet) -> None:
     """Latents as npz (`z`, labels, label_names, ids, model_id) or Parquet, or as a table with the columns z_0, z_1 …"""
-    path, suffix = _checked(path, (*TABLE_SUFFIXES, ".npz"))
+    path, suffix = check_output(path, ARRAY_SUFFIXES)
     if suffix == ".npz":
         from .npz import write_latents as write_npz
 
@@ -75,7 +79,7 @@ def write_map(
     path: str | Path, xy: np.ndarray, ids: Sequence[str], labels: np.ndarray | None = None, label_names: tuple[str, ...] = ()
 ) -> None:
     """A 2-D map: `xy` (N, 2) with ids and labels (N, P) as npz, or as a table with the columns x and y."""
-    path, suffix = _checked(path, (*TABLE_SUFFIXES, ".npz"))
+    path, suffix = check_output(path, ARRAY_SUFFIXES)
     ids, xy = np.asarray(ids, dtype=str), np.asarray(xy)
     labels = np.empty((len(xy), 0)) if labels is None else np.asarray(labels, np.float64)
     if suffix != ".npz":
@@ -92,7 +96,7 @@ def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
     Ids that are decimal integers are stored as 64-bit integers; known parameters (and `<name>_error`) carry their unit.
     Raises SpectraError for an unknown suffix or columns of different lengths.
     """
-    path, suffix = _checked(path, TABLE_SUFFIXES)
+    path, suffix = check_output(path, TABLE_SUFFIXES)
     arrays = {name: _column(name, values) for name, values in columns.items()}
     if len({len(a) for a in arrays.values()}) != 1:
         raise SpectraError(f"{path}: columns of different lengths: {', '.join(f'{k} {len(a)}' for k, a in arrays.items())}")
@@ -105,15 +109,32 @@ def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
         elif suffix in (".csv", ".ecsv"):
             _write_delimited(stream, iter([arrays]), suffix)
         else:
-            _write_astropy(stream, [arrays], suffix)
+            _write_astropy(stream, [arrays], path)
 
 
-def _checked(path: str | Path, allowed: tuple[str, ...]) -> tuple[Path, str]:
-    """The path and its suffix in lower case. SpectraError when no writer belongs to it."""
+def check_output(path: str | Path, allowed: tuple[str, ...], inputs: Iterable[str | Path] = ()) -> tuple[Path, str]:
+    """The path and its suffix in lower case, checked before the work whose result is to stand there.
+
+    inputs: what the work reads; a name that is no file counts for nothing. SpectraError for a folder, a suffix that is not
+    `allowed`, a name in a folder that does not exist, and for one of the inputs.
+    """
     path = Path(path)
-    if path.suffix.lower() not in allowed:
+    if path.suffix.lower() not in allowed and not path.is_dir():
         raise SpectraError(f"{path}: unknown suffix '{path.suffix}': choose one of {', '.join(allowed)}")
+    check_place(path)
+    if path.exists() and any(path.samefile(name) for name in inputs if Path(name).exists()):
+        raise SpectraError(f"{path}: is read by this command and would be lost: choose another name for the output")
     return path, path.suffix.lower()
+
+
+def _check_distinct(path: Path, ids: np.ndarray) -> None:
+    """SpectraError where rows of samples could not be told apart: two stars of one id."""
+    names, count = np.unique(ids, return_counts=True)
+    if (count > 1).any():
+        raise SpectraError(
+            f"{path}: {count.max()} stars have the id {names[count.argmax()]}, and rows of samples are told apart by it: "
+            "choose .fits, .npz or .parquet"
+        )
 
 
 def _column(name: str, values: Any) -> np.ndarray:
@@ -193,12 +214,15 @@ def _write_delimited(
 
 
 def _write_astropy(
-    stream: BinaryIO, tables: list[Mapping[str, np.ndarray]], suffix: str, provenance: Mapping[str, Any] | None = None
+    stream: BinaryIO, tables: list[Mapping[str, np.ndarray]], path: Path, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """FITS extensions or VOTable tables, one for each set of columns; the first carries the provenance."""
+    as_fits = path.suffix.lower() == ".fits"
+    if as_fits:
+        _check_ascii(path, tables)
     made = [_astropy(t) for t in tables]
     note = json.dumps(provenance) if provenance else ""
-    if suffix == ".fits":
+    if as_fits:
         from astropy.io import fits
 
         hdus = [fits.table_to_hdu(t) for t in made]
@@ -214,6 +238,15 @@ def _write_astropy(
             tree.Param(documents[0], name=PROVENANCE_KEY, datatype="char", arraysize="*", value=note)
         )
     documents[0].to_xml(stream, tabledata_format="binary2")
+
+
+def _check_ascii(path: Path, tables: list[Mapping[str, np.ndarray]]) -> None:
+    """SpectraError naming the first text that FITS, which knows ASCII only, cannot hold."""
+    for name, values in (column for table in tables for column in table.items()):
+        texts = [name, *(values.tolist() if values.dtype.kind == "U" else ())]
+        foreign = next((t for t in texts if not t.isascii()), None)
+        if foreign is not None:
+            raise SpectraError(f"{path}: FITS holds ASCII text only, not '{foreign}': choose .csv, .vot, .npz or .parquet")
 
 
 def _write_text(stream: BinaryIO, stars: SpectraSet) -> None:
