@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from .errors import SpectraError
-from .io import read_stars, resample
+from .io import joined, read_stars, resample
+from .limits import MAX_SEED, MAX_STARS
 from .simulate import PIXELS_800, nuisance_values, simulate, true_labels, truth
-from .spectra import SpectraSet, concatenate, same_grid
+from .spectra import SpectraSet, same_grid
 
 STANDARD_SAMPLE = "simulated:64305:0"
-MAX_SIMULATED = 2_000_000
-_SIMULATED = re.compile(r"simulated:(\d+)(?::(\d+))?")
+_SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10}))?")
 
 
 def load_stars(specs: str | list[str], wavelength_nm: np.ndarray | None = None) -> SpectraSet:
@@ -21,18 +21,22 @@ def load_stars(specs: str | list[str], wavelength_nm: np.ndarray | None = None) 
     Raises SpectraError, naming the source, when one cannot be read, or when several are on different grids and none
     was asked for.
     """
-    sets = [_load(spec) for spec in ([specs] if isinstance(specs, str) else specs)]
+    specs = [specs] if isinstance(specs, str) else specs
+    sets = [_load(spec) for spec in specs]
     if wavelength_nm is not None:
-        sets = [s if same_grid(s.wavelength_nm, wavelength_nm) else resample(s, wavelength_nm) for s in sets]
-    return concatenate(sets)
+        sets = [
+            s if same_grid(s.wavelength_nm, wavelength_nm) else resample(s, wavelength_nm, spec)
+            for s, spec in zip(sets, specs, strict=True)
+        ]
+    return joined(sets)
 
 
 def _load(spec: str) -> SpectraSet:
     if not spec.startswith("simulated:"):
         return read_stars(spec)
     match = _SIMULATED.fullmatch(spec)
-    if not match or not 1 <= int(match[1]) <= MAX_SIMULATED:
-        raise SpectraError(f"{spec}: write simulated:N or simulated:N:SEED with 1 ≤ N ≤ {MAX_SIMULATED:,}")
+    if not match or not 1 <= int(match[1]) <= MAX_STARS or int(match[2] or 0) > MAX_SEED:
+        raise SpectraError(f"{spec}: write simulated:N or simulated:N:SEED with 1 ≤ N ≤ {MAX_STARS:,} and SEED ≤ {MAX_SEED:,}")
     return simulate(int(match[1]), seed=int(match[2] or 0))
 
 

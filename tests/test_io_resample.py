@@ -1,5 +1,7 @@
 """Resampling: bin means, honest errors, masks honoured, nothing invented."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,8 @@ def test_too_little_coverage_is_refused_by_name_and_the_rest_never_extrapolated(
     mask[2, :110] = True  # 4.6 %
     with pytest.raises(SpectraError, match=r"^1 of 4 spectra .* \(s1: usable samples at 847\.30-870\.00 nm cover 94"):
         resample(stars(flux, mask=mask), COARSE)
+    with pytest.raises(SpectraError, match=r"^that\.csv: 1 of 4 spectra cannot be used"):
+        resample(replace(stars(flux, mask=mask), provenance={"file": "this.csv"}), COARSE, "that.csv")
     out = rebin(stars(flux, mask=mask), COARSE)
     assert out.mask[2, :36].all() and np.isnan(out.flux[2, :36]).all()
     wide = np.arange(845, 871, 0.03)

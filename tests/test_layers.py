@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gandalf_core"
 ORDER = (
-    "errors", "parameters", "spectra", "latent", "split", "io", "simulate", "sources", "config", "scaling",
+    "errors", "limits", "parameters", "spectra", "latent", "split", "io", "simulate", "sources", "config", "scaling",
     "components", "dense", "model", "dependence", "objective", "adam", "schedule", "mean_spectrum", "checkpoints", "train",
     "mlp", "neighbours", "uncertainty", "regressor", "regress", "project",
     "noise", "outliers", "trained", "cards", "store", "fit",

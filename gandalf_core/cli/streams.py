@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ..errors import SpectraError
-
 
 def pieces(specs: list[str], wavelength_nm) -> Iterator:
     """SpectraSets on `wavelength_nm` (L,) that together hold the stars of all sources. Raises SpectraError, naming the source."""
+    from ..io import resample
+
     for spec in specs:
-        yield from map(lambda stars, spec=spec: _on_grid(stars, wavelength_nm, spec), _source(spec))
+        yield from (resample(stars, wavelength_nm, spec) for stars in _source(spec))
 
 
 def _source(spec: str) -> Iterator:
@@ -38,15 +38,6 @@ def _is_parquet(path: str) -> bool:
     except (pa.ArrowException, KeyError, OSError):
         return False
     return pa.types.is_fixed_size_list(field) or pa.types.is_list(field) or pa.types.is_large_list(field)
-
-
-def _on_grid(stars, wavelength_nm, spec: str):
-    from ..io import resample
-
-    try:
-        return resample(stars, wavelength_nm)
-    except SpectraError as error:
-        raise SpectraError(f"{spec}: {error}") from None
 
 
 def written(path: str, parts: Iterable, write: Callable, join: Callable) -> int:

@@ -1,6 +1,7 @@
 """Readers: what a file holds is found by its content; one line says what is wrong with a file and what to do."""
 
 import io
+import logging
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -15,6 +16,7 @@ from .resample import rebin, refusal
 from .sniff import Member, members, parsing, size_of
 from .tables import assemble
 
+_LOG = logging.getLogger(__name__)
 Upload = tuple[str, bytes]  # a file's name and content
 _KIND = {"text": "text file", "ecsv": "ECSV", "fits": "FITS", "votable": "VOTable", "parquet": "Parquet file"}
 
@@ -58,7 +60,15 @@ def read_many(
         causes = list(rejected.values())
         more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
         raise SpectraError(causes[0] + more if causes else "no files given")
-    return _without_repeats(concatenate(good), rejected), rejected
+    return _without_repeats(joined(good), rejected), rejected
+
+
+def joined(sets: list[SpectraSet]) -> SpectraSet:
+    """`concatenate`, with a warning where that loses flux errors: those of some of the stars alone are not kept."""
+    bare = sum(len(s) for s in sets if s.flux_error is None)
+    if bare and any(s.flux_error is not None for s in sets):
+        _LOG.warning("%d of %d stars come without flux errors: those of the others are left out too", bare, sum(map(len, sets)))
+    return concatenate(sets)
 
 
 def _covering(stars: SpectraSet, wavelength_nm: np.ndarray, name: str, rejected: dict[str, str]) -> SpectraSet:
@@ -140,7 +150,7 @@ def _joined(name: str, parts: Iterable[tuple[str, SpectraSet | SpectraError]]) -
             raise stars
         sets.append(stars)
     with parsing(name, "bundle"):
-        return concatenate(sets)
+        return joined(sets)
 
 
 def _parse(member: Member) -> SpectraSet:

@@ -14,7 +14,7 @@ GAP = 1.5  # a step this many times its surroundings is a gap between samples, n
 ROWS = 256  # a block and its transpose stay in the cache
 
 
-def resample(stars: SpectraSet, wavelength_nm: np.ndarray) -> SpectraSet:
+def resample(stars: SpectraSet, wavelength_nm: np.ndarray, origin: str | None = None) -> SpectraSet:
     """The spectra (N, K) on another grid (L,) of vacuum nanometres.
 
     A target pixel is the mean of the source over the pixel's width, each sample weighted by its overlap: 2401 samples of
@@ -24,24 +24,29 @@ def resample(stars: SpectraSet, wavelength_nm: np.ndarray) -> SpectraSet:
     Errors are propagated as if neighbouring samples were independent (σ/√3 for three), which holds for Gaia's mean
     spectra at 0.03 nm; interpolated pixels share samples, so theirs are correlated.
 
-    Raises SpectraError naming the stars that cover less than `MIN_COVERAGE` of the target grid.
+    Raises SpectraError naming `origin` (default: the file in their provenance) and the stars that cover less than
+    `MIN_COVERAGE` of the target grid.
     """
-    origin = f"{stars.provenance['file']}: " if "file" in stars.provenance else ""
+    origin = origin or stars.provenance.get("file")
+    prefix = f"{origin}: " if origin else ""
     try:
         binned = rebin(stars, wavelength_nm)
     except SpectraError as error:
-        raise SpectraError(f"{origin}{error}") from None
+        raise SpectraError(f"{prefix}{error}") from None
     short = np.flatnonzero(binned.coverage < MIN_COVERAGE)
     if len(short):
         named = "; ".join(f"{binned.ids[i]}: {refusal(stars, binned, i)}" for i in short[:3])
-        raise SpectraError(f"{origin}{len(short)} of {len(stars)} spectra do not cover the grid ({named})")
+        raise SpectraError(f"{prefix}{len(short)} of {len(stars)} spectra cannot be used ({named})")
     return binned
 
 
 def refusal(stars: SpectraSet, binned: SpectraSet, row: int) -> str:
     """Why a star is refused on a grid, in one clause."""
     used = stars.wavelength_nm[~stars.mask[row]]
-    seen = f"usable samples at {used[0]:.2f}-{used[-1]:.2f} nm" if len(used) else "no usable sample"
+    if not len(used):
+        unsure = stars.flux_error is not None and np.isfinite(stars.flux[row]).any()
+        return "its flux errors are unknown or not positive, those of other stars are known" if unsure else "no usable sample"
+    seen = f"usable samples at {used[0]:.2f}-{used[-1]:.2f} nm"
     grid = f"{binned.wavelength_nm[0]:.2f}-{binned.wavelength_nm[-1]:.2f} nm"
     return f"{seen} cover {binned.coverage[row]:.1%} of {grid}, at least {MIN_COVERAGE:.0%} are needed"
 
