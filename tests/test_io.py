@@ -56,13 +56,38 @@ def test_round_trip(tmp_path, suffix, n):
 
 
 @pytest.mark.parametrize("suffix", MANY)
-def test_names_as_ids_and_unknown_errors(tmp_path, suffix):
-    stars = labelled(2, ["sim0-7", "HD 176650"])
+@pytest.mark.parametrize("ids", [["sim0-7", "HD 176650"], ["007", "7"], ["NaN", "null"]])
+def test_names_as_ids_and_unknown_errors(tmp_path, suffix, ids):
+    stars = labelled(2, ids)
     bare = SpectraSet(stars.flux, GRID_NM, stars.ids, stars.labels, LABELS, None, stars.mask)
     write_stars(tmp_path / f"s{suffix}", bare)
     read = read_stars(tmp_path / f"s{suffix}")
-    assert read.ids.tolist() == ["sim0-7", "HD 176650"] and read.flux_error is None
+    assert read.ids.tolist() == ids and read.flux_error is None
     np.testing.assert_array_equal(read.mask, stars.mask)
+
+
+@pytest.mark.parametrize("suffix", [*MANY, ".txt"])
+@pytest.mark.parametrize("name", ["my star: 007", "étoile", "None"])
+def test_an_id_is_any_text_and_fits_refuses_what_it_cannot_hold(tmp_path, suffix, name):
+    path = tmp_path / f"s{suffix}"
+    if (suffix, name) == (".fits", "étoile"):
+        with pytest.raises(SpectraError, match=r"s\.fits: FITS holds ASCII text only, not 'étoile': choose"):
+            write_stars(path, labelled(1, [name]))
+        assert not list(tmp_path.iterdir())
+        return
+    write_stars(path, labelled(1, [name]))
+    assert_same(read_stars(path), labelled(1, [name]))
+
+
+@pytest.mark.parametrize("suffix", MANY)
+def test_two_stars_of_one_id_are_written_where_they_can_be_read_back(tmp_path, suffix):
+    stars, path = labelled(3, ["a", "b", "b"]), tmp_path / f"s{suffix}"
+    if suffix in (".csv", ".ecsv"):
+        with pytest.raises(SpectraError, match="2 stars have the id b"):
+            write_stars(path, stars)
+        return
+    write_stars(path, stars)
+    assert_same(read_stars(path), stars)
 
 
 @pytest.mark.parametrize("suffix", [s for s in MANY if s != ".csv"])
@@ -123,6 +148,22 @@ def test_id_from_the_file_name_when_the_file_has_none():
     assert read_bytes("my star.csv", data).ids.tolist() == ["my star"]
 
 
+def test_id_in_the_primary_header_alone():
+    """It is that of the one table with a flux; of several, it could be anybody's."""
+    table = fits.table_to_hdu(Table({"wavelength": GRID_NM, "flux": toy().flux[0]}))
+    primary = fits.PrimaryHDU()
+    primary.header["SOURCEID"] = int(IDS[0])
+    for tables, ids in (([table], [IDS[0]]), ([table, table.copy()], ["s-0", "s-1"])):
+        fits.HDUList([primary, *tables]).writeto(out := io.BytesIO())
+        assert read_bytes("s.fits", out.getvalue()).ids.tolist() == ids
+
+
+def test_keywords_of_a_text_file():
+    rows = "".join(f"{w} 1.0\n" for w in GRID_NM)
+    stars = read_bytes("a.txt", f"# source_id: HD 7\n# teff = 5700 K\n{rows}".encode())
+    assert stars.ids.tolist() == ["HD 7"] and stars.label("teff")[0] == 5700
+
+
 def test_labels_by_alias_and_first_choice():
     rows = "".join(f"7,{w},1.0,4500,-0.5,-0.7,0.2\n" for w in GRID_NM)
     stars = read_bytes("a.csv", f"SOURCE_ID,Wavelength,Flux,TEFF,FE_H,mh,label_Vsini\n{rows}".encode())
@@ -148,9 +189,13 @@ def _in_unit(kind: str, factor: float, unit: str | None) -> bytes:
 @pytest.mark.filterwarnings("ignore:The unit 'Angstrom'")
 @pytest.mark.parametrize("kind", ["fits", "votable", "ascii.ecsv"])
 def test_declared_units_are_converted_and_undeclared_ones_never_guessed(kind):
-    for factor, unit in ((10, "Angstrom"), (1e-3, "um"), (1, "nm")):
+    for factor, unit in ((10, "Angstrom"), (1e-3, "um"), (1, "nm"), (1e-9, "m")):
         np.testing.assert_allclose(read_bytes("s", _in_unit(kind, factor, unit)).wavelength_nm, GRID_NM, rtol=1e-9)
-    for factor, cause in ((10, "look like Ångström: divide by 10"), (1e-3, "look like micrometres: multiply by 1000")):
+    for factor, cause in (
+        (10, "look like Ångström: divide by 10"),
+        (1e-3, "look like micrometres: multiply by 1000"),
+        (1e-9, "cannot be nanom"),
+    ):
         with pytest.raises(SpectraError, match=cause):
             read_bytes("s", _in_unit(kind, factor, None))
     with pytest.raises(SpectraError, match=r"unknown wavelength unit .km"):
@@ -223,6 +268,9 @@ BAD = {
     "nowave.csv": (b"source_id,flux\n1,2\n", "no column 'wavelength'"),
     "words.csv": (_csv(GRID_NM, "bright"), "column flux is not numeric: 'bright' in row 1"),
     "nan.csv": (_csv(GRID_NM, "NaN"), "no usable flux: all 2401 samples"),
+    "cut.csv": (_csv(GRID_NM).rpartition(b",")[0], "the last row, '7,870.0', has 2 of 3 values: the file seems cut"),
+    "cut.txt": (b"850 1 0.1\n850.1 1 0.1\n850.2 0.9\n", "the last row, '850.2 0.9', has 2 of 3 values: the file seems cut"),
+    "below.csv": (_csv(GRID_NM, "1.0,-0.1", "id,wavelength,flux,flux_error"), "no flux error is positive"),
     "rows.csv": (b"source_id,wavelength,flux\n", "no rows"),
     "noid.csv": (b"source_id,wavelength,flux\n,850,1\n", "1 rows have no source_id"),
     "twice.csv": (_csv([850, 850.01, 850.02, 850.01]), "samples given twice"),
@@ -237,6 +285,10 @@ BAD = {
     "keys.npz": (_npz(a=np.ones(3)), "no array 'flux' (arrays: a)"),
     "shape.npz": (_npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(8)), "9 pixels of flux but (8,) wavelengths"),
     "back.npz": (_npz(flux=np.ones((2, 9)), wavelength_nm=-np.arange(9)), "wavelengths must increase"),
+    "repeated.npz": (
+        _npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(9), labels=np.ones((2, 2)), label_names=["[Fe/H]", "mh"]),
+        "labels [Fe/H] and mh are both mh",
+    ),
     "labels.npz": (_npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(9), labels=np.ones((2, 3))), "under 0 label_names"),
     "empty.zip": (bundle({}), "a bundle of 0 files"),
 }  # fmt: skip
@@ -262,6 +314,19 @@ def test_missing_files_and_folders(tmp_path):
         write_stars(tmp_path / "a.doc", labelled(1))
     with pytest.raises(SpectraError, match="does its folder exist"):
         write_stars(tmp_path / "no" / "a.npz", labelled(1))
+    (tmp_path / "d.npz").mkdir()
+    with pytest.raises(SpectraError, match=r"/d\.npz: is a folder"):
+        write_stars(tmp_path / "d.npz", labelled(1))
+
+
+def test_what_the_system_refuses_is_said_of_the_file_asked_for(tmp_path, monkeypatch):
+    def full(source, target):
+        raise OSError(28, "No space left on device", str(source))
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(SpectraError, match=r"/a\.npz: cannot be written \(No space left on device\)"):
+        write_stars(tmp_path / "a.npz", labelled(1))
+    assert not list(tmp_path.iterdir())
 
 
 def test_raw_without_a_grid_is_only_read_when_it_is_the_archives():
@@ -312,3 +377,20 @@ def test_read_many_keeps_the_good_and_names_the_rest(tmp_path):
     assert json.dumps(rejected)
     with pytest.raises(SpectraError, match=r"half\.csv.*at least 95%"):
         read_many([tmp_path / "half.csv"], grid)
+
+
+def test_a_star_without_errors_among_others_with_them(tmp_path, caplog):
+    """In one file it is kept out for that cause; in a file of its own it costs the others theirs, and that is said."""
+    stars = labelled(3)
+    stars.flux_error[1] = np.nan
+    write_stars(tmp_path / "three.npz", stars)
+    kept, rejected = read_many([tmp_path / "three.npz"])
+    assert kept.ids.tolist() == [IDS[0], IDS[2]]
+    assert rejected[IDS[1]].endswith(
+        f"star {IDS[1]}: its flux errors are unknown or not positive, those of other stars are known"
+    )
+    assert not caplog.text
+    write_stars(tmp_path / "bare.npz", replace(labelled(1, ["x"]), flux_error=None))
+    kept, _ = read_many([tmp_path / "three.npz", tmp_path / "bare.npz"])
+    assert len(kept) == 3 and kept.flux_error is None
+    assert "1 of 3 stars come without flux errors" in caplog.text

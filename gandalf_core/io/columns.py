@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,13 @@ def role_of(column: str) -> str | None:
 def label_name(name: str) -> str:
     """A label's name: the project's spelling for a known alias, any other unchanged."""
     return canonical_name(name) if canonical_name(name) in LABELS else name
+
+
+def refuse_repeats(given: Sequence[str], names: Sequence[str]) -> None:
+    """SpectraError when two of the labels as `given` are one under the project's spelling (`names`): which one counts?"""
+    for k, name in enumerate(names):
+        if name in names[:k]:
+            raise SpectraError(f"labels {given[names.index(name)]} and {given[k]} are both {name}: keep one of them")
 
 
 def label_column(name: str) -> str:
@@ -114,7 +121,8 @@ def stack(values: Any, name: str) -> np.ndarray:
 def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
     """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is no length.
 
-    Without a unit they are taken as nm, except where they look like the RVS range in another one: then SpectraError.
+    Without a unit they are taken as nm, except where they look like the RVS range in another one, or lie below 1 nm as
+    metres do: then SpectraError.
     """
     if unit:
         return wavelength * _nm_per(unit)
@@ -125,6 +133,11 @@ def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
                 f"wavelengths near {middle:.5g} without a unit look like {other}: {cure} to give vacuum nanometres, or name the "
                 "column wavelength_angstrom" + ("" if other == "Ångström" else " or wavelength_um")
             )
+    if len(wavelength) and np.nanmax(wavelength) < 1:
+        raise SpectraError(
+            f"wavelengths up to {np.nanmax(wavelength):.5g} without a unit cannot be nanometres: declare their unit, or name the "
+            "column for it (metres: wavelength_m)"
+        )
     return wavelength
 
 

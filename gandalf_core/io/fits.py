@@ -18,6 +18,10 @@ def read(stream: BinaryIO) -> list[Table]:
         warnings.simplefilter("ignore")
         with fits.open(stream, memmap=False) as hdus:
             tables = [_table(hdu) for hdu in _complete(hdus, size) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+            about = Table.build((), _keywords(hdus[0].header)).meta
+    spectra = [t for t in tables if "flux" in t.columns]
+    if len(spectra) == 1:  # the primary header then speaks of this one
+        spectra[0].meta = about | spectra[0].meta
     if not tables:
         raise SpectraError("a FITS file without a table: expected columns wavelength, flux, flux_error")
     return tables
@@ -34,8 +38,11 @@ def _complete(hdus: fits.HDUList, size: int):
 
 def _table(hdu: fits.BinTableHDU) -> Table:
     columns = [(c.name, _native(hdu.data[c.name]) if role_of(c.name) else None, c.unit) for c in hdu.columns]
-    meta = {k: v for k, v in hdu.header.items() if k and isinstance(v, str | int | float)}
-    return Table.build(columns, meta)
+    return Table.build(columns, _keywords(hdu.header))
+
+
+def _keywords(header: fits.Header) -> dict[str, str | int | float]:
+    return {k: v for k, v in header.items() if k and isinstance(v, str | int | float)}
 
 
 def _native(values: np.ndarray) -> np.ndarray:

@@ -27,10 +27,11 @@ def as_strings(values: np.ndarray) -> np.ndarray:
         return _from_float(values)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8", "replace")
-    text = np.char.strip(np.array([str(v) for v in values]) if values.dtype.kind == "O" else values.astype(str))
-    missing = np.isin(text, ("", "nan", "None", "<NA>"))
-    if missing.any():
-        raise SpectraError(f"{int(missing.sum())} rows have no id")
+    if values.dtype.kind == "O":  # None and NaN are what pandas and Arrow put for a missing text
+        values = np.array(["" if v is None or v != v else str(v) for v in values], dtype=str)
+    text = np.char.strip(values.astype(str))
+    if (text == "").any():
+        raise SpectraError(f"{int((text == '').sum())} rows have no id")
     lossy = next((t for t in text if not t.isdigit() and _FLOAT_LIKE.fullmatch(t)), None)
     if lossy is not None:
         raise SpectraError(f"id {lossy} was written as a floating-point number, its last digits are lost: {_CURE}")

@@ -10,7 +10,7 @@ from ..errors import SpectraError
 from ..latent import LatentSet
 from ..spectra import SpectraSet
 from . import ids as star_ids
-from .columns import label_name, parse_provenance
+from .columns import label_name, parse_provenance, refuse_repeats
 from .tables import finish
 
 
@@ -97,7 +97,9 @@ def _common(arrays: dict[str, np.ndarray], n: int, name: str) -> tuple[np.ndarra
     """Ids (N,), labels (N, P) and their names, with what is absent made up: no labels, ids from the file's name."""
     stem = star_ids.from_file_name(PurePath(name).name)
     ids = star_ids.as_strings(arrays["ids"]) if "ids" in arrays else np.array([f"{stem}-{i}" for i in range(n)], dtype=str)
-    names = tuple(label_name(str(k)) for k in np.atleast_1d(arrays.get("label_names", ())))
+    given = tuple(map(str, np.atleast_1d(arrays.get("label_names", ()))))
+    names = tuple(map(label_name, given))
+    refuse_repeats(given, names)
     labels = _numeric(arrays, "labels", np.float64) if "labels" in arrays else np.full((n, len(names)), np.nan)
     if ids.shape != (n,) or labels.shape != (n, len(names)):
         raise SpectraError(f"{n} rows, but ids have shape {ids.shape}, labels {labels.shape} under {len(names)} label_names")

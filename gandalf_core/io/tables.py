@@ -165,11 +165,14 @@ def finish(
 ) -> SpectraSet:
     """A SpectraSet from (N, L) arrays: whatever has no finite flux or no positive error is masked.
 
-    An error column without a single usable value means errors are unknown. Raises SpectraError without any usable flux.
+    An error column without a single value means errors are unknown. Raises SpectraError without any usable flux, and when
+    errors are given but none is positive.
     """
     mask = ~np.isfinite(flux) if mask is None else mask | ~np.isfinite(flux)
     if error is not None:
         good = np.isfinite(error) & (error > 0)
+        if not good.any() and (error < 0).any():
+            raise SpectraError("no flux error is positive: give one standard deviation of each sample, above 0")
         error = (error if good.all() else np.where(good, error, np.float32(np.nan))) if good.any() else None
         mask = mask if error is None else mask | ~good
     if mask.all():

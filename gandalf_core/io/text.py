@@ -3,7 +3,8 @@
 import re
 from codecs import BOM_UTF8 as BOM
 from collections.abc import Mapping
-from os import SEEK_CUR
+from io import StringIO
+from os import SEEK_CUR, SEEK_END
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,8 +14,12 @@ from ..errors import SpectraError
 from .columns import Table, role_of
 from .sniff import fields
 
-MISSING = ["--", "null", "NULL", "masked"]  # beside what pandas knows
-_KEYWORD = re.compile(r"#\s*([\w/\[\]]+)\s*[:=]\s*(\S+)")
+MISSING = [
+    "", "--", "null", "NULL", "masked", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "None",
+    "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND",
+]  # fmt: skip
+TAIL = 2**24  # bytes at a file's end within which its last row begins
+_KEYWORD = re.compile(r"#\s*([\w/\[\]]+)\s*[:=]\s*(.*\S)")
 PLAIN_COLUMNS = ("wavelength", "flux", "flux_error")
 
 
@@ -25,13 +30,16 @@ def read_csv(stream: BinaryIO, units: Mapping[str, str] | None = None, meta: Map
     """
     header = skip_comments(stream)[1]
     separator = _separator(header)
-    names = [c.strip().strip('"') for c in re.split(separator, header.strip())]
+    names = list(pd.read_csv(StringIO(header), sep=separator, skipinitialspace=True).columns)
+    ids = [n for n in names if role_of(n) == "source_id"]
+    _check_last_row(stream, separator, len(names))
     frame = pd.read_csv(
         stream,
         sep=separator,
         usecols=lambda c: role_of(c) is not None,
-        dtype={n: "category" for n in names if role_of(n) == "source_id"},  # as text, each star once
-        na_values=MISSING,
+        dtype=dict.fromkeys(ids, str),  # 007 stays 007, and a star may be called NaN
+        na_values={n: [""] if n in ids else MISSING for n in names},
+        keep_default_na=False,
         low_memory=False,
         encoding="utf-8-sig",
         encoding_errors="replace",
@@ -59,23 +67,40 @@ def read_text(stream: BinaryIO) -> list[Table]:
     count = len(fields(line))
     if count not in (2, 3):
         raise SpectraError(f"{count} columns of numbers and no header: expected wavelength, flux and perhaps flux_error")
+    _check_last_row(stream, _separator(line), count)
     frame = pd.read_csv(
         stream, sep=_separator(line), header=None, comment="#", na_values=MISSING, encoding="utf-8-sig", skipinitialspace=True
     )
     if frame.shape[1] != count:
         raise SpectraError(f"the first line has {count} columns, others have {frame.shape[1]}")
-    meta = dict(match.groups() for match in map(_KEYWORD.match, comments.decode("utf-8", "replace").splitlines()) if match)
+    found = (m.groups() for m in map(_KEYWORD.match, comments.decode("utf-8", "replace").splitlines()) if m)
+    meta = {key: text if role_of(key) == "source_id" else text.split()[0] for key, text in found}  # `5700 K` is a number
     columns = zip(PLAIN_COLUMNS, (frame[c] for c in frame.columns), strict=False)
     return [Table.build(((name, _values(c), None) for name, c in columns), meta)]
+
+
+def _check_last_row(stream: BinaryIO, separator: str, count: int) -> None:
+    """SpectraError when the last row has fewer than `count` values: where a download broke off, the last one is half a number."""
+    here, end = stream.tell(), stream.seek(0, SEEK_END)
+    stream.seek(max(here, end - TAIL))
+    last = stream.read().rstrip(b"\r\n").rpartition(b"\n")[2].decode("utf-8", "replace")
+    stream.seek(here)
+    if not last.strip() or last.lstrip().startswith("#") or last.count('"') % 2:  # no row, or the end of one of several lines
+        return
+    values = re.split(separator, re.sub('"[^"]*"', "", last).strip(" "))
+    if len(values) < count:
+        raise SpectraError(
+            f"the last row, '{last[:40]}', has {len(values)} of {count} values: the file seems cut, fetch it again"
+        )
 
 
 def _separator(line: str) -> str:
     return next((s for s in (",", ";", "\t") if s in line), r"\s+")
 
 
-def _values(column: pd.Series) -> np.ndarray | pd.Categorical:
+def _values(column: pd.Series) -> np.ndarray | pd.api.extensions.ExtensionArray:
     """A column as an array: ids as text, numbers as numbers, the archive's "(1.0, null, …)" cells as arrays."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if role_of(str(column.name)) == "source_id":
         return column.array
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy()
