@@ -8,6 +8,7 @@ caller sees to that. Why fresh: an adversary that fails during training proves n
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,8 +72,16 @@ def standardised(x: np.ndarray) -> np.ndarray:
     return (x - x.mean(0)) / np.where(spread > 0, spread, 1)
 
 
+def refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """AuditError for the first of the names that is not known."""
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise AuditError(f"no {what} '{unknown}'; there are: {', '.join(known)}")
+
+
 def make_probe(name: str, n: int, seed: int):
     """An untrained scikit-learn regressor sized for n training stars."""
+    refuse_unknown("probe", [name], PROBES)
     if name == "ridge":
         from sklearn.linear_model import RidgeCV
 
@@ -90,11 +99,9 @@ def make_probe(name: str, n: int, seed: int):
         return HistGradientBoostingRegressor(
             learning_rate=0.08, max_iter=250, max_leaf_nodes=15, l2_regularization=1.0, early_stopping=True, random_state=seed
         )
-    if name == "neighbours":
-        from sklearn.neighbors import KNeighborsRegressor
+    from sklearn.neighbors import KNeighborsRegressor
 
-        return KNeighborsRegressor(n_neighbors=int(np.clip(n // 100, 10, 30)))
-    raise AuditError(f"no probe '{name}'; there are: {', '.join(PROBES)}")
+    return KNeighborsRegressor(n_neighbors=int(np.clip(n // 100, 10, 30)))
 
 
 def read_fold(name: str, x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from . import counterfactual, references
 from .erase import erased
 from .excess import Excess, conditional_excess, difference_interval, floor_readings, r2_interval
 from .information import ranking
-from .probes import PROBES, Reading, default_workers, enough, read
+from .probes import PROBES, Reading, default_workers, enough, read, refuse_unknown
 
 TRACE = 0.02  # excess R² up to which what is demonstrably there is called a trace
 WITHOUT_EXCESS = ("spectrum",)  # a row that is there for its R²; 800 inputs twice would take as long as all other rows
@@ -58,6 +58,12 @@ class Plan:
         return self
 
 
+def check_choice(probes: tuple[str, ...] = PROBES, rows: tuple[str, ...] = tuple(references.ROWS)) -> None:
+    """AuditError for a probe or a reference row that does not exist, before hours of work that would end in it."""
+    refuse_unknown("probe", probes, PROBES)
+    refuse_unknown("reference row", rows, references.ROWS)
+
+
 def audit(
     model, stars: SpectraSet, *, plain=None, probes: tuple[str, ...] = PROBES, seed: int = 0, workers: int | None = None,
     rows: tuple[str, ...] = tuple(references.ROWS), progress: Progress | None = None,
@@ -72,8 +78,9 @@ def audit(
 
     `workers` processes share the probes (default: two, or one on one core); the result does not depend on their number.
     `rows`: the references wanted, all by default; `plain` alone answers what was removed and kept in a third of the time.
-    Raises AuditError with fewer than 200 labelled stars.
+    Raises AuditError with fewer than 200 labelled stars, and for an unknown probe or row.
     """
+    check_choice(probes, rows)
     begun, say = time.perf_counter(), progress or (lambda message, fraction: None)
     given, stars = len(stars), held_out(model, plain, model.on_grid(stars))
     plan = Plan(

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..errors import ModelError
 from .console import heading, table
-from .registry import MODEL, SEED, STARS, Report, arg, command, positive
+from .registry import MODEL, SEED, STARS, Report, arg, command, number, positive
 
 COMPARED = ("autoencoder", "physical-removed", "chemical-removed")  # with the spectra: the paper's four representations
 PROBES = arg("--probes", action="append", default=[], metavar="NAME", help="only this probe (default: all); may repeat")
@@ -15,7 +15,7 @@ ROW = arg(
 RECORD = arg("--record", action="store_true", help="keep the report in the model's folder, its summary on the card")
 PLAIN = arg("--plain", metavar="MODEL", help=f"the plain auto-encoder to compare with (default: {COMPARED[0]} if there; or none)")
 MAX_ITER = arg("--max-iter", type=positive, default=1000, help="epochs of a regressor at most (default: 1000, the paper's)")
-ALPHA = arg("--alpha", action="append", default=[], type=float, dest="alphas",
+ALPHA = arg("--alpha", action="append", default=[], type=number(0), dest="alphas",
             help="penalties of a regressor to choose from (default: 1e-4, scikit-learn's); may repeat")  # fmt: skip
 PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one regressor for each parameter")
 
@@ -26,8 +26,10 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
 )  # fmt: skip
 def audit(args, console) -> Report:
     """Leakage of removed parameters under fresh probes, loss of kept ones, and counterfactuals where the truth is known."""
+    from ..audit import check_choice
     from ..store import load_model, record_audit
 
+    check_choice(**_chosen(args))
     model = load_model(args.model)
     result = _audited(model, _stars(args, model), args, console)
     if args.record:
@@ -53,8 +55,10 @@ def compare(args, console) -> Report:
 @command("test", "audit and compare in one report", MODEL, STARS, PROBES, PLAIN, MAX_ITER, PER_PARAMETER, SEED)
 def test(args, console) -> Report:
     """`audit` of the model, and `compare` of the spectra and its latent."""
+    from ..audit import check_choice
     from ..store import load_model
 
+    check_choice(**_chosen(args))
     model = load_model(args.model)
     stars = _stars(args, model)
     result = {"audit": _audited(model, stars, args, console), "compare": _compared(stars, {model.name: model}, args, console)}
@@ -70,9 +74,13 @@ def _stars(args, model):
 def _audited(model, stars, args, console) -> dict[str, Any]:
     from ..audit import audit as measure
 
-    chosen = {n: tuple(v) for n in ("probes", "rows") if (v := getattr(args, n, []))}
     told = lambda text, done: console.progress(done, text)  # noqa: E731
-    return measure(model, stars, plain=_plain(args.plain, model, console), seed=args.seed, progress=told, **chosen)
+    return measure(model, stars, plain=_plain(args.plain, model, console), seed=args.seed, progress=told, **_chosen(args))
+
+
+def _chosen(args) -> dict[str, tuple[str, ...]]:
+    """What of the audit is wanted, where not all of it is."""
+    return {n: tuple(v) for n in ("probes", "rows") if (v := getattr(args, n, []))}
 
 
 def _plain(name: str | None, model, console):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import GandalfError
+from ..limits import MAX_SEED
 
 
 class UsageError(GandalfError):
@@ -97,23 +98,39 @@ def number_pair(text: str) -> tuple[str, float]:
     return name, number
 
 
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
+def whole(low: int, high: int = 10**9) -> Callable[[str], int]:
+    """The type of whole numbers from `low` to `high`."""
+
+    def convert(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {low} to {high:,}")
+        return int(text)
+
+    return convert
 
 
-def seed(text: str) -> int:
-    """A whole number of at least 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 0")
-    return int(text)
+def number(low: float) -> Callable[[str], float]:
+    """The type of finite numbers of at least `low`."""
 
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"'{text}' is not a finite number of at least {low:g}")
+        return value
+
+    return convert
+
+
+positive = whole(1)
+seed = whole(0, MAX_SEED)
 
 STARS = arg("stars", nargs="+", metavar="STARS", help="readable files of spectra, or simulated:N[:SEED]")
 MODEL = arg("model", metavar="MODEL", help="a model folder, or the name of one in pretrained/")
 OUT = arg("out", metavar="OUT", help="file to write")
 SEED = arg("--seed", type=seed, default=0, help="seed of everything random (default: 0)")
+NOISE_SEED = arg("--seed", type=seed, help="seed of the latent's noise, where the recipe has one (default: the model's)")
 EPOCHS = arg("--epochs", type=positive, help="passes over the training stars (default: the preset's)")
 DEVICE = arg("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (default: auto)")
