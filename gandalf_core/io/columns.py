@@ -19,6 +19,7 @@ _ALIASES = {
     "flux": ("flux", "normalised_flux", "normalized_flux"),
     "flux_error": ("flux_error", "flux_err", "fluxerr", "e_flux", "error", "err", "sigma", "uncertainty"),
 }
+SPECTRAL = (*_ALIASES, "wavelength")  # roles of columns that are no labels
 _ROLE = {alias: role for role, aliases in _ALIASES.items() for alias in aliases}
 _WAVELENGTH = re.compile(r"(wavelengths?|wave|lambda|wl)(?:[\s_(\[]+([a-zåμµ]+)[)\]]?)?", re.IGNORECASE)
 _NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "å": 0.1, "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3}
@@ -85,7 +86,7 @@ class Table:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the labels it holds."""
-        return tuple(k for k in {**self.columns, **self.meta} if k not in (*_ALIASES, "wavelength"))
+        return tuple(k for k in {**self.columns, **self.meta} if k not in SPECTRAL)
 
     def label(self, name: str, rows: int) -> np.ndarray:
         """(R,) values of a label; NaN where missing."""
