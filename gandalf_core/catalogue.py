@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import ModelError, SpectraError
-from .io import ParquetWriter, count_rows, iter_parquet, rebin
+from .io import ParquetWriter, check_output, count_rows, iter_parquet, rebin
 from .io.atomic import atomic
 from .io.ids import as_integers
 from .io.parquet import KEY
@@ -55,10 +55,10 @@ def encode_task(model, seed: int | None = None) -> Task:
     return Task(lambda stars: model.encode(stars, seed=seed), model.wavelength_nm, about, needs_errors=False)
 
 
-def predict_task(model) -> Task:
+def predict_task(model, seed: int | None = None) -> Task:
     """A table of parameters, errors, chi² and outlier score, as `model.predict` gives them."""
-    about = {"task": "predict", "model": model.model_id}
-    return Task(lambda stars: prediction_columns(model.predict(stars)), model.wavelength_nm, about)
+    about = {"task": "predict", "model": model.model_id, "seed": seed}
+    return Task(lambda stars: prediction_columns(model.predict(stars, seed=seed)), model.wavelength_nm, about)
 
 
 def decode_task(model, changes: dict[str, float], seed: int | None = None) -> Task:
@@ -137,10 +137,12 @@ def run(task: Task, source: str | Path, out: str | Path, *, chunk: int = CHUNK, 
 def partitions(source: str | Path, out: str | Path) -> list[tuple[Path, Path]]:
     """(input, output) files; a folder's partitions keep their names and subfolders.
 
-    Raises SpectraError for a folder without a Parquet file, and for an output inside the source.
+    Raises SpectraError for a folder without a Parquet file, for an output inside the source, and for a single output that
+    is the source or cannot be a Parquet file.
     """
     source, out = Path(source), Path(out)
     if not source.is_dir():
+        check_output(out, (".parquet",), [source])
         return [(source, out)]
     found = sorted(source.rglob("*.parquet"))
     if not found:

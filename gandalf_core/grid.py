@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ConfigError, ModelError, SpectraError
+from .io import check_output
 from .io.atomic import atomic
 from .latent import LatentSet
 from .parameters import LABELS, parameter
@@ -24,6 +25,7 @@ MAX_NODES = 200_000
 DECIMALS = 9  # of a node's value: 4000 + 3·0.1 is 4000.3
 REFERENCE_STARS = 16  # simulated stars whose mean stands for an average star's spectrum
 REFERENCE_SEED = 0
+SUFFIXES = (".fits", ".npz")  # a grid is written as
 
 Steps = float | tuple[float, float, float] | list[float]
 
@@ -197,18 +199,16 @@ def write_grid(path: str | Path, grid: Grid) -> None:
 
     SpectraError for another suffix.
     """
-    path, stars = Path(path), grid.stars()
+    (path, suffix), stars = check_output(path, SUFFIXES), grid.stars()
     extra = {"extrapolated": grid.extrapolated} | ({} if grid.rms is None else {"rms": grid.rms})
-    if path.suffix.lower() == ".npz":
+    if suffix == ".npz":
         with atomic(path) as stream:
             np.savez(
                 stream, flux=stars.flux, mask=stars.mask, flux_error=np.full_like(stars.flux, np.nan), ids=stars.ids,
                 wavelength_nm=stars.wavelength_nm, labels=stars.labels, label_names=np.array(stars.label_names, str), **extra,
             )  # fmt: skip
-    elif path.suffix.lower() == ".fits":
-        _write_fits(path, stars, extra, grid.about)
     else:
-        raise SpectraError(f"{path}: a grid is written as .fits or .npz")
+        _write_fits(path, stars, extra, grid.about)
 
 
 def _write_fits(path: Path, stars: SpectraSet, extra: dict[str, np.ndarray], about: dict[str, Any]) -> None:

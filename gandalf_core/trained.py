@@ -216,15 +216,15 @@ class TrainedModel:
         stars = self.on_grid(stars)
         return self.regressor_spectrum.predict(self.scaler.filled(stars.flux, stars.mask), snr=stars.snr)
 
-    def predict(self, stars: SpectraSet) -> Predictions:
-        """Parameters read from the exported latent, with uncertainty and fit quality.
+    def predict(self, stars: SpectraSet, *, seed: int | None = None) -> Predictions:
+        """Parameters read from the exported latent (`seed` as in `encode`), with uncertainty and fit quality.
 
         A removed label comes out with the spread of the sample as its error: the latent does not hold it.
         """
         if self.regressor_latent is None:
             raise ModelError(f"{self.name}: no regressor in this model folder")
         stars = self.on_grid(stars)
-        latents = self.encode(stars)
+        latents = self.encode(stars, seed=seed)
         values, errors = self.regressor_latent.predict(latents.z, snr=stars.snr)
         labels, _ = self.labels_of(stars)
         chi2, core = self.fit_quality(stars, latents, labels)

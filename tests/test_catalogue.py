@@ -49,6 +49,14 @@ def test_predictions_equal_those_of_the_model(model, gaia_like, tmp_path):
     np.testing.assert_allclose(table["chi2"].to_numpy(), expected.chi2, rtol=1e-3)
 
 
+def test_the_seed_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_path):
+    write_stars(tmp_path / "in.parquet", gaia_like[:20])
+    run(predict_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
+    found = pq.read_table(tmp_path / "out.parquet")["mh"].to_numpy()
+    np.testing.assert_allclose(found, model.predict(gaia_like[:20], seed=9).values[:, model.label_names.index("mh")], rtol=1e-4)
+    assert np.abs(found - model.predict(gaia_like[:20]).values[:, model.label_names.index("mh")]).max() > 1e-3
+
+
 def test_decoded_spectra_carry_the_changed_label(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:60])
     run(decode_task(model, {"teff": 5000.0}), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=25)

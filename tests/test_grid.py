@@ -157,6 +157,6 @@ def test_the_flags_are_in_the_files(model, tmp_path):
 
 
 def test_another_suffix_is_refused(model, tmp_path):
-    with pytest.raises(SpectraError, match=r"\.fits or \.npz"):
+    with pytest.raises(SpectraError, match=r"grid\.csv: unknown suffix '\.csv': choose \.fits, \.npz"):
         write_grid(tmp_path / "grid.csv", generate_grid(model, {"teff": [5500.0]}))
     assert not list(tmp_path.iterdir())

@@ -76,6 +76,9 @@ def _open(path: str | Path) -> Iterator[pq.ParquetFile]:
     """A Parquet file by path; whatever goes wrong inside the block names it."""
     if not Path(path).is_file():
         raise SpectraError(f"{path}: no such file")
+    with open(path, "rb") as stream:
+        if stream.read(4) != b"PAR1":
+            raise SpectraError(f"{path}: is no Parquet file, and other formats are not streamed: convert it with `ingest` first")
     with parsing(str(path), "Parquet file"), pq.ParquetFile(path, pre_buffer=False) as file:
         yield file
 

@@ -120,7 +120,7 @@ def check_output(path: str | Path, allowed: tuple[str, ...], inputs: Iterable[st
     """
     path = Path(path)
     if path.suffix.lower() not in allowed and not path.is_dir():
-        raise SpectraError(f"{path}: unknown suffix '{path.suffix}': choose one of {', '.join(allowed)}")
+        raise SpectraError(f"{path}: unknown suffix '{path.suffix}': choose {', '.join(allowed)}")
     check_place(path)
     if path.exists() and any(path.samefile(name) for name in inputs if Path(name).exists()):
         raise SpectraError(f"{path}: is read by this command and would be lost: choose another name for the output")
