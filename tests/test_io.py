@@ -273,7 +273,7 @@ BAD = {
     "below.csv": (_csv(GRID_NM, "1.0,-0.1", "id,wavelength,flux,flux_error"), "no flux error is positive"),
     "rows.csv": (b"source_id,wavelength,flux\n", "no rows"),
     "noid.csv": (b"source_id,wavelength,flux\n,850,1\n", "1 rows have no source_id"),
-    "twice.csv": (_csv([850, 850.01, 850.02, 850.01]), "samples given twice"),
+    "twice.csv": (_csv([850, 850.01, 850.02, 850.01]), "1 of 1 stars have samples given twice"),
     "four.txt": (b"850 1 2 3\n850.1 1 2 3\n", "4 columns of numbers and no header"),
     "comments.txt": (b"# nothing\n", "only comments"),
     "image.fits": (_fits_image(), "FITS file without a table"),

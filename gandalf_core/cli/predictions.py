@@ -10,22 +10,30 @@ SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".json")
 
 
 def split_output(names: list[str], out: str | None) -> tuple[list[str], str | None]:
-    """(STARS, OUT) of `STARS… [OUT]`: the last of several names is OUT when no such file exists, or when `predict` wrote it."""
-    if out or len(names) < 2 or names[-1].startswith("simulated:"):
-        return names, _checked(out)
-    path = Path(names[-1])
-    if path.suffix.lower() in SUFFIXES and (not path.exists() or _is_ours(path)):
-        return names[:-1], _checked(names[-1])
-    return names, None
+    """(STARS, OUT) of `STARS… [OUT]`: the last of several names is OUT when no such file exists, or when `predict` wrote it.
+
+    A hopeless OUT is said before the work is done: SpectraError as from `io.check_output`.
+    """
+    from ..io import check_output
+
+    if out is None and len(names) > 1 and _is_output(names[-1]):
+        names, out = names[:-1], names[-1]
+    if out is not None:
+        check_output(out, SUFFIXES, names)
+    return names, out
 
 
-def _checked(out: str | None) -> str | None:
-    """The output's name; a hopeless one is said before the work is done."""
-    if out and Path(out).suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{out}: write predictions as {', '.join(SUFFIXES)}")
-    if out and not Path(out).resolve().parent.is_dir():
-        raise UsageError(f"{out}: its folder does not exist")
-    return out
+def _is_output(name: str) -> bool:
+    """True for a name to write to. UsageError for one that is neither there nor a name for predictions."""
+    path = Path(name)
+    known = path.suffix.lower() in SUFFIXES
+    if name.startswith("simulated:"):
+        return False
+    if path.exists():
+        return known and _is_ours(path)
+    if not known:
+        raise UsageError(f"{name}: no such file of spectra, and predictions are written as {', '.join(SUFFIXES)}")
+    return True
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,13 +1,12 @@
 """Commands of many: sweep (configurations), grid (generated spectra), fetch (the archives), catalogue (surveys)."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 from ..errors import ConfigError
 from ..parameters import canonical_name
 from .choices import CONFIG_ARGUMENTS, chosen_config
 from .console import facts, table
-from .registry import DEVICE, MODEL, OUT, SEED, STARS, Report, UsageError, arg, command, number_pair, pair, positive, seed
+from .registry import DEVICE, MODEL, NOISE_SEED, OUT, SEED, STARS, Report, UsageError, arg, command, number_pair, pair, positive
 
 SHOWN = 10  # rows of a sweep's table for people
 
@@ -64,20 +63,22 @@ def _cell(value) -> str:
     arg("--of", action="append", default=[], metavar="STARS",
         help="use these stars' latent: that of the star, or of the median star; default: the mean latent; may repeat"),
     arg("--compare", action="store_true", help="measure the difference from the simulator's own spectra"),
-    OUT,
+    NOISE_SEED, OUT,
 )  # fmt: skip
 def grid(args, console) -> Report:
     """Decode one latent under every combination of labels; OUT is .fits or .npz. A label that is not named stands at the
     training sample's mean. Nodes beyond the training sample are flagged `extrapolated`."""
-    from ..grid import compared, generate_grid, write_grid
+    from ..grid import SUFFIXES, compared, generate_grid, write_grid
+    from ..io import check_output
     from ..store import load_model
 
+    check_output(args.out, SUFFIXES, args.of)
     model = load_model(args.model)
     steps = {canonical_name(n): v for n, v in args.step} | {canonical_name(n): _axis(n, text) for n, text in args.axis}
     if not steps:
         raise UsageError("give at least one --step LABEL=STEP or --axis LABEL=VALUES")
-    star = _star(model, args.of) if args.of else None
-    made = generate_grid(model, steps, "mean" if star is None else model.encode(star))
+    star = _star(model, args.of, args.seed) if args.of else None
+    made = generate_grid(model, steps, "mean" if star is None else model.encode(star, seed=args.seed))
     made = compared(made, star) if args.compare else made
     write_grid(args.out, made)
     result = {
@@ -98,13 +99,13 @@ def _axis(name: str, text: str):
         raise ConfigError(f"{name}={text}: give low:high:step, or values as 1,2,3") from None
 
 
-def _star(model, specs: list[str]):
+def _star(model, specs: list[str], noise_seed: int | None):
     """The one star given, or of several the one in the middle of their latents."""
     from ..grid import median_star
     from ..sources import load_stars
 
     stars = model.on_grid(load_stars(specs, model.wavelength_nm))
-    return stars[:1] if len(stars) == 1 else stars[[median_star(model.encode(stars))]]
+    return stars[:1] if len(stars) == 1 else stars[[median_star(model.encode(stars, seed=noise_seed))]]
 
 
 @command(
@@ -117,9 +118,9 @@ def _star(model, specs: list[str]):
 def fetch(args, console) -> Report:
     """Gaia DR3 RVS spectra with the labels of APOGEE DR17 and GALAH DR3 under the paper's cuts, as Parquet."""
     from ..archive import fetch_sample
+    from ..io import check_output
 
-    if Path(args.out).suffix.lower() != ".parquet":
-        raise UsageError(f"{args.out}: the sample is written as .parquet")
+    check_output(args.out, (".parquet",))
     settings = {"most": args.most, "chunk": args.chunk, "tries": args.tries, "seed": args.seed, "progress": console.progress}
     found = fetch_sample(args.keep, args.out, **settings)
     counts = {k: len(v) if k in ("missing", "refused") else v for k, v in found.items()}
@@ -133,7 +134,7 @@ def fetch(args, console) -> Report:
     arg("--set", action="append", default=[], type=number_pair, metavar="LABEL=VALUE",
         help="of decode: give every star this value; may repeat"),
     arg("--chunk", type=positive, default=8192, help="stars at once (default: 8192)"),
-    arg("--seed", type=seed, help="seed of the latent's noise (default: the model's)"), OUT,
+    NOISE_SEED, OUT,
 )  # fmt: skip
 def catalogue(args, console) -> Report:
     """Memory does not grow with SOURCE. A folder is worked through partition by partition into the folder OUT; the same
@@ -146,7 +147,7 @@ def catalogue(args, console) -> Report:
     model = load_model(args.model)
     changes = {canonical_name(name): value for name, value in args.set}
     task = {
-        "encode": lambda: encode_task(model, args.seed), "predict": lambda: predict_task(model),
+        "encode": lambda: encode_task(model, args.seed), "predict": lambda: predict_task(model, args.seed),
         "decode": lambda: decode_task(model, changes, args.seed),
     }[args.task]()  # fmt: skip
     done = run(task, args.source, args.out, chunk=args.chunk, progress=console.progress)

@@ -1,23 +1,23 @@
 """Commands that use a trained model: encode, predict, decode, project, models."""
 
 import time
+from pathlib import Path
 
 from ..errors import ModelError
 from ..parameters import canonical_name, parameter
 from .console import table
 from .predictions import joined, predictions_table, split_output, write_predictions
-from .registry import MODEL, OUT, SEED, STARS, Report, arg, command, number_pair, seed
+from .registry import MODEL, NOISE_SEED, OUT, SEED, STARS, Report, UsageError, arg, command, number, number_pair, whole
 from .streams import join_latents, pieces, written
-
-NOISE_SEED = arg("--seed", type=seed, help="seed of the latent's noise, where the recipe has one (default: the model's)")
 
 
 @command("encode", "write the latents of stars", MODEL, STARS, NOISE_SEED, OUT)
 def encode(args, console) -> Report:
     """Latents of stars as npz or Parquet (`z`, labels, ids), or as a table; Parquet input is streamed."""
-    from ..io import write_latents
+    from ..io import ARRAY_SUFFIXES, check_output, write_latents
     from ..store import load_model
 
+    check_output(args.out, ARRAY_SUFFIXES, args.stars)
     model = load_model(args.model)
     started = time.perf_counter()
     latents = (model.encode(stars, seed=args.seed) for stars in pieces(args.stars, model.wavelength_nm))
@@ -31,7 +31,7 @@ def encode(args, console) -> Report:
 
 @command(
     "predict", "parameters with uncertainty and fit quality for each star", MODEL, STARS,
-    arg("--out", metavar="OUT", help="file to write; a last name that is no file of spectra is taken for it as well"),
+    arg("--out", metavar="OUT", help="file to write; a last name that is no file of spectra is taken for it as well"), NOISE_SEED,
 )  # fmt: skip
 def predict(args, console) -> Report:
     """`predict MODEL STARS… [OUT]`: parameters read from the latent, 1σ errors, chi² of the reconstruction, outlier score.
@@ -42,7 +42,7 @@ def predict(args, console) -> Report:
 
     specs, out = split_output(args.stars, args.out)
     model = load_model(args.model)
-    found = joined([model.predict(stars) for stars in pieces(specs, model.wavelength_nm)])
+    found = joined([model.predict(stars, seed=args.seed) for stars in pieces(specs, model.wavelength_nm)])
     if out:
         write_predictions(out, found)
         console.say(f"{len(found):,} stars written to {out}")
@@ -58,20 +58,21 @@ def predict(args, console) -> Report:
 )  # fmt: skip
 def decode(args, console) -> Report:
     """Spectra decoded from the stars' latents. Labels that are not set are the star's own, or estimated from its spectrum."""
-    from ..io import write_stars
+    from ..io import STAR_SUFFIXES, check_output, write_stars
     from ..spectra import concatenate
     from ..store import load_model
 
+    check_output(args.out, STAR_SUFFIXES, args.stars)
     model = load_model(args.model)
     wanted = {canonical_name(name): value for name, value in args.set}
     _check_conditions(model, wanted)
+    counts = {"given": 0, "estimated": 0}
+    parts = (_decoded(model, stars, wanted, args.seed, counts) for stars in pieces(args.stars, model.wavelength_nm))
+    n = written(args.out, parts, write_stars, concatenate)
     beyond = [n for n, v in wanted.items() if not model.ranges[n][0] <= v <= model.ranges[n][1]]
     for name in beyond:
         low, high = (parameter(name).format(v) for v in model.ranges[name])
         console.say(f"{name} = {wanted[name]:g} lies beyond the training sample's {low} to {high}: extrapolated")
-    counts = {"given": 0, "estimated": 0}
-    parts = (_decoded(model, stars, wanted, args.seed, counts) for stars in pieces(args.stars, model.wavelength_nm))
-    n = written(args.out, parts, write_stars, concatenate)
     if counts["estimated"]:
         console.say(f"labels of {counts['estimated']:,} of {n:,} stars were estimated from their spectra")
     return Report({
@@ -101,19 +102,20 @@ def _decoded(model, stars, wanted: dict[str, float], noise_seed: int | None, cou
     "project", "a map of stars in two dimensions", MODEL, STARS,
     arg("--of", choices=("latent", "spectra"), default="latent", help="what is mapped (default: latent)"),
     arg("--method", choices=("tsne", "umap", "pca"), default="tsne", help="default: tsne"),
-    arg("--perplexity", type=float, default=30.0, help="of t-SNE (default: 30)"),
-    arg("--neighbours", type=int, default=15, help="of UMAP (default: 15)"),
+    arg("--perplexity", type=number(1), default=30.0, help="of t-SNE (default: 30)"),
+    arg("--neighbours", type=whole(2), default=15, help="of UMAP (default: 15)"),
     arg("--cache", metavar="DIR", help="keep the whole map here too (it can then place new stars), and find it here again"),
     arg("--place", action="store_true", help="place the stars in the map that the model carries, instead of making a new one"),
     SEED, OUT,
 )  # fmt: skip
 def project(args, console) -> Report:
     """A t-SNE, UMAP or PCA map, `xy` (N, 2); `neighbour_r2` says how much of each label the map itself shows."""
-    from ..io import write_map
+    from ..io import ARRAY_SUFFIXES, check_output, write_map
     from ..project import neighbour_r2
     from ..sources import load_stars
     from ..store import load_model
 
+    check_output(args.out, ARRAY_SUFFIXES, args.stars)
     model = load_model(args.model)
     stars = model.on_grid(load_stars(args.stars, model.wavelength_nm))
     x = model.encode(stars).z if args.of == "latent" else model.scaler.flux_in(stars.flux, stars.mask)
@@ -160,6 +162,8 @@ def models(args, console) -> Report:
         return Report(
             {"models": [{"name": model.name, "path": args.name, "card": model.card}]}, card_text(model.name, model.card)
         )
+    if args.root and not Path(args.root).is_dir():
+        raise UsageError(f"{args.root}: no such folder")
     found = list_models(args.root or PRETRAINED)
     result = {"models": [{"name": m.name, "path": str(m.path), "card": m.card} for m in found]}
     return Report(result, _models_table(found) if found else f"no models in {args.root or PRETRAINED}")

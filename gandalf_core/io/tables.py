@@ -135,7 +135,7 @@ def _check_common_grid(star: np.ndarray, pixel: np.ndarray, n_stars: int, n_pixe
     if np.median(fill) < MIN_FILL:
         raise SpectraError(f"the {n_stars} stars are on different wavelength grids: one file per grid")
     if (fill > 1).any():
-        raise SpectraError(f"{int((fill > 1).sum())} stars have samples given twice")
+        raise SpectraError(f"{int((fill > 1).sum())} of {n_stars} stars have samples given twice")
 
 
 def _scatter(values: np.ndarray, star: np.ndarray, pixel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
