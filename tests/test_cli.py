@@ -306,6 +306,8 @@ BAD = {
     "seed": ["simulate", "--stars", "3", "--seed", "-1", "{tmp}/x.npz"],
     "seed beyond every generator": ["simulate", "--stars", "3", "--seed", "9" * 23, "{tmp}/x.npz"],
     "seed of a source": ["ingest", "simulated:3:" + "9" * 23, "{tmp}/x.npz"],
+    "source longer than a file's name": ["ingest", "simulated:" + "9" * 5000, "{tmp}/x.npz"],
+    "out longer than a file's name": ["ingest", "simulated:3", "{tmp}/" + "x" * 300 + ".npz"],
     "too many stars": ["simulate", "--stars", "2000001", "{tmp}/x.npz"],
     "stars": ["simulate", "--stars", "none", "{tmp}/x.npz"],
     "no number of stars": ["simulate", "{tmp}/x.npz"],

@@ -1,6 +1,7 @@
 """What `predict` writes and prints, and how it tells its output file from its input files."""
 
 import json
+import os
 from pathlib import Path
 
 from .console import heading, jsonable, table
@@ -29,7 +30,7 @@ def _is_output(name: str) -> bool:
     known = path.suffix.lower() in SUFFIXES
     if name.startswith("simulated:"):
         return False
-    if path.exists():
+    if os.path.exists(name):
         return known and _is_ours(path)
     if not known:
         raise UsageError(f"{name}: no such file of spectra, and predictions are written as {', '.join(SUFFIXES)}")

@@ -29,9 +29,9 @@ def atomic(path: str | Path) -> Iterator[BinaryIO]:
 
 def check_place(path: Path) -> None:
     """SpectraError for a path where no file can come to stand: a folder, or a name in a folder that does not exist."""
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, no error for a name too long to be one
         raise SpectraError(f"{path}: is a folder: give the name of a file")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise SpectraError(f"{path}: cannot be written: does its folder exist?")
 
 

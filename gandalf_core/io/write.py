@@ -4,6 +4,7 @@ Shapes: N stars, L pixels, P labels. A masked pixel's flux is written as NaN (np
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -119,10 +120,10 @@ def check_output(path: str | Path, allowed: tuple[str, ...], inputs: Iterable[st
     `allowed`, a name in a folder that does not exist, and for one of the inputs.
     """
     path = Path(path)
-    if path.suffix.lower() not in allowed and not path.is_dir():
+    if path.suffix.lower() not in allowed and not os.path.isdir(path):
         raise SpectraError(f"{path}: unknown suffix '{path.suffix}': choose {', '.join(allowed)}")
     check_place(path)
-    if path.exists() and any(path.samefile(name) for name in inputs if Path(name).exists()):
+    if os.path.exists(path) and any(path.samefile(name) for name in inputs if os.path.exists(name)):
         raise SpectraError(f"{path}: is read by this command and would be lost: choose another name for the output")
     return path, path.suffix.lower()
 
