@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from .errors import ConfigError
+from .limits import MAX_SEED
 from .parameters import LABELS
 
 MAX_WIDTH, MAX_LAYERS, MAX_OUTPUTS = 8192, 8, 100_000  # a stranger's config must not exhaust the memory
@@ -28,7 +29,6 @@ CHOICES = {
 
 OPEN = (["lambdas"], ["nuisances"])  # fields that hold names of the user's choice
 MAX_LAMBDA = 1e6  # the networks count in 32 bits
-MAX_SEED = 2**32 - 1  # what every generator takes
 MAX_EPOCHS = 1_000_000
 
 

@@ -109,7 +109,7 @@ BAD_FIELDS = [
     ({"training.epochs": 10**30}, "epochs"),
     ({"training.mean_epochs": -1}, "mean_epochs"),
     ({"training.seed": -1}, "seed"),
-    ({"training.seed": 2**32}, "seed"),
+    ({"training.seed": 2**31}, "seed"),
     ({"training.centring": 1.0, "training.batch_size": 2}, "batch_size"),
     ({"training.batch_size": 1}, "batch_size"),
     ({"training.mean_learning_rate": 0.0}, "learning rates"),

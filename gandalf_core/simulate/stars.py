@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ConfigError, SpectraError
 from ..io import rebin
+from ..limits import MAX_SEED
 from ..parameters import LABELS
 from ..spectra import SpectraSet, same_grid
 from . import nuisances, population, streams
@@ -17,7 +18,6 @@ from .grids import PIXELS_800, observe, wavelengths
 from .nuisances import DEFAULT, OFF, NuisanceConfig
 from .recipe import Recipe, is_simulated, origins, star_ids
 
-MAX_SEED = 2**63 - 1  # an id carries its seed, and is read as a 64-bit integer
 TOGETHER = 32  # rows of a product come out the same to the last bit where their number is a multiple of this
 READABLE = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth")  # nuisances of one number each that a spectrum shows
 
