@@ -45,9 +45,9 @@ function themeOf(element) {
   }
 }
 
-// A canvas sized for the screen's pixels; drawing happens in CSS pixels.
-function fit(canvas) {
-  const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight
+// A canvas sized for the screen's pixels, or for a ratio to them; drawing happens in CSS pixels.
+function fit(canvas, ratio = window.devicePixelRatio || 1) {
+  const width = canvas.clientWidth, height = canvas.clientHeight
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio)
     canvas.height = Math.round(height * ratio)

@@ -26,9 +26,9 @@ def show_exports(
         flux[None], model.wavelength_nm, star.ids, labels[None], model.label_names, provenance={"decoded": settings}
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Download the generated spectrum with its settings:")
+        st.caption("Download the generated spectrum with its parameters (csv: the model stands in the file's name):")
         for kind, mime in FORMATS.items():
-            name = f"gandalf-{star.ids[0]}.{kind}"
+            name = f"gandalf-{model.name}-{star.ids[0]}.{kind}"
             st.download_button(
                 kind,
                 lambda kind=kind: written(made, kind),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from gandalf_core.figures import style
 from gandalf_core.parameters import LINES, parameter
 from pages.ui.packing import pack, text_of
 
@@ -43,7 +44,7 @@ def sliders(names: tuple[str, ...], ranges: dict[str, tuple[float, float]]) -> l
             {
                 "name": name,
                 "symbol": p.symbol,
-                "plain": p.plain,
+                "plain": style.words(name),
                 "unit": p.unit,
                 "low": low,
                 "high": high,

@@ -96,23 +96,33 @@ class View extends Saving(Hands(Painting(class {}))) {
   }
 
   slider(s) {
-    const pad = 0.2 * (s.high - s.low), low = s.low - pad, high = s.high + pad, fine = 10 ** -s.decimals
-    const range = element("input", { type: "range", min: low, max: high, step: fine, "aria-label": `${s.plain}${s.unit ? " in " + s.unit : ""}` })
+    const [low, high] = this.track(s), share = value => `${(100 * (value - low)) / (high - low)}%`
+    const range = element("input", { type: "range", min: low, max: high, step: 10 ** -s.decimals, "aria-label": `${s.plain}${s.unit ? " in " + s.unit : ""}` })
     const box = element("input", { type: "number", step: s.step, "aria-label": `${s.plain}, typed value` })
     const play = element("button", { type: "button", title: `Play: sweep ${s.plain} through the sample`, "aria-label": `Play ${s.plain}` }, "▶")
     const back = element("button", { type: "button", title: `Back to the star's own ${s.plain}`, "aria-label": `Reset ${s.plain}` }, "↺")
     const beyond = element("span", { className: "beyond", role: "status" })
     const block = element("div", { className: "slider" }, element("label", {}, ...symbolNodes(s.symbol)), box, element("span", { className: "unit" }, s.unit), play, back, range, beyond)
-    range.style.setProperty("--from", `${(100 * pad) / (high - low)}%`)
-    range.style.setProperty("--to", `${100 - (100 * pad) / (high - low)}%`)
+    range.style.setProperty("--from", share(s.low))
+    range.style.setProperty("--to", share(s.high))
     block.dataset.label = s.name
     range.oninput = () => this.setLabel(s.name, +range.value)
     range.onpointerdown = () => this.stop()
     range.onchange = () => this.send()
-    box.onchange = () => Number.isFinite(box.valueAsNumber) && (this.setLabel(s.name, box.valueAsNumber), this.send())
+    box.onchange = () => {
+      const typed = box.valueAsNumber
+      if (Number.isFinite(typed)) (this.setLabel(s.name, Math.max(low, Math.min(high, typed))), this.send())
+      box.value = this.labels[s.name].toFixed(s.decimals) // what holds, whatever was typed
+    }
     back.onclick = () => (this.setLabel(s.name, this.star.labels[s.name]), this.send())
     play.onclick = () => (this.playing === s.name ? (this.stop(), this.send()) : this.play(s))
     return block
+  }
+
+  // The ends of a slider: a fifth of the sample's range beyond it, or as far as a preset goes.
+  track(s) {
+    const fine = 10 ** -s.decimals, pad = 0.2 * (s.high - s.low), asked = this.data.presets.map(p => p.labels[s.name] ?? s.low)
+    return [Math.floor(Math.min(s.low - pad, ...asked) / fine) * fine, Math.ceil(Math.max(s.high + pad, ...asked) / fine) * fine]
   }
 
   preset(p) {
@@ -121,12 +131,19 @@ class View extends Saving(Hands(Painting(class {}))) {
 
   legend() {
     const known = Object.entries(CURVES).filter(([name]) => name !== "truth" || this.truth)
-    this.part("legend").replaceChildren(...known.map(([name, [text, colour, , dash]]) => {
+    const shape = JSON.stringify([known, this.truth?.name])
+    if (shape === this.named) return // a new chip would not have the keyboard's focus
+    this.named = shape
+    this.part("legend").replaceChildren(...known.map(([name, [, colour, , dash]]) => {
       const swatch = element("span", { className: dash.length ? "swatch dashed" : "swatch" })
       swatch.style.borderColor = colour
-      const button = element("button", { type: "button", className: "chip", title: "Show or hide" }, swatch, name === "truth" ? this.truth.name : text)
+      const button = element("button", { type: "button", className: "chip", title: "Show or hide" }, swatch, this.nameOf(name))
       button.setAttribute("aria-pressed", !this.hidden.has(name))
-      button.onclick = () => (this.hidden.has(name) ? this.hidden.delete(name) : this.hidden.add(name), this.legend(), this.schedule())
+      button.onclick = () => {
+        this.hidden.delete(name) || this.hidden.add(name)
+        button.setAttribute("aria-pressed", !this.hidden.has(name))
+        this.schedule()
+      }
       return button
     }))
   }
@@ -141,7 +158,7 @@ class View extends Saving(Hands(Painting(class {}))) {
       const outside = value < s.low || value > s.high
       block.classList.toggle("outside", outside)
       const own = `this star: ${this.star.labels[s.name].toFixed(s.decimals)} ${s.unit}`
-      block.querySelector(".beyond").textContent = outside ? `▲ extrapolation: the sample has ${s.low.toFixed(s.decimals)} to ${s.high.toFixed(s.decimals)} ${s.unit}` : own
+      block.querySelector(".beyond").textContent = outside ? `▲ extrapolation: 98 % of stars have ${s.low.toFixed(s.decimals)} to ${s.high.toFixed(s.decimals)} ${s.unit}` : own
       const play = block.querySelector("button")
       play.textContent = this.playing === s.name ? "⏸" : "▶"
     }

@@ -30,8 +30,17 @@ const Painting = base => class extends base {
     this.part("spectrum").setAttribute("aria-label", `Spectrum of ${this.star.id}, generated under ${parts.join(", ") || "its own latent"}`)
   }
 
+  nameOf(key) {
+    return key === "truth" ? this.truth.name : CURVES[key][0]
+  }
+
+  // [key, colour, width, dash] of each curve that is there and not hidden.
+  shown(curves) {
+    return Object.entries(CURVES).filter(([key]) => curves[key] && !this.hidden.has(key)).map(([key, [, ...look]]) => [key, ...look])
+  }
+
   draw(name, curves, yTitle, stale) {
-    const canvas = this.part(name), { context, width, height } = fit(canvas)
+    const canvas = this.part(name), { context, width, height } = fit(canvas, this.ratio)
     const box = { left: 58, top: name === "spectrum" ? 12 : 8, width: width - 70, height: height - (name === "spectrum" ? 34 : 48) }
     const range = this.zoom ?? [this.wave[0], this.wave[this.wave.length - 1]]
     const yRange = this.yRange(name, curves, range)
@@ -42,8 +51,7 @@ const Painting = base => class extends base {
     context.rect(box.left, box.top, box.width, box.height)
     context.clip()
     this.drawLines(context, scale, box, range, name === "spectrum")
-    for (const [key, [, colour, thick, dash]] of Object.entries(CURVES)) {
-      if (!curves[key] || this.hidden.has(key)) continue
+    for (const [key, colour, thick, dash] of this.shown(curves)) {
       context.globalAlpha = key === "truth" && stale ? 0.3 : 1
       Object.assign(context, { strokeStyle: colour, lineWidth: thick })
       context.setLineDash(dash)
@@ -59,8 +67,7 @@ const Painting = base => class extends base {
   // Fixed while something is dragged (it only grows), fitted again when the hand lets go.
   yRange(name, curves, [a, b]) {
     let [low, high] = name === "difference" ? [-0.02, 0.02] : [Infinity, -Infinity]
-    for (const key of Object.keys(curves)) {
-      if (!curves[key] || this.hidden.has(key)) continue
+    for (const [key] of this.shown(curves)) {
       for (let k = 0; k < this.wave.length; k++) {
         const v = curves[key][k]
         if (this.wave[k] < a || this.wave[k] > b || !Number.isFinite(v)) continue
@@ -76,25 +83,30 @@ const Painting = base => class extends base {
     return range
   }
 
-  drawLines(context, scale, box, [a, b], named) {
-    const last = [box.left, box.left] // where the last name of each row ends
+  // The lines within a range: where each stands, and its name's place and row; a row of -1 has no room for it.
+  marks(X, box, [a, b], widthOf) {
+    const last = [box.left, box.left] // where the last name of each of two rows ends
+    return this.data.lines.filter(([, nm]) => nm >= a && nm <= b).map(([species, nm]) => {
+      const half = widthOf(species) / 2, place = Math.min(X(nm), box.left + box.width - half) // the last name ends with the frame
+      const level = last.findIndex(end => place - half > end)
+      if (level >= 0) last[level] = place + half + 6
+      return { species, x: X(nm), place, level }
+    })
+  }
+
+  drawLines(context, scale, box, range, named) {
     context.strokeStyle = context.fillStyle = this.theme.text
     context.lineWidth = 1
     context.setLineDash([1, 3])
     context.textAlign = "center"
     context.font = `10px ${this.theme.font}`
-    for (const [species, nm] of this.data.lines) {
-      if (nm < a || nm > b) continue
-      const x = scale.X(nm), half = context.measureText(species).width / 2
+    for (const { species, x, place, level } of this.marks(scale.X, box, range, text => context.measureText(text).width)) {
       context.globalAlpha = 0.35
       context.beginPath()
       context.moveTo(x, box.top)
       context.lineTo(x, box.top + box.height)
       context.stroke()
-      const place = Math.min(x, box.left + box.width - half) // the last name ends with the frame
-      const level = last.findIndex(end => place - half > end) // two rows; a name without room is left out
       if (!named || level < 0) continue
-      last[level] = place + half + 6
       context.globalAlpha = 0.7
       context.fillText(species, place, box.top + box.height - 5 - 12 * level)
     }
@@ -106,7 +118,7 @@ const Painting = base => class extends base {
     const { X, box, x } = canvas.scale_, nm = x(canvas.hover)
     let k = 0
     while (k < this.wave.length - 1 && this.wave[k] < nm) k++
-    const rows = Object.entries(CURVES).filter(([key]) => curves[key] && !this.hidden.has(key)).map(([key, [text, colour]]) => [`${text} ${curves[key][k].toFixed(4)}`, colour])
+    const rows = this.shown(curves).map(([key, colour]) => [`${CURVES[key][0]} ${curves[key][k].toFixed(4)}`, colour])
     const place = X(this.wave[k])
     context.font = `11px ${this.theme.font}`
     const wide = 16 + Math.max(70, ...rows.map(([text]) => context.measureText(text).width))
