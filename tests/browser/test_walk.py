@@ -95,11 +95,40 @@ def test_the_browser_decodes_as_python_does(open_browser, server):
     box.fill("7500")
     box.press("Enter")
     settle(page)
-    expect(page.locator(".slider.outside .beyond")).to_contain_text("extrapolation")
+    expect(page.locator(".slider.outside .beyond")).to_contain_text("extrapolation: 98 % of stars have")
     model = load_model(Path(os.environ.get("GANDALF_PRETRAINED", "pretrained")) / "generator")
     labels = live(page, "v.labels")
     flux = model.decode(np.array([live(page, "v.z")], np.float32), np.array([[labels[n] for n in model.label_names]]))[0]
     assert np.abs(np.array(live(page, "[...v.flux]")) - flux).max() < 1e-5
+
+
+def test_a_typed_value_stays_on_the_track_and_an_emptied_box_takes_its_value_back(open_browser, server):
+    page = open_browser()
+    visit(page, f"{server}/decode?model=generator&stars=simulated:50:3&star=sim3-31", "Decode")
+    own = live(page, "v.labels.teff")
+    slider = page.locator(".slider[data-label=teff]")
+    box, track = slider.locator("input[type=number]"), slider.locator("input[type=range]")
+    low, high = (float(track.get_attribute(end)) for end in ("min", "max"))
+    assert low < 4500 and high == 7500, "as far as the preset goes"
+    box.fill("")
+    box.press("Enter")
+    assert box.input_value() == f"{own:.0f}" and live(page, "v.labels.teff") == own
+    for typed, kept in (("99999", high), ("-500", low)):
+        box.fill(typed)
+        box.press("Enter")
+        settle(page)
+        assert live(page, "v.labels.teff") == kept == float(box.input_value())
+
+
+def test_a_curve_is_hidden_by_the_keyboard_and_the_focus_stays(open_browser, server):
+    page = open_browser()
+    visit(page, f"{server}/decode?model=generator", "Decode")
+    chip = page.locator(".legend .chip").first
+    live(page, "v.paints")
+    for pressed in ("false", "true"):
+        chip.press("Enter")
+        expect(chip).to_have_attribute("aria-pressed", pressed)
+        expect(chip).to_be_focused()
 
 
 def test_dragging_a_slider_repaints_meanwhile_and_keeps_the_zoom(open_browser, server):
@@ -339,12 +368,19 @@ def test_everything_on_a_figure_can_be_saved(open_browser, server, tmp_path):
     page = open_browser()
     visit(page, f"{server}/decode?model=generator", "Decode")
     live(page, "v.paints")
-    for button, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+    saved = {}
+    for button in ("SVG", "PNG"):
         with page.expect_download() as got:
             page.locator(".tools").get_by_role("button", name=button).click()
-        assert Path(got.value.path()).read_bytes().startswith(start)
+        saved[button] = Path(got.value.path()).read_bytes()
+    for written in ("observed", "reconstruction", "generated", "Ca II", "Paschen", "[α/Fe]", "generator"):
+        assert written in saved["SVG"].decode()
+    assert saved["PNG"].startswith(b"\x89PNG")
+    width = int.from_bytes(saved["PNG"][16:20], "big")
+    assert width == 2 * round(page.locator(".spectrum").bounding_box()["width"])
     with page.expect_download() as got:
         page.get_by_role("button", name="npz").click()
+    assert "generator" in got.value.suggested_filename
     with np.load(got.value.path(), allow_pickle=False) as file:
         assert file["flux"].shape == (1, 800)
         assert "generator" in json.loads(str(file["provenance"]))["decoded"]["model"]
