@@ -36,10 +36,13 @@ elif view == "Probes and references":
 elif view == "Sliders":
     left, right = st.columns(2)
     with left:
-        told = "How far the change a slider makes is from the change of the true spectrum; at 1 it might as well do nothing."
+        told = (
+            "How far the change a slider makes is from the change of the true spectrum. Green, up to 0.2: it follows; orange, up "
+            "to 0.5: in part; red: hardly. At 1 it might as well do nothing."
+        )
         show.figure(audits.counterfactual(report), told, "sliders")
     with right:
         told = "A generator must restore what the sliders do not touch: these are read back from its reconstructions."
         show.figure(audits.restoration(report), told, "restoration")
 else:
-    st.json(report)
+    auditing.show_numbers(report, model.name)

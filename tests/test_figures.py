@@ -248,11 +248,37 @@ def test_verdicts_follow_the_numbers():
             "logg": {"r2": 0.9, "excess": 0.7, "interval": [0.68, 0.72], "probe": "mlp"},
         },
         "kept": {"mh": {"r2": 0.98, "loss": -0.003}, "alphafe": {"r2": 0.4, "loss": 0.2}},
-        "counterfactual": {"teff": {"relative_error": 0.1}, "mh": {"relative_error": 0.99}},
+        "counterfactual": {n: {"relative_error": e} for n, e in {"teff": 0.2, "logg": 0.5, "mh": 0.51}.items()},
     }
     kinds = [kind for kind, _ in audits.verdict(report)]
-    assert kinds == ["good", "bad", "good", "bad", "good", "bad"]
-    assert "read by mlp" in audits.verdict(report)[1][1]
+    assert kinds == ["good", "bad", "good", "bad", "good", "partly", "bad"]
+    assert "read by a neural network" in audits.verdict(report)[1][1]
+    assert ["in part" in said or "hardly" in said for _, said in audits.on_sliders(report)] == [False, True, True]
+    colours = audits.counterfactual(report).data[0].marker.color
+    assert list(colours) == [style.GREEN, style.ORANGE, style.VERMILION], "a bar says what the words say"
+
+
+def test_the_audits_table_has_a_row_a_parameter_and_says_why_a_trace_counts_as_removed():
+    leak = {
+        "r2": 0.01,
+        "excess": 0.009,
+        "interval": [-0.0001, 0.02],
+        "p_value": 1e-7,
+        "flagged": True,
+        "probe": "trees on the rest",
+    }
+    report = {"removed": {"mh": leak}, "kept": {"teff": {"r2": 0.9}}, "counterfactual": {"mh": {"relative_error": 0.1}}}
+    removed, kept = audits.numbers(report)
+    assert removed["Parameter"] == "[M/H]" and removed["p value"] == 1e-7 and removed["Slider's error"] == 0.1
+    assert removed["95 % interval"] == "0.000 to 0.020" and removed["Best probe"] == "decision trees on the rest"
+    assert kept["It was"] == "kept" and kept["Excess R²"] is None and kept["95 % interval"] == ""
+    assert "[M/H]" in audits.on_traces(report)
+    assert not audits.on_traces({"removed": {"mh": leak | {"excess": 0.5}}}) and not audits.on_traces({})
+
+
+def test_nothing_is_minus_zero():
+    figure = audits.r2_table({"shuffled": {"teff": -0.001, "logg": 0.8}}, "R²")
+    assert list(figure.data[0].text[0]) == ["0.00", "0.80"]
 
 
 def test_change_error_is_relative_and_undefined_without_a_change():

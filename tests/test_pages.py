@@ -202,8 +202,18 @@ def test_the_audit_speaks_a_verdict(app):
     test = app("audit", model="physical-removed")
     assert "Teff is removed" in texts(test)
     assert "M/H\\] is kept" in texts(test)
+    assert "Teff slider follows the simulator in part" in texts(test)
     [leak] = [trace for trace in figures(test)[0]["data"] if trace["name"] == "the exported latent"]
     assert leak["y"] == ["T<sub>eff</sub>", "log g"]
+
+
+def test_the_audits_numbers_are_a_table_and_a_file(app):
+    test = app("audit", model="physical-removed")
+    test.get("button_group")[0].set_value("Numbers").run()
+    assert not test.exception
+    table = test.dataframe[0].value
+    assert table["Parameter"].tolist() == ["Teff", "log g", "[M/H]", "[α/Fe]"] and table["Excess R²"].tolist()[:2] == [0.01, 0.01]
+    assert any(b.label == "Download the whole report" for b in test.get("download_button"))
 
 
 def test_the_tour_leads_on_step_by_step(app):

@@ -8,7 +8,13 @@ import plotly.graph_objects as go
 from ..audit.report import TRACE
 from . import style
 
-REMOVED_LIMIT, KEPT_LIMIT, SLIDER_LIMIT = TRACE, 0.02, 0.5  # what the verdict calls removed, kept, and a slider that acts
+REMOVED_LIMIT, KEPT_LIMIT = TRACE, 0.02  # what the verdict calls removed and kept
+SLIDER_GRADES = (  # up to which relative error a slider is called what
+    (0.2, "good", "follows the simulator"),
+    (0.5, "partly", "follows the simulator in part"),
+    (np.inf, "bad", "hardly follows the simulator"),
+)
+GRADE_COLOURS = {"good": style.GREEN, "partly": style.ORANGE, "bad": style.VERMILION}
 ROW_NAMES = {
     "z": "the exported latent",
     "mean": "latent before its noise (never exported)",
@@ -16,9 +22,17 @@ ROW_NAMES = {
     "spectrum": "the spectrum itself",
     "pca_25": "25 principal components",
     "plain": "plain auto-encoder",
-    "plain_erased": "plain, linearly erased (LEACE)",
+    "plain_erased": "plain, its linear traces erased",
     "shuffled": "shuffled stars (nothing)",
     "labels_only": "the kept labels alone",
+}
+PROBES = {
+    "ridge": "a linear fit",
+    "mlp": "a neural network",
+    "trees": "decision trees",
+    "neighbours": "nearest neighbours",
+    "mean": "the mean",
+    "floor": "the kept labels alone",
 }
 NUISANCES = {
     "shift_kms": "velocity shift",
@@ -97,7 +111,7 @@ def r2_table(rows: dict[str, dict[str, float]], title: str) -> go.Figure:
             colorscale="Cividis",
             xgap=3,
             ygap=3,
-            text=[["" if np.isnan(v) else f"{v:.2f}" for v in row] for row in z],
+            text=[["" if np.isnan(v) else f"{v:z.2f}" for v in row] for row in z],
             texttemplate="%{text}",
             hovertemplate="%{y}, %{x}: R² = %{z:.3f}<extra></extra>",
             showscale=False,  # the cells say their numbers
@@ -114,7 +128,7 @@ def counterfactual(report: dict) -> go.Figure:
     found = {n: v["relative_error"] for n, v in _acting(report).items()}
     if not found:
         return style.empty_figure(title, "Not measured: the decoder receives no labels, or the stars have no known truth.")
-    colours = [style.GREEN if e <= SLIDER_LIMIT else style.VERMILION for e in found.values()]
+    colours = [GRADE_COLOURS[_grade(e)[0]] for e in found.values()]
     figure = _bars([style.symbol(n) for n in found], list(found.values()), colours)
     figure.add_hline(y=1, line={"color": style.GREY, "width": 1.5, "dash": "dash"})
     figure.update_xaxes(title_text="Slider")
@@ -135,7 +149,7 @@ def restoration(report: dict) -> go.Figure:
 
 
 def _bars(names: list[str], heights: list[float], colours: list[str]) -> go.Figure:
-    text = [f"{v:.2f}" for v in heights]
+    text = [f"{v:z.2f}" for v in heights]
     return go.Figure(go.Bar(x=names, y=heights, marker_color=colours, text=text, textposition="outside", cliponaxis=False))
 
 
@@ -152,7 +166,7 @@ def _acting(report: dict) -> dict[str, dict]:
 
 
 def verdict(report: dict) -> list[tuple[str, str]]:
-    """The report in sentences: (good, bad or unsure; sentence), one a parameter and one a slider."""
+    """The report in sentences: (good, partly, bad or unsure; sentence), one a parameter and one a slider."""
     return on_latent(report) + on_sliders(report)
 
 
@@ -169,16 +183,31 @@ def on_sliders(report: dict) -> list[tuple[str, str]]:
 
 
 def _signed(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
+    return f"{value:z.3f}".replace("-", "−")
+
+
+def _between(ends: list | None) -> str:
+    return f"{_signed(ends[0])} to {_signed(ends[1])}" if ends and all(map(_number, ends)) else ""
+
+
+def probe_words(probe: str) -> str:
+    """What a probe is, in words."""
+    kind, _, rest = probe.partition(" ")
+    return f"{PROBES.get(kind, kind)} {rest}".rstrip()
+
+
+def _grade(error: float) -> tuple[str, str]:
+    """(good, partly or bad; words) of a slider's relative error."""
+    return next((kind, words) for limit, kind, words in SLIDER_GRADES if error <= limit)
 
 
 def _said_removed(name: str, found: dict) -> tuple[str, str]:
     plain, ends = style.words(name), found.get("interval") or [None, None]
-    amount = _signed(found["excess"]) + (f" ({_signed(ends[0])} to {_signed(ends[1])})" if all(map(_number, ends)) else "")
+    amount = _signed(found["excess"]) + (f" ({_between(ends)})" if _between(ends) else "")
     if found["excess"] <= REMOVED_LIMIT:
         return "good", f"{plain} is removed: the latent adds R² = {amount} to what the kept labels tell anyway."
     kind = "unsure" if _number(ends[0]) and ends[0] <= REMOVED_LIMIT else "bad"
-    probe = f", read by {found['probe']}" if found.get("probe") else ""
+    probe = f", read by {probe_words(found['probe'])}" if found.get("probe") else ""
     return kind, f"{plain} is still in the latent: a fresh probe finds an excess R² of {amount}{probe}."
 
 
@@ -194,6 +223,35 @@ def _said_kept(name: str, found: dict) -> tuple[str, str]:
 
 
 def _said_slider(name: str, error: float) -> tuple[str, str]:
-    good = error <= SLIDER_LIMIT
-    words = "acts as the simulator does" if good else "does not do what the star would"
-    return "good" if good else "bad", f"The {style.words(name)} slider {words}: relative error {error:.2f}."
+    kind, words = _grade(error)
+    return kind, f"The {style.words(name)} slider {words}: relative error {error:.2f}."
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def numbers(report: dict) -> list[dict]:
+    """The report as a table: a row a parameter, with what is known of it. Keys are the heads of the columns."""
+    sliders = _acting(report)
+    return [
+        {
+            "Parameter": style.words(name), "It was": part,
+            "Excess R²": v.get("excess"), "95 % interval": _between(v.get("interval")), "p value": v.get("p_value"),
+            "R² from the latent": v.get("r2"), "Best probe": probe_words(v.get("probe") or ""),
+            "R² from the kept labels": v.get("floor"), "R² below plain": v.get("loss"),
+            "Slider's error": sliders.get(name, {}).get("relative_error"),
+        }
+        for part in ("removed", "kept", "untouched") for name, v in (report.get(part) or {}).items()
+    ]  # fmt: skip
+
+
+def on_traces(report: dict) -> str:
+    """Why a label can be called removed although a test finds it; empty where that is not so."""
+    found = {n: v for n, v in (report.get("removed") or {}).items() if v.get("flagged") and v["excess"] <= REMOVED_LIMIT}
+    if not found:
+        return ""
+    names = " and ".join(map(style.words, found))
+    return (
+        f"The test finds {names} among so many stars (a small p value), but so little of it that we call it removed: the p value "
+        f"says whether anything is there, the excess how much, and removed means an excess of at most {REMOVED_LIMIT}."
+    )

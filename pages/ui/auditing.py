@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import streamlit as st
 
 from gandalf_core.figures import audits
@@ -11,6 +12,7 @@ from pages.ui import cache, jobs, show, state
 DEFAULT_STARS = "simulated:3000:7"
 SIGNS = {
     "good": ":green-badge[:material/check:]",
+    "partly": ":orange-badge[:material/contrast:]",
     "bad": ":red-badge[:material/close:]",
     "unsure": ":orange-badge[:material/question_mark:]",
 }
@@ -53,6 +55,21 @@ def show_verdict(report: dict) -> None:
     with st.container(border=True):
         for said in filter(None, (audits.on_latent(report), audits.on_sliders(report))):
             st.markdown("  \n".join(f"{SIGNS[kind]} {show.escaped(sentence)}" for kind, sentence in said))
+
+
+def show_numbers(report: dict, name: str) -> None:
+    """The report's numbers as a table, and all of it as a file."""
+    frame = pd.DataFrame(audits.numbers(report)).dropna(axis="columns", how="all")
+    shapes = {
+        c: st.column_config.NumberColumn(format="%.1e" if c == "p value" else "%.3f") for c in frame.select_dtypes("number")
+    }
+    st.dataframe(frame, hide_index=True, column_config=shapes, height="content")
+    told = "The interval is that of the excess, or of the R² below the plain auto-encoder where the parameter was kept."
+    st.caption(f"{told} {audits.on_traces(report)}")
+    st.download_button(
+        "Download the whole report", json.dumps(report, indent=1, ensure_ascii=False), f"audit-{name}.json", "application/json",
+        on_click="ignore", icon=":material/download:",
+    )  # fmt: skip
 
 
 def _submit(name: str, arguments: list[str]) -> None:
