@@ -23,7 +23,11 @@ def show_next(step: str) -> None:
         st.page_link("../audit.py", label="On to the **Audit**: what is really removed?", icon=":material/fact_check:")
 
 
-show.page_title("Tour", "Four steps, three minutes. Each figure is live and uses the model of the side bar.")
+show.page_title(
+    "Tour",
+    "Four steps, three minutes, on live figures. The first shows the plain auto-encoder, the others the model of the side bar "
+    "(the last one `generator`, where that model has no sliders).",
+)
 model = guards.need_model()
 models = cache.model_folders()
 step = pickers.choose("Step", STEPS, "tour_step", label_visibility="collapsed")
@@ -42,7 +46,7 @@ elif step == STEPS[1]:
         "While the auto-encoder trains, one **discriminator** per parameter tries to read that parameter from the latent, and "
         f"the encoder is rewarded when it fails. **{model.name}** removes {removed}."
     )
-    told = training.what_they_read(model.config.adversary.sees_kept)
+    told = training.what_they_read(model.config.adversary.sees_kept and bool(model.kept), model.history)
     show.figure(training.discriminators(model.history), told, "tour_discriminators")
     mapping.show_one(model.name)
     ask("choose `paper-physical-removed` in the side bar. Does its log g discriminator beat guessing? Is log g gone, then?")

@@ -294,6 +294,12 @@ def test_presets_need_their_labels():
     assert effects.presets(()) == []
 
 
+def test_the_words_under_the_discriminators_follow_their_numbers():
+    said = training.what_they_read(True, HISTORY)
+    assert "Teff 0.30 (guessing 0.10)" in said and "kept parameters" in said
+    assert "last epoch" not in training.what_they_read(False) and "kept" not in training.what_they_read(False)
+
+
 def test_the_line_over_latent_size_runs_through_the_best_trial_of_each():
     line, dots = sweeps.latent_size(CURVES["latent_size"]).data
     assert list(line.x) == [2, 9] and list(line.y) == pytest.approx([0.01, 0.003])

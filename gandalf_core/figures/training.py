@@ -1,5 +1,7 @@
 """Figures of a training run, drawn from its epoch records (dictionaries with the fields of `train.EpochRecord`)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -56,14 +58,27 @@ def discriminators(history: list[dict]) -> go.Figure:
     return style.finish(figure, title, 320)
 
 
-def what_they_read(sees_kept: bool) -> str:
-    """The sentence under `discriminators`. sees_kept: the discriminators are also given the true kept labels."""
-    if sees_kept:
-        return (
-            "Dashed: guessing. These discriminators also see the kept parameters, which tell something of the removed ones, "
-            "so they end a little above it. A fresh probe is the real test: see Audit."
-        )
-    return "A removed parameter's discriminator falls to its dashed line, guessing. A fresh probe is the real test: see Audit."
+def what_they_read(sees_kept: bool, history: Sequence[dict] = ()) -> str:
+    """The sentences under `discriminators`: what the dashed lines are, where the curves ended, and what that is worth.
+
+    sees_kept: the discriminators are also given the true kept labels.
+    """
+    cause = (
+        "the kept parameters tell more of one than of another"
+        if sees_kept
+        else "some of the ranges to choose from are fuller than others"
+    )
+    guessing = f"Dashed: guessing without the latent, which is not equally easy for all parameters, since {cause}."
+    return " ".join(filter(None, (guessing, _ends(history), "A fresh probe is the real test: see Audit.")))
+
+
+def _ends(history: Sequence[dict]) -> str:
+    """Each discriminator's last accuracy beside that of guessing."""
+    if not history or not history[-1]["discriminator_accuracy"]:
+        return ""
+    last = history[-1]
+    ends = (f"{style.words(n)} {a:.2f} (guessing {last['chance'][n]:.2f})" for n, a in last["discriminator_accuracy"].items())
+    return f"The last epoch: {', '.join(ends)}."
 
 
 def _curve(
