@@ -42,4 +42,5 @@ elif view == "Spectra":
         drawn = spectra.mean_and_spread(stars.wavelength_nm, groups)
         show.figure(drawn, "Median and 16-84 % band of the selection against the other stars.", "spread")
 else:
-    tables.show_table(guards.need_stars(), names, key=f"table {st.session_state[state.STARS]}")
+    frame = uploads.on_top(tables.table_of(guards.need_stars(), names), model)
+    tables.show_table(frame, names, key=f"table {st.session_state[state.STARS]}")

@@ -288,6 +288,16 @@ def test_change_error_is_relative_and_undefined_without_a_change():
     assert np.isnan(effects.change_error(true, np.zeros(3)))
 
 
+def test_a_residual_that_noise_does_not_explain_is_named_with_its_place():
+    wave, noise = np.linspace(846, 870, 801), np.sin(np.arange(801.0))
+    assert effects.striking(wave, noise) == "" and effects.striking(wave, np.full(801, np.nan)) == ""
+    at = np.argmin(np.abs(wave - 866.452))
+    core, elsewhere = noise.copy(), noise.copy()
+    core[at], elsewhere[400] = 13, -7
+    assert "13 σ at 866.5 nm, in the core of a Ca II line" in effects.striking(wave, core)
+    assert effects.striking(wave, elsewhere) == "The largest: 7 σ at 858.0 nm."
+
+
 def test_presets_need_their_labels():
     assert {p["name"] for p in effects.presets(("teff",))} == {"T<sub>eff</sub> = 6500 K"}
     assert effects.presets(LABELS)[0]["labels"] == {"teff": 7500.0, "alphafe": 0.0}

@@ -148,6 +148,69 @@ def test_a_model_folder_with_a_missing_file_is_named(app, world, tmp_path, monke
     assert any("config.json" in e.value for e in app("decode").error)
 
 
+def test_a_message_shows_names_as_they_are_and_no_path_of_the_server(app, world, tmp_path, monkeypatch):
+    broken = tmp_path / "pretrained" / "bro_ken"
+    broken.mkdir(parents=True)
+    (broken / "card.json").write_text((world / "pretrained" / "generator" / "card.json").read_text())
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(broken.parent))
+    [said] = [e.value for e in app("decode").main if e.type == "error"]
+    assert "pretrained/bro\\_ken" in said and str(tmp_path) not in said
+    test = upload(app(), ("a*b*$c$.csv", b"a,b\n1,2\n"))
+    assert any("a\\*b\\*\\$c\\$.csv" in e.value for e in test.main if e.type == "error")
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(world / "pretrained"))
+    [said] = [e.value for e in app("data", stars="simulated:abc:1").main if e.type == "error"]
+    assert "simulated\\:abc\\:1" in said
+
+
+def test_a_flux_that_is_not_normalised_and_an_id_given_twice_get_a_warning(app):
+    star, content = archive_star()
+    flat = SpectraSet(0 * star.flux, star.wavelength_nm, star.ids, star.labels, (), star.flux_error)
+    test = upload(app(model="generator"), ("star.csv", content))
+    assert not test.warning and star.ids[0] in test.success[0].value
+    upload(test, ("flat.csv", archive_file("csv", "INDIVIDUAL", flat)))
+    assert "normalised" in test.warning[0].value and "More than one uploaded star" in test.warning[0].value
+    assert test.session_state["star"] == star.ids[0]
+
+
+def test_the_table_of_stars_names_the_files_of_uploaded_ones(app):
+    star, content = archive_star()
+    test = upload(app(model="generator", stars="simulated:20:3"), ("star.csv", content))
+    test.get("button_group")[0].set_value("Table").run()
+    assert not test.exception
+    table = test.dataframe[0].value
+    assert table["id"][0] == star.ids[0] and table["file"][0] == "star.csv" and not table["file"][1:].any()
+    assert len(table) == 21
+
+
+def test_a_spectrum_off_the_grid_is_refused_in_one_sentence_with_its_cause(app):
+    star, _ = archive_star()
+    rows = (f"{w:.3f} {f:.4f}" for w, f in zip(star.wavelength_nm[:1200], star.flux[0], strict=False))
+    test = upload(app(model="generator"), ("half.txt", "\n".join(rows).encode()))
+    [said] = [e.value for e in test.error]
+    assert said.count("half.txt") == 1 and "usable samples" in said and "do not cover" not in said
+
+
+def test_representations_of_unlabelled_stars_are_a_sentence_without_a_switch(app):
+    _, content = archive_star()
+    test = upload(app(model="physical-removed"), ("star.csv", content))
+    test.selectbox(key="stars").select(test.selectbox(key="stars").options[-1]).run()
+    show(test, "parameters")
+    switches = len(test.get("button_group"))
+    test.get("button_group")[0].set_value("Representations").run()
+    assert not test.exception and not test.dataframe
+    assert "no true labels" in figures(test)[0]["layout"]["annotations"][0]["text"]
+    assert len(test.get("button_group")) == switches - 1
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.996, "more than 99 %"), (1.0, "more than 99 %"), (0.82, "82 %"), (0.0, "less than 1 %")]
+)
+def test_a_share_of_a_sample_is_never_all_or_none_of_it(share, words):
+    from pages.ui import tables
+
+    assert tables._share(share) == words
+
+
 def test_the_link_carries_model_stars_and_star(app):
     test = app("decode", model="physical-removed", stars="simulated:40:3", star="sim3-7")
     assert test.selectbox(key="model").value == "physical-removed"
@@ -230,7 +293,10 @@ def test_the_tour_leads_on_step_by_step(app):
         ("figures · parameters · mh · r2", "R² of [M/H]"),
         ("lambdas · logg", "λ of log g"),
         ("data · seconds", "seconds to make"),
-        ("versions · torch", "versions · torch"),
+        ("versions · torch", "version · torch"),
+        ("audit · excess · teff", "audit: excess R² of Teff"),
+        ("audit · sliders · alphafe", "audit: relative error of the slider of [α/Fe]"),
+        ("audit · stars", "audit: number of stars"),
     ],
 )
 def test_what_differs_between_two_cards_is_said_in_words(key, words):

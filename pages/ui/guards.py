@@ -1,5 +1,6 @@
 """What a page needs, or a sentence that says how to get it and the end of the script. Nothing already loaded is lost."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,9 @@ import streamlit as st
 from gandalf_core.errors import GandalfError
 from gandalf_core.spectra import SpectraSet
 from gandalf_core.trained import TrainedModel
-from pages.ui import cache, jobs, state
+from pages.ui import cache, jobs, show, state
+
+AWAY = re.compile(r"(?<![\w./:])/(?:[^\s/:]+/)+(?=[^\s/:]+/[^\s/:]+)")  # an absolute path up to its last two names
 
 
 def stop(message: str, kind: str = "info") -> None:
@@ -18,13 +21,18 @@ def stop(message: str, kind: str = "info") -> None:
     st.stop()
 
 
+def said(error: object) -> str:
+    """An error's sentence as a page shows it: the server's folders are nobody's business, and a file's name brings no markup."""
+    return show.escaped(AWAY.sub("", str(error)))
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Errors of the package end the page with their own sentence instead of a traceback."""
     try:
         yield
     except GandalfError as error:
-        stop(str(error), "error")
+        stop(said(error), "error")
     except cache.Preparing as wait:
         _wait(jobs.prepare(wait.ids, wait.path))
         st.stop()
@@ -37,7 +45,7 @@ def _wait(name: str) -> None:
     if job.state == "done":
         st.rerun()
     if not job.active:
-        st.error(f"Simulating the stars failed: {job.status.get('message')}. Choose other stars in the side bar.")
+        st.error(f"Simulating the stars failed: {said(job.status.get('message'))}. Choose other stars in the side bar.")
         return
     st.progress(min(1.0, job.status.get("fraction") or 0.0), f"Simulating the test stars, once: {job.status.get('message', '')}")
     st.caption("What needs no spectra of the whole sample works meanwhile: Maps, Decode, Latent, or other stars in the side bar.")

@@ -59,7 +59,7 @@ def plain(name: str) -> str:
 
 def fact(label: str, value: str, more: str) -> None:
     """One thing that is loaded, in one line and a footnote."""
-    st.metric(label, value, more, delta_color="off", delta_arrow="off", border=True)
+    st.metric(label, escaped(value), escaped(more), delta_color="off", delta_arrow="off", border=True)
 
 
 def download(table: pd.DataFrame, name: str, key: str) -> None:

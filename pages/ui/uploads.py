@@ -1,15 +1,26 @@
 """The upload box: every file read by itself, with a verdict; a bad one changes nothing that is loaded."""
 
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import PurePath
+
+import numpy as np
+import pandas as pd
 import streamlit as st
 
 from gandalf_core import io
 from gandalf_core.errors import GandalfError
 from gandalf_core.spectra import SpectraSet
-from pages.ui import cache, state
+from gandalf_core.trained import TrainedModel
+from pages.ui import cache, show, state, tables
 
 KINDS = ["csv", "ecsv", "fits", "fit", "gz", "xml", "vot", "votable", "npz", "parquet", "txt", "dat", "ascii"]
 MAX_MB = 64
 BOX = "upload_box"
+NAME = "upload"  # under which an uploaded set carries its file's name
+NAMED = 3  # stars that a verdict names
+CONTINUUM = (0.2, 5.0)  # between which the median of a normalised spectrum lies, whatever its lines
 
 
 def show_upload() -> None:
@@ -19,40 +30,102 @@ def show_upload() -> None:
         help=f"As the Gaia archive delivers them, one star or many a file, at most {MAX_MB} MB. They stay on this machine.",
     )  # fmt: skip
     for verdict in state.get(state.VERDICTS):
-        {"ok": st.success, "partly": st.warning, "refused": st.error}[verdict["kind"]](verdict["text"])
+        {"ok": st.success, "partly": st.warning, "refused": st.error}[verdict["kind"]](show.escaped(verdict["text"]))
 
 
 def take_files() -> None:
     """Read what was dropped; look at the first star that could be read."""
-    verdicts, known = [], list(state.get(state.UPLOADS))
-    fresh = []
-    for file in st.session_state[BOX] or []:
-        verdict, found = judge(file.name, file.getvalue())
-        verdicts.append(verdict)
-        if found is not None:
-            fresh.append((cache.upload(found), found))
-    state.put(state.VERDICTS, tuple(verdicts))
-    new = [key for key, _ in fresh if key not in known]
+    judged = [judge(file.name, file.getvalue()) for file in st.session_state[BOX] or []]
+    fresh = {cache.upload(found): found for _, found in judged if found is not None}
+    known = list(state.get(state.UPLOADS))
+    new = [key for key in fresh if key not in known]
     state.put(state.UPLOADS, tuple(dict.fromkeys([*new, *known])))
+    times = Counter(star for stars in _sets(cache.uploaded) for star in stars.ids)
+    state.put(state.VERDICTS, tuple(_with_twins(verdict, found, times) for verdict, found in judged))
     if new:
-        state.look_at(str(next(found for key, found in fresh if key in new).ids[0]))
+        state.look_at(str(fresh[new[0]].ids[0]))
+
+
+def _sets(read: Callable[[str], SpectraSet]) -> Iterator[SpectraSet]:
+    """The uploads of the session, newest first, as `read` gives them by their keys; without those it refuses."""
+    for key in state.get(state.UPLOADS):
+        with suppress(GandalfError):
+            yield read(key)
+
+
+def on_top(frame: pd.DataFrame, model: TrainedModel) -> pd.DataFrame:
+    """A table of stars with the uploaded ones above them, beside the names of their files."""
+    parts = []
+    for stars in _sets(lambda key: cache.stars(f"uploaded:{key}", model)):
+        own = tables.table_of(stars, model.label_names)
+        own.insert(1, "file", stars.provenance.get(NAME, ""))
+        parts.append(own)
+    return pd.concat([*parts, frame], ignore_index=True).fillna({"file": ""}) if parts else frame
 
 
 def judge(name: str, content: bytes) -> tuple[dict, SpectraSet | None]:
-    """A verdict in one sentence, and the stars of the file (None when nothing of it can be used)."""
+    """A verdict in a few sentences, and the stars of the file (None when nothing of it can be used)."""
     try:
         found = io.read_bytes(name, content)
     except GandalfError as error:
         return {"kind": "refused", "text": str(error)}, None
-    refused = grid_refusals(found)
-    usable = len(found) - len(refused)
+    found.provenance[NAME] = name
     masked = f"{found.mask.mean():.1%} of the pixels masked"
-    text = f"{name}: {len(found):,} star{'s' if len(found) > 1 else ''}, {len(found.wavelength_nm)} pixels, {masked}."
+    text = f"{name}: {_count(len(found))}, {len(found.wavelength_nm)} pixels, {masked}: {_named(found.ids)}."
+    refused = grid_refusals(found)
+    problems = list(filter(None, (_off_the_grid(refused, name), _not_normalised(found))))
+    text = " ".join([text, *problems])
+    if len(refused) == len(found):
+        return {"kind": "refused", "text": text}, None
+    return {"kind": "partly" if problems else "ok", "text": text}, found
+
+
+def _count(stars: int) -> str:
+    return f"{stars:,} star{'s' if stars != 1 else ''}"
+
+
+def _named(ids: np.ndarray) -> str:
+    more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
+    return ", ".join(map(str, ids[:NAMED])) + more
+
+
+def _off_the_grid(refused: dict[str, str], name: str) -> str:
+    """How many stars the grid refuses and why the first one, without what the verdict says anyway."""
     if not refused:
-        return {"kind": "ok", "text": text}, found
-    cause = next(iter(refused.values()))
-    kind = "partly" if usable else "refused"
-    return {"kind": kind, "text": f"{text} {len(refused)} cannot be used with this model: {cause}"}, found if usable else None
+        return ""
+    lone = "1 of 1 spectra do not cover the grid "
+    cause = next(iter(refused.values())).removeprefix(f"{PurePath(name).name}: ").removeprefix(lone).strip("()")
+    return f"{_count(len(refused))} cannot be used with this model: {cause}."
+
+
+def _not_normalised(found: SpectraSet) -> str:
+    strange = found.ids[~is_normalised(found)]
+    if not len(strange):
+        return ""
+    return (
+        f"{_count(len(strange))} ({_named(strange)}) cannot be a normalised spectrum, whose continuum is near 1, so what the "
+        "pages say of it means nothing: divide the flux by its continuum and upload it again."
+    )
+
+
+def _with_twins(verdict: dict, found: SpectraSet | None, times: Counter) -> dict:
+    """The verdict, with a warning where a star's id is that of another uploaded star."""
+    twins = [] if found is None else np.array([star for star in found.ids if times[star] > 1])
+    if not len(twins):
+        return verdict
+    told = f" More than one uploaded star is called {_named(twins)}, and the pages show only one: give each an id of its own."
+    return {"kind": "partly", "text": verdict["text"] + told}
+
+
+def is_normalised(found: SpectraSet) -> np.ndarray:
+    """(N,) false for spectra whose flux does not vary, or whose median is far from a continuum of 1."""
+    flux = np.where(found.mask, np.nan, found.flux)
+    usable = ~found.mask.all(1)  # the grid refuses the others
+    good = np.ones(len(found), bool)
+    middle = np.nanmedian(flux[usable], 1)
+    varies = np.nanmax(flux[usable], 1) > np.nanmin(flux[usable], 1)
+    good[usable] = varies & (middle > CONTINUUM[0]) & (middle < CONTINUUM[1])
+    return good
 
 
 def grid_refusals(found: SpectraSet) -> dict[str, str]:
