@@ -1,8 +1,9 @@
 """Home: what is loaded, one finished figure, and where to go from here."""
 
+import numpy as np
 import streamlit as st
 
-from gandalf_core.figures import spectra
+from gandalf_core.figures import effects, spectra
 from pages.ui import guards, show, state
 
 ENTRIES = (
@@ -28,7 +29,7 @@ model = guards.need_model()
 star, (ids, _) = guards.need_star(), guards.need_labels()
 with st.container(horizontal=True):
     show.fact("Model", model.name, f"{model.latent_size} latent numbers")
-    show.fact("Star", str(star.ids[0]), f"S/N {star.snr[0]:.0f} per pixel")
+    show.fact("Star", str(star.ids[0]), f"S/N {star.snr[0]:.0f} per pixel" if np.isfinite(star.snr[0]) else "S/N unknown")
     show.fact("Stars in the diagrams", f"{len(ids):,}", st.session_state[state.STARS])
 with guards.told():
     rebuilt = model.reconstruct(star)[0]
@@ -44,7 +45,9 @@ drawn = spectra.reconstruction(
 pixels = (
     f"{model.latent_size} numbers{' and the parameters' if model.condition_on else ''} (blue) stand for {len(rebuilt)} pixels"
 )
-show.figure(drawn, f"{pixels} (grey): the residual below should look like noise.", "home")
+residual = spectra.residuals(star.flux[0], rebuilt, error, star.mask[0])
+largest = "" if error is None else effects.striking(star.wavelength_nm, residual)
+show.figure(drawn, f"{pixels} (grey): the residual below should look like noise. {largest}", "home")
 with st.grid(3):
     for page, icon, title, sentence in ENTRIES:
         with st.container(border=True, height="stretch"):

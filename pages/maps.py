@@ -29,8 +29,9 @@ key = cache.digest("maps", [(m.name, len(m.ids), float(m.xy.sum())) for m in fou
 linked = lambda: panels.maps(found, labels.ids, labels.values, labels.names, ranges=model.ranges, overlay_ids=overlay)  # noqa: E731
 diagrams.show_linked("maps", key, linked, labels.names, columns=max(len(labels.names), 2))
 st.caption(
-    "Colour: the parameter in the panel's title. k-NN R²: how well a star's ten neighbours **in the map** tell that parameter. "
-    "A map illustrates, it proves nothing: see the Audit page. Diamonds are uploaded stars, the ring is the star of the side bar."
+    "Colour: the parameter in the panel's title. k-NN R²: how well a star's ten neighbours **in the map** tell that parameter "
+    "(1: exactly, 0 or below: not at all). A map illustrates, it proves nothing: see the Audit page. Diamonds are uploaded "
+    "stars, the ring is the star of the side bar."
 )
 chosen = pickers.selected_rows(labels.ids)
 if not chosen.any():

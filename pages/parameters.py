@@ -20,7 +20,10 @@ with guards.told():
 tables.show_estimates(model, star, single)
 with st.container(horizontal=True, vertical_alignment="center"):
     view = pickers.choose("View", VIEWS, "parameter_view", label_visibility="collapsed")
-    source = pickers.choose("Read from", ["latent", "spectrum"], "read_from", label_visibility="collapsed")
+    if view == "Representations":  # which reads from all of them
+        source = "latent"
+    else:
+        source = pickers.choose("Read from", ["latent", "spectrum"], "read_from", label_visibility="collapsed")
 stars = guards.need_stars()
 with guards.told():
     everyone = cache.predictions(model, stars, source)

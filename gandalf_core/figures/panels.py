@@ -101,7 +101,7 @@ def maps(of: list[Map], ids, labels: np.ndarray, names: tuple[str, ...], *, rang
 
 
 def _map_panel(item: Map, x: str, y: str, sides: list, name: str, colours: tuple[float, float], r2: float) -> Panel:
-    note = f"k-NN R² = {r2:.2f}" if np.isfinite(r2) else ""
+    note = f"k-NN R² = {r2:z.2f}" if np.isfinite(r2) else ""
     title, colour_title = f"{item.name}: {parameter(name).symbol}", parameter(name).axis_title
     return Panel(title, x, y, "", "", *sides, name, colour_title, colours, note)
 

@@ -136,7 +136,7 @@ def representations(tables: dict[str, list[dict]], column: str = "mean_absolute"
     """Bars per label and representation of one column of `statistics`, each label relative to its largest bar."""
     title = "The same regressor on each representation"
     if not tables:
-        return style.empty_figure(title, "No comparison has been stored with the models.")
+        return style.empty_figure(title, "These stars carry no true labels to compare with.")
     names = list(dict.fromkeys(row["parameter"] for rows in tables.values() for row in rows))
     figure = go.Figure()
     largest = {n: max(r[column] for rows in tables.values() for r in rows if r["parameter"] == n) for n in names}

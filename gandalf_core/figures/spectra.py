@@ -52,14 +52,19 @@ def reconstruction(wavelength_nm, observed, reconstructed, *, error=None, mask=N
     star = masked(observed, mask)
     figure.add_trace(line(wavelength_nm, star, "observed", style.OBSERVED, width=1.6), 1, 1)
     figure.add_trace(line(wavelength_nm, reconstructed, "reconstruction", style.RECONSTRUCTED), 1, 1)
-    scale = 1.0 if error is None else np.where(np.asarray(error) > 0, error, np.nan)
-    residual = (star - style.f4(reconstructed)) / scale
+    residual = residuals(observed, reconstructed, error, mask)
     figure.add_trace(line(wavelength_nm, residual, "residual", style.OBSERVED, width=0.9, showlegend=False), 2, 1)
     figure.add_hline(y=0, line={"color": style.RECONSTRUCTED, "width": 1}, row=2, col=1)
     figure.update_yaxes(title_text=style.FLUX_TITLE, row=1, col=1)
     figure.update_yaxes(title_text="Residual" if error is None else "Residual [σ]", row=2, col=1)
     figure.update_xaxes(title_text=style.WAVELENGTH_TITLE, row=2, col=1)
-    return style.finish(style.mark_lines(figure, np.asarray(wavelength_nm)), title, 440)
+    return style.finish(style.mark_lines(figure, np.asarray(wavelength_nm)), escape(title), 440)
+
+
+def residuals(observed, reconstructed, error=None, mask=None) -> np.ndarray:
+    """(L,) observed − reconstructed, in units of the error where it is known; NaN where it cannot be said."""
+    scale = 1.0 if error is None else np.where(np.asarray(error) > 0, error, np.nan)
+    return (masked(observed, mask) - style.f4(reconstructed)) / scale
 
 
 def mean_and_spread(wavelength_nm, groups: dict[str, np.ndarray], title: str = "Mean spectrum and spread") -> go.Figure:

@@ -21,9 +21,8 @@ def table_of(stars: SpectraSet, names: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame({"id": stars.ids, **{n: labels[:, p] for p, n in enumerate(names)}, "snr": stars.snr})
 
 
-def show_table(stars: SpectraSet, names: tuple[str, ...], key: str) -> None:
-    """The table with a search box above it and a download below."""
-    frame = table_of(stars, names)
+def show_table(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
+    """A table of stars with a search box above it and a download below."""
     wanted = st.text_input("Find a star", key="find", placeholder="part of an id", persist_state="session")
     found = frame[frame["id"].str.contains(wanted, case=False, regex=False)] if wanted else frame
     pick_from(found.head(SHOWN), names, key)
@@ -48,7 +47,12 @@ def _take_row(key: str, ids: list[str]) -> None:
 def settings_for(names: tuple[str, ...]) -> dict:
     """Number formats of a table's columns, with units in their titles."""
     number = st.column_config.NumberColumn
-    made = {"id": "Star", "snr": number("S/N per pixel", format="%.0f"), "chi2": number("χ² per pixel", format="%.2f")}
+    made = {
+        "id": "Star",
+        "file": "File",
+        "snr": number("S/N per pixel", format="%.0f"),
+        "chi2": number("χ² per pixel", format="%.2f"),
+    }
     made["outlier_score"] = st.column_config.ProgressColumn("Outlier score", min_value=0.0, max_value=1.0, format="%.2f")
     for name in names:
         shape = f"%.{parameter(name).decimals}f"
@@ -63,7 +67,7 @@ def show_estimates(model: TrainedModel, star: SpectraSet, found: Predictions) ->
         values, errors = model.predict_from_spectrum(star)
         rows["from the spectrum"] = (values[0], errors[0])
     titles = [f"{show.markdown_symbol(n)} {f'[{parameter(n).unit}]' if parameter(n).unit else ''}" for n in model.label_names]
-    lines = [f"| {star.ids[0]} | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    lines = [f"| {show.escaped(str(star.ids[0]))} | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for kind, (values, errors) in rows.items():
         cells = [_cell(n, values[k], None if errors is None else errors[k]) for k, n in enumerate(model.label_names)]
         lines.append(f"| **{kind}** | " + " | ".join(cells) + " |")
@@ -80,14 +84,20 @@ def _cell(name: str, value: float, error: float | None) -> str:
 
 def show_outlier(found: Predictions) -> None:
     """How unlike the sample the star is, and by what."""
-    words = {"chi2": "it is reconstructed worse", "core": "its Ca II cores are fuller", "distance": "its latent lies farther out"}
+    words = {"chi2": "are reconstructed better", "core": "have deeper Ca II cores for their parameters",
+             "distance": "lie nearer to the middle of the latent"}  # fmt: skip
     score = found.outlier_score[0]
     st.markdown(
         f"χ² per pixel **{found.chi2[0]:.2f}**, outlier score **{score:.2f}**"
         + (" :orange-badge[unusual]" if score > 0.99 else "")
     )
-    parts = [f"{words.get(name, name)} than for {value[0]:.0%}" for name, value in found.percentiles.items()]
-    st.caption("Of the sample: " + ", ".join(parts) + "." if parts else "This model carries no reference for outliers.")
+    parts = [f"{_share(value[0])} {words[name]}" for name, value in found.percentiles.items() if np.isfinite(value[0])]
+    st.caption("Of the sample's stars, " + ", ".join(parts) + "." if parts else "This model carries no reference for outliers.")
+
+
+def _share(part: float) -> str:
+    """A share of a sample, which is never known to be all or none of it."""
+    return "less than 1 %" if part < 0.01 else "more than 99 %" if part > 0.99 else f"{100 * part:.0f} %"
 
 
 def show_predictions(found: Predictions, uploaded: Predictions | None) -> None:
@@ -108,6 +118,8 @@ def show_representations(stars: SpectraSet) -> None:
             )
         reference = next(iter(models.values()))
         names, true = reference.label_names, stars.labels_for(reference.label_names)
+        if not np.isfinite(true).any():
+            return show.figure(regression.representations({}), "Choose simulated stars, or upload some with labels.", "no_labels")
         estimates = {"spectra": reference.predict_from_spectrum(stars)[0]}
         estimates |= {f"latent of {name}": cache.predictions(model, stars).values for name, model in models.items()}
     tables = {name: regression.statistics(values, true, names) for name, values in estimates.items()}
@@ -150,13 +162,22 @@ def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
 FACTS = {
     "reconstruction_mse": "mean squared error of the flux", "median_chi2": "median χ² per pixel", "latent_size": "latent numbers",
     "seconds": "seconds to make", "r2": "R²", "mae": "mean |Δ|", "rmse": "rms Δ", "coverage": "share within 1σ", "lambdas": "λ",
-    "told": "nuisances told in training",
+    "told": "nuisances told in training", "noise": "noise of the latent", "source": "made from", "train": "training stars",
+    "test": "test stars", "left_out": "stars left out", "versions": "version",
+}  # fmt: skip
+
+
+AUDITED = {
+    "excess": "excess R² of", "sliders": "relative error of the slider of", "r2": "R² of", "source": "the stars",
+    "stars": "number of stars",
 }  # fmt: skip
 
 
 def fact_of(key: str) -> str:
     """A path in a card in words: `figures · parameters · teff · r2` is `R² of Teff`."""
     parts = [part for part in key.split(" · ") if part not in ("figures", "parameters", "data")]
+    if parts[0] == "audit":
+        return " ".join(["audit:", AUDITED.get(parts[1], parts[1]), *map(style.words, parts[2:])])
     if len(parts) == 2 and (parts[0] == "lambdas" or parts[1] in FACTS):
         label, fact = parts if parts[1] in FACTS else parts[::-1]
         unit = f" [{parameter(label).unit}]" if fact in ("mae", "rmse") and parameter(label).unit else ""
@@ -176,4 +197,6 @@ def flattened(card: dict, above: str = "") -> dict[str, object]:
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if np.isfinite(value) else "–"
-    return "–" if value in (None, []) else ", ".join(map(style.words, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(audits.NUISANCES.get(v) or style.words(v) for v in value) or "–"
+    return "–" if value is None else str(value)
