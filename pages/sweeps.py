@@ -6,7 +6,7 @@ from pages.ui import guards, show, state, sweeping
 
 show.page_title(
     "Sweeps",
-    "Train many settings, score each by what fresh probes read from it, and keep the best. Test stars take no part.",
+    "Train many settings, score each on stars held back, and keep the best. Test stars take no part.",
 )
 found = sweeping.every()
 with st.expander("New sweep", expanded=not found, icon=":material/add:"):

@@ -329,6 +329,7 @@ def test_trials_over_lambda_are_named_by_it_and_joined_in_its_order():
     figure = sweeps.adversary(CURVES["adversary"])
     line, dots = figure.data
     assert list(line.x) == pytest.approx([0.1, 0.65, 0.9])
+    assert list(dots.textposition) == ["top center", "bottom center", "bottom center", "top center"], "neighbours in λ coincide"
     assert list(dots.text) == ["0", "0.3", "0.3", "3"] and list(dots.marker.color) == [0, 1, 1, 2]
     assert [s.x0 for s in figure.layout.shapes] == [pytest.approx(0.8)]
 
@@ -336,6 +337,13 @@ def test_trials_over_lambda_are_named_by_it_and_joined_in_its_order():
 def test_a_failed_trial_is_not_drawn_and_the_best_is_marked():
     dots, best = sweeps.score_against(TRIALS, "model.noise", "excess").data
     assert list(dots.customdata) == [0, 1] and list(best.x) == [8.0]
+
+
+def test_the_one_finished_trial_stands_in_the_middle_of_an_axis_with_different_ticks():
+    figure = sweeps.score_against(TRIALS[:1], "model.noise", "excess")
+    dots, best = figure.data
+    assert dots.y[0] == best.y[0] and figure.layout.yaxis.range == pytest.approx((0.36, 0.44))
+    assert figure.layout.xaxis.title.text == "Noise of the latent"
 
 
 @pytest.mark.parametrize(

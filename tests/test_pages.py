@@ -377,14 +377,17 @@ def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp
     name = jobs.manager().submit("sweep", "toy", ["sweep"], "me")
     folder = jobs.manager().job(name).folder
     run_sweep(folder / "sweep", Sweep(config, axes, (str(stars),), "reconstruction", "grid"))
-    (folder / "status.json").write_text(json.dumps({"state": "done", "message": "2 of 2 trials", "fraction": 1.0}))
+    (folder / "status.json").write_text(
+        json.dumps({"state": "done", "message": f"2 trials in {folder / 'sweep'}", "fraction": 1.0})
+    )
     test.run()
     assert not test.exception and not test.error
     best, other = results(folder / "sweep")["model.latent_size"]
-    assert f"model.latent_size = {best}" in texts(test)
+    assert f"latent numbers = {best}" in texts(test) and "Mean squared error of the flux" in texts(test)
+    assert str(tmp_path) not in next(p.proto.text for p in test.get("progress"))
     assert test.dataframe[0].value["model.latent_size"].tolist() == [best, other]
     drawn = {figure["layout"]["title"]["text"]: figure["data"] for figure in figures(test)}
-    assert drawn["Score against model.latent_size"][1]["x"] == [best]
+    assert drawn["Score against latent numbers"][1]["x"] == [best]
     assert "Reconstruction error against latent size" in drawn and len(drawn) == 2, "only one λ was tried"
     next(n for n in test.number_input if n.key.startswith("best epochs")).set_value(3).run()
     next(b for b in test.button if b.label == "Train the best").click().run()

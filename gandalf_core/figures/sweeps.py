@@ -17,11 +17,24 @@ SCORES = {
     "excess": "Leakage + loss, by quick probes",
     "audit": "Leakage + loss, by all probes",
 }
+FIELDS = {
+    "lambda_scale": "factor on every λ",
+    "model.latent_size": "latent numbers",
+    "model.noise": "noise of the latent",
+    "adversary.steps": "discriminator steps a batch",
+    "training.learning_rate": "learning rate",
+    "training.epochs": "epochs",
+}
 LOG_BEYOND = 20.0  # positive values that span more than this factor get a logarithmic axis
 COLOUR_TICKS = 6
 FEW = 8
 PLAIN = "~g"  # 0.0009, not 900µ
 NO_TRIALS = "No trial is finished yet."
+
+
+def field_words(path: str) -> str:
+    """A field of the configuration as people call it; one without such a name by its path."""
+    return FIELDS.get(path, path)
 
 
 def latent_size(points: list[dict]) -> go.Figure:
@@ -55,14 +68,14 @@ def adversary(points: list[dict]) -> go.Figure:
     ))  # fmt: skip
     drawn = _dots(x, y, points, "a trial", style.BLUE, "discriminator error %{x:.3f}")
     drawn.marker.update(_colours(strengths, rank))
-    drawn.update(
-        mode="markers+text", text=[f"{p['mean_lambda']:.2g}" for p in points], textposition="top center", cliponaxis=False
-    )
+    if len(strengths) <= FEW:  # neighbours in λ often coincide: their names stand above and below
+        sides = ["bottom center" if k % 2 else "top center" for k in rank]
+        drawn.update(mode="markers+text", text=[f"{p['mean_lambda']:.2g}" for p in points], textposition=sides, cliponaxis=False)
     figure.add_trace(drawn)
     guessing = float(np.mean([p["chance_error"] for p in points]))
     figure.add_vline(x=guessing, line={"color": style.GREEN, "width": 1.5, "dash": "dash"}, annotation_text="guessing",
                      annotation_position="bottom left")  # fmt: skip
-    figure.update_xaxes(title_text="Mean error of the discriminators", range=style.span([*x, guessing], 0.08))
+    figure.update_xaxes(title_text="Share of stars that the discriminators get wrong", range=style.span([*x, guessing], 0.08))
     figure.update_yaxes(title_text="Rms error [flux]", range=style.span(y, 0.15))
     figure.update_layout(showlegend=False)
     return style.finish(figure, title, 380)
@@ -91,19 +104,23 @@ def _colours(strengths: np.ndarray, rank: np.ndarray) -> dict:
 
 def score_against(rows: list[dict], path: str, score: str) -> go.Figure:
     """The score of every finished trial against the value of one field, the best one marked; `score`: what it is."""
-    title = f"Score against {escape(path)}"
+    name = escape(field_words(path))
+    title = f"Score against {name}"
     done = [r for r in rows if _finite(r.get("score")) and r.get(path) is not None]
     if not done:
         return style.empty_figure(title, NO_TRIALS)
     values, scores = [_plain(r[path]) for r in done], np.array([r["score"] for r in done])
-    figure = go.Figure(_dots(values, scores, done, "a trial", style.BLUE, f"{escape(path)} = %{{x}}"))
+    figure = go.Figure(_dots(values, scores, done, "a trial", style.BLUE, f"{name} = %{{x}}"))
     best = int(scores.argmin())
     mark = {"size": 17, "symbol": "star", "color": style.VERMILION, "line": {"width": 1, "color": "white"}}
     figure.add_trace(
-        go.Scatter(x=[values[best]], y=scores[[best]], mode="markers", name="the best", marker=mark, hoverinfo="skip")
+        go.Scatter(x=[values[best]], y=style.f4(scores[[best]]), mode="markers", name="the best", marker=mark, hoverinfo="skip")
     )
-    figure.update_xaxes(title_text=escape(path), type=axis_type(values), **_ticks(values))
+    figure.update_xaxes(title_text=name[0].upper() + name[1:], type=axis_type(values), **_ticks(values))
     figure.update_yaxes(title_text=SCORES.get(score, escape(score)), tickformat=PLAIN)
+    if scores.min() == scores.max():  # else the axis shows differences that are rounding
+        margin = 0.1 * abs(scores[0]) or 1.0
+        figure.update_yaxes(range=[scores[0] - margin, scores[0] + margin])
     return style.finish(figure, title, 380)
 
 

@@ -124,7 +124,7 @@ def _start(wanted: Sweep, fields: dict[str, str]) -> None:
         "--trials", str(wanted.trials), "--seed", str(wanted.seed), "--out", "{folder}/sweep",
     ]  # fmt: skip
     try:
-        title = f"{wanted.config.name}: {', '.join(fields)}"
+        title = f"{wanted.config.name}: {', '.join(map(figures.field_words, fields))}"
         state.put(state.SWEEP, jobs.manager().submit("sweep", title, command, jobs.owner(), to_json(wanted.config)))
     except jobs.JobError as error:
         st.error(str(error))
@@ -164,7 +164,8 @@ def _show_state(job: jobs.Job) -> None:
     manager, done = jobs.manager(), job.state == "done"
     bar, buttons = st.columns([3, 2], vertical_alignment="center")
     share = job.status.get("fraction") or (1.0 if done else 0.0)
-    bar.progress(min(1.0, share), f"**{job.state}** · {show.escaped(job.status.get('message') or '')}")
+    message = (job.status.get("message") or "").removesuffix(f" in {job.folder / 'sweep'}")
+    bar.progress(min(1.0, share), f"**{job.state}** · {show.escaped(message)}")
     with buttons.container(horizontal=True):
         if job.active:
             show.action("Cancel", "stop", manager.cancel, job.id, key=f"cancel {job.id}")
@@ -182,9 +183,10 @@ def _show_best(name: str, sweep: Sweep, frame: pd.DataFrame, folder: Path) -> No
         st.warning(f"No trial succeeded{': ' + show.escaped(str(causes.iloc[0])) if len(causes) else ' so far'}.")
         return
     best = done.iloc[0]
-    settings = ", ".join(f"`{axis.path} = {_short(best[axis.path])}`" for axis in sweep.axes)
+    settings = ", ".join(show.escaped(f"{figures.field_words(axis.path)} = {_short(best[axis.path])}") for axis in sweep.axes)
+    found = f"Best of {len(done)} trial{'s' if len(done) > 1 else ''}: **{settings}**."
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.markdown(f"Best of {len(done)} trials: {settings}, score **{best['score']:.4g}**", width="stretch")
+        st.markdown(f"{found} {figures.SCORES[sweep.score]}: **{best['score']:.4g}**", width="stretch")
         epochs = st.number_input("Epochs", 1, training.MAX_EPOCHS, preset_epochs(sweep.config), key=f"best epochs {name}",
                                  width=140, persist_state="session")  # fmt: skip
         if st.button("Train the best", type="primary", icon=":material/model_training:", key=f"train best {name}"):
@@ -212,7 +214,11 @@ def _short(value: object) -> str:
 def _show_figures(name: str, sweep: Sweep, frame: pd.DataFrame, curves: dict) -> None:
     """The score against a field; and of the two plots by which the paper chose its settings those whose quantity was searched."""
     fields = [axis.path for axis in sweep.axes]
-    field = fields[0] if len(fields) == 1 else st.selectbox("Score against", fields, key=f"field {name}", persist_state="session")
+    field = fields[0]
+    if len(fields) > 1:
+        field = st.selectbox(
+            "Score against", fields, format_func=figures.field_words, key=f"field {name}", persist_state="session"
+        )
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     views = [("score", figures.score_against(rows, field, sweep.score), "A point is a trial, the star the best. Low is good.")]
     if varies(curves["latent_size"], "latent_size"):
@@ -239,8 +245,8 @@ TITLES = {
     "reconstruction_mse": "MSE of the flux",
     "latent_size": "Latent numbers",
     "mean_lambda": "mean |λ|",
-    "discriminator_error": "Discriminator error",
-    "chance_error": "Error by guessing",
+    "discriminator_error": "Discriminators wrong",
+    "chance_error": "Wrong by guessing",
     "seconds": "Seconds",
     "cause": "Cause",
 }
@@ -253,7 +259,9 @@ def _show_table(name: str, sweep: Sweep, frame: pd.DataFrame) -> None:
     number = {c: st.column_config.NumberColumn(title(c), format="%.4g") for c in shown.select_dtypes("number")}
     st.dataframe(shown, hide_index=True, column_config={c: title(c) for c in shown} | number, key=f"trials {name}")
     probes = " Excess: what a fresh probe finds of a removed parameter beyond the floor. R²: of the others."
-    st.caption("The best first." + (probes if sweep.score != "reconstruction" else ""))
+    told = f"The best first. Score: {figures.SCORES[sweep.score].lower()}; small is good."
+    wrong = " Discriminators wrong: the share of stars whose parameter they misplace." if "discriminator_error" in shown else ""
+    st.caption(told + wrong + (probes if sweep.score != "reconstruction" else ""))
     show.download(frame, "trials", f"trials {name} csv")
 
 
@@ -273,8 +281,9 @@ def _repeated(sweep: Sweep, frame: pd.DataFrame) -> list[str]:
 
 
 def title(column: str) -> str:
-    """A column's head: words for measures, the path for a field."""
+    """A column's head in words."""
     kind, _, label = column.partition(" ")
     if kind in ("excess", "r2") and label:
         return f"{'Excess' if kind == 'excess' else 'R²'} {show.style.words(label)}"
-    return TITLES.get(column, column)
+    words = TITLES.get(column) or figures.field_words(column)
+    return words[0].upper() + words[1:]
