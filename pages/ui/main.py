@@ -9,6 +9,7 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
+from gandalf_core.parameters import LINES  # noqa: E402
 from pages.ui import pickers, state  # noqa: E402
 
 VIEWS = {
@@ -49,13 +50,20 @@ def pages() -> dict[str, list]:
     return made
 
 
-STYLE = """<style>
-[data-testid='stMainBlockContainer'] {padding-left: 2.2rem; padding-right: 2.2rem; max-width: 1720px}
-@media (max-width: 640px) {[data-testid='stMarkdownContainer'] table {display: block; max-width: 100%; overflow-x: auto}}
+NAMELESS = ", ".join(f"[data-unformatted='{name}']" for name in sorted({line.species for line in LINES} - {"Ca II", "DIB"}))
+STYLE = f"""<style>
+[data-testid='stMainBlockContainer'] {{padding-left: 2.2rem; padding-right: 2.2rem; max-width: 1720px}}
+@media (max-width: 640px) {{
+[data-testid='stMarkdownContainer'] table {{display: block; max-width: 100%; overflow-x: auto}}
+[data-testid='stButtonGroup'] [role='radiogroup'] {{flex-wrap: wrap}}
+.annotation-text:is({NAMELESS}) {{display: none}}
+}}
 </style>"""
 
 st.set_page_config("GANDALF Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
-st.html(STYLE)  # a laptop's width belongs to the figures; on a phone a wide table scrolls by itself
+st.html(
+    STYLE
+)  # a laptop's width belongs to the figures; a phone scrolls a table, breaks a switch, and has room for few lines' names
 state.start()
 page = st.navigation(pages())
 with st.sidebar:

@@ -97,7 +97,8 @@ def show_outlier(found: Predictions) -> None:
 
 def _share(part: float) -> str:
     """A share of a sample, which is never known to be all or none of it."""
-    return "less than 1 %" if part < 0.01 else "more than 99 %" if part > 0.99 else f"{100 * part:.0f} %"
+    said = "less than 1 %" if part < 0.01 else "more than 99 %" if part > 0.99 else f"{100 * part:.0f} %"
+    return said.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def show_predictions(found: Predictions, uploaded: Predictions | None) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -356,6 +357,18 @@ def test_a_phone_does_not_break(open_browser, server):
     for path in TITLES:
         visit(page, f"{server}/{path}?model=generator", TITLES[path])
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 392, path
+
+
+def test_on_a_phone_a_switch_is_whole_and_the_names_of_the_lines_do_not_overprint(open_browser, server):
+    page = open_browser(width=390, height=1400)
+    visit(page, f"{server}/parameters?model=generator&stars=simulated:50:3", "Parameters")
+    last = page.get_by_test_id("stButtonGroup").first.get_by_text("Table", exact=True).bounding_box()
+    assert last["x"] + last["width"] <= 390
+    visit(page, f"{server}/?model=generator&stars=simulated:50:3", "GANDALF Explorer")
+    page.locator(".js-plotly-plot .annotation-text").first.wait_for()
+    boxes = page.locator(".js-plotly-plot .annotation-text").evaluate_all("all => all.map(e => e.getBoundingClientRect())")
+    seen = sorted((b["x"], b["x"] + b["width"]) for b in boxes if b["width"])
+    assert len(seen) >= 3 and all(a[1] <= b[0] for a, b in pairwise(seen))
 
 
 def test_a_star_that_is_not_there_is_a_sentence(open_browser, server):
