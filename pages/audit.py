@@ -37,8 +37,8 @@ elif view == "Sliders":
     left, right = st.columns(2)
     with left:
         told = (
-            "How far the change a slider makes is from the change of the true spectrum. Green, up to 0.2: it follows; orange, up "
-            "to 0.5: in part; red: hardly. At 1 it might as well do nothing."
+            "How far the change a slider makes is from the change of the true spectrum. Green, up to 0.2: it follows; yellow, up "
+            "to 0.5: in part; orange: hardly. At 1 it might as well do nothing."
         )
         show.figure(audits.counterfactual(report), told, "sliders")
     with right:

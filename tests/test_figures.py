@@ -260,7 +260,7 @@ def test_verdicts_follow_the_numbers():
 
 def test_the_audits_table_has_a_row_a_parameter_and_says_why_a_trace_counts_as_removed():
     leak = {
-        "r2": 0.01,
+        "r2": -0.0001,
         "excess": 0.009,
         "interval": [-0.0001, 0.02],
         "p_value": 1e-7,
@@ -269,9 +269,10 @@ def test_the_audits_table_has_a_row_a_parameter_and_says_why_a_trace_counts_as_r
     }
     report = {"removed": {"mh": leak}, "kept": {"teff": {"r2": 0.9}}, "counterfactual": {"mh": {"relative_error": 0.1}}}
     removed, kept = audits.numbers(report)
-    assert removed["Parameter"] == "[M/H]" and removed["p value"] == 1e-7 and removed["Slider's error"] == 0.1
+    assert removed["Parameter"] == "[M/H]" and removed["p value"] == "1.0e-07" and removed["Slider's error"] == "0.100"
     assert removed["95 % interval"] == "0.000 to 0.020" and removed["Best probe"] == "decision trees on the rest"
-    assert kept["It was"] == "kept" and kept["Excess R²"] is None and kept["95 % interval"] == ""
+    assert removed["R² from the latent"] == "0.000", "not minus zero"
+    assert kept["It was"] == "kept" and kept["Excess R²"] == kept["95 % interval"] == kept["p value"] == ""
     assert "[M/H]" in audits.on_traces(report)
     assert not audits.on_traces({"removed": {"mh": leak | {"excess": 0.5}}}) and not audits.on_traces({})
 
@@ -329,9 +330,10 @@ def test_trials_over_lambda_are_named_by_it_and_joined_in_its_order():
     figure = sweeps.adversary(CURVES["adversary"])
     line, dots = figure.data
     assert list(line.x) == pytest.approx([0.1, 0.65, 0.9])
-    assert list(dots.textposition) == ["top center", "bottom center", "bottom center", "top center"], "neighbours in λ coincide"
     assert list(dots.text) == ["0", "0.3", "0.3", "3"] and list(dots.marker.color) == [0, 1, 1, 2]
     assert [s.x0 for s in figure.layout.shapes] == [pytest.approx(0.8)]
+    near = [*CURVES["adversary"], CURVES["adversary"][0] | {"mean_lambda": 0.5, "discriminator_error": 0.61}]
+    assert list(sweeps.adversary(near).data[1].text) == ["0", "0.3", "0.3", "", "3"], "no name is written over another"
 
 
 def test_a_failed_trial_is_not_drawn_and_the_best_is_marked():

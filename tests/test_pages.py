@@ -275,7 +275,10 @@ def test_the_audits_numbers_are_a_table_and_a_file(app):
     test.get("button_group")[0].set_value("Numbers").run()
     assert not test.exception
     table = test.dataframe[0].value
-    assert table["Parameter"].tolist() == ["Teff", "log g", "[M/H]", "[α/Fe]"] and table["Excess R²"].tolist()[:2] == [0.01, 0.01]
+    assert table["Parameter"].tolist() == ["Teff", "log g", "[M/H]", "[α/Fe]"] and table["Excess R²"].tolist()[:2] == [
+        "0.010",
+        "0.010",
+    ]
     assert any(b.label == "Download the whole report" for b in test.get("download_button"))
 
 

@@ -231,18 +231,23 @@ def _said_slider(name: str, error: float) -> tuple[str, str]:
 
 
 def numbers(report: dict) -> list[dict]:
-    """The report as a table: a row a parameter, with what is known of it. Keys are the heads of the columns."""
+    """The report as a table of texts: a row a parameter, with what is known of it. Keys are the heads of the columns."""
     sliders = _acting(report)
     return [
         {
             "Parameter": style.words(name), "It was": part,
-            "Excess R²": v.get("excess"), "95 % interval": _between(v.get("interval")), "p value": v.get("p_value"),
-            "R² from the latent": v.get("r2"), "Best probe": probe_words(v.get("probe") or ""),
-            "R² from the kept labels": v.get("floor"), "R² below plain": v.get("loss"),
-            "Slider's error": sliders.get(name, {}).get("relative_error"),
+            "Excess R²": _text(v.get("excess")), "95 % interval": _between(v.get("interval")),
+            "p value": f"{v['p_value']:.1e}" if _number(v.get("p_value")) else "",
+            "R² from the latent": _text(v.get("r2")), "Best probe": probe_words(v.get("probe") or ""),
+            "R² from the kept labels": _text(v.get("floor")), "R² below plain": _text(v.get("loss")),
+            "Slider's error": _text(sliders.get(name, {}).get("relative_error")),
         }
         for part in ("removed", "kept", "untouched") for name, v in (report.get(part) or {}).items()
     ]  # fmt: skip
+
+
+def _text(value: float | None) -> str:
+    return _signed(value) if _number(value) else ""
 
 
 def on_traces(report: dict) -> str:

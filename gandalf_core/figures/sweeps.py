@@ -27,6 +27,7 @@ FIELDS = {
 }
 LOG_BEYOND = 20.0  # positive values that span more than this factor get a logarithmic axis
 COLOUR_TICKS = 6
+ROOM = 0.1  # of the drawn range, from a named point to the next name
 FEW = 8
 PLAIN = "~g"  # 0.0009, not 900µ
 NO_TRIALS = "No trial is finished yet."
@@ -68,9 +69,8 @@ def adversary(points: list[dict]) -> go.Figure:
     ))  # fmt: skip
     drawn = _dots(x, y, points, "a trial", style.BLUE, "discriminator error %{x:.3f}")
     drawn.marker.update(_colours(strengths, rank))
-    if len(strengths) <= FEW:  # neighbours in λ often coincide: their names stand above and below
-        sides = ["bottom center" if k % 2 else "top center" for k in rank]
-        drawn.update(mode="markers+text", text=[f"{p['mean_lambda']:.2g}" for p in points], textposition=sides, cliponaxis=False)
+    names = [f"{p['mean_lambda']:.2g}" if alone else "" for p, alone in zip(points, _apart(x, y), strict=True)]
+    drawn.update(mode="markers+text", text=names, textposition="top center", cliponaxis=False)
     figure.add_trace(drawn)
     guessing = float(np.mean([p["chance_error"] for p in points]))
     figure.add_vline(x=guessing, line={"color": style.GREEN, "width": 1.5, "dash": "dash"}, annotation_text="guessing",
@@ -83,6 +83,14 @@ def adversary(points: list[dict]) -> go.Figure:
 
 def _rms(points: list[dict]) -> np.ndarray:
     return np.sqrt([p["reconstruction_mse"] for p in points])
+
+
+def _apart(x: np.ndarray, y: np.ndarray) -> list[bool]:
+    """Which points have room for a name; in a crowd the first one has it."""
+    places, named = np.stack([v / (np.ptp(v) or 1.0) for v in (x, y)], 1), []
+    for place in places:
+        named.append(all(np.abs(place - other).max() >= ROOM for other, own in zip(places, named, strict=False) if own))
+    return named
 
 
 def _dots(x, y, points: list[dict], name: str, colour: str, told: str) -> go.Scatter:

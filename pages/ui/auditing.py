@@ -59,11 +59,8 @@ def show_verdict(report: dict) -> None:
 
 def show_numbers(report: dict, name: str) -> None:
     """The report's numbers as a table, and all of it as a file."""
-    frame = pd.DataFrame(audits.numbers(report)).dropna(axis="columns", how="all")
-    shapes = {
-        c: st.column_config.NumberColumn(format="%.1e" if c == "p value" else "%.3f") for c in frame.select_dtypes("number")
-    }
-    st.dataframe(frame, hide_index=True, column_config=shapes, height="content")
+    frame = pd.DataFrame(audits.numbers(report))
+    st.dataframe(frame[[c for c in frame if frame[c].any()]], hide_index=True, height="content")
     told = "The interval is that of the excess, or of the R² below the plain auto-encoder where the parameter was kept."
     st.caption(f"{told} {audits.on_traces(report)}")
     st.download_button(
