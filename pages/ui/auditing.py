@@ -7,7 +7,7 @@ import streamlit as st
 
 from gandalf_core.figures import audits
 from gandalf_core.trained import TrainedModel
-from pages.ui import cache, jobs, show, state
+from pages.ui import cache, guards, jobs, show, state
 
 DEFAULT_STARS = "simulated:3000:7"
 SIGNS = {
@@ -39,7 +39,9 @@ def report_of(found: list[jobs.Job], folder) -> tuple[dict | None, str]:
         if job.state == "done" and path.is_file():
             return json.loads(path.read_text()), f"Measured on this server on {DEFAULT_STARS}."
         if job.state in ("failed", "died"):
-            return stored(folder) if stored(folder)[0] else (None, f"The audit ended with: {job.status.get('message')}")
+            return (
+                stored(folder) if stored(folder)[0] else (None, f"The audit ended with: {guards.said(job.status.get('message'))}")
+            )
     return stored(folder)
 
 

@@ -79,7 +79,7 @@ def show_form() -> None:
     try:
         wanted = asked(base, lines or "", sample, score, **numbers)
     except GandalfError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(guards.said(error), icon=":material/error:")
         return
     kind = "every combination" if wanted.sampler == "grid" else "proposed by TPE"
     with st.container(horizontal=True, vertical_alignment="center"):
