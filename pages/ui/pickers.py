@@ -22,8 +22,7 @@ def show_model() -> str | None:
     _show_note(state.MODEL, chosen)
     try:
         model = cache.load(chosen)
-    except GandalfError as error:
-        st.error(str(error))
+    except GandalfError:  # the page says it
         return None
     show.chips(model.card)
     return chosen
@@ -83,11 +82,10 @@ def _show_note(key: str, chosen: str | None) -> None:
 
 
 def _ids(name: str | None, source: str) -> np.ndarray:
-    """(N,) ids of the chosen stars; none where they cannot be had, which is said."""
+    """(N,) ids of the chosen stars; none where they cannot be had, which the page says."""
     try:
         return np.empty(0, str) if name is None else cache.star_ids(source, cache.load(name))
-    except GandalfError as error:
-        st.error(str(error))
+    except GandalfError:
         return np.empty(0, str)
 
 
@@ -97,7 +95,7 @@ def uploaded_ids() -> list[str]:
         try:
             found += cache.uploaded(key).ids[:LISTED].tolist()
         except GandalfError as error:
-            st.warning(str(error))
+            st.warning(show.escaped(str(error)))
     return found
 
 
@@ -126,7 +124,7 @@ def show_other(model) -> object | None:
     try:
         return cache.latents(model, cache.star(chosen, st.session_state[state.STARS], model))
     except GandalfError as error:
-        st.error(str(error))
+        st.error(show.escaped(str(error)))
         return None
 
 

@@ -79,7 +79,7 @@ def _start(config: Config, sample: str) -> None:
     try:
         submit(config, file_of(sample))
     except (GandalfError, jobs.JobError) as error:
-        st.error(str(error))
+        st.error(show.escaped(str(error)))
         return
     st.rerun()
 
@@ -117,7 +117,7 @@ def _show_job(name: str, was_active: bool) -> None:
     )
     show.figure(
         figures.discriminators(history),
-        figures.what_they_read(config_of(job).adversary.sees_kept),
+        figures.what_they_read(config_of(job).adversary.sees_kept, history),
         f"discriminators {name}",
     )  # fmt: skip
     show.figure(figures.losses(history), "The terms that the auto-encoder minimises together.", f"losses {name}")

@@ -371,10 +371,11 @@ def test_on_a_phone_a_switch_is_whole_and_the_names_of_the_lines_do_not_overprin
     assert len(seen) >= 3 and all(a[1] <= b[0] for a, b in pairwise(seen))
 
 
-def test_a_star_that_is_not_there_is_a_sentence(open_browser, server):
+def test_a_star_that_is_not_there_is_said_and_the_first_one_shown(open_browser, server):
     page = open_browser()
-    visit(page, f"{server}/decode?model=generator&star=nobody", "Decode")
-    expect(page.get_by_test_id("stAlert").first).to_contain_text("nobody")
+    visit(page, f"{server}/decode?model=generator&stars=simulated:50:3&star=nobody", "Decode")
+    expect(page.get_by_test_id("stSidebar").get_by_text("nobody is not here")).to_be_visible()
+    assert live(page, "v.star.id") == "sim3-0"
 
 
 def test_everything_on_a_figure_can_be_saved(open_browser, server, tmp_path):
