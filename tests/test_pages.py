@@ -300,12 +300,24 @@ def test_the_tour_leads_on_step_by_step(app):
         ("audit · excess · teff", "audit: excess R² of Teff"),
         ("audit · sliders · alphafe", "audit: relative error of the slider of [α/Fe]"),
         ("audit · stars", "audit: number of stars"),
+        ("recipe · encoder", "widths of the encoder"),
+        ("recipe · epochs", "epochs"),
     ],
 )
 def test_what_differs_between_two_cards_is_said_in_words(key, words):
     from pages.ui import tables
 
     assert tables.fact_of(key) == words
+
+
+def test_two_models_are_compared_by_everything_on_their_cards(app):
+    test = app("models", model="generator")
+    test.selectbox(key="card_right").select("autoencoder").run()
+    assert not test.exception
+    table = test.dataframe[0].value.set_index("what")
+    assert table.loc["recipe"].tolist() == ["bottleneck", "autoencoder"]
+    assert table.loc["widths of m(y)"].tolist() == ["16", "–"]
+    assert table.loc["λ of Teff", "autoencoder"] == "–"
 
 
 def test_training_is_queued_watched_and_selectable(app, monkeypatch):

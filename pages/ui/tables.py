@@ -174,9 +174,18 @@ AUDITED = {
 }  # fmt: skip
 
 
+RECIPE = {
+    "name": "recipe", "target": "target of the discriminators", "encoder": "widths of the encoder",
+    "decoder": "widths of the decoder", "mean_spectrum": "widths of m(y)", "discriminators": "widths of the discriminators",
+    "conditional_encoder": "conditional encoder", "batch_size": "stars in a batch",
+}  # fmt: skip
+
+
 def fact_of(key: str) -> str:
     """A path in a card in words: `figures · parameters · teff · r2` is `R² of Teff`."""
     parts = [part for part in key.split(" · ") if part not in ("figures", "parameters", "data")]
+    if parts[0] == "recipe":
+        return RECIPE.get(parts[1], parts[1])
     if parts[0] == "audit":
         return " ".join(["audit:", AUDITED.get(parts[1], parts[1]), *map(style.words, parts[2:])])
     if len(parts) == 2 and (parts[0] == "lambdas" or parts[1] in FACTS):
@@ -199,5 +208,5 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if np.isfinite(value) else "–"
     if isinstance(value, list):
-        return ", ".join(audits.NUISANCES.get(v) or style.words(v) for v in value) or "–"
+        return ", ".join(audits.NUISANCES.get(v) or style.words(v) if isinstance(v, str) else str(v) for v in value) or "–"
     return "–" if value is None else str(value)
