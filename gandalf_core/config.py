@@ -116,8 +116,8 @@ class Config:
     training: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
+        _settle_types(self)
         for part in (self.model, self.adversary, self.training):
-            _settle_types(part)
             _check_choices(part)
         _check_labels(self)
         _check_sizes(self)
@@ -135,10 +135,10 @@ class Config:
         return tuple(n for n in self.model.labels if self.lambdas.get(n, 0) < 0)
 
 
-def _settle_types(part: Any) -> None:
+def _settle_types(part: Any, path: str = "") -> None:
     """Each field as its declared type, whoever made the object: a list becomes a tuple, a text for a number a ConfigError."""
     for name, hint in get_type_hints(type(part)).items():
-        object.__setattr__(part, name, _convert(hint, getattr(part, name), name))
+        object.__setattr__(part, name, _convert(hint, getattr(part, name), path + name))
 
 
 def _check_choices(part: Any) -> None:
@@ -217,19 +217,22 @@ def from_dict(values: dict[str, Any]) -> Config:
 
 
 def _build(kind: type, values: Any, path: str) -> Any:
+    """An object of `kind` with these values in its fields. ConfigError for what is no object, or has no such field."""
     if not isinstance(values, dict):
-        raise ConfigError(f"{path or 'the configuration'} must be an object with fields")
-    hints = get_type_hints(kind)
-    unknown = set(values) - set(hints)
+        raise ConfigError(f"{path.rstrip('.') or 'the configuration'} must be an object with fields")
+    known = get_type_hints(kind)
+    unknown = set(values) - set(known)
     if unknown:
-        raise ConfigError(f"unknown field {path}{sorted(unknown)[0]}; fields: {', '.join(hints)}")
-    return kind(**{n: _convert(hints[n], v, path + n) for n, v in values.items()})
+        raise ConfigError(f"unknown field {path}{sorted(unknown)[0]}; fields: {', '.join(known)}")
+    return kind(**values)
 
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
-    """A JSON value as the field's type; numbers are not taken for texts, nor texts for numbers."""
+    """A value as the field's type; numbers are not taken for texts, nor texts for numbers."""
     if dataclasses.is_dataclass(hint):
-        return _build(hint, value, path + ".")
+        part = value if isinstance(value, hint) else _build(hint, value, path + ".")
+        _settle_types(part, path + ".")
+        return part
     value = value.item() if hasattr(value, "item") else value  # a number of numpy's
     try:
         if get_origin(hint) is tuple:

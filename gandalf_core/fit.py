@@ -17,7 +17,7 @@ from .regress import FOR_SPECTRA, MIN_LABELLED, Regressor, fit_calibrated, fit_r
 from .simulate import is_simulated
 from .spectra import SpectraSet
 from .split import split
-from .train import EpochRecord, Trainer, conditioned, usable
+from .train import EpochRecord, Trainer, usable
 from .trained import TrainedModel
 
 MAP_STARS = 6000
@@ -56,20 +56,21 @@ def train(
     return finish(trainer, stars, extras or Extras())
 
 
-def parts(stars: SpectraSet) -> tuple[SpectraSet, SpectraSet]:
-    """The usable stars of the training and of the test split."""
+def usable_rows(stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the usable stars of the training and of the test split."""
     keep = usable(stars)
-    fitted, tested = (stars[rows[keep[rows]]] for rows in split(stars.ids))
+    fitted, tested = (rows[keep[rows]] for rows in split(stars.ids))
     return fitted, tested
 
 
 def prepared(stars: SpectraSet, config: Config, device: str = "auto") -> Trainer:
     """A Trainer on the training split of `stars`. What would stop `finish` after the last epoch is raised here: ModelError."""
-    fitted, tested = parts(stars)
+    fitted, tested = usable_rows(stars)
     if not len(tested):
         raise ModelError(f"no usable star of {len(stars)} is left to test on: give spectra of more stars, each with its own id")
-    trainer = Trainer(stars[split(stars.ids)[0]], config, device)
-    complete = int(np.isfinite(conditioned(fitted.labels_for(config.model.labels), config)).all(1).sum())
+    train_rows, _ = split(stars.ids)
+    trainer = Trainer(stars[train_rows], config, device)
+    complete = len(train_rows) - trainer.left_out
     if complete < min(MIN_LABELLED, len(fitted)):
         needed = f"at least {MIN_LABELLED} must have them, so that they can be estimated of the others"
         raise ModelError(f"{complete} of {len(fitted)} stars have {', '.join(config.model.condition_on)}: {needed}")
@@ -78,14 +79,14 @@ def prepared(stars: SpectraSet, config: Config, device: str = "auto") -> Trainer
 
 def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
     """The networks as a model that encodes and decodes, without regressors or maps."""
-    fitted, tested = parts(stars)
-    known = fitted.labels_for(trainer.config.model.labels)
+    fitted, tested = usable_rows(stars)
+    known = stars.labels_for(trainer.config.model.labels)[fitted]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a label that nobody has: NaN
         ranges = np.nanpercentile(known, [1, 99], axis=0).T
     networks = [net.to("cpu").eval().requires_grad_(False) for net in (trainer.encoder, trainer.decoder)]
     return TrainedModel(
-        trainer.config.name, trainer.config, trainer.scaler, *networks, fitted.ids, tested.ids,
+        trainer.config.name, trainer.config, trainer.scaler, *networks, stars.ids[fitted], stars.ids[tested],
         ranges, [asdict(r) for r in trainer.history], check_ids=trainer.check_ids,
     )  # fmt: skip
 
@@ -97,7 +98,7 @@ def finish(trainer: Trainer, stars: SpectraSet, extras: Extras) -> TrainedModel:
     without regressors: it encodes, reconstructs and maps.
     """
     model = bare_model(trainer, stars)
-    fitted, tested = parts(stars)
+    fitted, tested = (stars[rows] for rows in usable_rows(stars))
     if np.isfinite(fitted.labels_for(model.label_names)).sum(0).max() >= MIN_LABELLED:
         spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, fitted, extras.regressor_epochs)
         regressor = fit_latent_regressor(model, fitted, extras.regressor_epochs)
@@ -124,7 +125,7 @@ def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int 
 
 def _outlier_reference(model: TrainedModel, tested: SpectraSet):
     latents, labels = model.encode(tested), model.labels_of(tested)[0]
-    chi2, core = model.fit_quality(tested, latents, labels)
+    chi2, core = model.fit_quality(tested, model.decode(latents, labels))
     chi2 = chi2 * REAL_CHI2 if is_simulated(tested) else chi2
     return fit_outliers(chi2, core, model.predict_from_spectrum(tested)[0], latents.z)
 
@@ -153,11 +154,11 @@ def _card(model: TrainedModel, trainer: Trainer, tested: SpectraSet, extras: Ext
 
 def test_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:
     """What the card states: reconstruction and the parameters read from the latent, on stars that did not train."""
-    latents, labels = model.encode(tested), model.labels_of(tested)[0]
-    error = np.where(model.hidden(tested), np.nan, np.nan_to_num(tested.flux) - model.decode(latents, labels))
+    guess = model.reconstruct(tested)
+    error = np.where(model.hidden(tested), np.nan, np.nan_to_num(tested.flux) - guess)
     return {
         "reconstruction_mse": float(np.nanmean(error**2)),
-        "median_chi2": float(np.median(model.fit_quality(tested, latents, labels)[0])),
+        "median_chi2": float(np.median(model.fit_quality(tested, guess)[0])),
         "parameters": {} if model.regressor_latent is None else _parameters(model, tested),
     }
 

@@ -85,12 +85,15 @@ class Adversary(nn.Module):
 
     def log_probabilities(self, z: Tensor, standard: Tensor, frozen: bool = False) -> Tensor:
         """(K, N, B) what each discriminator believes; a joint one's belief is summed over the other labels."""
-        seen = torch.cat([z, torch.nan_to_num(standard[:, self.kept_columns])], 1) if self.kept_columns else z
-        out = self.discriminators(seen, frozen)
+        out = self.discriminators(self._seen(z, standard), frozen)
         if self.config.adversary.joint:
             return self._marginals(torch.log_softmax(out[0], -1))
         # over so few bins the processor's kernel is several times faster along a middle axis than along the last one
         return torch.log_softmax(out.transpose(1, 2).contiguous(), 1).transpose(1, 2)
+
+    def _seen(self, z: Tensor, standard: Tensor) -> Tensor:
+        """What the discriminators are shown: z (N, Z) and, where they see them, the true kept labels."""
+        return torch.cat([z, torch.nan_to_num(standard[:, self.kept_columns])], 1) if self.kept_columns else z
 
     def _marginals(self, joint: Tensor) -> Tensor:  # (N, B^K) -> (K, N, B)
         n, labels, bins = len(joint), len(self.watched), self.config.adversary.bins
@@ -105,8 +108,7 @@ class Adversary(nn.Module):
         """
         if not self.config.adversary.joint:
             return true_cross_entropy(self.log_probabilities(z, batch.standard), batch.bins).sum()
-        seen = torch.cat([z, torch.nan_to_num(batch.standard[:, self.kept_columns])], 1) if self.kept_columns else z
-        out, bins = self.discriminators(seen)[0], self.config.adversary.bins
+        out, bins = self.discriminators(self._seen(z, batch.standard))[0], self.config.adversary.bins
         powers = bins ** torch.arange(len(self.watched) - 1, -1, -1, device=z.device)
         known = batch.bins >= 0
         if bool(known.all()):

@@ -227,7 +227,7 @@ class TrainedModel:
         latents = self.encode(stars, seed=seed)
         values, errors = self.regressor_latent.predict(latents.z, snr=stars.snr)
         labels, _ = self.labels_of(stars)
-        chi2, core = self.fit_quality(stars, latents, labels)
+        chi2, core = self.fit_quality(stars, self.decode(latents, labels))
         if self.outlier_reference is None:
             nothing = np.full(len(stars), np.nan)
             return Predictions(stars.ids, self.label_names, values, errors, chi2, nothing, {})
@@ -243,9 +243,8 @@ class TrainedModel:
         """(N, L) true for the pixels that say nothing of the model: masked in the star, or never seen by the networks."""
         return stars.mask | self.scaler.unseen
 
-    def fit_quality(self, stars: SpectraSet, latents: LatentSet, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) reduced chi² of the reconstruction and (N,) mean flux in the Ca II cores."""
-        guess = self.decode(latents, labels)
+    def fit_quality(self, stars: SpectraSet, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) reduced chi² of a reconstruction (N, L) and (N,) mean flux in the Ca II cores."""
         flux = np.nan_to_num(stars.flux)
         chi2 = outliers.reduced_chi2(flux, guess, stars.flux_error, self.hidden(stars))
         return chi2, outliers.core_flux(flux, self.wavelength_nm, stars.mask)

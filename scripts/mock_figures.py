@@ -16,6 +16,7 @@ from gandalf_core.parameters import LABELS, STELLAR
 from gandalf_core.simulate import population
 
 NEAR_MH, HALF_WIDTH = -0.5, 0.1  # where the thin and the thick disc stand side by side
+CLEARLY = 50  # by so much the Bayesian information criterion must prefer two sequences to one
 VALLEY = 0.6  # of the lower sequence's stars: more between the two is a bridge, not a valley
 
 
@@ -46,13 +47,13 @@ def sequences(labels: np.ndarray) -> tuple[float, float, float]:
     """Centres [dex] of the two sequences of [α/Fe] near [M/H] = −.5, and how full the valley between them is.
 
     labels: (N, 4).  The last number counts stars within .02 dex of the middle over those at the lower of the two centres.
-    One sequence alone, by the Bayesian information criterion, gives a valley of 1.
+    Where the Bayesian information criterion does not clearly prefer two sequences, the valley is full: 1.
     """
     alphafe = labels[np.abs(labels[:, 2] - NEAR_MH) < HALF_WIDTH, 3:]
     one, two = (GaussianMixture(n, random_state=0).fit(alphafe) for n in (1, 2))
     low, high = np.sort(two.means_[:, 0])
     middle, *sides = [(np.abs(alphafe - centre) < 0.02).sum() for centre in ((low + high) / 2, low, high)]
-    valley = middle / max(min(sides), 1) if two.bic(alphafe) < one.bic(alphafe) else 1.0
+    valley = middle / max(min(sides), 1) if two.bic(alphafe) < one.bic(alphafe) - CLEARLY else 1.0
     return float(low), float(high), float(valley)
 
 

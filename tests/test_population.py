@@ -6,7 +6,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from gandalf_core.parameters import LABELS, STELLAR
 from gandalf_core.simulate import components, inside, population, simulate, stages
-from scripts.mock_figures import VALLEY, sequences
+from scripts.mock_figures import HALF_WIDTH, NEAR_MH, VALLEY, sequences
 
 N = 12_000
 
@@ -29,6 +29,7 @@ def test_a_star_keeps_its_labels_whoever_else_is_drawn(labels):
 
 
 def test_alphafe_is_bimodal_near_mh_of_minus_half(labels):
+    assert (np.abs(labels[:, 2] - NEAR_MH) < HALF_WIDTH).sum() > 500
     low, high, valley = sequences(labels)
     assert high - low > 0.1 and valley < VALLEY
     merged = labels.copy()

@@ -109,7 +109,7 @@ def _shared_regressor(trainer, stars, source: str, args, console: Console):
     """The regressor from the spectrum: the same for every model of one sample and seed, so it is fitted once."""
     import numpy as np
 
-    from ..fit import bare_model, fit_spectrum_regressor, parts
+    from ..fit import bare_model, fit_spectrum_regressor, usable_rows
     from ..regress import Regressor
 
     key = f"{source} {trainer.config.training.seed} {trainer.config.model.labels} {trainer.config.model.mask_calcium}"
@@ -118,7 +118,7 @@ def _shared_regressor(trainer, stars, source: str, args, console: Console):
         with np.load(path, allow_pickle=False) as stored:
             return Regressor.from_arrays(dict(stored))
     console.say("fitting the regressor from the spectrum, shared by all models")
-    regressor = fit_spectrum_regressor(bare_model(trainer, stars), parts(stars)[0])
+    regressor = fit_spectrum_regressor(bare_model(trainer, stars), stars[usable_rows(stars)[0]])
     partial = path.with_suffix(f".{os.getpid()}.npz")  # several of these commands may run side by side
     np.savez(partial, **regressor.arrays())
     partial.replace(path)

@@ -72,7 +72,7 @@ def decode(args, console) -> Report:
     beyond = [n for n, v in wanted.items() if not model.ranges[n][0] <= v <= model.ranges[n][1]]
     for name in beyond:
         low, high = (parameter(name).format(v) for v in model.ranges[name])
-        console.say(f"{name} = {wanted[name]:g} lies beyond the training sample's {low} to {high}: extrapolated")
+        console.say(f"{name} = {wanted[name]:g} is extrapolated: 98 % of the training sample have {low} to {high}")
     if counts["estimated"]:
         console.say(f"labels of {counts['estimated']:,} of {n:,} stars were estimated from their spectra")
     return Report({

@@ -61,9 +61,8 @@ STYLE = f"""<style>
 </style>"""
 
 st.set_page_config("GANDALF Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
-st.html(
-    STYLE
-)  # a laptop's width belongs to the figures; a phone scrolls a table, breaks a switch, and has room for few lines' names
+# a laptop's width belongs to the figures; a phone scrolls a table, breaks a switch, and has room for few lines' names
+st.html(STYLE)
 state.start()
 page = st.navigation(pages())
 with st.sidebar:

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core.errors import GandalfError
-from pages.ui import cache, show, state
+from pages.ui import cache, guards, show, state
 
 DEFAULT = "generator"  # it has sliders
 LISTED = 200  # stars offered in the picker; any other id can be typed, picked in a diagram or in a table
@@ -95,7 +95,7 @@ def uploaded_ids() -> list[str]:
         try:
             found += cache.uploaded(key).ids[:LISTED].tolist()
         except GandalfError as error:
-            st.warning(show.escaped(str(error)))
+            st.warning(guards.said(error))
     return found
 
 
@@ -124,7 +124,7 @@ def show_other(model) -> object | None:
     try:
         return cache.latents(model, cache.star(chosen, st.session_state[state.STARS], model))
     except GandalfError as error:
-        st.error(show.escaped(str(error)))
+        st.error(guards.said(error))
         return None
 
 

@@ -79,7 +79,7 @@ def _start(config: Config, sample: str) -> None:
     try:
         submit(config, file_of(sample))
     except (GandalfError, jobs.JobError) as error:
-        st.error(show.escaped(str(error)))
+        st.error(guards.said(error))
         return
     st.rerun()
 

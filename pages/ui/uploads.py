@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import streamlit as st
 
 from gandalf_core import io
 from gandalf_core.errors import GandalfError
-from gandalf_core.spectra import SpectraSet
+from gandalf_core.spectra import MIN_COVERAGE, SpectraSet
 from gandalf_core.trained import TrainedModel
 from pages.ui import cache, show, state, tables
 
@@ -72,10 +71,11 @@ def judge(name: str, content: bytes) -> tuple[dict, SpectraSet | None]:
     found.provenance[NAME] = name
     masked = f"{found.mask.mean():.1%} of the pixels masked"
     text = f"{name}: {_count(len(found))}, {len(found.wavelength_nm)} pixels, {masked}: {_named(found.ids)}."
-    refused = grid_refusals(found)
-    problems = list(filter(None, (_off_the_grid(refused, name), _not_normalised(found))))
+    refused, cause = refused_by_grid(found)
+    off_the_grid = f"{_count(refused)} cannot be used with this model: {cause}." if refused else ""
+    problems = list(filter(None, (off_the_grid, _not_normalised(found))))
     text = " ".join([text, *problems])
-    if len(refused) == len(found):
+    if refused == len(found):
         return {"kind": "refused", "text": text}, None
     return {"kind": "partly" if problems else "ok", "text": text}, found
 
@@ -87,15 +87,6 @@ def _count(stars: int) -> str:
 def _named(ids: np.ndarray) -> str:
     more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
     return ", ".join(map(str, ids[:NAMED])) + more
-
-
-def _off_the_grid(refused: dict[str, str], name: str) -> str:
-    """How many stars the grid refuses and why the first one, without what the verdict says anyway."""
-    if not refused:
-        return ""
-    lone = "1 of 1 spectra do not cover the grid "
-    cause = next(iter(refused.values())).removeprefix(f"{PurePath(name).name}: ").removeprefix(lone).strip("()")
-    return f"{_count(len(refused))} cannot be used with this model: {cause}."
 
 
 def _not_normalised(found: SpectraSet) -> str:
@@ -128,16 +119,15 @@ def is_normalised(found: SpectraSet) -> np.ndarray:
     return good
 
 
-def grid_refusals(found: SpectraSet) -> dict[str, str]:
-    """Id → cause for the stars that the chosen model's grid refuses."""
+def refused_by_grid(found: SpectraSet) -> tuple[int, str]:
+    """How many stars the chosen model's grid refuses, and why the first of them."""
     try:
-        model = cache.load(st.session_state[state.MODEL])
+        wavelength_nm = cache.load(st.session_state[state.MODEL]).wavelength_nm
     except (GandalfError, KeyError):
-        return {}
-    causes = {}
-    for k, star in enumerate(found.ids[:50]):
-        try:
-            model.on_grid(found[k])
-        except GandalfError as error:
-            causes[str(star)] = str(error)
-    return causes
+        return 0, ""
+    try:
+        binned = io.rebin(found, wavelength_nm)
+    except GandalfError as error:  # the grid itself cannot serve
+        return len(found), str(error)
+    short = np.flatnonzero(binned.coverage < MIN_COVERAGE)
+    return len(short), io.refusal(found, binned, short[0]) if len(short) else ""
