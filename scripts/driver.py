@@ -108,6 +108,14 @@ def live(page: Page, expression: str):
     return _value(page, ".gandalf", expression)
 
 
+def until(page: Page, expression: str, value) -> None:
+    """Wait until that value of the live decoder's view is this one: what was asked for has travelled to the server and back."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while (found := live(page, expression)) != value:
+        assert time.monotonic() < deadline, f"{expression} is {found}, not {value}"
+        page.wait_for_timeout(100)
+
+
 def panels(page: Page, expression: str):
     """A value of the linked panels' view (`v`), once it has painted."""
     return _value(page, ".panels", expression)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driver import PATIENCE_MS, TITLES, choose, drag, go, live, panels, serving, settle, visit
+from driver import PATIENCE_MS, TITLES, choose, drag, go, live, panels, serving, settle, until, visit
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -160,7 +160,7 @@ def look_at(page, star: str) -> None:
     box = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").nth(2).get_by_role("combobox")
     box.fill(star)
     page.get_by_role("option", name=star, exact=True).click()
-    settle(page)
+    until(page, "v.star.id", star)
 
 
 def test_sliders_and_server_agree_whatever_is_switched(open_browser, server):
@@ -174,30 +174,32 @@ def test_sliders_and_server_agree_whatever_is_switched(open_browser, server):
     for _ in range(30):
         number.press("ArrowRight")
     number.blur()
-    page.wait_for_timeout(500)
-    settle(page)
+    until(page, "v.pending", None)
     edited = live(page, "[...v.z]")
     assert edited != own
     choose(page, "Model", "physical-removed")
+    until(page, "v.data.title", "physical-removed")
+    until(page, "v.decoder.key === v.data.weights", True)
     assert live(page, "v.z.length") == live(page, "v.decoder.header.latent_size") != len(own)
     choose(page, "Model", "generator")
+    until(page, "v.data.title", "generator")
     assert live(page, "[...v.z]") == edited
     go(page, "Decode")
     assert live(page, "[...v.z]") == own  # what is edited there is drawn there
     box = page.locator(".slider[data-label=teff] input[type=number]")
     box.fill("6000")
     box.press("Enter")
-    settle(page)
+    until(page, "v.pending", None)
     expect(page.get_by_text("Relative error of the change")).to_be_visible()
     choose(page, "Model", "physical-removed")
+    until(page, "v.data.title", "physical-removed")
     assert live(page, "v.labels.teff") == 6000 == live(page, "v.truth.labels.teff")
     look_at(page, "sim3-30")
     assert live(page, "v.labels.teff") == live(page, "v.star.labels.teff") == live(page, "v.truth.labels.teff")
     look_at(page, "sim3-31")
     assert live(page, "v.labels.teff") == 6000 == live(page, "v.truth.labels.teff")
     page.locator(".gandalf .reset").click()
-    page.wait_for_timeout(500)
-    settle(page)
+    until(page, "v.pending", None)
     assert live(page, "v.labels.teff") == live(page, "v.star.labels.teff") == live(page, "v.truth.labels.teff")
 
 
