@@ -65,7 +65,7 @@ def _processor() -> str:
 
 def report(rows: list, seconds: float, quick: bool) -> str:
     """The table in Markdown, as docs/performance.md holds it."""
-    from .rows import HEADER
+    from benchmarks.rows import HEADER
 
     about = ", ".join(f"{k} {v}" for k, v in machine().items())
     lines = [HEADER, ["---"] * len(HEADER), *(r.cells() for r in rows)]

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gandalf_core.config import preset
+from benchmarks.rows import Row, sample
+from gandalf_core.config.schema import preset
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.io import ParquetWriter
-from gandalf_core.spectra import SpectraSet
-
-from .rows import Row, sample
 
 MILLION = 1_000_000
 PIECE = 8192
@@ -47,8 +46,8 @@ def tiled(stars: SpectraSet, n: int, path: Path) -> None:
 
 def untrained(stars: SpectraSet):
     """A model of the bottleneck recipe with the weights it begins with: encoding costs the same."""
-    from gandalf_core.fit import bare_model
-    from gandalf_core.train import Trainer
+    from gandalf_core.models.fit import bare_model
+    from gandalf_core.training.trainer import Trainer
 
     config = preset("physical-removed")
     return bare_model(Trainer(stars[: max(2000, config.training.batch_size)], config, "cpu"), stars[:2000])
@@ -56,10 +55,9 @@ def untrained(stars: SpectraSet):
 
 def main(source: str, out: str) -> None:
     """Encode `source` and tell time, memory and the time of the products alone, taken before and after."""
-    from gandalf_core.catalogue import CHUNK, encode_task, run
+    from benchmarks.products import encode_products, flop, runner, seconds
     from gandalf_core.io import iter_parquet
-
-    from .products import encode_products, flop, runner, seconds
+    from gandalf_core.products.catalogue import CHUNK, encode_task, run
 
     model = untrained(next(iter_parquet(source)))
     products = encode_products(model.config, len(model.wavelength_nm), CHUNK)

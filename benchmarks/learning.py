@@ -5,11 +5,10 @@ import time
 
 import numpy as np
 
-from gandalf_core.project import fit_projection, neighbour_r2
-from gandalf_core.split import split
-
-from .encoding import untrained
-from .rows import Row, sample, training_split
+from benchmarks.encoding import untrained
+from benchmarks.rows import Row, sample, training_split
+from gandalf_core.data.splits import split
+from gandalf_core.maps.projection import fit_projection, neighbour_r2
 
 ITERATIONS = 4  # of the regressors, fixed
 EQUAL = 0.001  # R² in two maps that are equally good: another seed changes it by as much
@@ -38,7 +37,7 @@ def tsne(quick: bool) -> list[Row]:
 def _latents(quick: bool) -> tuple[np.ndarray, np.ndarray]:
     """Latents of the test stars: of the shipped auto-encoder, or else their 25 principal components."""
     from gandalf_core.errors import ModelError
-    from gandalf_core.store import load_model
+    from gandalf_core.models.store import load_model
 
     stars = sample(quick)
     tested = stars[split(stars.ids)[1]]

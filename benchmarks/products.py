@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import torch
 
-from gandalf_core.config import Config
-from gandalf_core.model import networks_width
-from gandalf_core.objective import Adversary
+from gandalf_core.config.schema import Config
+from gandalf_core.networks.autoencoder import networks_width
+from gandalf_core.training.objective import Adversary
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from gandalf_core.simulate import simulate
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.split import split
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.data.splits import split
+from gandalf_core.simulator import simulate
 
 STANDARD, QUICK = 64_305, 6_000
 

@@ -8,7 +8,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from .rows import Row
+from benchmarks.rows import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 

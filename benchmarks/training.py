@@ -2,12 +2,11 @@
 
 from statistics import median
 
-from gandalf_core.config import preset, with_fields
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.train import Trainer
-
-from .products import encode_products, flop, runner, seconds, step_products
-from .rows import Row, sample, training_split
+from benchmarks.products import encode_products, flop, runner, seconds, step_products
+from benchmarks.rows import Row, sample, training_split
+from gandalf_core.config.schema import preset, with_fields
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.training.trainer import Trainer
 
 EPOCHS = 4  # the first warms up, the last does more than train
 
@@ -73,7 +72,7 @@ def _epoch_seconds(recipe: str, stars: SpectraSet) -> float:
 
 
 def _encode_seconds(stars: SpectraSet) -> float:
-    from .encoding import untrained
+    from benchmarks.encoding import untrained
 
     model = untrained(stars)
     model.encode(stars[:2000])

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from .data.spectra import SpectraSet, same_grid
 from .errors import SpectraError
 from .io import joined, read_stars, resample
 from .limits import MAX_SEED, MAX_STARS
-from .simulate import PIXELS_800, nuisance_values, simulate, true_labels, truth
-from .spectra import SpectraSet, same_grid
+from .simulator import PIXELS_800, nuisance_values, simulate, true_labels, truth
 
 STANDARD_SAMPLE = "simulated:64305:0"
 _SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10}))?")

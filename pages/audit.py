@@ -3,7 +3,8 @@
 import streamlit as st
 
 from gandalf_core.figures import audits
-from pages.ui import auditing, guards, pickers, show
+from pages.ui import guards, pickers, show
+from pages.ui.parts import audit as auditing
 
 VIEWS = ["Leakage", "Probes and references", "Sliders", "Numbers"]
 

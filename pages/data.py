@@ -3,7 +3,8 @@
 import streamlit as st
 
 from gandalf_core.figures import panels, population, spectra
-from pages.ui import cache, diagrams, guards, pickers, show, state, tables, uploads
+from pages.ui import cache, guards, pickers, show, state
+from pages.ui.parts import diagrams, tables, uploads
 
 show.page_title(
     "Data",

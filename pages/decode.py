@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.ui import decoding, guards, show
+from pages.ui import guards, show
+from pages.ui.parts import decode as decoding
 
 show.page_title("Decode", "Drag a slider: the decoder draws the same star under other parameters, while you drag.")
 model, star = guards.need_model(), guards.need_star()

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from gandalf_core.figures import latents
-from pages.ui import cache, decoding, guards, pickers, show
+from pages.ui import cache, guards, pickers, show
+from pages.ui.parts import decode as decoding
 
 show.page_title("Latent", "Drag a dot and watch the spectrum of the star that would have this latent.")
 model, star = guards.need_model(), guards.need_star()

@@ -4,8 +4,10 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core.figures import panels, spectra
-from gandalf_core.project import METHODS
-from pages.ui import cache, diagrams, guards, mapping, pickers, show, state, tables
+from gandalf_core.maps.projection import METHODS
+from pages.ui import cache, guards, pickers, show, state
+from pages.ui.parts import diagrams, tables
+from pages.ui.parts import maps as mapping
 
 NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from gandalf_core.cards import card_text
-from pages.ui import cache, guards, show, state, tables
+from gandalf_core.models.cards import card_text
+from pages.ui import cache, guards, show, state
+from pages.ui.parts import tables
 
 show.page_title("Models", "Every model is a folder without pickles: weights, scaling, regressors, maps and a card.")
 names = list(cache.model_folders())

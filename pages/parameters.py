@@ -3,7 +3,8 @@
 import streamlit as st
 
 from gandalf_core.figures import panels, regression
-from pages.ui import cache, diagrams, guards, pickers, show, tables
+from pages.ui import cache, guards, pickers, show
+from pages.ui.parts import diagrams, tables
 
 VIEWS = ["Diagrams", "Against the truth", "Residuals", "Error bars", "Representations", "Table"]
 

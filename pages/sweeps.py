@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.ui import guards, show, state, sweeping
+from pages.ui import guards, show, state
+from pages.ui.parts import sweeps as sweeping
 
 show.page_title(
     "Sweeps",

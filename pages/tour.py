@@ -5,7 +5,9 @@ from itertools import pairwise
 import streamlit as st
 
 from gandalf_core.figures import audits, training
-from pages.ui import cache, decoding, guards, mapping, pickers, show, state
+from pages.ui import cache, guards, pickers, show, state
+from pages.ui.parts import decode as decoding
+from pages.ui.parts import maps as mapping
 
 STEPS = ["1 Entangled", "2 The adversary", "3 A fresh probe", "4 Decode"]
 

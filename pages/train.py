@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.ui import guards, jobs, show, state, training
+from pages.ui import guards, jobs, show, state
+from pages.ui.parts import train as training
 
 show.page_title(
     "Train",

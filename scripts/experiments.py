@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gandalf_core.config import LABELS, PRESETS, RECIPES, Config, preset, with_fields  # noqa: E402 - the repository is not installed
+from gandalf_core.config.schema import LABELS, PRESETS, RECIPES, Config, preset, with_fields  # noqa: E402 - the repository is not installed
 from gandalf_core.sources import STANDARD_SAMPLE as SAMPLE  # noqa: E402
 
 STORED = ROOT / "docs" / "results"
@@ -84,9 +84,9 @@ def seeds(only: list[str]) -> None:
             path = STORED / "seeds" / f"{name}-{seed}.json"
             if path.is_file() or (only and f"{name}-{seed}" not in only):
                 continue
+            from gandalf_core.data.splits import split
+            from gandalf_core.models.store import load_model
             from gandalf_core.sources import load_stars
-            from gandalf_core.split import split
-            from gandalf_core.store import load_model
 
             sample = sample if sample is not None else load_stars(SAMPLE)
             model = networks(name, seed, sample) if seed else load_model(name)
@@ -95,10 +95,10 @@ def seeds(only: list[str]) -> None:
 
 def networks(name: str, seed: int, sample):
     """A preset trained under another seed, without regressors and maps: an audit needs neither. Goes on from its checkpoint."""
-    from gandalf_core.checkpoints import CHECKPOINT
-    from gandalf_core.fit import bare_model
-    from gandalf_core.split import split
-    from gandalf_core.train import Trainer
+    from gandalf_core.data.splits import split
+    from gandalf_core.models.fit import bare_model
+    from gandalf_core.training.checkpoints import CHECKPOINT
+    from gandalf_core.training.trainer import Trainer
 
     folder = WORK / f"seed-{seed}" / name
     trainer = Trainer(sample[split(sample.ids)[0]], with_fields(preset(name), {"training.seed": seed}), "cpu")
@@ -112,8 +112,8 @@ def networks(name: str, seed: int, sample):
 
 def test_stars():
     """The 12,861 test stars of the standard sample."""
+    from gandalf_core.data.splits import split
     from gandalf_core.sources import load_stars
-    from gandalf_core.split import split
 
     stars = load_stars(SAMPLE)
     return stars[split(stars.ids)[1]]
@@ -121,7 +121,7 @@ def test_stars():
 
 def seed_report(model, stars) -> dict:
     """The audit of the latent alone (what the plain one of the same seed says stands in its own file)."""
-    from gandalf_core.audit import audit
+    from gandalf_core.auditing import audit
 
     found = audit(model, stars, rows=(), workers=1)
     return found | {"training_seconds": sum(r["seconds"] for r in model.history)}
@@ -161,10 +161,10 @@ def slug(name: str) -> str:
 
 def ablated(config, stars, audited) -> dict:
     """Train on the small sample and audit the latent."""
-    from gandalf_core.audit import audit
-    from gandalf_core.fit import bare_model
-    from gandalf_core.split import split
-    from gandalf_core.train import Trainer
+    from gandalf_core.auditing import audit
+    from gandalf_core.data.splits import split
+    from gandalf_core.models.fit import bare_model
+    from gandalf_core.training.trainer import Trainer
 
     trainer = Trainer(stars[split(stars.ids)[0]], config, "cpu")
     history = [asdict(record) for record in trainer.epochs()]
@@ -176,8 +176,8 @@ def bayes(only: list[str]) -> None:
     """RMSE of the posterior mean of 200 test stars, found once, and that of each regressor, as it is now, on the same stars."""
     import numpy as np
 
-    from gandalf_core.simulate import true_labels
-    from gandalf_core.store import load_model
+    from gandalf_core.models.store import load_model
+    from gandalf_core.simulator import true_labels
 
     path = STORED / "bayes.json"
     stars = test_stars()
@@ -194,7 +194,7 @@ def bayes(only: list[str]) -> None:
 
 
 def posterior(stars) -> dict:
-    from gandalf_core.audit.optimal import bayes_optimal
+    from gandalf_core.auditing.optimal import bayes_optimal
 
     best = bayes_optimal(stars, progress=lambda text, done: print(f"\r{text} {done:.0%}", end="", flush=True))
     return {"stars": len(stars), "untrusted": stars.ids[~best.trusted].tolist(), "rmse": {"posterior mean": best.rmse()}}

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from sklearn.mixture import GaussianMixture
 
 from gandalf_core.parameters import LABELS, STELLAR
-from gandalf_core.simulate import population
+from gandalf_core.simulator import population
 
 NEAR_MH, HALF_WIDTH = -0.5, 0.1  # where the thin and the thick disc stand side by side
 CLEARLY = 50  # by so much the Bayesian information criterion must prefer two sequences to one

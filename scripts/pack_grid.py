@@ -10,7 +10,7 @@ import argparse
 
 import numpy as np
 
-from gandalf_core.simulate.grids import FINE_NM, GRID_FILE, RESOLVING_POWER, pack_flux
+from gandalf_core.simulator.grids import FINE_NM, GRID_FILE, RESOLVING_POWER, pack_flux
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 

@@ -2,9 +2,9 @@
 
 from statistics import mean
 
-from gandalf_core.compare import TUNED
-from gandalf_core.config import EXERCISES, LABELS
+from gandalf_core.config.schema import EXERCISES, LABELS
 from gandalf_core.parameters import parameter
+from gandalf_core.regression.compare import TUNED
 
 Runs = dict[str, list[dict]]  # model -> the reports of its seeds
 RESTORED = ("shift_kms", "broadening_kms", "calcium_depth", "dib_depth")
@@ -280,7 +280,9 @@ def coverage_table(found: dict) -> str:
 def calibration_table(found: list[dict]) -> str:
     rows = [[number(v["attainable_r2"], 2), f"{v['stars']:,}", str(v["draws"]), number(v["flagged"], 2)] for v in found]
     text = "## Does the audit detect and acquit\n\n25 numbers of unit noise into which Teff is mixed, drawn again and again "
-    text += "(`python -m gandalf_core.audit.calibration`). Aim: all of the leaking ones flagged, at most .05 of pure noise.\n\n"
+    text += (
+        "(`python -m gandalf_core.auditing.calibration`). Aim: all of the leaking ones flagged, at most .05 of pure noise.\n\n"
+    )
     return text + table(["R² that a perfect reader attains", "stars", "draws", "share flagged"], rows) if rows else ""
 
 

@@ -62,9 +62,9 @@ def rms_over_bound() -> dict:
     """Rms error of what `autoencoder` predicts of simulated:2000:7, in units of the median Cramér-Rao bound."""
     import numpy as np
 
-    from gandalf_core.audit.bounds import star_bounds
+    from gandalf_core.auditing.bounds import star_bounds
+    from gandalf_core.models.store import load_model
     from gandalf_core.sources import load_stars
-    from gandalf_core.store import load_model
 
     sample = load_stars("simulated:2000:7")
     found = load_model("autoencoder").predict(sample)
@@ -76,10 +76,10 @@ def plain_against_pca() -> dict:
     """R² of each label on the test split, read from the plain latent and from as many principal components."""
     from sklearn.decomposition import PCA
 
-    from gandalf_core.regress import fit_regressor
+    from gandalf_core.data.splits import split
+    from gandalf_core.models.store import load_model
+    from gandalf_core.regression.fitting import fit_regressor
     from gandalf_core.sources import load_stars
-    from gandalf_core.split import split
-    from gandalf_core.store import load_model
 
     model, sample = load_model("autoencoder"), load_stars(SAMPLE)
     train, test = split(sample.ids)
@@ -160,7 +160,7 @@ def write() -> None:
 
 
 def found_by_sweep(name: str, part: str) -> list[dict]:
-    from gandalf_core.sweep import curves
+    from gandalf_core.sweeps.study import curves
 
     folder = STORED / "sweeps" / name
     return curves(folder)[part] if folder.is_dir() else []

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from gandalf_core.simulate.emulator import EMULATOR_FILE, features
-from gandalf_core.simulate.grids import grid_flux, grid_labels
+from gandalf_core.simulator.emulator import EMULATOR_FILE, features
+from gandalf_core.simulator.grids import grid_flux, grid_labels
 
 COMPONENTS = 120
 WIDTH = 300
@@ -82,7 +82,7 @@ def main() -> None:
     arrays = fit(labels[train], flux[train], epochs)
     np.savez(EMULATOR_FILE, held_out=held_out, **arrays)
 
-    from gandalf_core.simulate.emulator import emulate  # reads what was just written
+    from gandalf_core.simulator.emulator import emulate  # reads what was just written
 
     error = np.abs(emulate(labels[held_out]) - flux[held_out])
     figures = {

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from toy import toy_config, toy_stars
 
-from gandalf_core.config import with_fields
-from gandalf_core.fit import Extras, train
+from gandalf_core.config.schema import with_fields
+from gandalf_core.models.fit import Extras, train
+from gandalf_core.models.store import save_model
 from gandalf_core.parameters import LABELS
-from gandalf_core.simulate import simulate
-from gandalf_core.store import save_model
+from gandalf_core.simulator import simulate
 
 TWO, SIX = ("width", "depth"), (*LABELS, "vsini", "<b>odd</b>")
 MAPS = ("pca", "tsne", "umap")

@@ -9,7 +9,7 @@ from astropy.io import fits, votable
 from astropy.io.votable.tree import Param
 from astropy.table import Table
 
-from gandalf_core.spectra import SpectraSet
+from gandalf_core.data.spectra import SpectraSet
 
 GRID_NM = np.round(846 + 0.01 * np.arange(2401), 2)
 IDS = np.array(["2052747119115620353", "4268620287278693121", "9007199254740993"])  # odd: a float would change each of them

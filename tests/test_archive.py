@@ -12,13 +12,13 @@ from astropy.io import votable
 from astropy.table import MaskedColumn, Table
 from astroquery.utils.commons import TableList
 
-from gandalf_core.archive import MOST_IDS, SOURCES_QUERY, fetch_sample
+from gandalf_core.archive.gaia import MOST_IDS, SOURCES_QUERY, fetch_sample
+from gandalf_core.archive.surveys import APOGEE, GALAH, discovered, good_rows
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import ArchiveError
 from gandalf_core.io import read_stars
 from gandalf_core.io.tables import ARCHIVE_GRID_NM
 from gandalf_core.parameters import LABELS
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.surveys import APOGEE, GALAH, discovered, good_rows
 
 BASE = 4_000_000_000_000_000_001  # odd: a float would change every id
 APOGEE_NAMES = ["APOGEE", "GaiaEDR3", "Teff", "e_Teff", "logg", "e_logg", "[M/H]", "e_[M/H]", "[a/M]", "e_[a/M]", "SNR"]

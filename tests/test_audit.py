@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from toy import toy_stars
 
-from gandalf_core.audit import audit, references
+from gandalf_core.auditing import audit, references
+from gandalf_core.data.latents import LatentSet
 from gandalf_core.errors import AuditError
-from gandalf_core.latent import LatentSet
 
 FAST = ("ridge",)
 NAMES = ("teff", "logg", "mh", "alphafe")

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from gandalf_core.audit.counterfactual import counterfactuals, pooled, restoration
-from gandalf_core.audit.instrument import QUANTITIES, true_values
+from gandalf_core.auditing.counterfactual import counterfactuals, pooled, restoration
+from gandalf_core.auditing.independent import QUANTITIES, true_values
+from gandalf_core.data.latents import LatentSet
 from gandalf_core.errors import AuditError
-from gandalf_core.latent import LatentSet
 from gandalf_core.parameters import LABELS
-from gandalf_core.simulate import inside, simulate, truth
+from gandalf_core.simulator import inside, simulate, truth
 
 
 class Decoder:
@@ -125,7 +125,7 @@ def near_truth(stars):
 
 def test_the_instrument_reads_what_it_should():
     """A small one, quick to train; the full one is trained on fifteen times as many stars."""
-    from gandalf_core.audit.instrument import instrument
+    from gandalf_core.auditing.independent import instrument
 
     stars = simulate(150, 45)
     values = true_values(stars)

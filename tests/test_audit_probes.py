@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gandalf_core.audit import calibration
-from gandalf_core.audit.excess import conditional_excess, difference_interval, floor_readings, r2_interval, upper_tail
-from gandalf_core.audit.probes import FOLDS, PROBES, best, enough, fold_numbers, label_basis, r_squared, read
+from gandalf_core.auditing import calibration
+from gandalf_core.auditing.excess import conditional_excess, difference_interval, floor_readings, r2_interval, upper_tail
+from gandalf_core.auditing.probes import FOLDS, PROBES, best, enough, fold_numbers, label_basis, r_squared, read
 from gandalf_core.errors import AuditError
 
 FAST = ("ridge", "trees")

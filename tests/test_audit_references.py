@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gandalf_core.audit.erase import erased, leace
-from gandalf_core.audit.information import ranking
-from gandalf_core.audit.probes import read
+from gandalf_core.auditing.erase import erased, leace
+from gandalf_core.auditing.information import ranking
+from gandalf_core.auditing.probes import read
 
 
 @pytest.fixture(scope="module")

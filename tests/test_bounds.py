@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gandalf_core.audit import optimal
-from gandalf_core.audit.bounds import Bounds, config_of, cramer_rao, error_metric, noise_correlation, star_bounds
+from gandalf_core.auditing import optimal
+from gandalf_core.auditing.bounds import Bounds, config_of, cramer_rao, error_metric, noise_correlation, star_bounds
 from gandalf_core.errors import AuditError
 from gandalf_core.parameters import LABELS
-from gandalf_core.simulate import NuisanceConfig, simulate, truth
+from gandalf_core.simulator import NuisanceConfig, simulate, truth
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from gandalf_core.catalogue import MANIFEST, ahead, behind, decode_task, decoded, encode_task, predict_task, run
 from gandalf_core.errors import ModelError, SpectraError
 from gandalf_core.io import read_latents, read_stars, write_stars
+from gandalf_core.products.catalogue import MANIFEST, ahead, behind, decode_task, decoded, encode_task, predict_task, run
 
 
 @pytest.fixture(scope="module")

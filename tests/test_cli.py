@@ -16,7 +16,7 @@ from toy import toy_config, toy_stars
 from gandalf_core import read_stars, write_stars
 from gandalf_core.cli import COMMANDS, main
 from gandalf_core.cli.console import duration, facts, jsonable, table
-from gandalf_core.config import HEAD, LAMBDA, from_dict, preset, to_json
+from gandalf_core.config.schema import HEAD, LAMBDA, from_dict, preset, to_json
 from gandalf_core.io import read_latents
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -403,8 +403,8 @@ def test_a_mistake_is_status_two_and_one_line_that_names_it(run, trouble, mistak
 
 
 def test_a_plain_auto_encoder_has_no_sliders(run, stars, tmp_path):
-    from gandalf_core.fit import Extras, train
-    from gandalf_core.store import save_model
+    from gandalf_core.models.fit import Extras, train
+    from gandalf_core.models.store import save_model
 
     save_model(train(stars, toy_config("autoencoder"), device="cpu", extras=Extras(regressor_epochs=3)), tmp_path / "plain")
     write_stars(tmp_path / "s.npz", stars[:5])
@@ -575,8 +575,8 @@ def test_a_cancelled_or_orphaned_job_stops_at_once_and_can_go_on(long_training, 
 
 
 def test_a_resumed_job_lists_each_epoch_once(run, stars, tmp_path):
-    from gandalf_core.cli.training import prepared
-    from gandalf_core.config import from_json
+    from gandalf_core.cli.commands.training import prepared
+    from gandalf_core.config.schema import from_json
 
     write_stars(tmp_path / "toy.npz", stars)
     (tmp_path / "c.json").write_text(to_json(toy_config(training__epochs=3)))
@@ -595,9 +595,9 @@ def test_a_resumed_job_lists_each_epoch_once(run, stars, tmp_path):
 def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch):
     import inspect
 
-    import gandalf_core.audit
+    import gandalf_core.auditing
 
-    assert {"plain", "probes", "seed", "progress"} <= set(inspect.signature(gandalf_core.audit.audit).parameters)
+    assert {"plain", "probes", "seed", "progress"} <= set(inspect.signature(gandalf_core.auditing.audit).parameters)
     seen = {}
 
     def audit(model, stars, *, plain, seed, progress, **settings):
@@ -605,7 +605,7 @@ def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch
         seen.update(settings, seed=seed, stars=len(stars), name=model.name, plain=plain.name)
         return {"removed": {"teff": {"r2": 0.1, "floor": 0.05, "excess": 0.05, "removal_fraction": 0.9}}, "kept": {}}
 
-    monkeypatch.setattr(gandalf_core.audit, "audit", audit)
+    monkeypatch.setattr(gandalf_core.auditing, "audit", audit)
     told = ask("audit", models["paper"], "simulated:9:2", "--plain", models["bottleneck"], "--probes", "ridge", "--seed", 4)
     assert told["removed"]["teff"]["excess"] == 0.05
     assert seen == {"probes": ("ridge",), "seed": 4, "stars": 9, "name": "paper", "plain": "bottleneck"}

@@ -73,7 +73,7 @@ def test_fetch_offline_is_one_line(run, tmp_path, monkeypatch):
     def offline(folder, out, **settings):
         raise ArchiveError("VizieR III/286: no answer after 3 tries (offline)")
 
-    monkeypatch.setattr("gandalf_core.archive.fetch_sample", offline)
+    monkeypatch.setattr("gandalf_core.archive.gaia.fetch_sample", offline)
     status, _, err = run("fetch", "--keep", tmp_path, tmp_path / "out.parquet")
     assert status == 2 and "no answer after 3 tries" in err
     assert run("fetch", "--keep", tmp_path, tmp_path / "out.csv")[0] == 2

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from gandalf_core.classes import class_scores, population, stage
-from gandalf_core.compare import compare, coverage, statistics
 from gandalf_core.errors import AuditError
+from gandalf_core.regression.classes import class_scores, population, stage
+from gandalf_core.regression.compare import compare, coverage, statistics
 
 NAMES = ("teff", "logg", "mh", "alphafe")
 FAST = {"max_iter": 20}

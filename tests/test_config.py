@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, asdict
 import numpy as np
 import pytest
 
-from gandalf_core.config import (
+from gandalf_core.config.schema import (
     HEAD,
     LAMBDA,
     PRESETS,

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from toy import toy_config, toy_stars
 
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.data.splits import split
 from gandalf_core.errors import ModelError
-from gandalf_core.fit import Extras, prepared, train
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.split import split
-from gandalf_core.store import save_model
+from gandalf_core.models.fit import Extras, prepared, train
+from gandalf_core.models.store import save_model
 
 QUICK = Extras(regressor_epochs=3)
 

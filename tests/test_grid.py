@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gandalf_core.errors import ConfigError, ModelError, SpectraError
-from gandalf_core.grid import Grid, axis, compared, generate_grid, mean_latent, median_star, true_spectra, write_grid
 from gandalf_core.io import read_stars
 from gandalf_core.parameters import LABELS
-from gandalf_core.simulate import PIXELS_800, inside, simulate
+from gandalf_core.products.grid import Grid, axis, compared, generate_grid, mean_latent, median_star, true_spectra, write_grid
+from gandalf_core.simulator import PIXELS_800, inside, simulate
 
 AXES = {"teff": (5000.0, 6000.0, 500.0), "logg": [4.0, 4.5], "mh": (-0.5, 0.0, 0.25), "alphafe": [0.1]}
 

@@ -14,10 +14,10 @@ from archive_files import GRID_NM, IDS, archive_file, bundle, gzipped, toy
 from astropy.io import fits
 from astropy.table import Table
 
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.io import read_bytes, read_many, read_stars, sniff, write_stars
-from gandalf_core.simulate import simulate
-from gandalf_core.spectra import SpectraSet
+from gandalf_core.simulator import simulate
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "gaia_rvs"
 LABELS = ("teff", "logg", "mh", "alphafe", "vsini")

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.io import rebin, resample
-from gandalf_core.spectra import SpectraSet
 
 FINE = np.round(846 + 0.01 * np.arange(2401), 2)
 COARSE = FINE[:2400].reshape(800, 3).mean(1)

@@ -6,9 +6,9 @@ import pytest
 from astropy.table import Table
 
 from gandalf_core import io
+from gandalf_core.data.latents import LatentSet
+from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
-from gandalf_core.latent import LatentSet
-from gandalf_core.spectra import SpectraSet, concatenate
 
 IDS = (2052747119115620353 + np.arange(7)).astype(str)
 LATENTS = LatentSet(np.arange(21).reshape(7, 3) / 7, IDS, [[5000.0, np.nan]] * 7, ("teff", "vsini"), "toy@1a2b")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gandalf_core.config import ModelConfig
-from gandalf_core.model import Decoder, Encoder, Mlp, Stack
+from gandalf_core.config.schema import ModelConfig
+from gandalf_core.networks.autoencoder import Decoder, Encoder, Mlp, Stack
 
 L, N = 30, 16
 

@@ -12,11 +12,11 @@ from streamlit.testing.v1 import AppTest
 from toy import toy_config, toy_stars
 
 from gandalf_core import io
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.parameters import LABELS
-from gandalf_core.search import Sweep, parse_axis
-from gandalf_core.simulate import simulate
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.sweep import results, run_sweep
+from gandalf_core.simulator import simulate
+from gandalf_core.sweeps.space import Sweep, parse_axis
+from gandalf_core.sweeps.study import results, run_sweep
 
 MAIN = Path(__file__).parents[1] / "pages" / "ui" / "main.py"
 PAGES = ("home", "tour", "data", "maps", "latent", "decode", "parameters", "train", "sweeps", "audit", "models")
@@ -207,7 +207,7 @@ def test_representations_of_unlabelled_stars_are_a_sentence_without_a_switch(app
     ("share", "words"), [(0.996, "more than 99 %"), (1.0, "more than 99 %"), (0.82, "82 %"), (0.0, "less than 1 %")]
 )
 def test_a_share_of_a_sample_is_never_all_or_none_of_it(share, words):
-    from pages.ui import tables
+    from pages.ui.parts import tables
 
     assert tables._share(share).replace("\N{NO-BREAK SPACE}", " ") == words
 
@@ -306,7 +306,7 @@ def test_the_tour_leads_on_step_by_step(app):
     ],
 )
 def test_what_differs_between_two_cards_is_said_in_words(key, words):
-    from pages.ui import tables
+    from pages.ui.parts import tables
 
     assert tables.fact_of(key) == words
 
@@ -381,7 +381,8 @@ def test_a_search_that_makes_no_sense_is_one_sentence(app, lines, word):
 
 
 def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp_path):
-    from pages.ui import jobs, sweeping
+    from pages.ui import jobs
+    from pages.ui.parts import sweeps as sweeping
 
     monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: Sleeper())
     monkeypatch.setattr(sweeping, "STORED", tmp_path)  # not those that came with the project

@@ -5,7 +5,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from gandalf_core.parameters import LABELS, STELLAR
-from gandalf_core.simulate import components, inside, population, simulate, stages
+from gandalf_core.simulator import components, inside, population, simulate, stages
 from scripts.mock_figures import HALF_WIDTH, NEAR_MH, VALLEY, sequences
 
 N = 12_000

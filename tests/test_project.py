@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from gandalf_core import project
 from gandalf_core.errors import ConfigError, ModelError, SpectraError
-from gandalf_core.project import Projection, cached_projection, fit_projection, neighbour_r2
+from gandalf_core.maps import projection as project
+from gandalf_core.maps.projection import Projection, cached_projection, fit_projection, neighbour_r2
 
 
 def islands(n=300, width=12, seed=0):
@@ -157,7 +157,8 @@ def test_wrong_inputs_are_refused(maps):
 
 
 def test_importing_the_module_loads_no_compiler():
-    code = "import sys, gandalf_core.project; print([m for m in ('numba', 'umap', 'openTSNE', 'sklearn') if m in sys.modules])"
+    heavy = "('numba', 'umap', 'openTSNE', 'sklearn')"
+    code = f"import sys, gandalf_core.maps.projection; print([m for m in {heavy} if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
 

@@ -5,9 +5,9 @@ import pytest
 from sklearn.neural_network import MLPRegressor
 
 from gandalf_core.errors import ModelError
-from gandalf_core.mlp import Mlp
-from gandalf_core.regress import Regressor, fit_regressor
-from gandalf_core.uncertainty import LEVEL, fit_shape
+from gandalf_core.regression.fitting import Regressor, fit_regressor
+from gandalf_core.regression.network import Mlp
+from gandalf_core.regression.uncertainty import LEVEL, fit_shape
 
 NAMES = ("teff", "logg")
 FAST = {"hidden": (32,), "max_iter": 30}

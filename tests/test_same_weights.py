@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from gandalf_core.adam import Adam
-from gandalf_core.config import LABELS, preset, with_fields
-from gandalf_core.dense import dense
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.train import Trainer
+from gandalf_core.config.schema import LABELS, preset, with_fields
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.networks.dense import dense
+from gandalf_core.training.adam import Adam
+from gandalf_core.training.trainer import Trainer
 
 N, L, STEPS = 240, 40, 12
 SMALL = {

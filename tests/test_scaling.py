@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from toy import toy_config, toy_stars
 
-from gandalf_core.scaling import fit_scaler
-from gandalf_core.spectra import SpectraSet
+from gandalf_core.data.scaling import fit_scaler
+from gandalf_core.data.spectra import SpectraSet
 
 
 def masked(stars: SpectraSet, mask: np.ndarray, value: float = np.nan) -> SpectraSet:

@@ -5,10 +5,11 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from gandalf_core.data.spectra import concatenate
 from gandalf_core.errors import ConfigError, SpectraError
 from gandalf_core.io import resample
 from gandalf_core.parameters import CALCIUM_CORES_NM
-from gandalf_core.simulate import (
+from gandalf_core.simulator import (
     PIXELS_800,
     PIXELS_2401,
     NuisanceConfig,
@@ -20,11 +21,10 @@ from gandalf_core.simulate import (
     simulate,
     true_labels,
     truth,
-)  # fmt: skip
-from gandalf_core.simulate.emulator import EMULATOR_FILE, emulate
-from gandalf_core.simulate.grids import grid_flux, grid_labels
-from gandalf_core.simulate.nuisances import OFF
-from gandalf_core.spectra import concatenate
+)
+from gandalf_core.simulator.emulator import EMULATOR_FILE, emulate
+from gandalf_core.simulator.grids import grid_flux, grid_labels
+from gandalf_core.simulator.nuisances import OFF
 
 SUN = [5772.0, 4.44, 0.0, 0.0]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
-from gandalf_core.spectra import SpectraSet, concatenate
 
 GAIA = 4268620287278693120  # a float would make it ...120 of another star
 

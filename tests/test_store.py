@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gandalf_core import __version__
-from gandalf_core.cards import card_text, describe
-from gandalf_core.config import preset
+from gandalf_core.config.schema import preset
 from gandalf_core.errors import ModelError
-from gandalf_core.store import find_model, list_models, load_model, record_audit, save_model
+from gandalf_core.models.cards import card_text, describe
+from gandalf_core.models.store import find_model, list_models, load_model, record_audit, save_model
 
 REGRESSORS = ("regressor-latent.npz", "regressor-spectrum.npz")
 FILES = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json", "history.jsonl", *REGRESSORS)
@@ -36,7 +36,7 @@ def test_save_and_load_is_bit_equal(model, stars, tmp_path):
 def test_a_freshly_trained_model_equals_its_folder(stars, tmp_path):
     from toy import toy_config
 
-    from gandalf_core.fit import Extras, train
+    from gandalf_core.models.fit import Extras, train
 
     fresh = train(stars, toy_config("autoencoder"), device="cpu", extras=Extras(regressor_epochs=5))
     loaded = save_model(fresh, tmp_path / "m")
@@ -65,7 +65,7 @@ def test_a_folder_describes_itself_without_pickles(model_folder):
 def test_another_model_in_the_same_folder_leaves_nothing_of_the_first(copy, stars):
     from toy import toy_config
 
-    from gandalf_core.fit import Extras, train
+    from gandalf_core.models.fit import Extras, train
 
     (copy / "audit.json").write_text("{}")
     again = save_model(load_model(copy), copy)
@@ -184,7 +184,7 @@ def test_what_two_maps_share_is_stored_once(model, tmp_path):
 
 
 def test_models_are_found_by_folder_or_by_their_name_in_pretrained(model_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("gandalf_core.store.PRETRAINED", model_folder.parent)
+    monkeypatch.setattr("gandalf_core.models.store.PRETRAINED", model_folder.parent)
     assert load_model("toy-removed").name == "toy-removed"
     assert find_model(str(model_folder)) == model_folder.resolve()
     with pytest.raises(ModelError, match=r"nothing-here.*toy-removed"):

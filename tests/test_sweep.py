@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from toy import toy_config, toy_stars
 
-from gandalf_core import sweep as runner
-from gandalf_core.config import LAMBDA, from_json, to_json
+from gandalf_core.config.schema import LAMBDA, from_json, to_json
 from gandalf_core.errors import ConfigError
 from gandalf_core.io import write_stars
-from gandalf_core.search import LAMBDA_SCALE, Axis, Sweep, changed, parse_axis
-from gandalf_core.sweep import best_config, curves, load_sweep, open_study, results, run_sweep
-from gandalf_core.trials import from_probes
+from gandalf_core.sweeps import study as runner
+from gandalf_core.sweeps.space import LAMBDA_SCALE, Axis, Sweep, changed, parse_axis
+from gandalf_core.sweeps.study import best_config, curves, load_sweep, open_study, results, run_sweep
+from gandalf_core.sweeps.trial import from_probes
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_an_impossible_combination_is_recorded_with_its_cause(source, tmp_path):
 
 
 def test_a_diverged_training_is_a_failure_not_a_result(source, tmp_path, monkeypatch):
-    monkeypatch.setattr("gandalf_core.trials.from_training", lambda *_: {"reconstruction_mse": float("inf")})
+    monkeypatch.setattr("gandalf_core.sweeps.trial.from_training", lambda *_: {"reconstruction_mse": float("inf")})
     run_sweep(tmp_path, small(source, model__latent_size="2"))
     assert "diverged" in results(tmp_path)["cause"][0]
     with pytest.raises(ConfigError, match="no trial is finished"):
@@ -158,7 +158,7 @@ def test_a_node_that_another_worker_has_finished_meanwhile_is_left_to_it(source,
         trial.study.tell(trial.number, 1.0)
         trial.set_user_attr("seconds", 1.0)
 
-    monkeypatch.setattr("gandalf_core.sweep.measured", overtaken)
+    monkeypatch.setattr("gandalf_core.sweeps.study.measured", overtaken)
     run_sweep(tmp_path, small(source, model__latent_size="1,2,3"), workers=1)
     study = open_study(tmp_path, load_sweep(tmp_path))
     assert [t.value for t in study.get_trials()] == [1.0, 1.0, 1.0]
@@ -170,8 +170,8 @@ def test_a_node_that_another_worker_has_finished_meanwhile_is_left_to_it(source,
 @pytest.fixture
 def one_probe(monkeypatch):
     """A linear probe is enough for linear toys; the test of significance does not enter the score."""
-    monkeypatch.setattr("gandalf_core.trials.QUICK_PROBES", ("ridge",))
-    monkeypatch.setattr("gandalf_core.audit.excess.leak_test", lambda joint, floors, kept, **_: np.ones(len(joint)))
+    monkeypatch.setattr("gandalf_core.sweeps.trial.QUICK_PROBES", ("ridge",))
+    monkeypatch.setattr("gandalf_core.auditing.excess.leak_test", lambda joint, floors, kept, **_: np.ones(len(joint)))
 
 
 class Told:
@@ -212,8 +212,8 @@ def test_the_papers_two_curves(source, tmp_path):
 
 
 def test_test_stars_take_no_part(source):
-    from gandalf_core.split import split
-    from gandalf_core.trials import training_stars
+    from gandalf_core.data.splits import split
+    from gandalf_core.sweeps.trial import training_stars
 
     stars = toy_stars(1400)
     used = training_stars(small(source)).ids

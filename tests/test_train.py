@@ -7,13 +7,13 @@ import pytest
 import torch
 from toy import toy_config, toy_stars
 
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import ConfigError, ModelError
-from gandalf_core.fit import bare_model
-from gandalf_core.objective import autoencoder_loss
+from gandalf_core.models.fit import bare_model
 from gandalf_core.parameters import LABELS
-from gandalf_core.schedule import one_cycle
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.train import Trainer
+from gandalf_core.training.objective import autoencoder_loss
+from gandalf_core.training.schedule import one_cycle
+from gandalf_core.training.trainer import Trainer
 
 
 def a_trainer(stars, name: str = "physical-removed", **changes) -> Trainer:
@@ -278,7 +278,7 @@ def test_a_training_that_diverges_stops_and_names_what_to_lower(stars):
 
 def test_scaling_and_bins_never_see_the_test_or_validation_stars(stars):
     """Stars outside the fitting rows may be anything: the scaler stays the same."""
-    from gandalf_core.split import split
+    from gandalf_core.data.splits import split
 
     trainer = a_trainer(stars)
     _, check = split(stars.ids, 0.1, trainer.config.training.seed)

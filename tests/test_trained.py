@@ -7,11 +7,11 @@ import pytest
 import torch
 from toy import toy_config, toy_stars
 
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import ModelError, SpectraError
-from gandalf_core.fit import Extras, bare_model, train
-from gandalf_core.noise import star_noise
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.train import Trainer
+from gandalf_core.models.fit import Extras, bare_model, train
+from gandalf_core.models.noise import star_noise
+from gandalf_core.training.trainer import Trainer
 
 
 def unlabelled(stars: SpectraSet) -> SpectraSet:

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from gandalf_core import objective
-from gandalf_core.config import Config, preset, with_fields
+from gandalf_core.config.schema import Config, preset, with_fields
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.parameters import LABELS
-from gandalf_core.spectra import SpectraSet
+from gandalf_core.training import objective
 
 torch.set_num_threads(1)
 objective.KNOWLEDGE_EPOCHS = 6  # the tests of that classifier put the real number back

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from ..errors import GandalfError
+from ..jobs.folder import Job, Stopped, handling, raise_stopped
 from .console import Console, facts, jsonable, to_json
-from .job import Job, Stopped, handling, raise_stopped
 from .registry import COMMANDS, Command, Report, UsageError, parser_for
 
 COMMAND_FILES = ("data", "training", "use", "measure", "scale", "pretrain")
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit status."""
     argv = sys.argv[1:] if argv is None else argv
     for name in COMMAND_FILES:
-        import_module(f".{name}", __name__)
+        import_module(f".commands.{name}", __name__)
     if argv and argv[0] in ("-h", "--help"):
         print(overview())
         return 0

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..jobs.folder import Job
 from ..parameters import parameter
-from .job import Job
 
 
 class Console:

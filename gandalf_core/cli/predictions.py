@@ -48,7 +48,7 @@ def joined(parts: list):
     """One `Predictions` from those of one model."""
     import numpy as np
 
-    from ..trained import Predictions
+    from ..models.trained import Predictions
 
     if len(parts) == 1:
         return parts[0]
@@ -62,8 +62,8 @@ def write_predictions(out: str, found) -> None:
     if out.lower().endswith(".json"):
         Path(out).write_text(json.dumps({"stars": jsonable(found.rows())}, ensure_ascii=False))
         return
-    from ..catalogue import prediction_columns
     from ..io import write_table
+    from ..products.catalogue import prediction_columns
 
     write_table(out, prediction_columns(found))
 

@@ -58,7 +58,7 @@ def join_latents(parts: list):
     """One LatentSet from those of one model."""
     import numpy as np
 
-    from ..latent import LatentSet
+    from ..data.latents import LatentSet
 
     z, ids, labels = (np.concatenate([getattr(p, name) for p in parts]) for name in ("z", "ids", "labels"))
     return LatentSet(z, ids, labels, parts[0].label_names, parts[0].model_id)

@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from ..audit.report import TRACE
+from ..auditing.report import TRACE
 from . import style
 
 REMOVED_LIMIT, KEPT_LIMIT = TRACE, 0.02  # what the verdict calls removed and kept

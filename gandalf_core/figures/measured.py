@@ -6,7 +6,7 @@ Runs: model name -> reports, one a seed.
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..config import LABELS
+from ..config.schema import LABELS
 from . import style
 
 RECIPES = {"paper-": ("the paper's recipe", style.GREY, "square-open"), "": ("this project's", style.VERMILION, "circle")}

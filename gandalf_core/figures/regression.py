@@ -98,8 +98,8 @@ def coverage(predicted: np.ndarray, errors: np.ndarray, true: np.ndarray, snr: n
 
     Bins are those of `compare.coverage`, which leaves out what holds too few stars to say; the band is `HONEST`.
     """
-    from ..compare import MIN_IN_BIN as NEEDED
-    from ..compare import coverage as shares
+    from ..regression.compare import MIN_IN_BIN as NEEDED
+    from ..regression.compare import coverage as shares
 
     title = "Do the error bars hold what they promise?"
     known = [p for p in range(len(names)) if np.isfinite(true[:, p]).any()]

@@ -6,9 +6,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..data.latents import LatentSet
+from ..data.spectra import SpectraSet
 from ..errors import SpectraError
-from ..latent import LatentSet
-from ..spectra import SpectraSet
 from . import ids as star_ids
 from .columns import label_name, parse_provenance, refuse_repeats
 from .tables import finish

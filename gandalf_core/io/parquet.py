@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..atomic import atomic
+from ..data.latents import LatentSet
+from ..data.spectra import SpectraSet, same_grid
 from ..errors import SpectraError
-from ..latent import LatentSet
-from ..spectra import SpectraSet, same_grid
 from . import ids as star_ids
-from .atomic import atomic
 from .columns import PROVENANCE_KEY, Table, label_column, role_of
 from .sniff import MAX_SAMPLES, check_expansion, parsing
 from .tables import assemble, finish

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..data.latents import LatentSet
+from ..data.spectra import MIN_COVERAGE, SpectraSet, concatenate
 from ..errors import SpectraError
-from ..latent import LatentSet
-from ..spectra import MIN_COVERAGE, SpectraSet, concatenate
 from .columns import Table
 from .resample import rebin, refusal
 from .sniff import Member, members, parsing, size_of

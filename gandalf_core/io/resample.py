@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..data.spectra import MIN_COVERAGE, SpectraSet, same_grid
 from ..errors import SpectraError
-from ..spectra import MIN_COVERAGE, SpectraSet, same_grid
 
 MIN_USABLE = 0.5  # of a target pixel's weight; with less it is masked
 MAX_REFINEMENT = 4.0  # a source grid this much coarser than the target comes from another instrument

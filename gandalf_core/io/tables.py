@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..data.spectra import SpectraSet
 from ..errors import SpectraError
-from ..spectra import SpectraSet
 from . import ids as star_ids
 from .columns import Table, to_nm
 from .sniff import MAX_SAMPLES

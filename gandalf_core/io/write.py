@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..atomic import atomic, check_place
+from ..data.latents import LatentSet
+from ..data.spectra import SpectraSet
 from ..errors import SpectraError
-from ..latent import LatentSet
 from ..parameters import LABELS, parameter
-from ..spectra import SpectraSet
 from . import ids as star_ids
-from .atomic import atomic, check_place
 from .columns import PROVENANCE_KEY, label_column
 
 TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet")

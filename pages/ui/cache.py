@@ -12,15 +12,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from gandalf_core import io, sources, store, sweep
+from gandalf_core import io, sources
+from gandalf_core.data.latents import LatentSet
+from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import ModelError, SpectraError
 from gandalf_core.figures import latents as latent_figures
-from gandalf_core.latent import LatentSet
-from gandalf_core.project import Projection, neighbour_r2
-from gandalf_core.simulate import truth
-from gandalf_core.spectra import SpectraSet, concatenate
-from gandalf_core.trained import Predictions, TrainedModel
-from pages.ui import live_decoder, state
+from gandalf_core.maps.projection import Projection, neighbour_r2
+from gandalf_core.models import store
+from gandalf_core.models.trained import Predictions, TrainedModel
+from gandalf_core.simulator import truth
+from gandalf_core.sweeps import study as sweep
+from pages.ui import state
+from pages.ui.components import live_decoder
 
 ROOT = Path(__file__).resolve().parents[2]
 TEST = "test stars"  # the stars of the model's own maps: none of them trained it

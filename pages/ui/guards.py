@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import numpy as np
 import streamlit as st
 
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
-from gandalf_core.spectra import SpectraSet
-from gandalf_core.trained import TrainedModel
+from gandalf_core.models.trained import TrainedModel
 from pages.ui import cache, jobs, show, state
 
 AWAY = re.compile(r"(?<![\w./:])/(?:[^\s/:]+/)+(?=[^\s/:]+/[^\s/:]+)")  # an absolute path up to its last two names

@@ -1,6 +1,6 @@
 """Long work in niced subprocesses of `python -m gandalf_core … --job FOLDER`: one queue for the whole server.
 
-The job folder is the only channel (gandalf_core/cli/job.py writes it, this file reads it), so a job survives reruns,
+The job folder is the only channel (gandalf_core/jobs/folder.py writes it, this file reads it), so a job survives reruns,
 closed tabs and other sessions; when the server ends its jobs end too, and a training can be resumed.
 """
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gandalf_core.cli.job import Job
+from gandalf_core.data.spectra import concatenate
 from gandalf_core.io import write_stars
+from gandalf_core.jobs.folder import Job
 from gandalf_core.sources import by_ids
-from gandalf_core.spectra import concatenate
 
 CHUNK = 400
 

@@ -6,8 +6,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from gandalf_core.cards import signs
 from gandalf_core.figures import style
+from gandalf_core.models.cards import signs
 from gandalf_core.parameters import parameter
 from pages.ui import cache
 

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from archive_files import archive_file
 
 from gandalf_core import io
-from gandalf_core.simulate import simulate, truth
-from gandalf_core.spectra import SpectraSet
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.simulator import simulate, truth
 
 pytestmark = pytest.mark.browser
 STAR = "4268620287278693121"

@@ -10,9 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from archive_files import archive_file, bundle, gzipped, toy
 
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.io import read_bytes, write_stars
-from gandalf_core.spectra import SpectraSet
 
 CASES = 40  # per kind of file
 SMALL = ("npz", "parquet", "ecsv", "fits", "vot", "txt", "csv")

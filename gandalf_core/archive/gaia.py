@@ -1,0 +1,231 @@
+"""The paper's reference sample from the archives: Gaia DR3 RVS spectra with the labels of APOGEE DR17 and GALAH DR3.
+
+The labels come from VizieR, the list of sources with a spectrum and the spectra themselves from the Gaia archive. What has
+arrived is kept in a folder, so that the same call goes on where it was stopped.
+Shapes: N stars, P labels.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..atomic import atomic
+from ..data.spectra import MIN_COVERAGE, SpectraSet
+from ..errors import ArchiveError, SpectraError
+from ..io import ParquetWriter, iter_parquet, rebin
+from ..io.columns import Table
+from ..io.ids import as_strings
+from ..io.tables import assemble
+from ..parameters import LABELS
+from ..simulator import PIXELS_800
+from .surveys import SURVEYS, Labelled, floats, merged, survey_labels
+
+G_RANGE = (8.0, 14.0)  # paper, section 2
+MOST_IDS = 5000  # of one DataLink call
+SOURCES_QUERY = (
+    "SELECT source_id, phot_g_mean_mag FROM gaiadr3.gaia_source "
+    f"WHERE has_rvs = 't' AND phot_g_mean_mag BETWEEN {G_RANGE[0]:g} AND {G_RANGE[1]:g}"
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """How to fetch: the folder that keeps what has arrived, patience, and the clients (astroquery's unless given).
+
+    most: at most so many stars, chosen by `seed`; None: all.  chunk: spectra asked for at once.
+    """
+
+    folder: Path
+    most: int | None = None
+    chunk: int = 2000
+    seed: int = 0
+    wavelength_nm: np.ndarray = field(default_factory=lambda: PIXELS_800)
+    tries: int = 3
+    pause: float = 5.0  # seconds before the second try, doubled for each further one
+    vizier: Any = None
+    gaia: Any = None
+    progress: Callable[[float, str], None] = lambda fraction, text: None
+
+    def ask(self, what: str, call: Callable[[], T]) -> T:
+        """What the call returns; it is repeated when it fails. ArchiveError after the last try. Chatter goes to stderr."""
+        for attempt in range(self.tries):
+            try:
+                with contextlib.redirect_stdout(sys.stderr):
+                    return call()
+            except Exception as error:
+                cause = " ".join(str(error).split())[:160] or type(error).__name__
+                if attempt + 1 < self.tries:
+                    time.sleep(self.pause * 2**attempt)
+        kept = f"what has arrived is kept in {self.folder}: run the same command again"
+        raise ArchiveError(f"{what}: no answer after {self.tries} tries ({cause}); {kept}")
+
+
+def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[str, Any]:
+    """Build the reference sample and write it to `out` (Parquet). Settings: the fields of `Fetch`.
+
+    Returns counts: stars written, of each survey, missing (the archive delivered no spectrum), refused (less than 95 % of
+    the grid). Raises ArchiveError when an archive does not answer, or answers something unexpected.
+    """
+    task = Fetch(Path(folder), **settings)
+    if not 1 <= task.chunk <= MOST_IDS:
+        raise ArchiveError(f"{task.chunk} spectra a call: the archive gives 1 to {MOST_IDS:,}")
+    task.folder.mkdir(parents=True, exist_ok=True)
+    sample = chosen(task)
+    _claim(task, sample)
+    parts, notes = [], []
+    for start in range(0, len(sample.ids), task.chunk):
+        task.progress(start / len(sample.ids), f"spectra of {start:,} of {len(sample.ids):,} stars")
+        path = task.folder / f"spectra-{start // task.chunk:05d}.parquet"
+        notes.append(_chunk(task, sample.rows(slice(start, start + task.chunk)), path))
+        parts += [path] if path.exists() else []
+    return _joined(parts, Path(out)) | {
+        "chosen": len(sample.ids),
+        "surveys": {s.name: int((sample.survey == k).sum()) for k, s in enumerate(SURVEYS)},
+        "missing": [i for n in notes for i in n["missing"]], "refused": [i for n in notes for i in n["refused"]],
+        "file": str(out),
+    }  # fmt: skip
+
+
+# --- which stars --------------------------------------------------------------------------------------------------
+
+
+def chosen(task: Fetch) -> Labelled:
+    """The stars with good labels and a spectrum, 8 ≤ G ≤ 14, in the order of their ids. ArchiveError when there is none."""
+    labelled = merged([_cached(task, s.slug, lambda s=s: survey_labels(s, task.vizier or _vizier(), task.ask)) for s in SURVEYS])
+    with_spectrum = _cached(task, "rvs-sources", lambda: Labelled(*_sources(task)))
+    sample = labelled.rows(np.isin(labelled.ids, with_spectrum.ids))
+    if not len(sample.ids):
+        raise ArchiveError(f"none of {len(labelled.ids):,} labelled stars has a spectrum with G in {G_RANGE}: wrong ids?")
+    if task.most and task.most < len(sample.ids):
+        pick = np.random.default_rng(task.seed).choice(len(sample.ids), task.most, replace=False)
+        sample = sample.rows(np.sort(pick))
+    return sample
+
+
+def _sources(task: Fetch) -> tuple[np.ndarray, ...]:
+    """Ids of the sources with an RVS spectrum in the magnitude range; the other fields are empty."""
+    gaia = task.gaia or _gaia()
+    answer = task.ask("Gaia archive, list of sources", lambda: gaia.launch_job_async(SOURCES_QUERY).get_results())
+    names = {c.lower(): c for c in answer.colnames}
+    if not {"source_id", "phot_g_mean_mag"} <= set(names):
+        raise ArchiveError(f"Gaia archive: the list of sources has the columns {', '.join(answer.colnames)}, not source_id")
+    bright = floats(answer[names["phot_g_mean_mag"]])
+    ids = np.asarray(answer[names["source_id"]], np.int64)[(bright >= G_RANGE[0]) & (bright <= G_RANGE[1])]
+    return ids, np.empty((len(ids), 0)), np.empty((len(ids), 0)), np.zeros(len(ids), int)
+
+
+def _cached(task: Fetch, name: str, make: Callable[[], Labelled]) -> Labelled:
+    path = task.folder / f"{name}.npz"
+    task.progress(0.0, f"{name} in {path.name}")
+    if path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            return Labelled(*(file[f] for f in Labelled._fields))
+    made = make()
+    with atomic(path) as stream:
+        np.savez_compressed(stream, **made._asdict())
+    return made
+
+
+# --- spectra ------------------------------------------------------------------------------------------------------
+
+
+def _claim(task: Fetch, sample: Labelled) -> None:
+    """Chunks are numbered: a folder belongs to one choice of stars and one chunk size."""
+    plan = {"stars": len(sample.ids), "first": int(sample.ids[0]), "last": int(sample.ids[-1]), "most": task.most,
+            "seed": task.seed, "chunk": task.chunk, "pixels": len(task.wavelength_nm)}  # fmt: skip
+    path = task.folder / "plan.json"
+    if not path.exists():
+        path.write_text(json.dumps(plan))
+    elif json.loads(path.read_text()) != plan:
+        raise ArchiveError(f"{task.folder}: was begun for other stars or settings (plan.json): choose another folder")
+
+
+def _chunk(task: Fetch, stars: Labelled, path: Path) -> dict[str, list[str]]:
+    """Fetch the spectra of some stars into `path`; which are missing or refused is kept beside it."""
+    note = path.with_suffix(".json")
+    if note.exists():
+        return json.loads(note.read_text())
+    found = _spectra(task, stars.ids)
+    missing = np.setdiff1d(stars.ids.astype(str), np.concatenate([s.ids for s in found]) if found else [])
+    if len(missing) and found:  # the archive leaves some out when it is busy
+        found += _spectra(task, missing.astype(np.int64))
+        missing = np.setdiff1d(missing, np.concatenate([s.ids for s in found]))
+    told = {"missing": missing.tolist(), "refused": _write(found, stars, task.wavelength_nm, path)}
+    note.write_text(json.dumps(told))
+    return told
+
+
+def _spectra(task: Fetch, ids: np.ndarray) -> list[SpectraSet]:
+    """The spectra that the archive delivers for these ids, one set for each table. ArchiveError when they are no spectra."""
+    gaia = task.gaia or _gaia()
+    call = lambda: gaia.load_data(  # noqa: E731
+        ids=ids.tolist(), data_release="Gaia DR3", retrieval_type="RVS", data_structure="RAW", format="votable"
+    )
+    answer = task.ask(f"Gaia archive, {len(ids):,} spectra from {ids[0]}", call)
+    try:
+        return [assemble([_table(t) for t in tables], name) for name, tables in answer.items()]
+    except SpectraError as error:
+        raise ArchiveError(f"Gaia archive, spectra from {ids[0]}: {error}") from None
+
+
+def _table(delivered: Any) -> Table:
+    """A table of the archive, which comes as astropy's or as a VOTable element."""
+    data = delivered.to_table() if hasattr(delivered, "to_table") else delivered
+    columns = ((c.name, getattr(c, "data", c), None if c.unit is None else str(c.unit)) for c in data.itercols())
+    return Table.build(columns, {k: v for k, v in data.meta.items() if isinstance(v, str | int | float)})
+
+
+def _write(found: list[SpectraSet], stars: Labelled, grid: np.ndarray, path: Path) -> list[str]:
+    """Write the spectra that cover the grid, with their labels; the ids of the others. Nothing to write: no file."""
+    refused: list[str] = []
+    order = {i: k for k, i in enumerate(as_strings(stars.ids))}
+    good = []
+    for part in found:
+        binned = rebin(part[np.isin(part.ids, list(order))], grid)
+        short = binned.coverage < MIN_COVERAGE
+        refused += binned.ids[short].tolist()
+        rows = [order[i] for i in binned.ids[~short]]
+        about = {"spectra": "Gaia DR3 RVS", "labels": sorted({SURVEYS[k].name for k in stars.survey})}
+        good.append(replace(binned[~short], labels=stars.labels[rows], label_names=LABELS, provenance=about))
+    good = [g for g in good if len(g)]
+    if good:
+        with ParquetWriter(path, integer_ids=True) as out:
+            for piece in good:
+                out.write(piece)
+    return refused
+
+
+def _joined(parts: list[Path], out: Path) -> dict[str, int]:
+    """All parts in one file. ArchiveError when the archive delivered nothing at all."""
+    if not parts:
+        raise ArchiveError("the Gaia archive delivered none of the spectra: has the release moved?")
+    with ParquetWriter(out, integer_ids=True) as file:
+        for path in parts:
+            for piece in iter_parquet(path):
+                file.write(piece)
+        return {"stars": file.rows}
+
+
+# --- clients ------------------------------------------------------------------------------------------------------
+
+
+def _vizier() -> Any:
+    from astroquery.vizier import Vizier
+
+    return Vizier
+
+
+def _gaia() -> Any:
+    with contextlib.redirect_stdout(sys.stderr):  # it tells its news on import
+        from astroquery.gaia import GaiaClass
+
+        return GaiaClass(show_server_messages=False)

@@ -1,0 +1,117 @@
+"""Catalogues of labels in VizieR, found and read at run time: which columns, which rows are good, who wins.
+
+What is taken as `mh` scales every metal but the α elements in both: APOGEE's [M/H] (with [α/M]) and GALAH's [Fe/H] (with
+[α/Fe]). It is the convention of this project; neither is a total metallicity. Shapes: N stars, P labels.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ArchiveError
+from ..parameters import LABELS
+
+MAX_ERRORS = {"teff": 200.0, "logg": 0.5, "mh": 0.3, "alphafe": 0.2}  # paper, section 2
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A catalogue of labels in VizieR. Columns are found at run time: names are compared by letters and digits alone."""
+
+    name: str
+    catalogue: str
+    columns: dict[str, tuple[str, ...]]  # label -> names it may have; its error has `e_` before them
+    flags: tuple[tuple[str, ...], ...] = ()  # each must be 0
+
+    @property
+    def slug(self) -> str:
+        return re.sub(r"\W+", "-", self.name.lower())
+
+
+IDS = ("GaiaEDR3", "GaiaDR3", "Gaia", "source_id", "dr3_source_id")
+_PHYSICAL = {"teff": ("Teff",), "logg": ("logg", "log(g)")}
+APOGEE = Survey("APOGEE DR17", "III/286", {**_PHYSICAL, "mh": ("[M/H]", "M_H"), "alphafe": ("[a/M]", "[alpha/M]", "alpha_m")})
+# The paper prints the flags with the sign reversed: rows are good where both are 0 (GALAH's own recommendation).
+GALAH = Survey(
+    "GALAH DR3", "J/MNRAS/506/150", {**_PHYSICAL, "mh": ("[Fe/H]", "fe_h"), "alphafe": ("[alpha/Fe]", "[a/Fe]", "alpha_fe")},
+    (("flag_sp",), ("flag_fe_h", "f_[Fe/H]", "fl_[Fe/H]", "q_[Fe/H]")),
+)  # fmt: skip
+SURVEYS = (APOGEE, GALAH)  # a star in both takes its labels from the first
+
+
+class Labelled(NamedTuple):
+    """ids (N,) int64; labels, errors (N, P) in the order of LABELS; survey (N,) index into SURVEYS."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    errors: np.ndarray
+    survey: np.ndarray
+
+    def rows(self, rows: np.ndarray) -> "Labelled":
+        return Labelled(*(a[rows] for a in self))
+
+
+def survey_labels(survey: Survey, vizier: Callable[..., Any], ask: Callable[[str, Callable[[], Any]], Any]) -> Labelled:
+    """The good rows of a survey. vizier: astroquery's class; ask: (what, call) → what the call returns.
+
+    Raises ArchiveError when its table lacks a column.
+    """
+    look = ask(f"VizieR {survey.catalogue}", lambda: vizier(columns=["**"], row_limit=1).get_catalogs(survey.catalogue))
+    table_name, found = discovered(survey, {name: look[name].colnames for name in look.keys()})  # noqa: SIM118 - a TableList
+    columns = list(found.values())
+    table = ask(f"VizieR {table_name}", lambda: vizier(columns=columns, row_limit=-1).get_catalogs(table_name))[0]
+    lost = [c for c in columns if c not in table.colnames]
+    if lost:
+        raise ArchiveError(f"VizieR {table_name}: the answer lacks {', '.join(lost)}, which the table has")
+    return good_rows(survey, {role: table[column] for role, column in found.items()})
+
+
+def discovered(survey: Survey, tables: dict[str, list[str]]) -> tuple[str, dict[str, str]]:
+    """The table of a catalogue that has every column needed, and {role: its column}. ArchiveError says what is missing."""
+    wanted = {"id": IDS} | survey.columns | {f"e_{n}": tuple(f"e_{c}" for c in v) for n, v in survey.columns.items()}
+    wanted |= {f"flag {k}": names for k, names in enumerate(survey.flags)}
+    best: dict[str, str] = {}
+    for table, columns in tables.items():
+        there = {_letters(c): c for c in columns}
+        matches = {role: [there[_letters(n)] for n in names if _letters(n) in there] for role, names in wanted.items()}
+        found = {role: names[0] for role, names in matches.items() if names}
+        if len(found) == len(wanted):
+            return table, found
+        best = max(best, found, key=len)
+    missing = ", ".join(" or ".join(names) for role, names in wanted.items() if role not in best)
+    seen = ", ".join(tables) or "none"
+    raise ArchiveError(f"VizieR {survey.catalogue} ({survey.name}): no table has {missing} (tables: {seen})")
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def good_rows(survey: Survey, columns: dict[str, Any]) -> Labelled:
+    """Rows with an id, all labels, small enough errors and no flag; of a star's several rows the one with the best Teff."""
+    ids = np.ma.filled(np.ma.asarray(columns["id"]), 0)
+    if ids.dtype.kind == "f":
+        raise ArchiveError(f"{survey.name}: its Gaia ids came as floating-point numbers, their last digits are lost")
+    ids = np.array([int(i) if str(i).strip().isdecimal() else 0 for i in ids.tolist()], np.int64)
+    labels, errors = (np.stack([floats(columns[p + n]) for n in LABELS], 1) for p in ("", "e_"))
+    good = (ids > 0) & np.isfinite(labels).all(1)
+    good &= (errors >= 0).all(1) & (errors <= [MAX_ERRORS[n] for n in LABELS]).all(1)
+    for role in columns:
+        good &= floats(columns[role]) == 0 if role.startswith("flag") else True
+    order = np.flatnonzero(good)[np.argsort(errors[good, 0], kind="stable")]
+    first = order[np.unique(ids[order], return_index=True)[1]]
+    return Labelled(ids[first], labels[first], errors[first], np.full(len(first), SURVEYS.index(survey)))
+
+
+def floats(column: Any) -> np.ndarray:
+    """(N,) a column as float64, masked cells as NaN."""
+    return np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
+
+
+def merged(tables: list[Labelled]) -> Labelled:
+    """One row a star, in the order of the ids; of several surveys the first counts."""
+    joined = Labelled(*(np.concatenate(parts) for parts in zip(*tables, strict=True)))
+    return joined.rows(np.unique(joined.ids, return_index=True)[1])

@@ -1,0 +1,47 @@
+"""An independent measuring instrument: labels and nuisances read from spectra without noise.
+
+It knows the simulator and nothing of the audited model: a network trained on the true spectra of its own simulated stars.
+Shapes: N stars, L pixels, Q quantities.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+from ..parameters import LABELS
+from ..simulator import READABLE, nuisance_values, simulate, true_labels, truth
+
+QUANTITIES = (*LABELS, *READABLE)
+STARS, SEED = 6000, 880_001  # no test set has this seed
+ROUGHNESS = 0.003  # rms of the noise it is trained under, about what a reconstruction misses: else it would read trifles
+COMPONENTS = 60  # in their natural scale: whitened ones let the weak components drown the strong
+Instrument = Callable[[np.ndarray], np.ndarray]
+
+
+def true_values(stars) -> np.ndarray:
+    """(N, Q) what the simulated stars were made with, in the order of QUANTITIES."""
+    values = nuisance_values(stars)
+    return np.column_stack([true_labels(stars), *(values[n] for n in READABLE)])
+
+
+@lru_cache(maxsize=2)
+def instrument(pixels: int = 800, stars: int = STARS) -> Instrument:
+    """A reader: (N, L) spectra without noise on the simulator's grid → (N, Q). Made once a process, in about 20 s on one core.
+
+    It reads true spectra with R² above .99, but .97 for alphafe.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.neural_network import MLPRegressor
+
+    sample = simulate(stars, SEED, pixels=pixels)
+    clean = truth(sample, without=("model_error",)).flux
+    rough = clean + ROUGHNESS * np.random.default_rng(SEED).standard_normal(clean.shape).astype(np.float32)
+    components = PCA(COMPONENTS, random_state=0).fit(clean)
+    unit = components.transform(clean)[:, 0].std()
+    values = true_values(sample)
+    centre, spread = values.mean(0), values.std(0)
+    network = MLPRegressor(
+        hidden_layer_sizes=(256, 128), alpha=1e-4, max_iter=150, early_stopping=True, n_iter_no_change=12, random_state=0
+    ).fit(components.transform(rough) / unit, (values - centre) / spread)
+    return lambda flux: network.predict(components.transform(flux) / unit) * spread + centre

@@ -1,0 +1,99 @@
+"""How unlike the reference sample a star is: three percentiles and the score that joins them.
+
+Shapes: N stars, L pixels, P labels, Z latent.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ..parameters import CALCIUM_CORES_NM, CALCIUM_HALF_WIDTH_NM
+
+MODEL_ERROR = 0.007  # of the flux: what networks and atmospheres get wrong even for ordinary stars
+REAL_CHI2 = 1.5  # an ordinary real star's chi² over a simulated one's: beyond it the star is strange, not the simulator's physics
+QUANTILES = np.linspace(0, 1, 201)
+
+
+def reduced_chi2(flux: np.ndarray, guess: np.ndarray, error: np.ndarray | None, mask: np.ndarray) -> np.ndarray:
+    """(N,) mean of (x − x̂)²/(σ² + (0.007 x)²) over the usable pixels. Without errors σ = 0 is taken."""
+    variance = (MODEL_ERROR * flux) ** 2 + (0.0 if error is None else np.nan_to_num(error, nan=0.0, posinf=0.0) ** 2)
+    terms = np.where(mask, 0.0, (flux - guess) ** 2 / np.maximum(variance, 1e-10))
+    return np.nan_to_num(terms).sum(1) / np.maximum((~mask).sum(1), 1)
+
+
+def core_flux(flux: np.ndarray, wavelength_nm: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(N,) mean flux within ±0.12 nm of the three Ca II cores; NaN where no such pixel is usable."""
+    near = np.abs(wavelength_nm[:, None] - np.array(CALCIUM_CORES_NM)).min(1) <= CALCIUM_HALF_WIDTH_NM
+    usable = near & ~mask
+    total = np.where(usable, flux, 0.0).sum(1)
+    return np.divide(total, usable.sum(1), out=np.full(len(flux), np.nan), where=usable.any(1))
+
+
+@dataclass(frozen=True, eq=False)
+class OutlierReference:
+    """Quantiles of the reference stars' measures, stored as arrays.
+
+    core_fit: coefficients of the core flux expected from the labels (quadratic).  latent_mean (Z,), latent_whiten (Z, Z).
+    label_mean, label_std (P,).  chi2, core, distance, joint: (201,) quantiles.
+    """
+
+    label_mean: np.ndarray
+    label_std: np.ndarray
+    core_fit: np.ndarray
+    latent_mean: np.ndarray
+    latent_whiten: np.ndarray
+    chi2: np.ndarray
+    core: np.ndarray
+    distance: np.ndarray
+    joint: np.ndarray
+
+    def percentiles(self, chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray) -> dict[str, np.ndarray]:
+        """(N,) each in 0-1: `chi2`, `core` (excess of the Ca II cores over the labels' expectation), `distance` (latent)."""
+        measured = {"chi2": chi2, "core": self._excess(core, labels), "distance": self._distance(z)}
+        return {name: np.interp(value, getattr(self, name), QUANTILES) for name, value in measured.items()}
+
+    def score(self, percentiles: dict[str, np.ndarray]) -> np.ndarray:
+        """(N,) in 0-1: the percentile, among the reference stars, of the largest of the percentiles that are known."""
+        return np.interp(_largest(percentiles), self.joint, QUANTILES)
+
+    def _excess(self, core: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return core - _quadratic((labels - self.label_mean) / self.label_std) @ self.core_fit
+
+    def _distance(self, z: np.ndarray) -> np.ndarray:
+        return np.linalg.norm((z - self.latent_mean) @ self.latent_whiten, axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def fit_outliers(chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray) -> OutlierReference:
+    """The reference from ordinary stars. chi2, core: (N,); labels (N, P): as the model estimates them; z: (N, Z)."""
+    mean, std = labels.mean(0), labels.std(0) + 1e-9
+    known = np.isfinite(core)
+    core_fit = np.linalg.lstsq(_quadratic((labels[known] - mean) / std), core[known], rcond=None)[0]
+    values, vectors = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
+    whiten = vectors / np.sqrt(np.maximum(values, 1e-8 * values.max()))
+    empty = np.zeros(len(QUANTILES))
+    draft = OutlierReference(mean, std, core_fit, z.mean(0), whiten, empty, empty, empty, empty)
+    measured = {"chi2": chi2, "core": draft._excess(core, labels), "distance": draft._distance(z)}
+    quantiles = {name: _quantiles(value) for name, value in measured.items()}
+    draft = OutlierReference(**(draft.arrays() | quantiles))
+    joint = np.quantile(_largest(draft.percentiles(chi2, core, labels, z)), QUANTILES)
+    return OutlierReference(**(draft.arrays() | {"joint": joint}))
+
+
+def _quantiles(values: np.ndarray) -> np.ndarray:
+    """(201,) quantiles of the known values; NaN where none is known (the Ca II cores on a grid elsewhere)."""
+    known = values[np.isfinite(values)]
+    return np.quantile(known, QUANTILES) if len(known) else np.full(len(QUANTILES), np.nan)
+
+
+def _largest(percentiles: dict[str, np.ndarray]) -> np.ndarray:
+    return np.nanmax(np.stack(list(percentiles.values())), 0)
+
+
+def _quadratic(labels: np.ndarray) -> np.ndarray:
+    """(N, 1 + P + P(P+1)/2) the monomials up to second order."""
+    n, p = labels.shape
+    pairs = [labels[:, i] * labels[:, j] for i in range(p) for j in range(i, p)]
+    return np.stack([np.ones(n), *labels.T, *pairs], 1)

@@ -1,0 +1,76 @@
+"""How simulated spectra react to each label and nuisance: what a Cramér-Rao bound is made of.
+
+Shapes: N stars, K derivatives, L pixels.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..data.spectra import SpectraSet, same_grid
+from ..errors import SpectraError
+from ..parameters import LABELS
+from .grids import PIXELS_800, wavelengths
+from .nuisances import CONTINUUM_TERMS
+from .recipe import Recipe, origins
+from .stars import spectra
+
+# Half-widths of the central differences: wide enough to average over the emulator's small wiggles.
+LABEL_STEPS = {"teff": 25.0, "logg": 0.05, "mh": 0.03, "alphafe": 0.03}
+NUISANCE_STEPS = {"shift_kms": 0.5, "broadening_kms": 1.0, "calcium_depth": 0.05, "dib_depth": 0.01, "dib_velocity_kms": 3.0}
+CONTINUUM_STEP = 0.001
+NEVER_NEGATIVE = ("broadening_kms", "dib_depth")
+
+
+def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
+    """(N, K, L) derivatives of each star's noise-free spectrum at its truth, and their K names: the labels, then the nuisances.
+
+    Central differences of LABEL_STEPS, NUISANCE_STEPS and CONTINUUM_STEP, per unit of the name (teff: per K). One-sided where a
+    step leaves the emulator's region, NaN where both do. K is 14: take a few thousand stars at a time.
+    Some nuisances may have no effect at a star (the band's velocity without a band): give them the prior of `priors`.
+    Raises SpectraError for a grid that is not the simulator's, and for stars that are not.
+    """
+    pixels = 800 if same_grid(stars.wavelength_nm, PIXELS_800) else 2401
+    if not same_grid(stars.wavelength_nm, wavelengths(pixels)):
+        raise SpectraError("derivatives exist on the simulator's own grids of 800 and 2401 pixels only")
+    names = [*LABEL_STEPS, *NUISANCE_STEPS, *(f"continuum{i}" for i in range(CONTINUUM_TERMS))]
+    out = np.full((len(stars), len(names), pixels), np.nan, np.float32)
+    for recipe, rows, k in origins(stars):
+        smooth = replace(recipe, config=replace(recipe.config, model_error=0))  # additive: no part of any derivative
+        own = recipe.own_labels(stars, rows, k)
+        values = recipe.deal(k, own)
+        for i, name in enumerate(names):
+            out[rows, i] = _derivative(smooth, k, own, values, name, pixels)
+    return out, names
+
+
+def _derivative(recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: dict, name: str, pixels: int) -> np.ndarray:
+    """(N, L) derivative by one label or nuisance."""
+    sides = []
+    for side in (-1, 1):
+        moved_labels, moved_values, position = _moved(labels, values, name, side)
+        flux = spectra(recipe, k, moved_labels, moved_values, pixels, noise=False)
+        outside = np.isnan(flux[:, 0])
+        if name in LABELS and outside.any():
+            flux[outside] = spectra(recipe, k, labels, values, pixels, noise=False)[outside]
+            position[outside] = labels[outside, LABELS.index(name)]
+        sides.append((flux, position))
+    (low, below), (high, above) = sides
+    width = (above - below)[:, None]
+    return np.divide(high - low, width, out=np.full(high.shape, np.nan, np.float32), where=width > 0)
+
+
+def _moved(labels: np.ndarray, values: dict, name: str, side: int) -> tuple[np.ndarray, dict, np.ndarray]:
+    """Labels and nuisance values with one of them a step to a side, and where (N,) that one then is."""
+    if name in LABELS:
+        labels = labels.copy()
+        labels[:, LABELS.index(name)] += side * LABEL_STEPS[name]
+        return labels, values, labels[:, LABELS.index(name)].copy()
+    if name.startswith("continuum"):
+        weights = values["continuum"].copy()
+        term = int(name.removeprefix("continuum"))
+        weights[:, term] += side * CONTINUUM_STEP
+        return labels, values | {"continuum": weights}, weights[:, term]
+    step = NUISANCE_STEPS[name]
+    centre = np.maximum(values[name], step) if name in NEVER_NEGATIVE else values[name]
+    return labels, values | {name: centre + side * step}, centre + side * step
