@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rows import Row, sample
-from gandalf_core.config.schema import preset
+from gandalf_core.config.presets import preset
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.io import ParquetWriter
 

@@ -12,7 +12,7 @@ import torch
 
 from gandalf_core.config.schema import Config
 from gandalf_core.networks.autoencoder import networks_width
-from gandalf_core.training.objective import Adversary
+from gandalf_core.training.adversary import Adversary
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from statistics import median
 
 from benchmarks.products import encode_products, flop, runner, seconds, step_products
 from benchmarks.rows import Row, sample, training_split
-from gandalf_core.config.schema import preset, with_fields
+from gandalf_core.config.presets import preset
+from gandalf_core.config.schema import with_fields
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.training.trainer import Trainer
 

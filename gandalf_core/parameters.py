@@ -6,6 +6,9 @@ A label that is not listed (an element abundance, v sin i, anything of a non-ste
 
 from dataclasses import dataclass
 
+MAX_STARS = 2_000_000  # simulated at once
+MAX_SEED = 2**31 - 1  # numpy's RandomState ends at 2**32 − 1, and the seeds of folds, members and trials are sums
+
 
 @dataclass(frozen=True)
 class StellarParameter:

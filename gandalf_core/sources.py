@@ -8,7 +8,7 @@ import numpy as np
 from .data.spectra import SpectraSet, same_grid
 from .errors import SpectraError
 from .io import joined, read_stars, resample
-from .limits import MAX_SEED, MAX_STARS
+from .parameters import MAX_SEED, MAX_STARS
 from .simulator import PIXELS_800, nuisance_values, simulate, true_labels, truth
 
 STANDARD_SAMPLE = "simulated:64305:0"

@@ -18,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gandalf_core.config.schema import LABELS, PRESETS, RECIPES, Config, preset, with_fields  # noqa: E402 - the repository is not installed
+from gandalf_core.config.presets import PRESETS, RECIPES, preset  # noqa: E402 - the repository is not installed
+from gandalf_core.config.schema import LABELS, Config, with_fields  # noqa: E402 - the repository is not installed
 from gandalf_core.sources import STANDARD_SAMPLE as SAMPLE  # noqa: E402
 
 STORED = ROOT / "docs" / "results"

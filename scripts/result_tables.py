@@ -2,7 +2,8 @@
 
 from statistics import mean
 
-from gandalf_core.config.schema import EXERCISES, LABELS
+from gandalf_core.config.presets import EXERCISES
+from gandalf_core.config.schema import LABELS
 from gandalf_core.parameters import parameter
 from gandalf_core.regression.compare import TUNED
 

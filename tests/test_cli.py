@@ -16,7 +16,8 @@ from toy import toy_config, toy_stars
 from gandalf_core import read_stars, write_stars
 from gandalf_core.cli import COMMANDS, main
 from gandalf_core.cli.console import duration, facts, jsonable, table
-from gandalf_core.config.schema import HEAD, LAMBDA, from_dict, preset, to_json
+from gandalf_core.config.presets import HEAD, LAMBDA, preset
+from gandalf_core.config.schema import from_dict, to_json
 from gandalf_core.io import read_latents
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,20 +7,16 @@ from dataclasses import FrozenInstanceError, asdict
 import numpy as np
 import pytest
 
+from gandalf_core.config.presets import HEAD, LAMBDA, PRESETS, preset, with_signs
 from gandalf_core.config.schema import (
-    HEAD,
-    LAMBDA,
-    PRESETS,
     AdversaryConfig,
     Config,
     ModelConfig,
     TrainConfig,
     from_dict,
     from_json,
-    preset,
     to_json,
     with_fields,
-    with_signs,
 )
 from gandalf_core.errors import ConfigError
 

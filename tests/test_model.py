@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from gandalf_core.config.schema import ModelConfig
-from gandalf_core.networks.autoencoder import Decoder, Encoder, Mlp, Stack
+from gandalf_core.networks.autoencoder import Decoder, Encoder
+from gandalf_core.networks.layers import Mlp, Stack
 
 L, N = 30, 16
 

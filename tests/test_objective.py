@@ -6,16 +6,12 @@ import torch
 from toy import toy_config
 
 from gandalf_core.networks.autoencoder import Decoder
+from gandalf_core.training.adversary import Adversary
+from gandalf_core.training.batches import Batch
 from gandalf_core.training.dependence import Dependence
-from gandalf_core.training.objective import (
-    Adversary,
-    Batch,
-    Knowledge,
-    autoencoder_loss,
-    square_of_mean,
-    true_cross_entropy,
-    weighted_mse,
-)
+from gandalf_core.training.knowledge import Knowledge
+from gandalf_core.training.losses import square_of_mean, true_cross_entropy, weighted_mse
+from gandalf_core.training.objective import autoencoder_loss
 
 N, L, Z, B = 200, 12, 6, 5
 
@@ -225,7 +221,7 @@ def test_knowledge_is_uniform_or_the_frequency_of_the_bins():
 
 @pytest.fixture
 def real_knowledge(monkeypatch):
-    monkeypatch.setattr("gandalf_core.training.objective.KNOWLEDGE_EPOCHS", 63)
+    monkeypatch.setattr("gandalf_core.training.knowledge.KNOWLEDGE_EPOCHS", 63)
 
 
 def test_conditional_knowledge_is_what_the_kept_labels_tell(real_knowledge):

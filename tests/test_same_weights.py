@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from gandalf_core.config.schema import LABELS, preset, with_fields
+from gandalf_core.config.presets import preset
+from gandalf_core.config.schema import LABELS, with_fields
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.networks.dense import dense
 from gandalf_core.training.adam import Adam

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gandalf_core import __version__
-from gandalf_core.config.schema import preset
+from gandalf_core.config.presets import preset
 from gandalf_core.errors import ModelError
 from gandalf_core.models.cards import card_text, describe
 from gandalf_core.models.store import find_model, list_models, load_model, record_audit, save_model

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from toy import toy_config, toy_stars
 
-from gandalf_core.config.schema import LAMBDA, from_json, to_json
+from gandalf_core.config.presets import LAMBDA
+from gandalf_core.config.schema import from_json, to_json
 from gandalf_core.errors import ConfigError
 from gandalf_core.io import write_stars
 from gandalf_core.sweeps import study as runner

@@ -3,13 +3,14 @@
 import numpy as np
 import torch
 
-from gandalf_core.config.schema import Config, preset, with_fields
+from gandalf_core.config.presets import preset
+from gandalf_core.config.schema import Config, with_fields
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.parameters import LABELS
-from gandalf_core.training import objective
+from gandalf_core.training import knowledge
 
 torch.set_num_threads(1)
-objective.KNOWLEDGE_EPOCHS = 6  # the tests of that classifier put the real number back
+knowledge.KNOWLEDGE_EPOCHS = 6  # the tests of that classifier put the real number back
 PIXELS = 48
 WAVELENGTH_NM = np.linspace(846.25, 869.75, PIXELS)  # 0.5 nm apart
 STELLAR_RANGES = {"teff": (4000, 7000), "logg": (1.5, 5.0), "mh": (-2.0, 0.5), "alphafe": (-0.1, 0.4)}

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..config.schema import PRESETS, Config, from_json, preset, with_fields, with_signs
+from ..config.presets import PRESETS, preset, with_signs
+from ..config.schema import Config, from_json, with_fields
 from ..errors import ConfigError
 from ..parameters import LABELS, canonical_name, labels_like
 from .registry import UsageError, arg, number_pair, pair, positive, seed

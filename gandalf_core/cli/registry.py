@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import GandalfError
-from ..limits import MAX_SEED
+from ..parameters import MAX_SEED
 
 
 class UsageError(GandalfError):

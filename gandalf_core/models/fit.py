@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..config.schema import Config, preset
+from ..config.presets import preset
+from ..config.schema import Config
 from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import ModelError

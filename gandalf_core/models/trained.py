@@ -18,7 +18,8 @@ from ..data.spectra import MIN_COVERAGE, SpectraSet, same_grid
 from ..errors import ModelError, SpectraError
 from ..io import resample
 from ..maps.projection import Projection
-from ..networks.autoencoder import Decoder, Encoder, Mlp
+from ..networks.autoencoder import Decoder, Encoder
+from ..networks.layers import Mlp
 from ..regression.fitting import Regressor
 from . import outliers
 from .noise import star_noise

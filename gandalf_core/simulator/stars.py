@@ -10,8 +10,7 @@ import numpy as np
 from ..data.spectra import SpectraSet, same_grid
 from ..errors import ConfigError, SpectraError
 from ..io import rebin
-from ..limits import MAX_SEED
-from ..parameters import LABELS
+from ..parameters import LABELS, MAX_SEED
 from . import nuisances, population, streams
 from .emulator import emulate, inside
 from .grids import PIXELS_800, observe, wavelengths

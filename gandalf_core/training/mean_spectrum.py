@@ -9,7 +9,7 @@ Shapes: N stars, L pixels, R components, C conditioned labels.
 import torch
 from torch import Tensor, nn
 
-from .objective import weighted_mse
+from .losses import weighted_mse
 from .schedule import one_cycle
 
 LARGEST_STEP = 1.0  # norm of a gradient; without a limit a fit was now and then thrown off and did not come back

@@ -23,8 +23,11 @@ from ..networks.autoencoder import Decoder, Encoder, networks_width, set_compone
 from ..simulator import nuisances_for
 from . import checkpoints
 from .adam import Adam
+from .adversary import Adversary
+from .batches import Batch
+from .knowledge import Knowledge
 from .mean_spectrum import fit_mean
-from .objective import Adversary, Batch, Knowledge, autoencoder_loss
+from .objective import autoencoder_loss
 from .schedule import one_cycle
 
 CHUNK = 4096  # stars at once where no gradient is needed

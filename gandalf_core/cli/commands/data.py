@@ -4,8 +4,7 @@ import time
 from dataclasses import asdict
 
 from ...errors import SpectraError
-from ...limits import MAX_STARS
-from ...parameters import LABELS, canonical_name
+from ...parameters import LABELS, MAX_STARS, canonical_name
 from ..choices import CONFIG_ARGUMENTS, chosen_config
 from ..registry import OUT, SEED, STARS, Report, UsageError, arg, command, positive
 

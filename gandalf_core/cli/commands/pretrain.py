@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...config.schema import PRESETS, RECIPES, Config, preset, with_fields
+from ...config.presets import PRESETS, RECIPES, preset
+from ...config.schema import Config, with_fields
 from ..console import Console
 from ..registry import DEVICE, EPOCHS, Report, arg, command, positive, seed
 from .training import MAPS, completed, prepared, run_epochs

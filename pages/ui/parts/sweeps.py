@@ -6,7 +6,8 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
-from gandalf_core.config.schema import PRESETS, Config, preset, to_json, with_fields
+from gandalf_core.config.presets import PRESETS, preset
+from gandalf_core.config.schema import Config, to_json, with_fields
 from gandalf_core.errors import ConfigError, GandalfError
 from gandalf_core.figures import sweeps as figures
 from gandalf_core.sweeps.space import Sweep, parse_axis

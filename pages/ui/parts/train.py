@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from gandalf_core.config.schema import PRESETS, Config, from_json, preset, to_json, with_fields
+from gandalf_core.config.presets import PRESETS, preset
+from gandalf_core.config.schema import Config, from_json, to_json, with_fields
 from gandalf_core.errors import GandalfError
 from gandalf_core.figures import training as figures
 from gandalf_core.parameters import LABELS

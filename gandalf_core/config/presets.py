@@ -1,0 +1,96 @@
+"""Presets, recipe × representation, as short differences from the default configuration, each with its reason."""
+
+from types import MappingProxyType
+
+from ..errors import ConfigError
+from ..parameters import LABELS
+from .schema import Config, ModelConfig, with_fields
+
+PAPER = MappingProxyType(
+    {
+        "training.epochs": 20,
+        "adversary.target": "maximise",  # L = L_rec − Σ λ_i·CE_i as it stands
+    }
+)
+BOTTLENECK = MappingProxyType(
+    {
+        "model.normalise_latent": True,  # a trace much smaller than the noise is really gone
+        "model.noise": 0.4,
+        "model.activation": "silu",
+        "model.flux_scaling": "global",  # a pixel of continuum, all noise, is not blown up to the size of a line
+        "model.components": 64,  # most of 800 pixels is noise, which an encoder learns by heart
+        "model.mean_hidden": (256, 256, 256),  # the sliders act through m(y), which z cannot shortcut
+        "adversary.hidden": (256, 128),
+        "adversary.binning": "count",
+        "adversary.sees_kept": True,
+        "adversary.target": "conditional",  # uniform would fight the floor and cost kept information
+        "adversary.reinforce": "regression",
+        "adversary.dependence": 0.1,  # what discriminators miss while they learn
+        "adversary.steps": 3,
+        "adversary.ramp_epochs": 4.0,
+        "training.weight_by_error": True,
+        "training.input_noise": 1.0,
+        "training.mean_epochs": 40,
+        "training.schedule": "onecycle",
+        "training.learning_rate": 2e-3,
+        "training.epochs": 40,
+    }
+)
+RECIPES = MappingProxyType({"paper": PAPER, "bottleneck": BOTTLENECK})
+# |λ| where only the signs are given; a maximised error of |λ| = 0.3 outgrows L_rec until x̂ is the mean star for everybody
+LAMBDA = MappingProxyType({"maximise": 0.03, "uniform": 2.0, "conditional": 2.0})
+HEAD = 10.0  # |λ| of a kept label's regression head, whose squared error is a small number where the label is well read
+GENERATOR = MappingProxyType(
+    {
+        "model.latent_size": 32,  # it must hold every nuisance beside the labels, at the noise's price
+        "model.components": 100,
+        "model.decoder_hidden": (512, 512),
+        "model.mean_hidden": (512, 256, 48, 256),  # 48 functions of the labels, shared by all components: better edges
+        "model.mean_networks": 2,
+        "training.mean_epochs": 50,
+        "training.mean_learning_rate": 4e-3,
+        "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1},  # too small a part of L_rec to outlive the noise of z
+        "adversary.dependence_spread": 0.0,  # a nuisance is measured better in some stars than in others: it may stay
+        "training.centring": 5.0,
+    }
+)
+GENERATOR_LAMBDA = 0.05  # beside the dependence penalty, for what differences of the mean do not show
+PLAIN = ("model.activation", "model.flux_scaling", "training.weight_by_error", "training.schedule", "training.learning_rate")
+PHYSICAL, CHEMICAL = ("teff", "logg"), ("mh", "alphafe")
+EXERCISES = MappingProxyType(
+    {
+        "physical-removed": ("bottleneck", PHYSICAL, CHEMICAL),
+        "chemical-removed": ("bottleneck", CHEMICAL, PHYSICAL),
+        "paper-physical-removed": ("paper", PHYSICAL, CHEMICAL),
+        "paper-chemical-removed": ("paper", CHEMICAL, PHYSICAL),
+    }
+)
+PRESETS = ("autoencoder", *EXERCISES, "generator", *RECIPES)
+
+
+def with_signs(config: Config, removed: tuple[str, ...], kept: tuple[str, ...]) -> Config:
+    """The configuration that removes and keeps these labels; its decoder receives all labels, as in the paper."""
+    strength = LAMBDA[config.adversary.target]
+    keeping = HEAD if config.adversary.reinforce == "regression" else strength
+    both = set(removed) & set(kept)
+    if both:
+        raise ConfigError(f"{', '.join(sorted(both))} cannot be both removed and kept")
+    lambdas = {**dict.fromkeys(removed, strength), **dict.fromkeys(kept, -keeping)}
+    return with_fields(config, {"adversary.lambdas": lambdas, "model.condition_on": config.model.labels})
+
+
+def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
+    """A preset by name. A bare recipe has no signs yet: add them with `with_signs`.
+
+    Raises ConfigError for an unknown name, or for a representation whose labels are not there.
+    """
+    base = Config(name, ModelConfig(labels=labels))
+    if name == "autoencoder":  # λ = 0, no noise, nothing conditioned: the "pure latent space"
+        return with_fields(base, {k: BOTTLENECK[k] for k in PLAIN} | {"training.epochs": 40})
+    if name not in PRESETS:
+        raise ConfigError(f"no preset '{name}'; there are: {', '.join(PRESETS)}")
+    recipe, removed, kept = EXERCISES.get(name, (name, (), ()))
+    chosen = with_fields(base, {**RECIPES.get(recipe, BOTTLENECK), "model.condition_on": labels})
+    if name == "generator":
+        return with_fields(chosen, {**GENERATOR, "adversary.lambdas": dict.fromkeys(labels, GENERATOR_LAMBDA)})
+    return with_signs(chosen, removed, kept) if removed else chosen
