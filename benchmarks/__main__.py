@@ -1,4 +1,6 @@
-"""`python -m benchmarks`: all figures of docs/performance.md, each a ratio taken in one run, in at most twenty minutes."""
+"""`python -m benchmarks`: all figures of docs/performance.md, each a ratio taken in one run, in at most
+twenty minutes.
+"""
 
 import argparse
 import json
@@ -25,9 +27,15 @@ BENCHMARKS = {  # name -> (module, function): what is not asked for is not impor
 def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--only", action="append", choices=BENCHMARKS, metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; may repeat"
+        "--only",
+        action="append",
+        choices=BENCHMARKS,
+        metavar="NAME",
+        help=f"one of {', '.join(BENCHMARKS)}; may repeat",
     )
-    parser.add_argument("--quick", action="store_true", help="small samples: to see that everything works, not to quote")
+    parser.add_argument(
+        "--quick", action="store_true", help="small samples: to see that everything works, not to quote"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     args = parser.parse_args()
     started, rows = time.perf_counter(), []
@@ -37,7 +45,16 @@ def main() -> int:
         rows += getattr(import_module(f".{module}", __package__), function)(args.quick)
     seconds = time.perf_counter() - started
     if args.json:
-        print(json.dumps({"machine": machine(), "quick": args.quick, "seconds": seconds, "rows": [r.as_dict() for r in rows]}))
+        print(
+            json.dumps(
+                {
+                    "machine": machine(),
+                    "quick": args.quick,
+                    "seconds": seconds,
+                    "rows": [r.as_dict() for r in rows],
+                }
+            )
+        )
     else:
         print(report(rows, seconds, args.quick))
     return 0
@@ -48,11 +65,15 @@ def machine() -> dict[str, str | int]:
     import torch
 
     return {
-        "processor": _processor(), "cores": os.cpu_count() or 1, "threads": torch.get_num_threads(),
+        "processor": _processor(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        "system": f"{platform.system()} {platform.release()}", "python": platform.python_version(), "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
         "load": round(os.getloadavg()[0], 1),
-    }  # fmt: skip
+    }
 
 
 def _processor() -> str:
@@ -70,7 +91,9 @@ def report(rows: list, seconds: float, quick: bool) -> str:
     about = ", ".join(f"{k} {v}" for k, v in machine().items())
     lines = [HEADER, ["---"] * len(HEADER), *(r.cells() for r in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{about}\n{seconds:.0f} s in all{', quick: small samples, not to quote' if quick else ''}\n\n{table}"
+    return (
+        f"{about}\n{seconds:.0f} s in all{', quick: small samples, not to quote' if quick else ''}\n\n{table}"
+    )
 
 
 if __name__ == "__main__":

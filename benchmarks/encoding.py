@@ -1,4 +1,6 @@
-"""Survey-size encoding: a million spectra, Parquet in and Parquet out, in a process of its own whose memory is watched."""
+"""Survey-size encoding: a million spectra, Parquet in and Parquet out, in a process of its own whose memory
+is watched.
+"""
 
 import json
 import subprocess
@@ -27,7 +29,15 @@ def million(quick: bool) -> list[Row]:
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     beside = {k: found[k] for k in ("seconds", "matmul_seconds", "spectra_per_second", "matmul_gflops")}
     return [
-        Row("encode-million", f"encode {n:,} spectra: time / pure matmul time", found["ratio"], 4, 2, False, beside),
+        Row(
+            "encode-million",
+            f"encode {n:,} spectra: time / pure matmul time",
+            found["ratio"],
+            4,
+            2,
+            False,
+            beside,
+        ),
         Row("encode-memory", "peak memory of that run [GB]", found["peak_gb"], 2, 1, False),
     ]
 
@@ -67,14 +77,24 @@ def main(source: str, out: str) -> None:
     done = run(encode_task(model), source, out)
     peak = peak_gb()
     pure = (before + min(seconds(alone) for _ in range(5))) / 2 * done.stars / CHUNK
-    print(json.dumps({
-        "seconds": done.seconds, "matmul_seconds": pure, "ratio": done.seconds / pure, "peak_gb": peak,
-        "spectra_per_second": done.stars / done.seconds, "matmul_gflops": flop(products) * done.stars / CHUNK / pure / 1e9,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "seconds": done.seconds,
+                "matmul_seconds": pure,
+                "ratio": done.seconds / pure,
+                "peak_gb": peak,
+                "spectra_per_second": done.stars / done.seconds,
+                "matmul_gflops": flop(products) * done.stars / CHUNK / pure / 1e9,
+            }
+        )
+    )
 
 
 def peak_gb() -> float:
-    """The most memory this program has held; getrusage would count the program that started it, as it was at the fork."""
+    """The most memory this program has held; getrusage would count the program that started it, as it was at
+    the fork.
+    """
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1e6  # kB
 

@@ -1,4 +1,6 @@
-"""Maps and regressors against scikit-learn: t-SNE of the test stars' latents, the paper's regressor on latents and on spectra."""
+"""Maps and regressors against scikit-learn: t-SNE of the test stars' latents, the paper's regressor on
+latents and on spectra.
+"""
 
 import os
 import time
@@ -27,11 +29,18 @@ def tsne(quick: bool) -> list[Row]:
     ended = time.perf_counter()
     r2 = [float(neighbour_r2(xy, labels).mean()) for xy in (ours, theirs)]
     beside = {
-        "seconds": middle - started, "sklearn_seconds": ended - middle, "r2_in_map": r2[0], "sklearn_r2_in_map": r2[1],
+        "seconds": middle - started,
+        "sklearn_seconds": ended - middle,
+        "r2_in_map": r2[0],
+        "sklearn_r2_in_map": r2[1],
         "stars": len(z),
-    }  # fmt: skip
+    }
     ratio = (ended - middle) / (middle - started)
-    return [Row("tsne", "t-SNE: scikit-learn's time / time", ratio, 2, 4, True, beside, fair=r2[0] > r2[1] - EQUAL)]
+    return [
+        Row(
+            "tsne", "t-SNE: scikit-learn's time / time", ratio, 2, 4, True, beside, fair=r2[0] > r2[1] - EQUAL
+        )
+    ]
 
 
 def _latents(quick: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +69,11 @@ def regressors(quick: bool) -> list[Row]:
     times = {}
     for name, x in (("spectra", spectra), ("latents", z / z.std(0))):
         net = MLPRegressor(
-            hidden_layer_sizes=(200, 100), max_iter=ITERATIONS, tol=0.0, n_iter_no_change=ITERATIONS + 1, random_state=0
+            hidden_layer_sizes=(200, 100),
+            max_iter=ITERATIONS,
+            tol=0.0,
+            n_iter_no_change=ITERATIONS + 1,
+            random_state=0,
         )
         started = time.perf_counter()
         _quietly(net.fit, x.astype(np.float32), y.astype(np.float32))

@@ -1,6 +1,8 @@
-"""The matrix products of one training step or one encoded chunk, and the time this machine needs for them alone.
+"""The matrix products of one training step or one encoded chunk, and the time this machine needs for them
+alone.
 
-Shapes: N stars a batch, K networks of a stack. A product is (stack, m, k, n): `stack` pairs of (m, k) and (k, n).
+Shapes: N stars a batch, K networks of a stack. A product is (stack, m, k, n): `stack` pairs of (m, k) and (k,
+n).
 """
 
 import time
@@ -17,7 +19,9 @@ from gandalf_core.training.adversary import Adversary
 
 @dataclass(frozen=True)
 class Product:
-    """`stack` products of (m, k) by (k, n). The flags say which operand a network holds transposed, as the step does."""
+    """`stack` products of (m, k) by (k, n). The flags say which operand a network holds transposed, as the
+    step does.
+    """
 
     stack: int
     m: int
@@ -31,8 +35,11 @@ class Product:
         return 2 * self.stack * self.m * self.k * self.n
 
 
-def layers(sizes: tuple[int, ...], n: int, *, stack: int = 0, weights: bool = True, inputs: str = "all") -> Iterator[Product]:
-    """Products of fully connected layers on N stars: forward, then the gradients of the weights and of the inputs.
+def layers(
+    sizes: tuple[int, ...], n: int, *, stack: int = 0, weights: bool = True, inputs: str = "all"
+) -> Iterator[Product]:
+    """Products of fully connected layers on N stars: forward, then the gradients of the weights and of the
+    inputs.
 
     stack: 0 for a plain network, whose weights are (out, in); K for a stack, whose weights are (in, out).
     inputs: `all`, `inner` (the first layer's input is data: it needs no gradient) or `none` (forward only).
@@ -41,7 +48,11 @@ def layers(sizes: tuple[int, ...], n: int, *, stack: int = 0, weights: bool = Tr
     for i, (a, b) in enumerate(pairwise(sizes)):
         yield Product(count, n, a, b, right_transposed=not is_stack)
         if weights and inputs != "none":
-            yield Product(count, a, n, b, left_transposed=True) if is_stack else Product(1, b, n, a, left_transposed=True)
+            yield (
+                Product(count, a, n, b, left_transposed=True)
+                if is_stack
+                else Product(1, b, n, a, left_transposed=True)
+            )
         if inputs == "all" or (inputs == "inner" and i):
             yield Product(count, n, b, a, right_transposed=is_stack)
 
@@ -57,13 +68,19 @@ def step_products(config: Config, pixels: int) -> list[Product]:
     views = n * (2 if config.training.input_noise else 1)
     found = [*layers(encoder, views, inputs="inner"), *layers(rest, n)]
     if m.components:
-        found += [*layers((pixels, seen), views + n * (a.steps - 1), inputs="none"), *layers((seen, pixels), n, weights=False)]
+        found += [
+            *layers((pixels, seen), views + n * (a.steps - 1), inputs="none"),
+            *layers((seen, pixels), n, weights=False),
+        ]
     if m.mean_hidden:
-        found += [*layers((labels, *m.mean_hidden, seen), n, inputs="none")] * m.mean_networks  # fitted apart, and held
+        # fitted apart, and held
+        found += [*layers((labels, *m.mean_hidden, seen), n, inputs="none")] * m.mean_networks
         found += layers(rest, 2 * n) if config.training.centring else []
     if adversary.watched:
         sizes, count = _stack_sizes(adversary.discriminators)
-        found += [*layers(sizes, n, stack=count, inputs="inner")] * a.steps + [*layers(sizes, n, stack=count, weights=False)]
+        found += [*layers(sizes, n, stack=count, inputs="inner")] * a.steps + [
+            *layers(sizes, n, stack=count, weights=False)
+        ]
         found += [*layers(encoder, n, inputs="none")] * (a.steps - 1)
     for heads in (adversary.heads, adversary.nuisance_heads):
         sizes, count = _stack_sizes(heads)
@@ -80,7 +97,10 @@ def encode_products(config: Config, pixels: int, n: int) -> list[Product]:
     """The products that encode N stars."""
     seen = networks_width(config.model, pixels)
     projected = layers((pixels, seen), n, inputs="none") if config.model.components else ()
-    return [*projected, *layers((seen, *config.model.encoder_hidden, config.model.latent_size), n, inputs="none")]
+    return [
+        *projected,
+        *layers((seen, *config.model.encoder_hidden, config.model.latent_size), n, inputs="none"),
+    ]
 
 
 def flop(products: list[Product]) -> int:
@@ -100,8 +120,12 @@ def runner(products: list[Product]) -> Callable[[], None]:
 
 def _operands(p: Product) -> tuple:
     shape = (lambda a, b: (p.stack, a, b)) if p.stack > 1 else (lambda a, b: (a, b))
-    left = torch.randn(shape(p.k, p.m)).transpose(-1, -2) if p.left_transposed else torch.randn(shape(p.m, p.k))
-    right = torch.randn(shape(p.n, p.k)).transpose(-1, -2) if p.right_transposed else torch.randn(shape(p.k, p.n))
+    left = (
+        torch.randn(shape(p.k, p.m)).transpose(-1, -2) if p.left_transposed else torch.randn(shape(p.m, p.k))
+    )
+    right = (
+        torch.randn(shape(p.n, p.k)).transpose(-1, -2) if p.right_transposed else torch.randn(shape(p.k, p.n))
+    )
     return (torch.bmm if p.stack > 1 else torch.mm), left, right, torch.empty(shape(p.m, p.n))
 
 

@@ -13,7 +13,8 @@ STANDARD, QUICK = 64_305, 6_000
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. reach, moonshot: what was asked for, if anything; larger: whether more is better; beside: its parts.
+    """One figure. reach, moonshot: what was asked for, if anything; larger: whether more is better; beside:
+    its parts.
 
     fair: whether what the goal demands besides, such as a map as good as the other one's, holds.
     """
@@ -50,7 +51,9 @@ HEADER = ["figure", "measured", "reach", "moonshot", "", "beside it"]
 
 
 def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    )
 
 
 @lru_cache(maxsize=1)

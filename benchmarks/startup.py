@@ -25,15 +25,28 @@ def help_text(quick: bool) -> list[Row]:
 
 
 def app(quick: bool) -> list[Row]:
-    """From starting the server to the end of the first page's script, as a browser asks for it; the second start counts."""
+    """From starting the server to the end of the first page's script, as a browser asks for it; the second
+    start counts.
+    """
     times = [_app_seconds() for _ in range(2)]
     return [Row("app", "app usable after start [s]", times[1], 5, 3, False, {"first_start": times[0]})]
 
 
 def _app_seconds() -> float:
     port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true",
-               "--server.address", "127.0.0.1"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+        "--server.address",
+        "127.0.0.1",
+    ]
     started = time.perf_counter()
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -1,4 +1,6 @@
-"""Training: an epoch against the matrix products that it consists of, and against an epoch of a quarter of the stars."""
+"""Training: an epoch against the matrix products that it consists of, and against an epoch of a quarter of
+the stars.
+"""
 
 from statistics import median
 
@@ -23,7 +25,15 @@ def paper_50(quick: bool) -> list[Row]:
 def bottleneck_256(quick: bool) -> list[Row]:
     share, beside = against_products("physical-removed", 256, training_split(quick))
     return [
-        Row("training-bottleneck-256", "bottleneck, batch 256: time / time of its products", 1 / share, 1.5, 1.2, False, beside)
+        Row(
+            "training-bottleneck-256",
+            "bottleneck, batch 256: time / time of its products",
+            1 / share,
+            1.5,
+            1.2,
+            False,
+            beside,
+        )
     ]
 
 
@@ -49,22 +59,33 @@ def against_products(recipe: str, batch: int, stars: SpectraSet) -> tuple[float,
         before = after
     work = flop(products)
     return median(shares), {
-        "epoch_seconds": median(epochs), "matmul_gflops": work / median(times) / 1e9,
-        "achieved_gflops": steps * work / median(epochs) / 1e9, "stars": len(trainer.data),
-    }  # fmt: skip
+        "epoch_seconds": median(epochs),
+        "matmul_gflops": work / median(times) / 1e9,
+        "achieved_gflops": steps * work / median(epochs) / 1e9,
+        "stars": len(trainer.data),
+    }
 
 
 def scaling(quick: bool) -> list[Row]:
     """Time of all stars over time of a quarter of them: 4 when linear."""
     stars = sample(quick)
     quarter = stars[: len(stars) // 4]
-    train = {n: _epoch_seconds("paper-physical-removed", s) for n, s in (("all", stars), ("quarter", quarter))}
+    train = {
+        n: _epoch_seconds("paper-physical-removed", s) for n, s in (("all", stars), ("quarter", quarter))
+    }
     encode = {n: _encode_seconds(s) for n, s in (("all", stars), ("quarter", quarter))}
     return [
-        Row(f"scaling-{name}", f"{name}: time(N) / time(N/4)", t["all"] / t["quarter"], 4.4, 4.2, False,
-            {"seconds": t["all"], "stars": len(stars)})
+        Row(
+            f"scaling-{name}",
+            f"{name}: time(N) / time(N/4)",
+            t["all"] / t["quarter"],
+            4.4,
+            4.2,
+            False,
+            {"seconds": t["all"], "stars": len(stars)},
+        )
         for name, t in (("training", train), ("encoding", encode))
-    ]  # fmt: skip
+    ]
 
 
 def _epoch_seconds(recipe: str, stars: SpectraSet) -> float:

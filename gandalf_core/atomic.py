@@ -12,7 +12,9 @@ from .errors import SpectraError
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[BinaryIO]:
-    """A stream whose content replaces `path` if the block ends without an error. SpectraError when it cannot be written."""
+    """A stream whose content replaces `path` if the block ends without an error. SpectraError when it cannot
+    be written.
+    """
     path = Path(path)
     check_place(path)
     part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
@@ -28,7 +30,9 @@ def atomic(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def check_place(path: Path) -> None:
-    """SpectraError for a path where no file can come to stand: a folder, or a name in a folder that does not exist."""
+    """SpectraError for a path where no file can come to stand: a folder, or a name in a folder that does not
+    exist.
+    """
     if os.path.isdir(path):  # unlike Path.is_dir, no error for a name too long to be one
         raise SpectraError(f"{path}: is a folder: give the name of a file")
     if not os.path.isdir(path.parent):

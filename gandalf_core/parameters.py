@@ -7,7 +7,8 @@ A label that is not listed (an element abundance, v sin i, anything of a non-ste
 from dataclasses import dataclass
 
 MAX_STARS = 2_000_000  # simulated at once
-MAX_SEED = 2**31 - 1  # numpy's RandomState ends at 2**32 − 1, and the seeds of folds, members and trials are sums
+# numpy's RandomState ends at 2**32 − 1, and the seeds of folds, members and trials are sums
+MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,55 @@ STELLAR = {
     p.name: p
     for p in (
         StellarParameter(
-            "teff", "T<sub>eff</sub>", "Teff", "K", 4000, 7000, True, 0, 300.0,
+            "teff",
+            "T<sub>eff</sub>",
+            "Teff",
+            "K",
+            4000,
+            7000,
+            True,
+            0,
+            300.0,
             aliases=("t_eff", "teff_gspspec", "effective_temperature"),
         ),
         StellarParameter(
-            "logg", "log g", "log g", "dex", 1.5, 5.0, True, 2, 0.5, aliases=("log_g", "logg_gspspec"),
+            "logg",
+            "log g",
+            "log g",
+            "dex",
+            1.5,
+            5.0,
+            True,
+            2,
+            0.5,
+            aliases=("log_g", "logg_gspspec"),
         ),
         StellarParameter(
-            "mh", "[M/H]", "[M/H]", "dex", -2.5, 0.5, False, 2, 0.3, aliases=("m_h", "fe_h", "mh_gspspec", "[m/h]", "[fe/h]"),
+            "mh",
+            "[M/H]",
+            "[M/H]",
+            "dex",
+            -2.5,
+            0.5,
+            False,
+            2,
+            0.3,
+            aliases=("m_h", "fe_h", "mh_gspspec", "[m/h]", "[fe/h]"),
         ),
         StellarParameter(
-            "alphafe", "[α/Fe]", "[alpha/Fe]", "dex", -0.2, 0.5, False, 2, 0.15,
+            "alphafe",
+            "[α/Fe]",
+            "[alpha/Fe]",
+            "dex",
+            -0.2,
+            0.5,
+            False,
+            2,
+            0.15,
             aliases=("alpha_m", "alpha_fe", "alphafe_gspspec", "[alpha/fe]"),
         ),
     )
-}  # fmt: skip
+}
 
 LABELS = tuple(STELLAR)
 _BY_ALIAS = {alias: p.name for p in STELLAR.values() for alias in (p.name, *p.aliases)}

@@ -18,8 +18,8 @@ _SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10}))?")
 def load_stars(specs: str | list[str], wavelength_nm: np.ndarray | None = None) -> SpectraSet:
     """One set of stars from one or several sources, on `wavelength_nm` if given (L,).
 
-    Raises SpectraError, naming the source, when one cannot be read, or when several are on different grids and none
-    was asked for.
+    Raises SpectraError, naming the source, when one cannot be read, or when several are on different grids
+    and none was asked for.
     """
     specs = [specs] if isinstance(specs, str) else specs
     sets = [_load(spec) for spec in specs]
@@ -36,12 +36,15 @@ def _load(spec: str) -> SpectraSet:
         return read_stars(spec)
     match = _SIMULATED.fullmatch(spec)
     if not match or not 1 <= int(match[1]) <= MAX_STARS or int(match[2] or 0) > MAX_SEED:
-        raise SpectraError(f"{spec}: write simulated:N or simulated:N:SEED with 1 ≤ N ≤ {MAX_STARS:,} and SEED ≤ {MAX_SEED:,}")
+        raise SpectraError(
+            f"{spec}: write simulated:N or simulated:N:SEED with 1 ≤ N ≤ {MAX_STARS:,} and SEED ≤ {MAX_SEED:,}"
+        )
     return simulate(int(match[1]), seed=int(match[2] or 0))
 
 
 def by_ids(ids: np.ndarray) -> SpectraSet:
-    """The stars `sim<seed>-<k>` of the mock sample, exactly as `simulate` makes them, without their neighbours.
+    """The stars `sim<seed>-<k>` of the mock sample, exactly as `simulate` makes them, without their
+    neighbours.
 
     ids: (N,). Raises SpectraError when one is not the id of a simulated star.
     """
@@ -49,7 +52,9 @@ def by_ids(ids: np.ndarray) -> SpectraSet:
     seeds = sorted({re.fullmatch(r"sim(\d+)-\d+", i)[1] for i in ids if re.fullmatch(r"sim(\d+)-\d+", i)})
     parts = [simulate(1, seed=int(seed)).provenance for seed in seeds]
     blank = np.full((len(ids), len(PIXELS_800)), np.nan, np.float32)
-    bare = SpectraSet(blank, PIXELS_800, ids, np.empty((len(ids), 0)), (), None, np.isnan(blank), {"parts": parts})
+    bare = SpectraSet(
+        blank, PIXELS_800, ids, np.empty((len(ids), 0)), (), None, np.isnan(blank), {"parts": parts}
+    )
     made = truth(bare, true_labels(bare), noise=True)
     errors = np.repeat(1 / nuisance_values(bare)["snr"][:, None], len(PIXELS_800), 1)
     return replace(made, flux_error=errors)

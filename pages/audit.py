@@ -16,23 +16,23 @@ show.page_title(
 model = guards.need_model()
 report, told = auditing.show_source(model)
 if report is None:
-    drawn = audits.r2_table(show.card_probes((model.name,)), "What the model's own regressor reads from its latent")
+    drawn = audits.r2_table(
+        show.card_probes((model.name,)), "What the model's own regressor reads from its latent"
+    )
     show.figure(
-        drawn, "From the model's card. The audit adds four fresh probes, the floor, intervals and the sliders' truth.", "card"
+        drawn,
+        "From the model's card. The audit adds four fresh probes, the floor, intervals and the sliders' truth.",
+        "card",
     )
     guards.stop(told)
 st.caption(told)
 auditing.show_verdict(report)
 view = pickers.choose("View", VIEWS, "audit_view", label_visibility="collapsed")
 if view == "Leakage":
-    told = (
-        "At the grey line a probe knows no more than the kept labels tell; left of the green dashes we call a parameter removed."
-    )
+    told = "At the grey line a probe knows no more than the kept labels tell; left of the green dashes we call a parameter removed."
     show.figure(audits.excess(report), told, "excess")
 elif view == "Probes and references":
-    told = (
-        "The first row is the model's latent; the others bound it from above (spectrum, plain) and below (shuffled, kept labels)."
-    )
+    told = "The first row is the model's latent; the others bound it from above (spectrum, plain) and below (shuffled, kept labels)."
     show.figure(audits.references(report), told, "references")
 elif view == "Sliders":
     left, right = st.columns(2)

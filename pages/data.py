@@ -1,4 +1,6 @@
-"""Data: upload with a verdict per file; labels, diagrams and spectra of the chosen stars; a table to search and pick from."""
+"""Data: upload with a verdict per file; labels, diagrams and spectra of the chosen stars; a table to search
+and pick from.
+"""
 
 import streamlit as st
 
@@ -15,14 +17,22 @@ model, (ids, labels) = guards.need_model(), guards.need_labels()
 names, mine = model.label_names, cache.uploads_on_grid(model)
 chosen = pickers.selected_rows(ids)
 with st.container(horizontal=True, vertical_alignment="center"):
-    view = pickers.choose("View", ["Diagrams", "Histograms", "Spectra", "Table"], "data_view", label_visibility="collapsed")
+    view = pickers.choose(
+        "View", ["Diagrams", "Histograms", "Spectra", "Table"], "data_view", label_visibility="collapsed"
+    )
     pickers.show_simulate()
 
 if view == "Diagrams":
     with guards.told():
-        extra = {} if mine is None else {"overlay_ids": mine.ids, "overlay_labels": cache.own_or_estimated(model, mine)}
+        extra = (
+            {}
+            if mine is None
+            else {"overlay_ids": mine.ids, "overlay_labels": cache.own_or_estimated(model, mine)}
+        )
     key = cache.digest("data", model.model_id, *ids, names, *extra.get("overlay_ids", ()))
-    diagrams.show_linked("data diagrams", key, lambda: panels.diagrams(ids, labels, names, **extra), names, columns=2)
+    diagrams.show_linked(
+        "data diagrams", key, lambda: panels.diagrams(ids, labels, names, **extra), names, columns=2
+    )
     st.caption(
         "Yellow: where stars crowd. Lasso a sequence: the same stars light up in the other diagram, and on the Maps page. "
         "Diamonds: uploaded stars, at parameters estimated from their spectra where their files give none."
@@ -30,7 +40,9 @@ if view == "Diagrams":
 elif view == "Histograms":
     others = {"selected": labels[chosen]} if chosen.any() else None
     drawn = population.histograms(labels, names, others=others)
-    show.figure(drawn, "How the sample is spread over each label; the selected stars as an outline.", "histograms")
+    show.figure(
+        drawn, "How the sample is spread over each label; the selected stars as an outline.", "histograms"
+    )
 elif view == "Spectra":
     how = pickers.choose("Draw them", ["overlaid", "stacked"], "data_how")
     stars = guards.need_stars() if chosen.any() else None

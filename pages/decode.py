@@ -5,7 +5,9 @@ import streamlit as st
 from pages.ui import guards, show
 from pages.ui.parts import decode as decoding
 
-show.page_title("Decode", "Drag a slider: the decoder draws the same star under other parameters, while you drag.")
+show.page_title(
+    "Decode", "Drag a slider: the decoder draws the same star under other parameters, while you drag."
+)
 model, star = guards.need_model(), guards.need_star()
 if not model.condition_on:
     guards.stop(
@@ -15,5 +17,11 @@ if not model.condition_on:
 with guards.told():
     labels, given = model.labels_of(star)
 decoding.show_decoder("decode", model, star, labels[0], edit=False)
-origin = "given by its file or by the simulator" if given[0] else "estimated from its spectrum by the model's regressor"
-st.caption(f"The star's own parameters are {origin}. Drag across the spectrum to zoom, double-click for the whole range.")
+origin = (
+    "given by its file or by the simulator"
+    if given[0]
+    else "estimated from its spectrum by the model's regressor"
+)
+st.caption(
+    f"The star's own parameters are {origin}. Drag across the spectrum to zoom, double-click for the whole range."
+)

@@ -1,4 +1,6 @@
-"""Maps (Figure 8 of the paper): spectra beside latents, one panel a parameter, linked with every other diagram."""
+"""Maps (Figure 8 of the paper): spectra beside latents, one panel a parameter, linked with every other
+diagram.
+"""
 
 import numpy as np
 import streamlit as st
@@ -23,12 +25,16 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 mapping.show_progress(rows, method, model)
 found = mapping.maps_of(rows, method, model)
 if not found:
-    guards.stop(f"No {NAMES[method]} map of these representations is stored: choose others, or make one under **Map settings**.")
+    guards.stop(
+        f"No {NAMES[method]} map of these representations is stored: choose others, or make one under **Map settings**."
+    )
 labels = mapping.labels_of(rows, method, model)
 mine = cache.uploads_on_grid(model)
 overlay = [] if mine is None else mine.ids
 key = cache.digest("maps", [(m.name, len(m.ids), float(m.xy.sum())) for m in found], labels.names, *overlay)
-linked = lambda: panels.maps(found, labels.ids, labels.values, labels.names, ranges=model.ranges, overlay_ids=overlay)  # noqa: E731
+linked = lambda: panels.maps(
+    found, labels.ids, labels.values, labels.names, ranges=model.ranges, overlay_ids=overlay
+)
 diagrams.show_linked("maps", key, linked, labels.names, columns=max(len(labels.names), 2))
 st.caption(
     "Colour: the parameter in the panel's title. k-NN R²: how well a star's ten neighbours **in the map** tell that parameter "
@@ -44,9 +50,12 @@ with guards.told():
     stars = cache.members(labels.ids, model)
 lit = np.isin(stars.ids, labels.ids[chosen])
 show.figure(
-    spectra.mean_and_spread(stars.wavelength_nm, {"selected": stars.flux[lit], "the other stars of the maps": stars.flux[~lit]}),
-    "Median and 16-84 % band: where the two part is what the selection has in common.", "map_spread",
-)  # fmt: skip
+    spectra.mean_and_spread(
+        stars.wavelength_nm, {"selected": stars.flux[lit], "the other stars of the maps": stars.flux[~lit]}
+    ),
+    "Median and 16-84 % band: where the two part is what the selection has in common.",
+    "map_spread",
+)
 frame = tables.table_of(stars[lit], labels.names)
 tables.pick_from(frame, labels.names, f"selected {state.get(state.SELECTION)['token']}")
 show.download(frame, "selection", "selection csv")

@@ -6,7 +6,9 @@ from gandalf_core.models.cards import card_text
 from pages.ui import cache, guards, show, state
 from pages.ui.parts import tables
 
-show.page_title("Models", "Every model is a folder without pickles: weights, scaling, regressors, maps and a card.")
+show.page_title(
+    "Models", "Every model is a folder without pickles: weights, scaling, regressors, maps and a card."
+)
 names = list(cache.model_folders())
 if not names:
     guards.need_model()

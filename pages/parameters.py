@@ -24,7 +24,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if view == "Representations":  # which reads from all of them
         source = "latent"
     else:
-        source = pickers.choose("Read from", ["latent", "spectrum"], "read_from", label_visibility="collapsed")
+        source = pickers.choose(
+            "Read from", ["latent", "spectrum"], "read_from", label_visibility="collapsed"
+        )
 stars = guards.need_stars()
 with guards.told():
     everyone = cache.predictions(model, stars, source)
@@ -33,11 +35,19 @@ true = stars.labels_for(names)
 if view == "Diagrams":
     extra = {}
     if uploaded is not None:
-        extra = {"overlay_ids": uploaded.ids, "overlay_labels": uploaded.values, "overlay_errors": uploaded.errors}
-    key = cache.digest("predicted", source, model.model_id, cache.set_key(stars), *extra.get("overlay_ids", ()))
+        extra = {
+            "overlay_ids": uploaded.ids,
+            "overlay_labels": uploaded.values,
+            "overlay_errors": uploaded.errors,
+        }
+    key = cache.digest(
+        "predicted", source, model.model_id, cache.set_key(stars), *extra.get("overlay_ids", ())
+    )
     make = lambda: panels.diagrams(stars.ids, everyone.values, names, like=true, prefix="predicted ", **extra)  # noqa: E731
     diagrams.show_linked("predicted diagrams", key, make, names, columns=2)
-    st.caption("The predicted parameters; compare with the true ones on the Data page. Diamonds: uploaded stars with 1σ errors.")
+    st.caption(
+        "The predicted parameters; compare with the true ones on the Data page. Diamonds: uploaded stars with 1σ errors."
+    )
 elif view == "Against the truth":
     told = "On the dashed line predictions are right; orange: running median and 16-84 % band."
     show.figure(regression.predicted_against_true(everyone.values, true, names), told, "against_truth")

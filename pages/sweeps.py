@@ -18,7 +18,10 @@ if state.get(state.SWEEP) not in found:
     state.put(state.SWEEP, next(iter(found)))
 names = list(found)
 chosen = st.selectbox(
-    "Sweeps on this server", names, index=names.index(state.get(state.SWEEP)), format_func=lambda name: found[name].title
+    "Sweeps on this server",
+    names,
+    index=names.index(state.get(state.SWEEP)),
+    format_func=lambda name: found[name].title,
 )
 state.put(state.SWEEP, chosen)
 state.mirror()

@@ -20,9 +20,16 @@ def show_next(step: str) -> None:
     """On to the next step; after the last one, to the page that measures."""
     after = dict(pairwise(STEPS)).get(step)
     if after:
-        st.button(f"Next: {after[2:]}", icon=":material/arrow_forward:", on_click=state.put, args=("tour_step", after))
+        st.button(
+            f"Next: {after[2:]}",
+            icon=":material/arrow_forward:",
+            on_click=state.put,
+            args=("tour_step", after),
+        )
     else:
-        st.page_link("../audit.py", label="On to the **Audit**: what is really removed?", icon=":material/fact_check:")
+        st.page_link(
+            "../audit.py", label="On to the **Audit**: what is really removed?", icon=":material/fact_check:"
+        )
 
 
 show.page_title(
@@ -51,7 +58,9 @@ elif step == STEPS[1]:
     told = training.what_they_read(model.config.adversary.sees_kept and bool(model.kept), model.history)
     show.figure(training.discriminators(model.history), told, "tour_discriminators")
     mapping.show_one(model.name)
-    ask("choose `paper-physical-removed` in the side bar. Does its log g discriminator beat guessing? Is log g gone, then?")
+    ask(
+        "choose `paper-physical-removed` in the side bar. Does its log g discriminator beat guessing? Is log g gone, then?"
+    )
 elif step == STEPS[2]:
     st.markdown(
         "That discriminator was beaten; another one need not be. A **fresh probe**, trained from nothing on the finished latent, "
@@ -60,7 +69,9 @@ elif step == STEPS[2]:
     shown = [name for name in dict.fromkeys(("autoencoder", model.name, *models)) if name in models][:6]
     drawn = audits.r2_table(show.card_probes(shown), "What a fresh probe reads from each latent")
     show.figure(
-        drawn, "R² of a network trained afterwards on each latent: 1 reads the parameter perfectly, 0 not at all.", "tour_probes"
+        drawn,
+        "R² of a network trained afterwards on each latent: 1 reads the parameter perfectly, 0 not at all.",
+        "tour_probes",
     )
     ask(
         "find a parameter that a paper recipe 'removed' and the probe still reads. The Audit page adds the floor and an interval."
@@ -77,5 +88,7 @@ else:
     with guards.told():
         labels, _ = shown.labels_of(star)
     decoding.show_decoder("tour", shown, star, labels[0], edit=False)
-    ask("drag Teff to 6500 K and watch the Paschen lines (860.1, 866.7 nm). What happens beyond the sample, where nobody knows?")
+    ask(
+        "drag Teff to 6500 K and watch the Paschen lines (860.1, 866.7 nm). What happens beyond the sample, where nobody knows?"
+    )
 show_next(step)

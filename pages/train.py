@@ -21,7 +21,9 @@ with watch:
     if state.get(state.JOB) not in names:
         state.put(state.JOB, names[0])
     titles = {job.id: f"{job.title} · {job.state} · {job.id[:6]}" for job in found}
-    chosen = st.selectbox("Trainings on this server", names, index=names.index(state.get(state.JOB)), format_func=titles.get)
+    chosen = st.selectbox(
+        "Trainings on this server", names, index=names.index(state.get(state.JOB)), format_func=titles.get
+    )
     state.put(state.JOB, chosen)
     state.mirror()
     training.show_job(chosen)

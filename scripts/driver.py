@@ -1,4 +1,6 @@
-"""Start the app on a free port and drive it in headless Chromium: for browser tests, screenshots and latency figures."""
+"""Start the app on a free port and drive it in headless Chromium: for browser tests, screenshots and latency
+figures.
+"""
 
 import os
 import socket
@@ -15,18 +17,33 @@ from playwright.sync_api import Page, TimeoutError, expect
 ROOT = Path(__file__).parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
-    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--hide-scrollbars", "--force-color-profile=srgb", "--font-render-hinting=none",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--hide-scrollbars",
+    "--force-color-profile=srgb",
+    "--font-render-hinting=none",
+]
 PATIENCE_MS = 120_000  # a busy machine simulates, loads torch and paints
 LIST_MS = 10_000  # by then an opened list has painted its options
 IDLE = "[data-testid='stApp'][data-test-script-state='notRunning'][data-test-connection-state='CONNECTED']"
 PAINTED = """root => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
     .some(element => element.shadowRoot?.querySelector(root)?.gandalf?.paints > 0)"""
 TITLES = {
-    "": "GANDALF Explorer", "tour": "Tour", "data": "Data", "maps": "Maps", "latent": "Latent", "decode": "Decode",
-    "parameters": "Parameters", "train": "Train", "sweeps": "Sweeps", "audit": "Audit", "models": "Models",
-}  # fmt: skip
+    "": "GANDALF Explorer",
+    "tour": "Tour",
+    "data": "Data",
+    "maps": "Maps",
+    "latent": "Latent",
+    "decode": "Decode",
+    "parameters": "Parameters",
+    "train": "Train",
+    "sweeps": "Sweeps",
+    "audit": "Audit",
+    "models": "Models",
+}
 
 
 @contextmanager
@@ -37,7 +54,11 @@ def serving(folder: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     where = ["--server.address", "127.0.0.1", "--server.port", str(port)]
     options = [*where, "--server.headless", "true", "--server.fileWatcherType", "none"]
-    env = os.environ | {"GANDALF_RUNS": str(folder / "runs"), "GANDALF_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    env = os.environ | {
+        "GANDALF_RUNS": str(folder / "runs"),
+        "GANDALF_CACHE": str(folder / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("wb") as log:
         command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
@@ -83,7 +104,9 @@ def go(page: Page, name: str, title: str = "") -> None:
 
 
 def choose(page: Page, picker: str, option: str) -> None:
-    """Pick an option of the select box with that label. A list that a moving page has closed again is opened again."""
+    """Pick an option of the select box with that label. A list that a moving page has closed again is opened
+    again.
+    """
     settle(page)
     box = page.get_by_test_id("stSelectbox").filter(has_text=picker).first.get_by_role("combobox")
     wanted = page.get_by_role("option", name=option, exact=True)
@@ -109,7 +132,9 @@ def live(page: Page, expression: str):
 
 
 def until(page: Page, expression: str, value) -> None:
-    """Wait until that value of the live decoder's view is this one: what was asked for has travelled to the server and back."""
+    """Wait until that value of the live decoder's view is this one: what was asked for has travelled to the
+    server and back.
+    """
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while (found := live(page, expression)) != value:
         assert time.monotonic() < deadline, f"{expression} is {found}, not {value}"
@@ -124,7 +149,9 @@ def panels(page: Page, expression: str):
 def _value(page: Page, root: str, expression: str):
     page.locator(root).first.wait_for()
     page.wait_for_function(PAINTED, arg=root)
-    return page.locator(root).first.evaluate(f"element => {{ const v = element.gandalf; return {expression} }}")
+    return page.locator(root).first.evaluate(
+        f"element => {{ const v = element.gandalf; return {expression} }}"
+    )
 
 
 def drag(page: Page, box: dict, *points: tuple[float, float], steps: int = 8) -> None:

@@ -1,11 +1,13 @@
-"""Runs behind docs/results.md beyond the shipped models: training seeds and ablations. Resumable; one JSON file a run.
+"""Runs behind docs/results.md beyond the shipped models: training seeds and ablations. Resumable; one JSON
+file a run.
 
-    python scripts/experiments.py seeds     every shipped model, seeds 0-2, on the 12,861 test stars   -> docs/results/seeds/
-    python scripts/experiments.py ablation  one switch of the recipe changed at a time                 -> docs/results/ablation/
-    python scripts/experiments.py bayes     the posterior mean of 200 test stars beside the regressors -> docs/results/bayes.json
+    python scripts/experiments.py seeds     every shipped model, seeds 0-2, on the 12,861 test stars   ->
+    docs/results/seeds/ python scripts/experiments.py ablation  one switch of the recipe changed at a time
+    -> docs/results/ablation/ python scripts/experiments.py bayes     the posterior mean of 200 test stars
+    beside the regressors -> docs/results/bayes.json
 
-A file that is there is not made again (an ablation is when its recipe has changed; of bayes, only the posterior is kept).
-`--only NAME` does one; processes with other names may share the work.
+A file that is there is not made again (an ablation is when its recipe has changed; of bayes, only the
+posterior is kept). `--only NAME` does one; processes with other names may share the work.
 """
 
 import argparse
@@ -26,7 +28,8 @@ STORED = ROOT / "docs" / "results"
 WORK = ROOT / "runs" / "experiments"
 SEEDS = (0, 1, 2)
 MODELS = tuple(p for p in PRESETS if p not in RECIPES)
-SMALL, SMALL_EPOCHS = "simulated:20000:0", 15  # 16,000 stars train: an ablation shows differences, not the best values
+# 16,000 stars train: an ablation shows differences, not the best values
+SMALL, SMALL_EPOCHS = "simulated:20000:0", 15
 AUDITED = "simulated:3000:7"
 ABLATED = "physical-removed"
 ABLATIONS = {
@@ -60,7 +63,9 @@ GENERATOR_ABLATIONS = {
     "generator, the penalty also on spreads": {"adversary.dependence_spread": 1.0},
     "generator, a fifth of the penalty": {"adversary.dependence": 0.02},
     "generator, no heads for nuisances": {"adversary.nuisances": {}},
-    "generator, no discriminators but the penalty": dict.fromkeys((f"adversary.lambdas.{n}" for n in LABELS), 1e-6),
+    "generator, no discriminators but the penalty": dict.fromkeys(
+        (f"adversary.lambdas.{n}" for n in LABELS), 1e-6
+    ),
     "generator, no centring": {"training.centring": 0.0},
     "generator, no adversary of any kind": {"adversary.dependence": 0.0}
     | dict.fromkeys((f"adversary.lambdas.{n}" for n in LABELS), 1e-6),
@@ -95,7 +100,9 @@ def seeds(only: list[str]) -> None:
 
 
 def networks(name: str, seed: int, sample):
-    """A preset trained under another seed, without regressors and maps: an audit needs neither. Goes on from its checkpoint."""
+    """A preset trained under another seed, without regressors and maps: an audit needs neither. Goes on from
+    its checkpoint.
+    """
     from gandalf_core.data.splits import split
     from gandalf_core.models.fit import bare_model
     from gandalf_core.training.checkpoints import CHECKPOINT
@@ -139,16 +146,24 @@ def ablation(only: list[str]) -> None:
         from gandalf_core.sources import load_stars
 
         stars = stars or (load_stars(SMALL), load_stars(AUDITED))
-        epochs = preset(base).training.epochs if base == "generator" else SMALL_EPOCHS  # it forgets more slowly
-        config = with_fields(preset(base), {"training.epochs": epochs, "training.mean_epochs": SMALL_EPOCHS} | changes)
+        # it forgets more slowly
+        epochs = preset(base).training.epochs if base == "generator" else SMALL_EPOCHS
+        config = with_fields(
+            preset(base), {"training.epochs": epochs, "training.mean_epochs": SMALL_EPOCHS} | changes
+        )
         about = {"name": name, "preset": base, "recipe": recipe_key(base), "changes": changes}
         store(path, about | ablated(config, *stars))
 
 
 def recipe_key(base: str) -> str:
-    """Eight letters that change when the preset does (a new field at its default changes nothing): older runs are made again."""
+    """Eight letters that change when the preset does (a new field at its default changes nothing): older runs
+    are made again.
+    """
     mine, default = asdict(preset(base)), asdict(Config())
-    chosen = {part: {k: v for k, v in mine[part].items() if v != default[part][k]} for part in ("model", "adversary", "training")}
+    chosen = {
+        part: {k: v for k, v in mine[part].items() if v != default[part][k]}
+        for part in ("model", "adversary", "training")
+    }
     return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:8]
 
 
@@ -174,7 +189,9 @@ def ablated(config, stars, audited) -> dict:
 
 
 def bayes(only: list[str]) -> None:
-    """RMSE of the posterior mean of 200 test stars, found once, and that of each regressor, as it is now, on the same stars."""
+    """RMSE of the posterior mean of 200 test stars, found once, and that of each regressor, as it is now, on
+    the same stars.
+    """
     import numpy as np
 
     from gandalf_core.models.store import load_model
@@ -198,7 +215,11 @@ def posterior(stars) -> dict:
     from gandalf_core.auditing.optimal import bayes_optimal
 
     best = bayes_optimal(stars, progress=lambda text, done: print(f"\r{text} {done:.0%}", end="", flush=True))
-    return {"stars": len(stars), "untrusted": stars.ids[~best.trusted].tolist(), "rmse": {"posterior mean": best.rmse()}}
+    return {
+        "stars": len(stars),
+        "untrusted": stars.ids[~best.trusted].tolist(),
+        "rmse": {"posterior mean": best.rmse()},
+    }
 
 
 def store(path: Path, found: dict) -> None:
@@ -208,7 +229,9 @@ def store(path: Path, found: dict) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("seeds", "ablation", "bayes"))
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
     asked = parser.parse_args()

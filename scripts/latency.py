@@ -1,6 +1,8 @@
-"""`python scripts/latency.py`: how fast the app feels, measured in headless Chromium, and the server's time for each page.
+"""`python scripts/latency.py`: how fast the app feels, measured in headless Chromium, and the server's time
+for each page.
 
-Prints one table (or --json). The figures depend on the machine; a browser that draws in software makes them pessimistic.
+Prints one table (or --json). The figures depend on the machine; a browser that draws in software makes them
+pessimistic.
 """
 
 import argparse
@@ -73,7 +75,9 @@ def pan_and_zoom(page: Page, url: str) -> dict:
 
 
 def lasso(page: Page, url: str) -> dict:
-    """From letting go of the lasso to lit stars (in the browser) and to the redrawn page (through the server)."""
+    """From letting go of the lasso to lit stars (in the browser) and to the redrawn page (through the
+    server).
+    """
     visit(page, f"{url}/data?model=generator&stars={STARS}", "Data")
     panels(page, "v.paints")
     box = page.locator(".panels figure canvas").first.bounding_box()
@@ -144,7 +148,11 @@ def main() -> None:
         browser.close()
         os.environ |= {"GANDALF_RUNS": f"{folder}/runs", "GANDALF_CACHE": f"{folder}/cache"}
         found |= server_times()
-    print(json.dumps(found) if asked.json else "\n".join(f"{name:<58} {_text(value)}" for name, value in found.items()))
+    print(
+        json.dumps(found)
+        if asked.json
+        else "\n".join(f"{name:<58} {_text(value)}" for name, value in found.items())
+    )
 
 
 def _text(value) -> str:

@@ -1,5 +1,6 @@
-"""Draw the mock reference sample as the paper's Figures 3-5 draw the real one: histograms, Kiel diagram, [α/Fe] against [M/H].
-And test that it has the survey's two sequences: [α/Fe] is bimodal near [M/H] = −.5, or the exit status is 1.
+"""Draw the mock reference sample as the paper's Figures 3-5 draw the real one: histograms, Kiel diagram,
+[α/Fe] against [M/H]. And test that it has the survey's two sequences: [α/Fe] is bimodal near [M/H] = −.5, or
+the exit status is 1.
 
 PYTHONPATH=. python scripts/mock_figures.py --stars 20000 --out mock.html
 """
@@ -35,7 +36,9 @@ def diagrams(figure: go.Figure, labels: np.ndarray) -> None:
     count, edges_mh, edges_alphafe = np.histogram2d(mh, alphafe, bins=(120, 70))
     centre = lambda edges: (edges[1:] + edges[:-1]) / 2  # noqa: E731
     density = np.log10(np.where(count > 0, count, np.nan)).T
-    density = go.Heatmap(x=centre(edges_mh), y=centre(edges_alphafe), z=density, colorscale="Viridis", showscale=False)
+    density = go.Heatmap(
+        x=centre(edges_mh), y=centre(edges_alphafe), z=density, colorscale="Viridis", showscale=False
+    )
     figure.add_trace(density, 2, 3)
     for column, (x, y) in ((1, ("teff", "logg")), (3, ("mh", "alphafe"))):
         for update, name in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
@@ -46,8 +49,9 @@ def diagrams(figure: go.Figure, labels: np.ndarray) -> None:
 def sequences(labels: np.ndarray) -> tuple[float, float, float]:
     """Centres [dex] of the two sequences of [α/Fe] near [M/H] = −.5, and how full the valley between them is.
 
-    labels: (N, 4).  The last number counts stars within .02 dex of the middle over those at the lower of the two centres.
-    Where the Bayesian information criterion does not clearly prefer two sequences, the valley is full: 1.
+    labels: (N, 4).  The last number counts stars within .02 dex of the middle over those at the lower of the
+    two centres. Where the Bayesian information criterion does not clearly prefer two sequences, the valley is
+    full: 1.
     """
     alphafe = labels[np.abs(labels[:, 2] - NEAR_MH) < HALF_WIDTH, 3:]
     one, two = (GaussianMixture(n, random_state=0).fit(alphafe) for n in (1, 2))
@@ -64,14 +68,18 @@ def draw(labels: np.ndarray) -> go.Figure:
     histograms(figure, labels)
     diagrams(figure, labels)
     title = f"Mock reference sample, {len(labels):,} stars"
-    return figure.update_layout(title=title, showlegend=False, template="plotly_white", width=1400, height=900)
+    return figure.update_layout(
+        title=title, showlegend=False, template="plotly_white", width=1400, height=900
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stars", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("mock.html"), help=".html, or .png where kaleido is installed")
+    parser.add_argument(
+        "--out", type=Path, default=Path("mock.html"), help=".html, or .png where kaleido is installed"
+    )
     arguments = parser.parse_args()
     labels = population.labels(arguments.seed, np.arange(arguments.stars))
     figure = draw(labels)
@@ -81,7 +89,9 @@ def main() -> None:
         figure.write_image(arguments.out)
     print(f"{arguments.stars} stars -> {arguments.out}")
     low, high, valley = sequences(labels)
-    print(f"[α/Fe] near [M/H] = {NEAR_MH:g}: sequences at {low:.2f} and {high:.2f} dex, {valley:.0%} as many stars between them")
+    print(
+        f"[α/Fe] near [M/H] = {NEAR_MH:g}: sequences at {low:.2f} and {high:.2f} dex, {valley:.0%} as many stars between them"
+    )
     if valley > VALLEY:
         raise SystemExit("[α/Fe] is not bimodal: the mock has lost the survey's two sequences")
 

@@ -1,9 +1,10 @@
-"""Make `data/rvs_grid.npz`, the grid at Gaia RVS resolution, from the raw synthetic spectra (data/README.md says which).
+"""Make `data/rvs_grid.npz`, the grid at Gaia RVS resolution, from the raw synthetic spectra (data/README.md
+says which).
 
     PYTHONPATH=. python scripts/pack_grid.py rvs_lte_grid.npz
 
-Each raw spectrum (0.005 nm steps, no instrument profile) is convolved with a Gaussian of FWHM λ/11,500 and averaged over samples
-of 0.01 nm.
+Each raw spectrum (0.005 nm steps, no instrument profile) is convolved with a Gaussian of FWHM λ/11,500 and
+averaged over samples of 0.01 nm.
 """
 
 import argparse

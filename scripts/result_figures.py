@@ -33,7 +33,10 @@ def figures(runs: dict, ablations: list[dict], curves: dict, audit: dict) -> dic
             "What leaks of Teff and log g, and what is kept of the other two; the paper's recipe in grey.",
         )
     if curves.get("latent_size"):
-        made["latent-size"] = (sweeps.latent_size(curves["latent_size"]), "The paper's first choice: how many latent numbers.")
+        made["latent-size"] = (
+            sweeps.latent_size(curves["latent_size"]),
+            "The paper's first choice: how many latent numbers.",
+        )
     if curves.get("adversary"):
         made["lambda"] = (sweeps.adversary(curves["adversary"]), "The paper's second choice: λ.")
     return made
@@ -53,5 +56,7 @@ def draw(made: dict[str, tuple[go.Figure, str]], folder: Path) -> str:
             page.locator(".js-plotly-plot .main-svg").first.wait_for()
             page.locator(".js-plotly-plot").screenshot(path=folder / f"{name}.png")
         browser.close()
-    lines = [f"![{sentence}](images/results/{name}.png)\n\n*{sentence}*\n" for name, (_, sentence) in made.items()]
+    lines = [
+        f"![{sentence}](images/results/{name}.png)\n\n*{sentence}*\n" for name, (_, sentence) in made.items()
+    ]
     return "## In pictures\n\n" + "\n".join(lines) if lines else ""

@@ -29,7 +29,8 @@ def plain(name: str) -> str:
     return parameter(name).plain.replace("[", r"\[").replace("]", r"\]")
 
 
-# --- the goals, over seeds ----------------------------------------------------------------------------------------
+# --- the goals, over seeds
+# ----------------------------------------------------------------------------------------
 
 
 def spread(values: list[float], digits: int = 3) -> str:
@@ -45,10 +46,24 @@ def goals_table(runs: Runs, compared: dict, bayes: dict) -> str:
     """Every number that the project set itself, the paper's recipe beside ours."""
     if not runs:
         return ""
-    rows = leakage_rows(runs) + loss_rows(runs) + comparison_rows(compared) + generator_rows(runs) + bayes_rows(bayes)
+    rows = (
+        leakage_rows(runs)
+        + loss_rows(runs)
+        + comparison_rows(compared)
+        + generator_rows(runs)
+        + bayes_rows(bayes)
+    )
     for model in ("physical-removed", "chemical-removed", "generator"):
-        seconds = [r["training_seconds"] for r in runs.get(model, []) if r["training_seconds"]]  # null: it was suspended
-        rows.append([f"training `{model}` [s], runs beside each other, one thread each", spread(seconds, 0), "-", "≤ 600"])
+        # null: it was suspended
+        seconds = [r["training_seconds"] for r in runs.get(model, []) if r["training_seconds"]]
+        rows.append(
+            [
+                f"training `{model}` [s], runs beside each other, one thread each",
+                spread(seconds, 0),
+                "-",
+                "≤ 600",
+            ]
+        )
     head = ["", "mean of seeds (least to greatest)", "paper recipe", "to reach"]
     return "## What was aimed at\n\n" + table(head, rows)
 
@@ -57,7 +72,10 @@ def leakage_rows(runs: Runs) -> list[list[str]]:
     rows = []
     for model in ("physical-removed", "chemical-removed", "generator"):
         for n in runs[model][0]["removed"] if model in runs else ():
-            found = [[r["removed"][n] for r in runs.get(m, []) if n in r["removed"]] for m in (model, f"paper-{model}")]
+            found = [
+                [r["removed"][n] for r in runs.get(m, []) if n in r["removed"]]
+                for m in (model, f"paper-{model}")
+            ]
             excess, upper = ([v["excess"] for v in found[0]], [v["interval"][1] for v in found[0]])
             paper = spread([v["excess"] for v in found[1]])
             rows.append([f"`{model}`: excess R² of {plain(n)}", spread(excess), paper, "≤ .02"])
@@ -77,7 +95,14 @@ def loss_rows(runs: Runs) -> list[list[str]]:
     for model in ("physical-removed", "chemical-removed"):
         for n in runs[model][0]["kept"] if model in runs else ():
             ours, paper = (losses(runs, m, n) for m in (model, f"paper-{model}"))
-            rows.append([f"`{model}`: R² of {plain(n)} lost against the plain latent", spread(ours), spread(paper), "≤ .01"])
+            rows.append(
+                [
+                    f"`{model}`: R² of {plain(n)} lost against the plain latent",
+                    spread(ours),
+                    spread(paper),
+                    "≤ .01",
+                ]
+            )
     return rows
 
 
@@ -88,7 +113,9 @@ def losses(runs: Runs, model: str, name: str) -> list[float]:
 
 
 def comparison_rows(compared: dict) -> list[list[str]]:
-    """[M/H] from the latent that keeps it, in units of what the same network, and the best one, read from the spectra."""
+    """[M/H] from the latent that keeps it, in units of what the same network, and the best one, read from the
+    spectra.
+    """
     found = compared.get("representations", {})
     if not {"spectra", "physical-removed"} <= set(found):
         return []
@@ -97,23 +124,43 @@ def comparison_rows(compared: dict) -> list[list[str]]:
     for name, words, wanted in (("spectra", "the same network", "≤ .90"), (TUNED, "the best regressor", "-")):
         ratio = latent / found[name]["mh"]["mean_absolute"] if name in found else None
         rows.append(
-            [f"MAE of {plain('mh')}, 25 numbers of `physical-removed` / 800 pixels by {words}", number(ratio), "-", wanted]
+            [
+                f"MAE of {plain('mh')}, 25 numbers of `physical-removed` / 800 pixels by {words}",
+                number(ratio),
+                "-",
+                wanted,
+            ]
         )
     return rows
 
 
 def generator_rows(runs: Runs) -> list[list[str]]:
     ours, paper, rows = runs.get("generator", []), runs.get("paper-physical-removed", []), []
-    for key, words in (("relative_error", "all that the simulator reaches"), ("within", "within the sample's range")):
+    for key, words in (
+        ("relative_error", "all that the simulator reaches"),
+        ("within", "within the sample's range"),
+    ):
         for n in LABELS if ours else ():
-            values = [[r["counterfactual"][n][key] for r in rs if n in r["counterfactual"]] for rs in (ours, paper)]
-            rows.append([f"`generator`: error of the {plain(n)} slider, {words}", *map(spread, values), "≤ .15"])
+            values = [
+                [r["counterfactual"][n][key] for r in rs if n in r["counterfactual"]] for rs in (ours, paper)
+            ]
+            rows.append(
+                [f"`generator`: error of the {plain(n)} slider, {words}", *map(spread, values), "≤ .15"]
+            )
     if ours:
         rms = [[r["restoration"]["rms"] for r in rs] for rs in (ours, paper)]
-        rows.append(["`generator`: rms against the noise-free truth, 40 < S/N < 60", *(spread(v, 4) for v in rms), "≤ .0045"])
+        rows.append(
+            [
+                "`generator`: rms against the noise-free truth, 40 < S/N < 60",
+                *(spread(v, 4) for v in rms),
+                "≤ .0045",
+            ]
+        )
         for q in RESTORED:
             values = [[r["restoration"]["nuisances"][q] for r in rs] for rs in (ours, paper)]
-            rows.append([f"`generator`: R² of {q} in the reconstruction, S/N > 60", *map(spread, values), "≥ .8"])
+            rows.append(
+                [f"`generator`: R² of {q} in the reconstruction, S/N > 60", *map(spread, values), "≥ .8"]
+            )
     return rows
 
 
@@ -122,11 +169,18 @@ def bayes_rows(found: dict) -> list[list[str]]:
         return []
     best, spectra = found["rmse"]["posterior mean"], found["rmse"]["spectra"]
     return [
-        [f"best regressor's RMSE of {plain(n)} / Bayes-optimal RMSE", number(spectra[n] / best[n]), "-", "≤ 1.15"] for n in LABELS
+        [
+            f"best regressor's RMSE of {plain(n)} / Bayes-optimal RMSE",
+            number(spectra[n] / best[n]),
+            "-",
+            "≤ 1.15",
+        ]
+        for n in LABELS
     ]
 
 
-# --- one run in detail --------------------------------------------------------------------------------------------
+# --- one run in detail
+# --------------------------------------------------------------------------------------------
 
 
 def plain_table(found: dict) -> str:
@@ -143,19 +197,39 @@ def bound_table(found: dict) -> str:
 
 def removed_table(audits: dict) -> str:
     rows = [
-        [f"`{m}`", plain(n), number(v["r2"]), number(v["floor"]), number(v["excess"]), interval(v["interval"]),
-         "yes" if v["flagged"] else "no", v["probe"]]
-        for m, a in audits.items() for n, v in a["removed"].items()
-    ]  # fmt: skip
-    head = ["model", "removed", "R² from z", "from the kept labels", "excess", "95 % interval", "detected", "best probe"]
+        [
+            f"`{m}`",
+            plain(n),
+            number(v["r2"]),
+            number(v["floor"]),
+            number(v["excess"]),
+            interval(v["interval"]),
+            "yes" if v["flagged"] else "no",
+            v["probe"],
+        ]
+        for m, a in audits.items()
+        for n, v in a["removed"].items()
+    ]
+    head = [
+        "model",
+        "removed",
+        "R² from z",
+        "from the kept labels",
+        "excess",
+        "95 % interval",
+        "detected",
+        "best probe",
+    ]
     return "## What was removed\n\n" + table(head, rows)
 
 
 def kept_table(audits: dict) -> str:
     rows = [
         [f"`{m}`", plain(n), part, number(v["r2"]), number(v["loss"]), interval(v["interval"])]
-        for m, a in audits.items() for part in ("kept", "untouched") for n, v in a[part].items()
-    ]  # fmt: skip
+        for m, a in audits.items()
+        for part in ("kept", "untouched")
+        for n, v in a[part].items()
+    ]
     head = ["model", "label", "sign", "R² from z", "lost against the plain latent", "95 % interval"]
     return "## What was kept\n\n" + table(head, rows)
 
@@ -215,8 +289,17 @@ def generator_ablation_table(runs: list[dict]) -> str:
         worst = max(run["removed"].values(), key=lambda found: found["excess"])["excess"]
         sliders = [run["counterfactual"][n]["relative_error"] for n in LABELS]
         restored = [run["restoration"]["nuisances"][n] for n in ("broadening_kms", "dib_depth")]
-        rows.append([run["name"], *map(number, (worst, *sliders, *restored)), number(run["restoration"]["rms"], 4)])
-    head = ["variant", "largest excess", *(f"slider {plain(n)}" for n in LABELS), "R² broadening", "R² 862 nm band", "rms"]
+        rows.append(
+            [run["name"], *map(number, (worst, *sliders, *restored)), number(run["restoration"]["rms"], 4)]
+        )
+    head = [
+        "variant",
+        "largest excess",
+        *(f"slider {plain(n)}" for n in LABELS),
+        "R² broadening",
+        "R² 862 nm band",
+        "rms",
+    ]
     text = f"The same for `generator`, {runs[0]['last_epoch']['epochs']} epochs.\n\n" if runs else ""
     return text + table(head, rows) if rows else ""
 
@@ -226,10 +309,10 @@ def bayes_table(found: dict) -> str:
         return ""
     best = found["rmse"]["posterior mean"]
     rows = [[name, *(number(v[n] / best[n], 2) for n in LABELS)] for name, v in found["rmse"].items()]
-    text = (
-        f"## Against the best possible\n\nRMSE of {found['stars']} test stars in units of that of their posterior mean under the "
+    text = f"## Against the best possible\n\nRMSE of {found['stars']} test stars in units of that of their posterior mean under the "
+    text += (
+        "sample as prior, which no method can beat on average (`python scripts/experiments.py bayes`).\n\n"
     )
-    text += "sample as prior, which no method can beat on average (`python scripts/experiments.py bayes`).\n\n"
     return text + table(["read from", *map(plain, LABELS)], rows)
 
 
@@ -237,12 +320,32 @@ def compare_table(found: dict) -> str:
     if not found:
         return ""
     rows = [
-        [name, plain(n), *(number(v[k], 1 if n == "teff" else 3) for k in ("mean", "mean_absolute", "std", "rmse")),
-         number(v["r2"]), number(v["coverage"], 2), number(v["rmse_over_bound"], 2)]
-        for name, entry in found["representations"].items() for n, v in entry.items()
-    ]  # fmt: skip
-    head = ["representation", "label", "mean", "mean absolute", "std", "RMSE", "R²", "inside 68 %", "RMSE / rms Cramér-Rao bound"]
-    times = [[n, *(number(v.get(k), 2) for k in ("training", "inference", "encoding"))] for n, v in found["seconds"].items()]
+        [
+            name,
+            plain(n),
+            *(number(v[k], 1 if n == "teff" else 3) for k in ("mean", "mean_absolute", "std", "rmse")),
+            number(v["r2"]),
+            number(v["coverage"], 2),
+            number(v["rmse_over_bound"], 2),
+        ]
+        for name, entry in found["representations"].items()
+        for n, v in entry.items()
+    ]
+    head = [
+        "representation",
+        "label",
+        "mean",
+        "mean absolute",
+        "std",
+        "RMSE",
+        "R²",
+        "inside 68 %",
+        "RMSE / rms Cramér-Rao bound",
+    ]
+    times = [
+        [n, *(number(v.get(k), 2) for k in ("training", "inference", "encoding"))]
+        for n, v in found["seconds"].items()
+    ]
     return (
         "## Table 1: one regressor per representation\n\n"
         + table(head, rows)
@@ -256,8 +359,10 @@ def compare_table(found: dict) -> str:
 def classes_table(found: dict) -> str:
     rows = [
         [name, kind, f"{c['completeness']:.2f}", f"{c['purity']:.2f}", f"{c['stars']:,}"]
-        for name, schemes in found.items() for scheme in schemes.values() for kind, c in scheme["classes"].items()
-    ]  # fmt: skip
+        for name, schemes in found.items()
+        for scheme in schemes.values()
+        for kind, c in scheme["classes"].items()
+    ]
     rules = "; ".join(scheme["rule"] for scheme in next(iter(found.values()), {}).values())
     text = f"\nKinds of stars from the predicted parameters ({rules}):\n\n"
     return text + table(["representation", "kind", "completeness", "purity", "stars"], rows) if rows else ""
@@ -272,28 +377,45 @@ def coverage_table(found: dict) -> str:
             shares = [f"{min(c):.2f} to {max(c):.2f}" for c in columns]
             rows.append([name, {"snr": "S/N", "teff": "Teff"}[by], str(len(bins)), *shares])
     text = "\nShare of the truth inside the 68 % intervals, least to greatest over the bins of more than 300 stars; "
-    text += (
-        "aim: .62 to .74. The\nbars of a removed label are those of the whole sample: right on average, wrong in a Teff bin.\n\n"
-    )
+    text += "aim: .62 to .74. The\nbars of a removed label are those of the whole sample: right on average, wrong in a Teff bin.\n\n"
     return text + table(["representation", "bins of", "bins", *map(plain, LABELS)], rows) if rows else ""
 
 
 def calibration_table(found: list[dict]) -> str:
-    rows = [[number(v["attainable_r2"], 2), f"{v['stars']:,}", str(v["draws"]), number(v["flagged"], 2)] for v in found]
+    rows = [
+        [number(v["attainable_r2"], 2), f"{v['stars']:,}", str(v["draws"]), number(v["flagged"], 2)]
+        for v in found
+    ]
     text = "## Does the audit detect and acquit\n\n25 numbers of unit noise into which Teff is mixed, drawn again and again "
-    text += (
-        "(`python -m gandalf_core.auditing.calibration`). Aim: all of the leaking ones flagged, at most .05 of pure noise.\n\n"
+    text += "(`python -m gandalf_core.auditing.calibration`). Aim: all of the leaking ones flagged, at most .05 of pure noise.\n\n"
+    return (
+        text + table(["R² that a perfect reader attains", "stars", "draws", "share flagged"], rows)
+        if rows
+        else ""
     )
-    return text + table(["R² that a perfect reader attains", "stars", "draws", "share flagged"], rows) if rows else ""
 
 
 def real_star_table(found: dict) -> str:
     rows = [
-        [star, *(f"{v[n]:.{parameter(n).decimals}f} ± {v[n + '_error']:.{parameter(n).decimals}f}" for n in LABELS),
-         number(v["chi2"], 1), number(v["outlier_score"], 2), LITERATURE.get(star, "-")]
+        [
+            star,
+            *(
+                f"{v[n]:.{parameter(n).decimals}f} ± {v[n + '_error']:.{parameter(n).decimals}f}"
+                for n in LABELS
+            ),
+            number(v["chi2"], 1),
+            number(v["outlier_score"], 2),
+            LITERATURE.get(star, "-"),
+        ]
         for star, v in found.items()
-    ]  # fmt: skip
-    head = ["star", *(f"{plain(n)} [{parameter(n).unit}]" for n in LABELS), "chi²", "outlier score", "literature"]
+    ]
+    head = [
+        "star",
+        *(f"{plain(n)} [{parameter(n).unit}]" for n in LABELS),
+        "chi²",
+        "outlier score",
+        "literature",
+    ]
     return (
         table(head, rows)
         + "\nThe errors are those of simulated stars; what the simulator gets wrong shows in chi² and in the outlier score.\n"

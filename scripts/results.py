@@ -1,11 +1,12 @@
 """Measure the shipped models and write docs/results.md from what was measured.
 
-    python scripts/results.py measure     audit of each model (pretrained/NAME/audit.json), Table 1 and the rest (docs/results/)
-    python scripts/results.py stars FILE… parameters of real stars (Kepler-93, HD 176650), stored there too
-    python scripts/results.py write       docs/results.md and the README's table from the stored files alone
+    python scripts/results.py measure     audit of each model (pretrained/NAME/audit.json), Table 1 and the
+    rest (docs/results/) python scripts/results.py stars FILE… parameters of real stars (Kepler-93, HD
+    176650), stored there too python scripts/results.py write       docs/results.md and the README's table
+    from the stored files alone
 
-Seeds, ablations and the Bayes-optimal reference are made by scripts/experiments.py. Measuring is resumable: a file that is
-there is not made again.
+Seeds, ablations and the Bayes-optimal reference are made by scripts/experiments.py. Measuring is resumable: a
+file that is there is not made again.
 """
 
 import json
@@ -53,8 +54,16 @@ def measure() -> None:
         if not path.is_file():
             print(path.relative_to(ROOT), flush=True)
             path.write_text(json.dumps(make(), indent=1))
-    for name, space in SWEEPS.items():  # of the paper's recipe, on 6,400 stars; the Sweeps page shows them too
-        recipe = ["--preset", "paper-physical-removed", "--score", "reconstruction", "--out", str(STORED / "sweeps" / name)]
+    # of the paper's recipe, on 6,400 stars; the Sweeps page shows them too
+    for name, space in SWEEPS.items():
+        recipe = [
+            "--preset",
+            "paper-physical-removed",
+            "--score",
+            "reconstruction",
+            "--out",
+            str(STORED / "sweeps" / name),
+        ]
         json_of(["sweep", "simulated:10000:1", *recipe, *space])
 
 
@@ -69,7 +78,9 @@ def rms_over_bound() -> dict:
     sample = load_stars("simulated:2000:7")
     found = load_model("autoencoder").predict(sample)
     error = np.sqrt(((found.values - sample.labels) ** 2).mean(0))
-    return dict(zip(found.label_names, (error / np.nanmedian(star_bounds(sample).sigma, 0)).tolist(), strict=True))
+    return dict(
+        zip(found.label_names, (error / np.nanmedian(star_bounds(sample).sigma, 0)).tolist(), strict=True)
+    )
 
 
 def plain_against_pca() -> dict:
@@ -90,9 +101,13 @@ def plain_against_pca() -> dict:
     }
     scores = {}
     for name, numbers in inputs.items():
-        fitted = fit_regressor(numbers[train], y[train], model.label_names, snr=sample.snr[train], max_iter=150)
+        fitted = fit_regressor(
+            numbers[train], y[train], model.label_names, snr=sample.snr[train], max_iter=150
+        )
         error = fitted.predict(numbers[test], sample.snr[test])[0] - y[test]
-        scores[name] = dict(zip(model.label_names, (1 - (error**2).mean(0) / y[test].var(0)).tolist(), strict=True))
+        scores[name] = dict(
+            zip(model.label_names, (1 - (error**2).mean(0) / y[test].var(0)).tolist(), strict=True)
+        )
     return scores
 
 
@@ -121,7 +136,8 @@ def ablation_runs(names: dict) -> list[dict]:
     return [r if r.get("recipe") == recipe_key(r["preset"]) else r | {"name": f"{r['name']} °"} for r in runs]
 
 
-# --- the document -------------------------------------------------------------------------------------------------
+# --- the document
+# -------------------------------------------------------------------------------------------------
 
 MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
 
@@ -131,9 +147,14 @@ def write() -> None:
     audits = {m: stored(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
     runs = {m: [r for s in SEEDS if (r := stored(STORED / "seeds" / f"{m}-{s}.json"))] for m in MODELS}
     runs = {m: reports for m, reports in runs.items() if reports}
-    ablations, generators = (ablation_runs(names) for names in (ABLATIONS | PAPER_ABLATIONS, GENERATOR_ABLATIONS))
+    ablations, generators = (
+        ablation_runs(names) for names in (ABLATIONS | PAPER_ABLATIONS, GENERATOR_ABLATIONS)
+    )
     compared, bayes = stored(STORED / "compare.json"), stored(STORED / "bayes.json")
-    curves = {part: found_by_sweep(name, part) for name, part in (("latent-size", "latent_size"), ("lambda", "adversary"))}
+    curves = {
+        part: found_by_sweep(name, part)
+        for name, part in (("latent-size", "latent_size"), ("lambda", "adversary"))
+    }
     made = result_figures.figures(runs, ablations, curves, audits.get("physical-removed", {}))
     parts = [
         HEAD,

@@ -1,6 +1,8 @@
-"""`python scripts/screenshots.py OUT`: every view in both themes and both widths, as a person sees it, in one folder.
+"""`python scripts/screenshots.py OUT`: every view in both themes and both widths, as a person sees it, in one
+folder.
 
---views decode,maps  --themes light  --widths 1280,1920,390  --server URL (a running app, instead of a fresh one)
+--views decode,maps  --themes light  --widths 1280,1920,390  --server URL (a running app, instead of a fresh
+one)
 """
 
 import argparse
@@ -8,7 +10,20 @@ import contextlib
 import tempfile
 from pathlib import Path
 
-from driver import CHROMIUM, FLAGS, PATIENCE_MS, TITLES, choose, drag, live, panels, press, serving, settle, visit
+from driver import (
+    CHROMIUM,
+    FLAGS,
+    PATIENCE_MS,
+    TITLES,
+    choose,
+    drag,
+    live,
+    panels,
+    press,
+    serving,
+    settle,
+    visit,
+)
 from playwright.sync_api import Page, expect, sync_playwright
 
 HEIGHTS = {1280: 900, 1920: 1080, 390: 800}
@@ -56,18 +71,32 @@ def compared(page: Page) -> None:
 
 
 VIEWS = {
-    "home": ("", nothing), "tour-1": ("tour", nothing), "tour-2": ("tour", segment("2 The adversary")),
-    "tour-3": ("tour", segment("3 A fresh probe")), "tour-4": ("tour", segment("4 Decode")), "data": ("data", lasso),
-    "data-histograms": ("data", segment("Histograms")), "data-spectra": ("data", segment("Spectra")),
-    "data-table": ("data", segment("Table")), "maps": ("maps", nothing), "maps-lasso": ("maps", lasso),
-    "latent": ("latent", nothing), "latent-traverse": ("latent", segment("Traverse")), "decode": ("decode", hot),
-    "parameters": ("parameters", nothing), "parameters-truth": ("parameters", segment("Against the truth")),
+    "home": ("", nothing),
+    "tour-1": ("tour", nothing),
+    "tour-2": ("tour", segment("2 The adversary")),
+    "tour-3": ("tour", segment("3 A fresh probe")),
+    "tour-4": ("tour", segment("4 Decode")),
+    "data": ("data", lasso),
+    "data-histograms": ("data", segment("Histograms")),
+    "data-spectra": ("data", segment("Spectra")),
+    "data-table": ("data", segment("Table")),
+    "maps": ("maps", nothing),
+    "maps-lasso": ("maps", lasso),
+    "latent": ("latent", nothing),
+    "latent-traverse": ("latent", segment("Traverse")),
+    "decode": ("decode", hot),
+    "parameters": ("parameters", nothing),
+    "parameters-truth": ("parameters", segment("Against the truth")),
     "parameters-residuals": ("parameters", segment("Residuals")),
-    "parameters-errors": ("parameters", segment("Error bars")), "parameters-four": ("parameters", segment("Representations")),
-    "parameters-table": ("parameters", segment("Table")), "train": ("train", nothing), "sweeps": ("sweeps", nothing),
+    "parameters-errors": ("parameters", segment("Error bars")),
+    "parameters-four": ("parameters", segment("Representations")),
+    "parameters-table": ("parameters", segment("Table")),
+    "train": ("train", nothing),
+    "sweeps": ("sweeps", nothing),
     "sweeps-new": ("sweeps", unfolded),
-    "audit": ("audit", nothing), "models": ("models", compared),
-}  # fmt: skip
+    "audit": ("audit", nothing),
+    "models": ("models", compared),
+}
 QUERY = {
     "decode": "model=generator&stars=simulated:50:3&star=sim3-31",
     "tour-2": "model=physical-removed",

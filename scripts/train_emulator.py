@@ -1,8 +1,10 @@
-"""Train the simulator's emulator, labels -> spectrum at R = 11,500, on nine tenths of data/rvs_grid.npz; measure it on the rest.
+"""Train the simulator's emulator, labels -> spectrum at R = 11,500, on nine tenths of data/rvs_grid.npz;
+measure it on the rest.
 
     PYTHONPATH=. python scripts/train_emulator.py
 
-Writes data/emulator.npz (what the network is made of) and data/emulator.json (its figures). About a minute of one core.
+Writes data/emulator.npz (what the network is made of) and data/emulator.json (its figures). About a minute of
+one core.
 """
 
 import argparse
@@ -19,7 +21,11 @@ from gandalf_core.simulator.grids import grid_flux, grid_labels
 COMPONENTS = 120
 WIDTH = 300
 # Nodes of the photosphere grid, between which it was interpolated linearly: (column of the labels, node).
-NODES = [(0, t) for t in range(4500, 7000, 500)] + [(1, 0.5 * g) for g in range(4, 10)] + [(2, m) for m in (-2, -1, -0.5, 0)]
+NODES = (
+    [(0, t) for t in range(4500, 7000, 500)]
+    + [(1, 0.5 * g) for g in range(4, 10)]
+    + [(2, m) for m in (-2, -1, -0.5, 0)]
+)
 
 
 def split(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,18 +36,27 @@ def split(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def input_arrays(labels: np.ndarray) -> dict[str, np.ndarray]:
     """The hinges and the standardisation that `features` applies."""
-    arrays = {"hinge_label": np.array([c for c, _ in NODES]), "hinge_at": np.array([a for _, a in NODES], float)}
+    arrays = {
+        "hinge_label": np.array([c for c, _ in NODES]),
+        "hinge_at": np.array([a for _, a in NODES], float),
+    }
     raw = features(labels, arrays | {"input_mean": 0.0, "input_scale": 1.0}).astype(np.float64)
     return arrays | {"input_mean": raw.mean(0), "input_scale": raw.std(0)}
 
 
-def train_network(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, epochs: int, batch: int = 64) -> nn.Sequential:
-    """A network x (N, D) -> y (N, K) by Adam under a one-cycle rate; `weight` (K,): what an error in each costs in flux."""
+def train_network(
+    x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, epochs: int, batch: int = 64
+) -> nn.Sequential:
+    """A network x (N, D) -> y (N, K) by Adam under a one-cycle rate; `weight` (K,): what an error in each
+    costs in flux.
+    """
     sizes = [x.shape[1], WIDTH, WIDTH, WIDTH]
     hidden = [m for a, b in pairwise(sizes) for m in (nn.Linear(a, b), nn.SiLU())]
     network = nn.Sequential(*hidden, nn.Linear(WIDTH, y.shape[1]))
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=epochs * (len(x) // batch), pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, 3e-3, total_steps=epochs * (len(x) // batch), pct_start=0.1
+    )
     for _ in range(epochs):
         order = torch.randperm(len(x))
         for i in range(0, len(x) - batch + 1, batch):
@@ -59,10 +74,13 @@ def fit(labels: np.ndarray, flux: np.ndarray, epochs: int) -> dict[str, np.ndarr
     mean = flux.mean(0)
     components = np.linalg.svd(flux - mean, full_matrices=False)[2][:COMPONENTS]
     amplitude = (flux - mean) @ components.T
-    scale = np.sqrt(amplitude.std(0) * amplitude.std(0).max())  # between equal scales and equal weights: trains fastest
+    # between equal scales and equal weights: trains fastest
+    scale = np.sqrt(amplitude.std(0) * amplitude.std(0).max())
     arrays = input_arrays(labels)
     weight = torch.tensor((scale / scale.max()) ** 2)
-    network = train_network(torch.tensor(features(labels, arrays)), torch.tensor(amplitude / scale), weight, epochs)
+    network = train_network(
+        torch.tensor(features(labels, arrays)), torch.tensor(amplitude / scale), weight, epochs
+    )
     linear = [m for m in network if isinstance(m, nn.Linear)]
     for i, layer in enumerate(linear):
         arrays |= {f"weight{i}": layer.weight.detach().numpy().T, f"bias{i}": layer.bias.detach().numpy()}
@@ -86,10 +104,14 @@ def main() -> None:
 
     error = np.abs(emulate(labels[held_out]) - flux[held_out])
     figures = {
-        "trained_on": len(train), "held_out": len(held_out), "epochs": epochs,
-        "rms": float(np.sqrt((error**2).mean())), "percentile_99": float(np.percentile(error, 99)),
-        "median_star_rms": float(np.median(np.sqrt((error**2).mean(1)))), "largest": float(error.max()),
-    }  # fmt: skip
+        "trained_on": len(train),
+        "held_out": len(held_out),
+        "epochs": epochs,
+        "rms": float(np.sqrt((error**2).mean())),
+        "percentile_99": float(np.percentile(error, 99)),
+        "median_star_rms": float(np.median(np.sqrt((error**2).mean(1)))),
+        "largest": float(error.max()),
+    }
     EMULATOR_FILE.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))
 

@@ -1,4 +1,6 @@
-"""Small finished models in a folder for the app's tests: simulated stars with four labels, and toy stars with two and six."""
+"""Small finished models in a folder for the app's tests: simulated stars with four labels, and toy stars with
+two and six.
+"""
 
 import json
 from pathlib import Path
@@ -15,7 +17,14 @@ TWO, SIX = ("width", "depth"), (*LABELS, "vsini", "<b>odd</b>")
 MAPS = ("pca", "tsne", "umap")
 AUDIT = {
     "removed": {
-        n: {"r2": 0.3, "probe": "mlp", "floor": 0.29, "excess": 0.01, "interval": [-0.01, 0.03], "removal_fraction": 0.97}
+        n: {
+            "r2": 0.3,
+            "probe": "mlp",
+            "floor": 0.29,
+            "excess": 0.01,
+            "interval": [-0.01, 0.03],
+            "removal_fraction": 0.97,
+        }
         for n in ("teff", "logg")
     },
     "kept": {n: {"r2": 0.9, "probe": "ridge", "loss": 0.004} for n in ("mh", "alphafe")},
@@ -25,7 +34,9 @@ AUDIT = {
 
 
 def build(folder: Path) -> Path:
-    """generator, autoencoder and physical-removed of 260 simulated stars; two-labels and six-labels of toy stars."""
+    """generator, autoencoder and physical-removed of 260 simulated stars; two-labels and six-labels of toy
+    stars.
+    """
     stars = simulate(260, seed=0)
     spectrum = None
     for name in ("autoencoder", "physical-removed", "generator"):
@@ -37,7 +48,12 @@ def build(folder: Path) -> Path:
     for name, labels in (("two-labels", TWO), ("six-labels", SIX)):
         config = toy_config("bottleneck", labels, adversary__lambdas={labels[0]: 1.0, labels[1]: -1.0})
         save_model(
-            train(toy_stars(200, names=labels), config, device="cpu", extras=Extras(("pca",), (), 40, None, 8, "toy")),
+            train(
+                toy_stars(200, names=labels),
+                config,
+                device="cpu",
+                extras=Extras(("pca",), (), 40, None, 8, "toy"),
+            ),
             folder / name,
         )
     return folder

@@ -12,7 +12,8 @@ from astropy.table import Table
 from gandalf_core.data.spectra import SpectraSet
 
 GRID_NM = np.round(846 + 0.01 * np.arange(2401), 2)
-IDS = np.array(["2052747119115620353", "4268620287278693121", "9007199254740993"])  # odd: a float would change each of them
+# odd: a float would change each of them
+IDS = np.array(["2052747119115620353", "4268620287278693121", "9007199254740993"])
 NAN_SAMPLES = [0, 1, 2399]
 
 
@@ -20,14 +21,18 @@ def toy(n: int = 1) -> SpectraSet:
     """n stars with a Ca II line of varying depth, NaN at the edges of the first."""
     rng = np.random.default_rng(n)
     line = np.exp(-0.5 * ((GRID_NM - 854.444) / 0.15) ** 2)
-    flux = (1 - np.linspace(0.5, 0.7, n)[:, None] * line + 0.01 * rng.standard_normal((n, 2401))).astype(np.float32)
+    flux = (1 - np.linspace(0.5, 0.7, n)[:, None] * line + 0.01 * rng.standard_normal((n, 2401))).astype(
+        np.float32
+    )
     flux[0, NAN_SAMPLES] = np.nan
     error = np.where(np.isfinite(flux), np.float32(0.0123), np.float32(np.nan))
     return SpectraSet(flux, GRID_NM, IDS[:n], np.empty((n, 0)), (), error, np.isnan(flux))
 
 
 def archive_file(kind: str, layout: str, stars: SpectraSet) -> bytes:
-    """The bytes of a file as DataLink delivers it: kind csv, ecsv, fits, votable; layout INDIVIDUAL, COMBINED, RAW."""
+    """The bytes of a file as DataLink delivers it: kind csv, ecsv, fits, votable; layout INDIVIDUAL,
+    COMBINED, RAW.
+    """
     return globals()[f"_{kind}"](layout, stars)
 
 
@@ -39,7 +44,9 @@ def _csv(layout: str, stars: SpectraSet) -> bytes:
     if layout == "RAW":
         cell = lambda row: '"(' + ", ".join(map(_number, row)) + ')"'  # noqa: E731
         rows = [f"{i},595,285.3,2.5,{cell(f)},{cell(e)},9" for i, f, e in _each(stars)]
-        return "\n".join(["source_id,solution_id,ra,dec,flux,flux_error,combined_transits", *rows, ""]).encode()
+        return "\n".join(
+            ["source_id,solution_id,ra,dec,flux,flux_error,combined_transits", *rows, ""]
+        ).encode()
     rows = [
         f"{i},5950420259779346465,285.29,2.48,{w},{'' if np.isnan(f) else f},{'' if np.isnan(e) else e},9,27,0"
         for i, flux, error in _each(stars)
@@ -54,13 +61,18 @@ def _each(stars: SpectraSet):
 
 
 def _samples(stars: SpectraSet, k: int) -> Table:
-    table = Table({"wavelength": GRID_NM, "flux": stars.flux[k], "flux_error": stars.flux_error[k]}, units={"wavelength": "nm"})
+    table = Table(
+        {"wavelength": GRID_NM, "flux": stars.flux[k], "flux_error": stars.flux_error[k]},
+        units={"wavelength": "nm"},
+    )
     table.meta["source_id"] = int(stars.ids[k])
     return table
 
 
 def _raw(stars: SpectraSet) -> Table:
-    return Table({"source_id": stars.ids.astype(np.int64), "flux": stars.flux, "flux_error": stars.flux_error})
+    return Table(
+        {"source_id": stars.ids.astype(np.int64), "flux": stars.flux, "flux_error": stars.flux_error}
+    )
 
 
 def _variable(table: Table) -> Table:
@@ -78,8 +90,15 @@ def _ecsv(layout: str, stars: SpectraSet) -> bytes:
     elif layout == "RAW":
         table = _raw(stars)
     else:
-        parts = [_samples(stars, k).to_pandas().assign(source_id=int(stars.ids[k])) for k in range(len(stars))]
-        table = Table({c: np.concatenate([p[c] for p in parts]) for c in ("source_id", "wavelength", "flux", "flux_error")})
+        parts = [
+            _samples(stars, k).to_pandas().assign(source_id=int(stars.ids[k])) for k in range(len(stars))
+        ]
+        table = Table(
+            {
+                c: np.concatenate([p[c] for p in parts])
+                for c in ("source_id", "wavelength", "flux", "flux_error")
+            }
+        )
     out = io.StringIO()
     table.write(out, format="ascii.ecsv", delimiter=",")
     return out.getvalue().encode()
@@ -89,7 +108,8 @@ def _fits(layout: str, stars: SpectraSet) -> bytes:
     hdus = [fits.PrimaryHDU()]
     if layout == "RAW":
         lists = {n: np.array([*getattr(stars, n), None], dtype=object)[:-1] for n in ("flux", "flux_error")}
-        columns = [fits.Column(n, "PE()", array=values) for n, values in lists.items()]  # of variable length, as STIL writes
+        # of variable length, as STIL writes
+        columns = [fits.Column(n, "PE()", array=values) for n, values in lists.items()]
         columns.insert(0, fits.Column("source_id", "K", array=stars.ids.astype(np.int64)))
         hdus.append(fits.BinTableHDU.from_columns(columns))
     for k in range(len(stars) if layout != "RAW" else 0):

@@ -1,4 +1,6 @@
-"""Shared fixtures: the toy world and one small finished model of it. Heavy modules are imported by those who ask for them."""
+"""Shared fixtures: the toy world and one small finished model of it. Heavy modules are imported by those who
+ask for them.
+"""
 
 import os
 
@@ -17,14 +19,21 @@ def stars():
 
 @pytest.fixture(scope="session")
 def model_folder(stars, tmp_path_factory):
-    """A folder with a small finished model: teff and logg removed, the others kept, noise 0.4, one map. Do not write to it."""
+    """A folder with a small finished model: teff and logg removed, the others kept, noise 0.4, one map. Do
+    not write to it.
+    """
     from toy import toy_config
 
     from gandalf_core.models.fit import Extras, train
     from gandalf_core.models.store import save_model
 
     folder = tmp_path_factory.mktemp("models") / "toy-removed"
-    model = train(stars, toy_config(), device="cpu", extras=Extras(maps=("pca",), regressor_epochs=30, source="toy world"))
+    model = train(
+        stars,
+        toy_config(),
+        device="cpu",
+        extras=Extras(maps=("pca",), regressor_epochs=30, source="toy world"),
+    )
     save_model(model, folder)
     return folder
 

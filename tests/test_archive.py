@@ -1,4 +1,6 @@
-"""Fetching the reference sample, against stand-ins that behave as VizieR and the Gaia archive do: no network here."""
+"""Fetching the reference sample, against stand-ins that behave as VizieR and the Gaia archive do: no network
+here.
+"""
 
 import io
 import json
@@ -21,9 +23,33 @@ from gandalf_core.io.tables import ARCHIVE_GRID_NM
 from gandalf_core.parameters import LABELS
 
 BASE = 4_000_000_000_000_000_001  # odd: a float would change every id
-APOGEE_NAMES = ["APOGEE", "GaiaEDR3", "Teff", "e_Teff", "logg", "e_logg", "[M/H]", "e_[M/H]", "[a/M]", "e_[a/M]", "SNR"]
-GALAH_NAMES = ["GALAH", "GaiaEDR3", "Teff", "e_Teff", "logg", "e_logg", "[Fe/H]", "e_[Fe/H]", "[alpha/Fe]", "e_[alpha/Fe]",
-               "flag_sp", "flag_fe_h"]  # fmt: skip
+APOGEE_NAMES = [
+    "APOGEE",
+    "GaiaEDR3",
+    "Teff",
+    "e_Teff",
+    "logg",
+    "e_logg",
+    "[M/H]",
+    "e_[M/H]",
+    "[a/M]",
+    "e_[a/M]",
+    "SNR",
+]
+GALAH_NAMES = [
+    "GALAH",
+    "GaiaEDR3",
+    "Teff",
+    "e_Teff",
+    "logg",
+    "e_logg",
+    "[Fe/H]",
+    "e_[Fe/H]",
+    "[alpha/Fe]",
+    "e_[alpha/Fe]",
+    "flag_sp",
+    "flag_fe_h",
+]
 
 
 def star(number: int) -> int:
@@ -33,9 +59,17 @@ def star(number: int) -> int:
 def rows(numbers, teff=5000.0, e_teff=100.0, alpha=0.1, **flags) -> dict[str, list]:
     """Catalogue rows with good labels, one a star."""
     n = len(numbers)
-    columns = {"id": [star(k) for k in numbers], "teff": [teff + k for k in numbers], "e_teff": [e_teff] * n,
-               "logg": [4.0] * n, "e_logg": [0.1] * n, "mh": [-0.2] * n, "e_mh": [0.05] * n, "alphafe": [alpha] * n,
-               "e_alphafe": [0.03] * n}  # fmt: skip
+    columns = {
+        "id": [star(k) for k in numbers],
+        "teff": [teff + k for k in numbers],
+        "e_teff": [e_teff] * n,
+        "logg": [4.0] * n,
+        "e_logg": [0.1] * n,
+        "mh": [-0.2] * n,
+        "e_mh": [0.05] * n,
+        "alphafe": [alpha] * n,
+        "e_alphafe": [0.03] * n,
+    }
     return columns | {k: v if isinstance(v, list) else [v] * n for k, v in flags.items()}
 
 
@@ -45,8 +79,14 @@ def table(names: list[str], columns: dict[str, list], masked_ids=()) -> Table:
     out = Table(masked=True)
     out[names[0]] = [f"star{k}" for k in range(len(columns["id"]))]
     for name, values in zip(names[1:], [*columns.values(), *[[9.0] * len(columns["id"])] * 9], strict=False):
-        mask = np.isin(np.arange(len(values)), masked_ids) if name == "GaiaEDR3" else np.isnan(np.asarray(values, float))
-        out[name] = MaskedColumn(values, mask=mask, dtype=np.int64 if name == "GaiaEDR3" else None, unit=units.get(name))
+        mask = (
+            np.isin(np.arange(len(values)), masked_ids)
+            if name == "GaiaEDR3"
+            else np.isnan(np.asarray(values, float))
+        )
+        out[name] = MaskedColumn(
+            values, mask=mask, dtype=np.int64 if name == "GaiaEDR3" else None, unit=units.get(name)
+        )
     return out
 
 
@@ -67,7 +107,9 @@ class Vizier:
         found = OrderedDict()
         for name, full in self.catalogues.items():
             if name == catalogue or name.startswith(f"{catalogue}/"):
-                kept = full if self.columns == ["**"] else full[[c for c in self.columns if c in full.colnames]]
+                kept = (
+                    full if self.columns == ["**"] else full[[c for c in self.columns if c in full.colnames]]
+                )
                 found[name] = kept if self.row_limit < 0 else kept[: self.row_limit]
         return TableList(found)
 
@@ -81,7 +123,12 @@ class Gaia:
 
     def launch_job_async(self, query):
         assert query == SOURCES_QUERY
-        made = Table({"source_id": np.array(list(self.sources), np.int64), "phot_g_mean_mag": list(self.sources.values())})
+        made = Table(
+            {
+                "source_id": np.array(list(self.sources), np.int64),
+                "phot_g_mean_mag": list(self.sources.values()),
+            }
+        )
         return type("Job", (), {"get_results": lambda self: made})()
 
     def load_data(self, ids, *, data_release, retrieval_type, data_structure, format):
@@ -99,9 +146,14 @@ class Gaia:
         flux = 1 - 0.001 * numbers[:, None] * np.ones(2401)
         flux[np.isin(ids, list(self.bad)), 300:700] = np.nan
         made = SpectraSet(
-            flux, ARCHIVE_GRID_NM, np.array(ids).astype(str), np.empty((len(ids), 0)), (), np.full(flux.shape, 0.01),
+            flux,
+            ARCHIVE_GRID_NM,
+            np.array(ids).astype(str),
+            np.empty((len(ids), 0)),
+            (),
+            np.full(flux.shape, 0.01),
             np.isnan(flux),
-        )  # fmt: skip
+        )
         if self.structure == "INDIVIDUAL":
             parts = {f"RVS-Gaia DR3 {i}.xml": made[[k]] for k, i in enumerate(ids)}
             return {name: self.parsed("INDIVIDUAL", part) for name, part in parts.items()}
@@ -162,9 +214,18 @@ def test_a_catalogue_without_a_column_says_which():
 
 @pytest.mark.parametrize(
     ("change", "value", "good"),
-    [("e_teff", 200.0, True), ("e_teff", 201.0, False), ("e_logg", 0.51, False), ("e_mh", 0.31, False),
-     ("e_alphafe", 0.21, False), ("e_alphafe", -9999.0, False), ("mh", np.nan, False), ("e_mh", np.nan, False), ("id", 0, False)],
-)  # fmt: skip
+    [
+        ("e_teff", 200.0, True),
+        ("e_teff", 201.0, False),
+        ("e_logg", 0.51, False),
+        ("e_mh", 0.31, False),
+        ("e_alphafe", 0.21, False),
+        ("e_alphafe", -9999.0, False),
+        ("mh", np.nan, False),
+        ("e_mh", np.nan, False),
+        ("id", 0, False),
+    ],
+)
 def test_the_papers_cuts(change, value, good):
     columns = rows(range(6))
     columns[change] = [*columns[change][:5], value]
@@ -205,7 +266,8 @@ def test_both_layouts_of_the_archive(tmp_path, structure):
     assert sorted(ids.astype(np.int64)) == [star(k) for k in range(16)]
 
 
-# --- when things go wrong -----------------------------------------------------------------------------------------
+# --- when things go wrong
+# -----------------------------------------------------------------------------------------
 
 
 def test_a_failing_call_is_repeated(tmp_path, gaia, capsys):
@@ -217,7 +279,9 @@ def test_a_failing_call_is_repeated(tmp_path, gaia, capsys):
 
 def test_offline_is_one_clear_line(tmp_path, gaia):
     Vizier.failures = [ConnectionError("Name or service\nnot known")] * 3
-    with pytest.raises(ArchiveError, match=r"VizieR III/286: no answer after 3 tries \(Name or service not known\)") as caught:
+    with pytest.raises(
+        ArchiveError, match=r"VizieR III/286: no answer after 3 tries \(Name or service not known\)"
+    ) as caught:
         fetched(tmp_path, gaia)
     assert "\n" not in str(caught.value) and "run the same command again" in str(caught.value)
 

@@ -1,4 +1,6 @@
-"""The report: complete, JSON, honest about who trained what, about missing labels and about models with nothing to hide."""
+"""The report: complete, JSON, honest about who trained what, about missing labels and about models with
+nothing to hide.
+"""
 
 import json
 from dataclasses import replace
@@ -73,7 +75,10 @@ def test_an_honest_latent_is_acquitted_and_keeps_what_it_says(report):
     for name in ("mh", "alphafe"):
         kept = report["kept"][name]
         assert kept["r2"] == pytest.approx(0.9, abs=0.03)  # 3² / (1 + 3²)
-        assert kept["loss"] == pytest.approx(0.1, abs=0.03) and kept["interval"][0] < kept["loss"] < kept["interval"][1]
+        assert (
+            kept["loss"] == pytest.approx(0.1, abs=0.03)
+            and kept["interval"][0] < kept["loss"] < kept["interval"][1]
+        )
 
 
 def test_the_rows_say_what_they_should(report):
@@ -93,7 +98,8 @@ def test_a_leak_is_flagged_by_name(many):
     assert found["removed"]["teff"]["flagged"] and not found["removed"]["logg"]["flagged"]
     assert found["removed"]["teff"]["excess"] == pytest.approx(0.5, abs=0.07)
     assert "detects" in found["verdict"][0] and "no fresh probe" in found["verdict"][1]
-    assert found["removed"]["teff"]["removal_fraction"] is None and found["kept"]["mh"]["loss"] is None  # no plain reference
+    # no plain reference
+    assert found["removed"]["teff"]["removal_fraction"] is None and found["kept"]["mh"]["loss"] is None
     assert "plain" not in found["references"]
 
 
@@ -103,7 +109,10 @@ def test_what_hides_in_the_noise_shows_in_the_mean(many):
 
 
 def test_stars_that_trained_a_model_are_left_out_and_counted(many):
-    model, plain = Fake([0, 0, 3, 3], train_ids=many.ids[:100]), Fake([3] * 4, (), (), train_ids=many.ids[50:200])
+    model, plain = (
+        Fake([0, 0, 3, 3], train_ids=many.ids[:100]),
+        Fake([3] * 4, (), (), train_ids=many.ids[50:200]),
+    )
     found = audit(model, many, plain=plain, probes=FAST, workers=1)
     assert found["stars"] == 400 and found["left_out"] == 200
     with pytest.raises(AuditError, match="all 600 stars trained"):
@@ -149,7 +158,13 @@ def test_the_same_seed_gives_the_same_report(many, report):
 
 def test_progress_goes_up_and_names_the_rows(many):
     said = []
-    audit(HONEST, many, probes=FAST, workers=1, progress=lambda message, fraction: said.append((fraction, message)))
+    audit(
+        HONEST,
+        many,
+        probes=FAST,
+        workers=1,
+        progress=lambda message, fraction: said.append((fraction, message)),
+    )
     assert [f for f, _ in said] == sorted(f for f, _ in said) and said[-1][0] <= 1
     assert any("spectrum" in message for _, message in said)
 

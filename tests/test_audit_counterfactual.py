@@ -1,4 +1,6 @@
-"""Sliders against the truth: a perfect decoder scores 0, one that ignores its labels 1, and the reports count who is left out."""
+"""Sliders against the truth: a perfect decoder scores 0, one that ignores its labels 1, and the reports count
+who is left out.
+"""
 
 import numpy as np
 import pytest
@@ -12,13 +14,20 @@ from gandalf_core.simulator import inside, simulate, truth
 
 
 class Decoder:
-    """Decodes to the truth of its stars; `gain` scales the change that a label makes, `blur` replaces every star by the mean."""
+    """Decodes to the truth of its stars; `gain` scales the change that a label makes, `blur` replaces every
+    star by the mean.
+    """
 
     label_names = condition_on = LABELS
 
     def __init__(self, stars, gain=1.0, mean_spectrum=False, blind_beyond=False):
         self.by_id = {i: k for k, i in enumerate(stars.ids)}
-        self.stars, self.gain, self.mean_spectrum, self.blind_beyond = stars, gain, mean_spectrum, blind_beyond
+        self.stars, self.gain, self.mean_spectrum, self.blind_beyond = (
+            stars,
+            gain,
+            mean_spectrum,
+            blind_beyond,
+        )
         self.label_ranges = np.percentile(stars.labels, [10, 90], 0).T
 
     def encode(self, stars, *, seed=None):
@@ -30,7 +39,9 @@ class Decoder:
         own = truth(stars, without=("model_error",)).flux
         if self.mean_spectrum:
             return np.repeat(own.mean(0, keepdims=True), len(own), 0)
-        known = ((labels >= self.label_ranges[:, 0]) & (labels <= self.label_ranges[:, 1])) | (labels == stars.labels)
+        known = ((labels >= self.label_ranges[:, 0]) & (labels <= self.label_ranges[:, 1])) | (
+            labels == stars.labels
+        )
         if self.blind_beyond:
             labels = np.where(known, labels, stars.labels)
         new = truth(stars, labels, without=("model_error",)).flux
@@ -101,15 +112,24 @@ def test_real_stars_have_no_truth_and_a_decoder_without_labels_no_sliders(stars)
 def test_a_star_without_its_label_is_moved_from_its_true_one(stars):
     unlabelled = stars.with_labels(np.where(np.arange(80)[:, None] % 2, stars.labels, np.nan))
     whole, half = (counterfactuals(Decoder(stars, 0.5), s, reader=reader)["mh"] for s in (stars, unlabelled))
-    assert half["relative_error"] == pytest.approx(whole["relative_error"]) and half["left_out"] == whole["left_out"]
+    assert (
+        half["relative_error"] == pytest.approx(whole["relative_error"])
+        and half["left_out"] == whole["left_out"]
+    )
 
 
 def test_restoration_reads_nuisances_back_and_a_mean_spectrum_does_not_pass():
     stars = simulate(300, 44, snr=(45, 90))
-    perfect, mean = (restoration(Decoder(stars, mean_spectrum=m), stars, reader=near_truth(stars)) for m in (False, True))
-    assert perfect["rms"] == pytest.approx(0, abs=1e-6) and perfect["rms_all"] == pytest.approx(0.006, abs=0.001)
+    perfect, mean = (
+        restoration(Decoder(stars, mean_spectrum=m), stars, reader=near_truth(stars)) for m in (False, True)
+    )
+    assert perfect["rms"] == pytest.approx(0, abs=1e-6) and perfect["rms_all"] == pytest.approx(
+        0.006, abs=0.001
+    )
     assert mean["rms"] > 0.01 and perfect["stars_bright"] + perfect["stars_middle"] <= 300
-    assert all(v > 0.8 for v in perfect["nuisances"].values()) and all(v <= 0 for v in mean["nuisances"].values())
+    assert all(v > 0.8 for v in perfect["nuisances"].values()) and all(
+        v <= 0 for v in mean["nuisances"].values()
+    )
 
 
 def near_truth(stars):

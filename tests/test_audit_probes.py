@@ -1,11 +1,28 @@
-"""Fresh probes and the conditional excess: they find what is there, nothing where there is nothing, and say how sure they are."""
+"""Fresh probes and the conditional excess: they find what is there, nothing where there is nothing, and say
+how sure they are.
+"""
 
 import numpy as np
 import pytest
 
 from gandalf_core.auditing import calibration
-from gandalf_core.auditing.excess import conditional_excess, difference_interval, floor_readings, r2_interval, upper_tail
-from gandalf_core.auditing.probes import FOLDS, PROBES, best, enough, fold_numbers, label_basis, r_squared, read
+from gandalf_core.auditing.excess import (
+    conditional_excess,
+    difference_interval,
+    floor_readings,
+    r2_interval,
+    upper_tail,
+)
+from gandalf_core.auditing.probes import (
+    FOLDS,
+    PROBES,
+    best,
+    enough,
+    fold_numbers,
+    label_basis,
+    r_squared,
+    read,
+)
 from gandalf_core.errors import AuditError
 
 FAST = ("ridge", "trees")
@@ -33,7 +50,8 @@ def test_each_probe_reads_what_it_is_made_for():
 
 def test_a_probe_never_sees_the_star_it_is_scored_on():
     rng = np.random.default_rng(2)
-    x, y = rng.standard_normal((300, 200)), rng.standard_normal((300, 1))  # trees and neighbours could learn this by heart
+    # trees and neighbours could learn this by heart
+    x, y = rng.standard_normal((300, 200)), rng.standard_normal((300, 1))
     for probe in PROBES:
         assert read(x, y, probes=(probe,))[0].r2 < 0.05
 

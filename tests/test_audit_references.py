@@ -40,7 +40,8 @@ def test_leace_moves_the_representation_the_least_and_only_as_many_directions_as
     moved = np.square(eraser(x) - x).sum()
     centred, labels = x - x.mean(0), y - y.mean(0)
     directions, _ = np.linalg.qr(np.linalg.pinv(centred.T @ centred) @ centred.T @ labels)
-    for other in (centred.T @ labels, directions):  # orthogonal projections that also leave no covariance, or try to
+    # orthogonal projections that also leave no covariance, or try to
+    for other in (centred.T @ labels, directions):
         basis, _ = np.linalg.qr(other)
         naive = centred @ basis @ basis.T
         left = np.abs((centred - naive).T @ labels).max() / len(x)
@@ -59,7 +60,12 @@ def test_mutual_information_of_a_gaussian_pair_and_the_ranking():
     rng = np.random.default_rng(2)
     y = rng.standard_normal(2000)
     z = np.stack(
-        [rng.standard_normal(2000), 0.6 * y + 0.8 * rng.standard_normal(2000), 0.95 * y + 0.31 * rng.standard_normal(2000)], 1
+        [
+            rng.standard_normal(2000),
+            0.6 * y + 0.8 * rng.standard_normal(2000),
+            0.95 * y + 0.31 * rng.standard_normal(2000),
+        ],
+        1,
     )
     found = ranking(z, y)
     assert found["order"] == [2, 1, 0]

@@ -1,10 +1,19 @@
-"""The Cramér-Rao bound against closed forms and against the simulator's own noise; the posterior mean against its promises."""
+"""The Cramér-Rao bound against closed forms and against the simulator's own noise; the posterior mean against
+its promises.
+"""
 
 import numpy as np
 import pytest
 
 from gandalf_core.auditing import optimal
-from gandalf_core.auditing.bounds import Bounds, config_of, cramer_rao, error_metric, noise_correlation, star_bounds
+from gandalf_core.auditing.bounds import (
+    Bounds,
+    config_of,
+    cramer_rao,
+    error_metric,
+    noise_correlation,
+    star_bounds,
+)
 from gandalf_core.errors import AuditError
 from gandalf_core.parameters import LABELS
 from gandalf_core.simulator import NuisanceConfig, simulate, truth
@@ -37,7 +46,9 @@ def test_a_prior_adds_information_and_a_known_parameter_frees_the_others():
 def test_units_of_very_different_size_do_not_spoil_the_inverse():
     line = np.stack([np.ones(20) * 1e-6, np.arange(20.0) * 1e3])[None]
     (covariance,) = cramer_rao(line)
-    assert covariance[0, 0] * 1e-12 == pytest.approx(cramer_rao(np.stack([np.ones(20), np.arange(20.0)])[None])[0][0, 0])
+    assert covariance[0, 0] * 1e-12 == pytest.approx(
+        cramer_rao(np.stack([np.ones(20), np.arange(20.0)])[None])[0][0, 0]
+    )
 
 
 def test_a_star_without_derivatives_has_no_bound_and_spoils_no_other():
@@ -59,7 +70,9 @@ def test_the_metric_whitens_the_simulators_own_noise_and_model_error(stars):
 
 def test_noise_of_the_archive_is_band_limited():
     correlation = noise_correlation(simulate(1, 0).wavelength_nm)
-    assert correlation[0, 0] == pytest.approx(0.869, abs=0.005) and correlation[0, 1] == pytest.approx(0.049, abs=0.005)
+    assert correlation[0, 0] == pytest.approx(0.869, abs=0.005) and correlation[0, 1] == pytest.approx(
+        0.049, abs=0.005
+    )
     fine = noise_correlation(simulate(1, 0, pixels=2401).wavelength_nm)
     assert fine[5, 6] / fine[5, 5] > 0.7
     with pytest.raises(AuditError, match="grids of 800 or 2401"):
@@ -71,14 +84,19 @@ def test_the_bound_falls_with_signal_to_noise_and_without_nuisances(stars):
     assert (bright.sigma < faint.sigma).all()
     assert bright.snr == pytest.approx(300) and bright.label_names == LABELS
     bare = simulate(
-        20, 41, snr=(30, 30), nuisances=NuisanceConfig(continuum=0, shift_kms=0, broadening_kms=0, calcium=0, dib_depth=0)
+        20,
+        41,
+        snr=(30, 30),
+        nuisances=NuisanceConfig(continuum=0, shift_kms=0, broadening_kms=0, calcium=0, dib_depth=0),
     )
     assert (star_bounds(bare).sigma < faint.sigma).all()
     assert np.median(star_bounds(bare).sigma[:, 0]) < 0.8 * np.median(faint.sigma[:, 0])
 
 
 def test_rows_per_signal_to_noise_bin():
-    bounds = Bounds(np.array(["a", "b", "c"]), ("teff",), np.array([[3.0], [4.0], [np.nan]]), np.array([20.0, 25.0, 20.0]))
+    bounds = Bounds(
+        np.array(["a", "b", "c"]), ("teff",), np.array([[3.0], [4.0], [np.nan]]), np.array([20.0, 25.0, 20.0])
+    )
     first, second = bounds.per_snr((15, 30, 60))
     assert first == {"low": 15, "high": 30, "stars": 2, "teff": pytest.approx(np.sqrt(12.5))}
     assert second["stars"] == 0 and np.isnan(second["teff"])

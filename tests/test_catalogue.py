@@ -1,4 +1,6 @@
-"""Catalogues: the same numbers as all at once, whatever the chunks; refused stars do not stop a run; runs resume."""
+"""Catalogues: the same numbers as all at once, whatever the chunks; refused stars do not stop a run; runs
+resume.
+"""
 
 import threading
 from dataclasses import replace
@@ -9,7 +11,16 @@ import pytest
 
 from gandalf_core.errors import ModelError, SpectraError
 from gandalf_core.io import read_latents, read_stars, write_stars
-from gandalf_core.products.catalogue import MANIFEST, ahead, behind, decode_task, decoded, encode_task, predict_task, run
+from gandalf_core.products.catalogue import (
+    MANIFEST,
+    ahead,
+    behind,
+    decode_task,
+    decoded,
+    encode_task,
+    predict_task,
+    run,
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +64,9 @@ def test_the_seed_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_pat
     write_stars(tmp_path / "in.parquet", gaia_like[:20])
     run(predict_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
     found = pq.read_table(tmp_path / "out.parquet")["mh"].to_numpy()
-    np.testing.assert_allclose(found, model.predict(gaia_like[:20], seed=9).values[:, model.label_names.index("mh")], rtol=1e-4)
+    np.testing.assert_allclose(
+        found, model.predict(gaia_like[:20], seed=9).values[:, model.label_names.index("mh")], rtol=1e-4
+    )
     assert np.abs(found - model.predict(gaia_like[:20]).values[:, model.label_names.index("mh")]).max() > 1e-3
 
 
@@ -79,7 +92,10 @@ def test_a_star_off_the_grid_is_counted_not_fatal(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", replace(gaia_like, mask=mask))
     summary = run(encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=50)
     assert (summary.stars, summary.refused) == (len(gaia_like) - 2, 2)
-    assert set(summary.causes) == {gaia_like.ids[3], gaia_like.ids[77]} and "cover" in summary.causes[gaia_like.ids[3]]
+    assert (
+        set(summary.causes) == {gaia_like.ids[3], gaia_like.ids[77]}
+        and "cover" in summary.causes[gaia_like.ids[3]]
+    )
     assert not np.isin(gaia_like.ids[[3, 77]], read_latents(tmp_path / "out.parquet").ids).any()
 
 
@@ -100,7 +116,9 @@ def folder(gaia_like, tmp_path):
     return tmp_path / "in"
 
 
-def test_partitions_keep_their_names_and_a_second_run_does_only_what_is_missing(model, gaia_like, folder, tmp_path):
+def test_partitions_keep_their_names_and_a_second_run_does_only_what_is_missing(
+    model, gaia_like, folder, tmp_path
+):
     out, told = tmp_path / "out", []
     first = run(encode_task(model), folder, out, progress=lambda fraction, text: told.append(fraction))
     assert (first.partitions, first.already, first.stars) == (3, 0, 300)

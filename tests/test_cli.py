@@ -37,9 +37,20 @@ PLANNED = [
     "pretrain",
 ]
 CHANCE = {
-    "simulate", "train", "encode", "predict", "decode", "project", "audit", "compare", "test", "pretrain", "sweep", "grid",
+    "simulate",
+    "train",
+    "encode",
+    "predict",
+    "decode",
+    "project",
+    "audit",
+    "compare",
+    "test",
+    "pretrain",
+    "sweep",
+    "grid",
     "catalogue",
-}  # take a seed  # fmt: skip
+}  # take a seed
 
 
 @pytest.fixture
@@ -83,11 +94,27 @@ def models(sky):
     for recipe in ("paper", "bottleneck"):
         folders[recipe] = sky.parent / "models" / recipe
         signs = ["--remove", "teff", "--remove", "logg", "--keep", "mh", "--keep", "alphafe"]
-        assert main(["train", str(sky), "--preset", recipe, *signs, "--epochs", "2", "--out", str(folders[recipe])]) == 0
+        assert (
+            main(
+                [
+                    "train",
+                    str(sky),
+                    "--preset",
+                    recipe,
+                    *signs,
+                    "--epochs",
+                    "2",
+                    "--out",
+                    str(folders[recipe]),
+                ]
+            )
+            == 0
+        )
     return folders
 
 
-# --- the whole path on 2,000 simulated stars ----------------------------------------------------------------------
+# --- the whole path on 2,000 simulated stars
+# ----------------------------------------------------------------------
 
 
 def test_simulate_writes_what_it_says(ask, tmp_path):
@@ -100,11 +127,17 @@ def test_simulate_writes_what_it_says(ask, tmp_path):
 def test_simulating_under_other_labels_changes_the_labels_only_and_lists_what_is_outside(ask, tmp_path):
     ask("simulate", "--stars", 3, "--seed", 3, "--clean", tmp_path / "own.npz")
     own = read_stars(tmp_path / "own.npz")
-    table = "teff,logg,mh,alphafe\n" + "".join(f"{t},{g},{m},{a}\n" for t, g, m, a in own.labels[:2]) + "25000,4,0,0\n"
+    table = (
+        "teff,logg,mh,alphafe\n"
+        + "".join(f"{t},{g},{m},{a}\n" for t, g, m, a in own.labels[:2])
+        + "25000,4,0,0\n"
+    )
     (tmp_path / "labels.csv").write_text(table)
     told = ask("simulate", "--labels", tmp_path / "labels.csv", "--seed", 3, "--clean", tmp_path / "same.npz")
     same = read_stars(tmp_path / "same.npz")
-    assert told["stars"] == 3 and list(told["rejected"]) == ["sim3-2"] and "25000" in told["rejected"]["sim3-2"]
+    assert (
+        told["stars"] == 3 and list(told["rejected"]) == ["sim3-2"] and "25000" in told["rejected"]["sim3-2"]
+    )
     assert np.allclose(same.flux[:2], own.flux[:2], atol=1e-4)
     assert same.mask[2].all() and same.label("teff")[2] == 25000
 
@@ -122,15 +155,36 @@ def test_simulating_from_a_catalogue_takes_its_labels_only(ask, run, tmp_path):
 def test_config_prints_what_train_accepts(ask, run, tmp_path):
     assert from_dict(ask("config", "--preset", "generator")) == preset("generator")
     status, out, _ = run(
-        "config", "--preset", "bottleneck", "--remove", "Teff", "--keep", "[M/H]", "--lambda", "logg=0.3", "--epochs", 7
+        "config",
+        "--preset",
+        "bottleneck",
+        "--remove",
+        "Teff",
+        "--keep",
+        "[M/H]",
+        "--lambda",
+        "logg=0.3",
+        "--epochs",
+        7,
     )
     assert status == 0
     (tmp_path / "c.json").write_text(out)
     again = from_dict(
-        ask("config", "--config", tmp_path / "c.json", "--set", "model.noise=0.2", "--set", "model.activation=tanh")
+        ask(
+            "config",
+            "--config",
+            tmp_path / "c.json",
+            "--set",
+            "model.noise=0.2",
+            "--set",
+            "model.activation=tanh",
+        )
     )
     assert again.removed == ("teff", "logg") and again.kept == ("mh",) and again.lambdas["logg"] == 0.3
-    assert (again.lambdas["teff"], again.lambdas["mh"]) == (LAMBDA["conditional"], -HEAD) and again.training.epochs == 7
+    assert (again.lambdas["teff"], again.lambdas["mh"]) == (
+        LAMBDA["conditional"],
+        -HEAD,
+    ) and again.training.epochs == 7
     assert (again.model.noise, again.model.activation) == (0.2, "tanh")
 
 
@@ -147,13 +201,27 @@ def test_a_trained_model_tells_its_figures(ask, models, recipe):
     told = ask("models", "--root", models[recipe].parent)["models"]
     assert [m["name"] for m in told] == ["bottleneck", "paper"]
     card = next(m["card"] for m in told if m["name"] == recipe)
-    assert card["removed"] == ["teff", "logg"] and card["kept"] == ["mh", "alphafe"] and card["data"]["train"] == 1600
+    assert (
+        card["removed"] == ["teff", "logg"]
+        and card["kept"] == ["mh", "alphafe"]
+        and card["data"]["train"] == 1600
+    )
     assert {"r2", "mae", "rmse", "coverage"} <= set(card["figures"]["parameters"]["mh"])
 
 
 def test_train_tells_the_promised_keys_and_speaks_every_epoch(run, sky, tmp_path):
     status, out, err = run(
-        "train", sky, "--preset", "physical-removed", "--epochs", 2, "--out", tmp_path / "m", "--seed", 5, "--json"
+        "train",
+        sky,
+        "--preset",
+        "physical-removed",
+        "--epochs",
+        2,
+        "--out",
+        tmp_path / "m",
+        "--seed",
+        5,
+        "--json",
     )
     told = json.loads(out)
     assert status == 0 and told["epochs"] == 2 and told["stopped"] is False
@@ -177,13 +245,26 @@ def test_encode_predict_decode_project(ask, sky, models, recipe, tmp_path):
     assert len(rows) == 20 and rows[4]["id"] == "sim3-4"
     assert {"teff", "teff_error", "logg", "mh", "alphafe_error", "chi2", "outlier_score"} <= set(rows[0])
 
-    told = ask("decode", models[recipe], sky, "--set", "teff=7500", "--set", "alphafe=0.0", tmp_path / "d.npz")
+    told = ask(
+        "decode", models[recipe], sky, "--set", "teff=7500", "--set", "alphafe=0.0", tmp_path / "d.npz"
+    )
     assert told["stars"] == 2000 and told["extrapolated"] == 2000 and told["beyond"] == ["teff"]
     decoded = read_stars(tmp_path / "d.npz")
     assert (decoded.label("teff") == 7500).all() and (decoded.label("alphafe") == 0).all()
-    assert np.array_equal(decoded.label("mh"), read_stars(sky).label("mh")) and np.isfinite(decoded.flux).all()
+    assert (
+        np.array_equal(decoded.label("mh"), read_stars(sky).label("mh")) and np.isfinite(decoded.flux).all()
+    )
 
-    told = ask("project", models[recipe], "simulated:300:4", "--of", "latent", "--method", "pca", tmp_path / "map.npz")
+    told = ask(
+        "project",
+        models[recipe],
+        "simulated:300:4",
+        "--of",
+        "latent",
+        "--method",
+        "pca",
+        tmp_path / "map.npz",
+    )
     assert told["stars"] == 300 and set(told["neighbour_r2"]) == {"teff", "logg", "mh", "alphafe"}
     with np.load(tmp_path / "map.npz") as file:
         assert file["xy"].shape == (300, 2) and file["ids"][0] == "sim4-0"
@@ -191,7 +272,17 @@ def test_encode_predict_decode_project(ask, sky, models, recipe, tmp_path):
 
 @pytest.mark.parametrize(("of", "method"), [("latent", "tsne"), ("spectra", "pca")])
 def test_maps_of_latents_and_of_spectra(ask, models, tmp_path, of, method):
-    arguments = ["project", models["paper"], "simulated:80:4", "--of", of, "--method", method, "--cache", tmp_path / "kept"]
+    arguments = [
+        "project",
+        models["paper"],
+        "simulated:80:4",
+        "--of",
+        of,
+        "--method",
+        method,
+        "--cache",
+        tmp_path / "kept",
+    ]
     first = ask(*arguments, tmp_path / "a.npz")
     again = ask(*arguments, tmp_path / "b.npz")
     assert first["neighbour_r2"] == again["neighbour_r2"] and len(list((tmp_path / "kept").iterdir())) == 1
@@ -199,7 +290,10 @@ def test_maps_of_latents_and_of_spectra(ask, models, tmp_path, of, method):
 
 @pytest.mark.parametrize("setting", [("tsne", "--perplexity", 1), ("umap", "--neighbours", 2)])
 def test_the_smallest_neighbourhoods_make_a_map(ask, models, tmp_path, setting):
-    assert ask("project", models["paper"], "simulated:30", "--method", *setting, tmp_path / "m.npz")["stars"] == 30
+    assert (
+        ask("project", models["paper"], "simulated:30", "--method", *setting, tmp_path / "m.npz")["stars"]
+        == 30
+    )
 
 
 def test_the_seed_of_a_prediction_is_that_of_the_latent(ask, models, tmp_path):
@@ -207,17 +301,30 @@ def test_the_seed_of_a_prediction_is_that_of_the_latent(ask, models, tmp_path):
     assert of() == of() != of("--seed", 5) == of("--seed", 5)
     grids = []
     for name, seed in (("a", ()), ("b", ("--seed", 5))):
-        ask("grid", models["bottleneck"], "--step", "teff=1000", "--of", "simulated:1:1", *seed, tmp_path / f"{name}.npz")
+        ask(
+            "grid",
+            models["bottleneck"],
+            "--step",
+            "teff=1000",
+            "--of",
+            "simulated:1:1",
+            *seed,
+            tmp_path / f"{name}.npz",
+        )
         grids.append(read_stars(tmp_path / f"{name}.npz").flux)
     assert not np.allclose(*grids)
 
 
 OVERWRITING = {
-    "simulate": ["--labels", "{csv}", "{csv}"], "ingest": ["{csv}", "{csv}"], "encode": ["{model}", "{npz}", "{npz}"],
-    "predict": ["{model}", "{csv}", "--out", "{csv}"], "decode": ["{model}", "{npz}", "{link}"],
-    "project": ["{model}", "{npz}", "simulated:30", "{npz}"], "catalogue": ["predict", "{model}", "{parquet}", "{parquet}"],
+    "simulate": ["--labels", "{csv}", "{csv}"],
+    "ingest": ["{csv}", "{csv}"],
+    "encode": ["{model}", "{npz}", "{npz}"],
+    "predict": ["{model}", "{csv}", "--out", "{csv}"],
+    "decode": ["{model}", "{npz}", "{link}"],
+    "project": ["{model}", "{npz}", "simulated:30", "{npz}"],
+    "catalogue": ["predict", "{model}", "{parquet}", "{parquet}"],
     "grid": ["{model}", "--step", "teff=1000", "--of", "{npz}", "{npz}"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("command", OVERWRITING)
@@ -239,13 +346,17 @@ def test_parquet_streams_to_the_same_numbers(ask, sky, models, tmp_path):
     ask("encode", models["bottleneck"], tmp_path / "sky.parquet", tmp_path / "b.parquet")
     a, b = read_latents(tmp_path / "a.npz"), read_latents(tmp_path / "b.parquet")
     assert np.array_equal(a.ids, b.ids) and np.allclose(a.z, b.z, atol=1e-5)
-    told = ask("decode", models["bottleneck"], tmp_path / "sky.parquet", "--set", "mh=-1", tmp_path / "d.parquet")
+    told = ask(
+        "decode", models["bottleneck"], tmp_path / "sky.parquet", "--set", "mh=-1", tmp_path / "d.parquet"
+    )
     assert told["stars"] == len(read_stars(tmp_path / "d.parquet")) == 2000
 
 
 def test_decode_says_whose_labels_it_used(ask, sky, models, tmp_path):
     stars = read_stars(sky)[:6]
-    write_stars(tmp_path / "half.npz", stars.with_labels(np.where(np.arange(6)[:, None] < 4, stars.labels, np.nan)))
+    write_stars(
+        tmp_path / "half.npz", stars.with_labels(np.where(np.arange(6)[:, None] < 4, stars.labels, np.nan))
+    )
     told = ask("decode", models["bottleneck"], tmp_path / "half.npz", tmp_path / "d.npz")
     assert told["labels"] == {"given": 4, "estimated": 2} and told["extrapolated"] == 0
 
@@ -253,14 +364,22 @@ def test_decode_says_whose_labels_it_used(ask, sky, models, tmp_path):
 def test_people_get_tables_with_units(run, models, tmp_path):
     status, out, _ = run("predict", models["paper"], "simulated:2:3")
     header, first, _ = out.splitlines()
-    assert status == 0 and "Teff [K]" in header and "[M/H] [dex]" in header and "±" in first and first.startswith("sim3-0")
+    assert (
+        status == 0
+        and "Teff [K]" in header
+        and "[M/H] [dex]" in header
+        and "±" in first
+        and first.startswith("sim3-0")
+    )
     status, out, _ = run("models", "--root", models["paper"].parent)
     assert "Teff, log g" in out and "1,600" in out
     status, out, _ = run("models", models["paper"])
     assert out.startswith("# paper") and "Measured on the test split" in out
 
 
-def test_predictions_go_to_a_file_that_may_be_replaced_but_never_over_spectra(ask, run, sky, models, tmp_path):
+def test_predictions_go_to_a_file_that_may_be_replaced_but_never_over_spectra(
+    ask, run, sky, models, tmp_path
+):
     for name in ("out.csv", "out.csv", "out.json", "out.parquet"):
         assert len(ask("predict", models["paper"], "simulated:5:1", tmp_path / name)["stars"]) == 5
     assert (tmp_path / "out.csv").read_text().startswith("id,teff,teff_error")
@@ -268,11 +387,13 @@ def test_predictions_go_to_a_file_that_may_be_replaced_but_never_over_spectra(as
     two = tmp_path / "two.npz"
     write_stars(two, read_stars(sky)[:2])
     before = two.read_bytes()
-    assert len(ask("predict", models["paper"], "simulated:5:1", two)["stars"]) == 7  # a file of spectra is input
+    # a file of spectra is input
+    assert len(ask("predict", models["paper"], "simulated:5:1", two)["stars"]) == 7
     assert two.read_bytes() == before
 
 
-# --- the contract -------------------------------------------------------------------------------------------------
+# --- the contract
+# -------------------------------------------------------------------------------------------------
 
 
 def test_every_command_is_there_with_help_json_and_a_job_folder(run, capsys):
@@ -336,12 +457,30 @@ BAD = {
     "no such map": ["project", "{model}", "simulated:30", "--place", "--method", "umap", "{tmp}/m.npz"],
     "nothing to resume": ["train", "simulated:300", "--preset", "paper", "--out", "{tmp}/fresh", "--resume"],
     "too few stars": ["train", "simulated:50", "--preset", "paper", "--out", "{tmp}/fresh"],
-    "out is a file": ["train", "simulated:400", "--preset", "autoencoder", "--epochs", "1", "--out", "{tmp}/empty.csv"],
+    "out is a file": [
+        "train",
+        "simulated:400",
+        "--preset",
+        "autoencoder",
+        "--epochs",
+        "1",
+        "--out",
+        "{tmp}/empty.csv",
+    ],
     "model list": ["models", "no-such-model"],
     "missing model list": ["models", "--root", "{tmp}/none.csv"],
     "perplexity": ["project", "{model}", "simulated:30", "--perplexity", "0.5", "{tmp}/m.npz"],
     "perplexity is no number": ["project", "{model}", "simulated:30", "--perplexity", "nan", "{tmp}/m.npz"],
-    "neighbours": ["project", "{model}", "simulated:30", "--method", "umap", "--neighbours", "1", "{tmp}/m.npz"],
+    "neighbours": [
+        "project",
+        "{model}",
+        "simulated:30",
+        "--method",
+        "umap",
+        "--neighbours",
+        "1",
+        "{tmp}/m.npz",
+    ],
     "alpha": ["compare", "simulated:600", "--model", "{model}", "--alpha", "-1"],
     "alpha is no number": ["compare", "simulated:600", "--model", "{model}", "--alpha", "nan"],
     "probe": ["audit", "{model}", "simulated:600", "--plain", "{hole}", "--probes", "foo"],
@@ -350,12 +489,18 @@ BAD = {
     "map suffix": ["project", "{model}", "simulated:30", "{tmp}/m.txt"],
     "grid suffix": ["grid", "{model}", "--step", "teff=1000", "{tmp}/g.csv"],
     "catalogue suffix": ["catalogue", "encode", "{model}", "{tmp}/whole.parquet", "{tmp}/c.csv"],
-    "catalogue without a folder": ["catalogue", "encode", "{model}", "{tmp}/whole.parquet", "{tmp}/nowhere/c.parquet"],
+    "catalogue without a folder": [
+        "catalogue",
+        "encode",
+        "{model}",
+        "{tmp}/whole.parquet",
+        "{tmp}/nowhere/c.parquet",
+    ],
     "catalogue of a csv": ["catalogue", "encode", "{model}", "{tmp}/nan.csv", "{tmp}/c.parquet"],
     "out is a folder": ["ingest", "simulated:3", "{hole}"],
     "no file and no prediction": ["predict", "{model}", "simulated:3", "{tmp}/p.npz"],
     "prediction suffix": ["predict", "{model}", "simulated:3", "--out", "{tmp}/x.docx"],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -407,9 +552,14 @@ def test_a_plain_auto_encoder_has_no_sliders(run, stars, tmp_path):
     from gandalf_core.models.fit import Extras, train
     from gandalf_core.models.store import save_model
 
-    save_model(train(stars, toy_config("autoencoder"), device="cpu", extras=Extras(regressor_epochs=3)), tmp_path / "plain")
+    save_model(
+        train(stars, toy_config("autoencoder"), device="cpu", extras=Extras(regressor_epochs=3)),
+        tmp_path / "plain",
+    )
     write_stars(tmp_path / "s.npz", stars[:5])
-    status, _, err = run("decode", tmp_path / "plain", tmp_path / "s.npz", "--set", "teff=5000", tmp_path / "d.npz")
+    status, _, err = run(
+        "decode", tmp_path / "plain", tmp_path / "s.npz", "--set", "teff=5000", tmp_path / "d.npz"
+    )
     assert status == 2 and "receives no labels" in err
     assert run("decode", tmp_path / "plain", tmp_path / "s.npz", tmp_path / "d.npz")[0] == 0
 
@@ -441,7 +591,15 @@ def test_what_a_library_prints_is_no_part_of_the_result(run, monkeypatch):
 
 def test_options_may_stand_anywhere(ask, models, tmp_path):
     told = ask(
-        "decode", "--set", "teff=5000", models["paper"], "simulated:2:1", "simulated:3:2", "--set", "mh=0", tmp_path / "d.npz"
+        "decode",
+        "--set",
+        "teff=5000",
+        models["paper"],
+        "simulated:2:1",
+        "simulated:3:2",
+        "--set",
+        "mh=0",
+        tmp_path / "d.npz",
     )
     assert told["stars"] == 5 and told["set"] == {"teff": 5000.0, "mh": 0.0}
 
@@ -457,7 +615,8 @@ def test_words_of_the_console():
     assert jsonable({"a": (1, np.inf), 3: True}) == {"a": [1, None], "3": True}
 
 
-# --- other labels -------------------------------------------------------------------------------------------------
+# --- other labels
+# -------------------------------------------------------------------------------------------------
 
 
 def test_a_set_with_its_own_labels_trains_by_its_names(ask, tmp_path):
@@ -465,18 +624,23 @@ def test_a_set_with_its_own_labels_trains_by_its_names(ask, tmp_path):
     write_stars(tmp_path / "soils.npz", soils)
     small = ["--set", "training.batch_size=64", "--set", "model.encoder_hidden=[32]", "--epochs", 2]
     signs = ["--remove", "moisture", "--keep", "grain_size"]
-    told = ask("train", tmp_path / "soils.npz", "--preset", "bottleneck", *signs, *small, "--out", tmp_path / "m")
+    told = ask(
+        "train", tmp_path / "soils.npz", "--preset", "bottleneck", *signs, *small, "--out", tmp_path / "m"
+    )
     assert set(told["discriminator_accuracy"]) == {"moisture"} and told["left_out"] > 0
     rows = ask("predict", tmp_path / "m", tmp_path / "soils.npz")["stars"]
     assert "moisture_error" in rows[0] and len(rows) == 600
 
 
-# --- stop, resume, jobs -------------------------------------------------------------------------------------------
+# --- stop, resume, jobs
+# -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def long_training(tmp_path_factory):
-    """Arguments of a training of 60 epochs in the toy world, and the weights that it ends in when nobody stops it."""
+    """Arguments of a training of 60 epochs in the toy world, and the weights that it ends in when nobody
+    stops it.
+    """
     folder = tmp_path_factory.mktemp("long")
     write_stars(folder / "toy.npz", toy_stars())
     (folder / "config.json").write_text(to_json(toy_config(training__epochs=60, adversary__target="uniform")))
@@ -496,9 +660,13 @@ def wait_for(condition, seconds: float = 300) -> None:
 def test_a_stopped_or_killed_training_resumes_to_the_same_weights(long_training, run, tmp_path, how):
     arguments, straight = long_training
     process = subprocess.Popen(
-        [sys.executable, "-m", "gandalf_core", *arguments, "--out", str(tmp_path / "m"), "--json"], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        [sys.executable, "-m", "gandalf_core", *arguments, "--out", str(tmp_path / "m"), "--json"],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     wait_for(lambda: (tmp_path / "m" / "checkpoint.safetensors").is_file())
     process.send_signal(how)
     said, err = process.communicate(timeout=60)
@@ -531,19 +699,26 @@ def test_a_job_folder_follows_a_training_to_its_end(run, stars, tmp_path):
     write_stars(tmp_path / "toy.npz", stars)
     (tmp_path / "c.json").write_text(to_json(toy_config()))
     job = tmp_path / "job"
-    status, _, err = run("train", tmp_path / "toy.npz", "--config", tmp_path / "c.json", "--out", job / "model", "--job", job)
+    status, _, err = run(
+        "train", tmp_path / "toy.npz", "--config", tmp_path / "c.json", "--out", job / "model", "--job", job
+    )
     assert status == 0, err
     told = read(job / "status.json")
     assert told["state"] == "done" and told["epoch"] == told["epochs"] == 2 and told["command"] == "train"
     assert told["pid"] == os.getpid() and told["result"]["epochs"] == 2
     records = [json.loads(line) for line in (job / "metrics.jsonl").read_text().splitlines()]
-    assert [r["epoch"] for r in records] == [1, 2] and {"loss", "discriminator_accuracy", "chance", "seconds_left"} <= set(
-        records[0]
-    )
+    assert [r["epoch"] for r in records] == [1, 2] and {
+        "loss",
+        "discriminator_accuracy",
+        "chance",
+        "seconds_left",
+    } <= set(records[0])
 
 
 def test_a_job_that_fails_says_why(run, tmp_path):
-    assert run("encode", "no-such-model", "simulated:3", tmp_path / "z.npz", "--job", tmp_path / "job")[0] == 2
+    assert (
+        run("encode", "no-such-model", "simulated:3", tmp_path / "z.npz", "--job", tmp_path / "job")[0] == 2
+    )
     told = read(tmp_path / "job" / "status.json")
     assert told["state"] == "failed" and "no-such-model" in told["error"]
 
@@ -557,7 +732,9 @@ def lose_parent(job: Path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("end", [cancel, lose_parent])
-def test_a_cancelled_or_orphaned_job_stops_at_once_and_can_go_on(long_training, run, tmp_path, monkeypatch, end):
+def test_a_cancelled_or_orphaned_job_stops_at_once_and_can_go_on(
+    long_training, run, tmp_path, monkeypatch, end
+):
     arguments, _ = long_training
     job = tmp_path / "job"
 
@@ -581,16 +758,33 @@ def test_a_resumed_job_lists_each_epoch_once(run, stars, tmp_path):
 
     write_stars(tmp_path / "toy.npz", stars)
     (tmp_path / "c.json").write_text(to_json(toy_config(training__epochs=3)))
-    trainer = prepared(read_stars(tmp_path / "toy.npz"), from_json((tmp_path / "c.json").read_text()), tmp_path, "cpu")
+    trainer = prepared(
+        read_stars(tmp_path / "toy.npz"), from_json((tmp_path / "c.json").read_text()), tmp_path, "cpu"
+    )
     next(trainer.epochs())
     trainer.save_checkpoint(tmp_path / "m")
-    (tmp_path / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')  # the second was not saved before a kill
-    arguments = ["train", tmp_path / "toy.npz", "--config", tmp_path / "c.json", "--device", "cpu", "--out", tmp_path / "m"]
+    # the second was not saved before a kill
+    (tmp_path / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    arguments = [
+        "train",
+        tmp_path / "toy.npz",
+        "--config",
+        tmp_path / "c.json",
+        "--device",
+        "cpu",
+        "--out",
+        tmp_path / "m",
+    ]
     assert run(*arguments, "--resume", "--job", tmp_path)[0] == 0
-    assert [json.loads(line)["epoch"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [1, 2, 3]
+    assert [json.loads(line)["epoch"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [
+        1,
+        2,
+        3,
+    ]
 
 
-# --- measuring and making what is shipped -------------------------------------------------------------------------
+# --- measuring and making what is shipped
+# -------------------------------------------------------------------------
 
 
 def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch):
@@ -598,16 +792,31 @@ def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch
 
     import gandalf_core.auditing
 
-    assert {"plain", "probes", "seed", "progress"} <= set(inspect.signature(gandalf_core.auditing.audit).parameters)
+    assert {"plain", "probes", "seed", "progress"} <= set(
+        inspect.signature(gandalf_core.auditing.audit).parameters
+    )
     seen = {}
 
     def audit(model, stars, *, plain, seed, progress, **settings):
         progress("probing", 0.5)
         seen.update(settings, seed=seed, stars=len(stars), name=model.name, plain=plain.name)
-        return {"removed": {"teff": {"r2": 0.1, "floor": 0.05, "excess": 0.05, "removal_fraction": 0.9}}, "kept": {}}
+        return {
+            "removed": {"teff": {"r2": 0.1, "floor": 0.05, "excess": 0.05, "removal_fraction": 0.9}},
+            "kept": {},
+        }
 
     monkeypatch.setattr(gandalf_core.auditing, "audit", audit)
-    told = ask("audit", models["paper"], "simulated:9:2", "--plain", models["bottleneck"], "--probes", "ridge", "--seed", 4)
+    told = ask(
+        "audit",
+        models["paper"],
+        "simulated:9:2",
+        "--plain",
+        models["bottleneck"],
+        "--probes",
+        "ridge",
+        "--seed",
+        4,
+    )
     assert told["removed"]["teff"]["excess"] == 0.05
     assert seen == {"probes": ("ridge",), "seed": 4, "stars": 9, "name": "paper", "plain": "bottleneck"}
 
@@ -640,11 +849,17 @@ def test_pretrain_makes_what_is_missing_and_passes_over_what_is_there(ask, tmp_p
     ]
     first = ask(*arguments)
     assert set(first["models"]) == {"autoencoder", "generator"} and first["stopped"] is False
-    assert {p.stem for p in (tmp_path / "out" / "autoencoder" / "projections").iterdir()} == {"latent-pca", "spectra-pca"}
+    assert {p.stem for p in (tmp_path / "out" / "autoencoder" / "projections").iterdir()} == {
+        "latent-pca",
+        "spectra-pca",
+    }
     assert {p.stem for p in (tmp_path / "out" / "generator" / "projections").iterdir()} == {"latent-pca"}
     shared = list((tmp_path / "work").glob("spectrum-regressor-*.npz"))
     assert len(shared) == 1, "one regressor from the spectrum for all models"
-    ours = [(tmp_path / "out" / name / "regressor-spectrum.npz").read_bytes() for name in ("autoencoder", "generator")]
+    ours = [
+        (tmp_path / "out" / name / "regressor-spectrum.npz").read_bytes()
+        for name in ("autoencoder", "generator")
+    ]
     assert ours[0] == ours[1]
     again = ask(*arguments)
     assert all(m["passed_over"] for m in again["models"].values())

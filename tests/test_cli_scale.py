@@ -27,27 +27,53 @@ def test_catalogue_does_what_encode_does(run, model, model_folder, stars, tmp_pa
     (tmp_path / "in").mkdir()
     for k in range(2):
         write_stars(tmp_path / "in" / f"{k}.parquet", stars[100 * k : 100 * k + 100])
-    status, found, _ = run("catalogue", "encode", model_folder, tmp_path / "in", tmp_path / "out", "--chunk", 64)
-    assert status == 0 and found["stars"] == 200 and found["partitions"] == 2 and found["spectra_per_second"] > 0
-    np.testing.assert_allclose(read_latents(tmp_path / "out" / "1.parquet").z, model.encode(stars[100:200]).z, atol=1e-5)
-    status, again, _ = run("catalogue", "encode", model_folder, tmp_path / "in", tmp_path / "out", "--chunk", 64)
+    status, found, _ = run(
+        "catalogue", "encode", model_folder, tmp_path / "in", tmp_path / "out", "--chunk", 64
+    )
+    assert (
+        status == 0 and found["stars"] == 200 and found["partitions"] == 2 and found["spectra_per_second"] > 0
+    )
+    np.testing.assert_allclose(
+        read_latents(tmp_path / "out" / "1.parquet").z, model.encode(stars[100:200]).z, atol=1e-5
+    )
+    status, again, _ = run(
+        "catalogue", "encode", model_folder, tmp_path / "in", tmp_path / "out", "--chunk", 64
+    )
     assert status == 0 and again["already"] == 2 and again["stars"] == 0
-    status, _, err = run("catalogue", "encode", model_folder, tmp_path / "in", tmp_path / "out", "--set", "teff=5000")
+    status, _, err = run(
+        "catalogue", "encode", model_folder, tmp_path / "in", tmp_path / "out", "--set", "teff=5000"
+    )
     assert status == 2 and "--set belongs to decode" in err
 
 
 def test_grid_writes_flagged_nodes(run, model_folder, stars, tmp_path):
     write_stars(tmp_path / "star.npz", stars[:3])
-    arguments = ["--step", "teff=1000", "--axis", "logg=1:5:2", "--axis", "mh=-0.5,0", "--of", tmp_path / "star.npz"]
+    arguments = [
+        "--step",
+        "teff=1000",
+        "--axis",
+        "logg=1:5:2",
+        "--axis",
+        "mh=-0.5,0",
+        "--of",
+        tmp_path / "star.npz",
+    ]
     status, found, _ = run("grid", model_folder, *arguments, tmp_path / "grid.fits")
     assert status == 0 and found["axes"]["logg"] == [1, 5, 3] and found["axes"]["mh"] == [-0.5, 0, 2]
-    assert found["nodes"] == len(read_stars(tmp_path / "grid.fits")) and 0 < found["extrapolated"] <= found["nodes"]
+    assert (
+        found["nodes"] == len(read_stars(tmp_path / "grid.fits"))
+        and 0 < found["extrapolated"] <= found["nodes"]
+    )
     assert found["latent"] in stars.ids[:3]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [([], "at least one --step"), (["--axis", "teff=hot"], "low:high:step"), (["--step", "vsini=5"], "vsini")],
+    [
+        ([], "at least one --step"),
+        (["--axis", "teff=hot"], "low:high:step"),
+        (["--step", "vsini=5"], "vsini"),
+    ],
 )
 def test_grid_mistakes_are_one_line(run, model_folder, tmp_path, arguments, message):
     status, _, err = run("grid", model_folder, *arguments, tmp_path / "grid.npz")
@@ -59,12 +85,30 @@ def test_sweep_finds_tabulates_and_goes_on(run, tmp_path):
 
     write_stars(tmp_path / "toy.npz", toy_stars(500))
     sets = [f"{k}={json.dumps(v)}" for k, v in SMALL.items() if "latent_size" not in k]
-    command = ["sweep", tmp_path / "toy.npz", "--preset", "autoencoder", "--space", "model.latent_size=1,4", "--epochs", 1,
-               "--score", "reconstruction", "--out", tmp_path / "sweep", *[a for s in sets for a in ("--set", s)]]  # fmt: skip
+    command = [
+        "sweep",
+        tmp_path / "toy.npz",
+        "--preset",
+        "autoencoder",
+        "--space",
+        "model.latent_size=1,4",
+        "--epochs",
+        1,
+        "--score",
+        "reconstruction",
+        "--out",
+        tmp_path / "sweep",
+        *[a for s in sets for a in ("--set", s)],
+    ]
     status, found, err = run(*command)
     assert status == 0, err
-    assert [t["state"] for t in found["trials"]] == ["complete"] * 2 and found["best"]["model"]["latent_size"] in (1, 4)
-    assert found["trials"][0]["score"] <= found["trials"][1]["score"] and len(found["curves"]["latent_size"]) == 2
+    assert [t["state"] for t in found["trials"]] == ["complete"] * 2 and found["best"]["model"][
+        "latent_size"
+    ] in (1, 4)
+    assert (
+        found["trials"][0]["score"] <= found["trials"][1]["score"]
+        and len(found["curves"]["latent_size"]) == 2
+    )
     assert run(*command)[1]["trials"] == found["trials"]
     assert run(*command, "--space", "model.nonsense=1")[0] == 2
 

@@ -58,7 +58,9 @@ def test_the_report_is_plain_json(report):
     again = json.loads(json.dumps(report, allow_nan=False))
     assert again["stars"] == {"train": 1200, "test": 1500}
     assert all(
-        again["seconds"][n][k] > 0 for n in ("clear", "blurred") for k in ("training", "inference", "training_per_parameter")
+        again["seconds"][n][k] > 0
+        for n in ("clear", "blurred")
+        for k in ("training", "inference", "training_per_parameter")
     )
     assert {"mean", "mean_absolute", "std", "rmse_over_bound"} <= set(again["representations"]["clear"]["mh"])
 
@@ -71,13 +73,15 @@ def test_error_bars_are_checked_per_bin(report):
 def test_statistics_are_of_predicted_minus_true():
     truth = np.array([[0.0], [0.0], [0.0], [np.nan]])
     values = np.array([[1.0], [1.0], [4.0], [9.0]])
-    found = statistics(values, np.full((4, 1), 2.0), truth, ["mh"], np.array([[0.5], [1.0], [np.nan], [1.0]]))["mh"]
+    found = statistics(
+        values, np.full((4, 1), 2.0), truth, ["mh"], np.array([[0.5], [1.0], [np.nan], [1.0]])
+    )["mh"]
     assert (found["mean"], found["mean_absolute"], found["stars"]) == (2.0, 2.0, 3)
     assert found["std"] == pytest.approx(np.sqrt(2)) and found["rmse"] == pytest.approx(np.sqrt(6))
     assert found["coverage"] == pytest.approx(2 / 3)
-    assert found["rmse_over_bound"] == pytest.approx(1 / np.sqrt(0.625)) and found["rmse_over_median_bound"] == pytest.approx(
-        1 / 0.75
-    )
+    assert found["rmse_over_bound"] == pytest.approx(1 / np.sqrt(0.625)) and found[
+        "rmse_over_median_bound"
+    ] == pytest.approx(1 / 0.75)
     assert statistics(values, values, truth * np.nan, ["mh"])["mh"] == {"stars": 0}
 
 
@@ -114,7 +118,9 @@ def test_an_encoder_that_knows_its_training_stars_by_heart_gets_error_bars_from_
     scale = y.std(0)
     z = (y - y.mean(0)) / scale + error * rng.standard_normal(y.shape)
     pair, settings = (z[:3000], z[3000:]), {"snr_train": snr[:3000], "snr_test": snr[3000:], **FAST}
-    found = [compare({"z": inputs}, y[:3000], y[3000:], NAMES, **settings) for inputs in (pair, (*pair, unseen))]
+    found = [
+        compare({"z": inputs}, y[:3000], y[3000:], NAMES, **settings) for inputs in (pair, (*pair, unseen))
+    ]
     shares = [np.mean([v["coverage"] for v in f["representations"]["z"].values()]) for f in found]
     assert shares[0] < 0.45 and 0.62 < shares[1] < 0.74
 
@@ -129,7 +135,9 @@ def test_other_labels_work_the_same_way():
     a, _, y, _ = sample(600)
     report = compare({"x": (a[:400], a[400:])}, y[:400, :2], y[400:, :2], ("vsini", "age"), **FAST)
     assert (
-        set(report["representations"]["x"]) == {"vsini", "age"} and report["classes"]["x"] == {} and report["coverage"]["x"] == {}
+        set(report["representations"]["x"]) == {"vsini", "age"}
+        and report["classes"]["x"] == {}
+        and report["coverage"]["x"] == {}
     )
 
 

@@ -46,8 +46,16 @@ def test_presets_remove_and_keep_what_their_name_says(name, removed, kept):
 
 def test_the_paper_recipe_is_the_papers():
     config = preset("paper-physical-removed")
-    assert (config.model.encoder_hidden, config.model.latent_size, config.model.decoder_hidden) == ((512, 256), 25, (256, 512))
-    assert (config.adversary.hidden, config.adversary.bins, config.adversary.binning) == ((64, 32), 10, "width")
+    assert (config.model.encoder_hidden, config.model.latent_size, config.model.decoder_hidden) == (
+        (512, 256),
+        25,
+        (256, 512),
+    )
+    assert (config.adversary.hidden, config.adversary.bins, config.adversary.binning) == (
+        (64, 32),
+        10,
+        "width",
+    )
     assert config.adversary.target == "maximise" and config.adversary.reinforce == "discriminator"
     assert config.model.noise == 0 and not config.model.conditional_encoder
     assert config.model.condition_on == config.model.labels
@@ -60,7 +68,10 @@ def test_the_plain_autoencoder_conditions_on_nothing_and_watches_nothing():
 
 def test_signs_give_the_decoder_every_label():
     config = with_signs(preset("bottleneck", ("size", "age")), ("size",), ("age",))
-    assert config.lambdas == {"size": LAMBDA["conditional"], "age": -HEAD} and config.model.condition_on == ("size", "age")
+    assert config.lambdas == {"size": LAMBDA["conditional"], "age": -HEAD} and config.model.condition_on == (
+        "size",
+        "age",
+    )
 
 
 def test_any_labels_work_the_same_way():
@@ -72,7 +83,12 @@ def test_any_labels_work_the_same_way():
 
 def test_fields_are_replaced_by_path_and_the_original_stays():
     config = preset("bottleneck")
-    changes = {"model.noise": 0.3, "adversary.lambdas.teff": 2, "adversary.nuisances.vbroad": 1, "training.epochs": 7}
+    changes = {
+        "model.noise": 0.3,
+        "adversary.lambdas.teff": 2,
+        "adversary.nuisances.vbroad": 1,
+        "training.epochs": 7,
+    }
     changed = with_fields(config, changes)
     assert (changed.model.noise, changed.lambdas, changed.training.epochs) == (0.3, {"teff": 2.0}, 7)
     assert changed.adversary.nuisances == {"vbroad": 1.0}
@@ -100,7 +116,10 @@ BAD_FIELDS = [
     ({"adversary.lambdas": {"teff": 1e300}}, "λ"),
     ({"adversary.ramp_epochs": -1}, "ramp_epochs"),
     ({"adversary.bins": 1}, "bins"),
-    ({"adversary.bins": 99, "adversary.joint": True, "adversary.lambdas": {"teff": 1, "logg": 1, "mh": 1}}, "bins"),
+    (
+        {"adversary.bins": 99, "adversary.joint": True, "adversary.lambdas": {"teff": 1, "logg": 1, "mh": 1}},
+        "bins",
+    ),
     ({"training.epochs": 0}, "epochs"),
     ({"training.epochs": 10**30}, "epochs"),
     ({"training.mean_epochs": -1}, "mean_epochs"),
@@ -118,7 +137,9 @@ BAD_FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "named"), BAD_FIELDS, ids=[str(list(c.items())[-1]) for c, _ in BAD_FIELDS])
+@pytest.mark.parametrize(
+    ("changes", "named"), BAD_FIELDS, ids=[str(list(c.items())[-1]) for c, _ in BAD_FIELDS]
+)
 def test_an_impossible_value_is_one_line_that_names_it(changes, named):
     with pytest.raises(ConfigError) as caught:
         with_fields(preset("paper"), changes)
@@ -149,11 +170,16 @@ def test_a_bad_file_is_one_line_with_its_name(text):
 
 def test_types_are_settled_and_frozen_whoever_made_the_object():
     config = Config(
-        model=ModelConfig(labels=["a", "b"], noise=1), adversary=AdversaryConfig(lambdas={"a": np.int64(2)}),
+        model=ModelConfig(labels=["a", "b"], noise=1),
+        adversary=AdversaryConfig(lambdas={"a": np.int64(2)}),
         training=TrainConfig(epochs=np.int64(3)),
-    )  # fmt: skip
+    )
     assert from_json(to_json(config)) == config and hash(config) == hash(copy.deepcopy(config))
-    assert config.model.labels == ("a", "b") and type(config.training.epochs) is int and type(config.model.noise) is float
+    assert (
+        config.model.labels == ("a", "b")
+        and type(config.training.epochs) is int
+        and type(config.model.noise) is float
+    )
     for change in (
         lambda: setattr(config.model, "noise", 2.0),
         lambda: config.lambdas.update(a=3),
@@ -161,7 +187,11 @@ def test_types_are_settled_and_frozen_whoever_made_the_object():
     ):
         with pytest.raises((TypeError, FrozenInstanceError)):
             change()
-    for part, said in (({"bins": "10"}, "bins"), ({"bins": 10.0}, "bins"), ({"lambdas": {"a": float("nan")}}, "lambdas")):
+    for part, said in (
+        ({"bins": "10"}, "bins"),
+        ({"bins": 10.0}, "bins"),
+        ({"lambdas": {"a": float("nan")}}, "lambdas"),
+    ):
         with pytest.raises(ConfigError, match=said):
             Config(adversary=AdversaryConfig(**part))
 

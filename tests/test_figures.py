@@ -24,13 +24,26 @@ from gandalf_core.parameters import LABELS, LINES
 WAVE = np.linspace(846, 870, 200)
 RNG = np.random.default_rng(0)
 LABEL_VALUES = np.column_stack(
-    [RNG.uniform(4000, 7000, 300), RNG.uniform(1.5, 5, 300), RNG.normal(-0.3, 0.4, 300), RNG.normal(0.1, 0.1, 300)]
+    [
+        RNG.uniform(4000, 7000, 300),
+        RNG.uniform(1.5, 5, 300),
+        RNG.normal(-0.3, 0.4, 300),
+        RNG.normal(0.1, 0.1, 300),
+    ]
 )
 HISTORY = [
-    {"epoch": e, "loss": 1 / e, "reconstruction": 0.5 / e, "adversary": 0.2, "heads": 0.0, "reconstruction_mse": 0.01 / e,
-     "discriminator_accuracy": {"teff": 0.3}, "chance": {"teff": 0.1}}
+    {
+        "epoch": e,
+        "loss": 1 / e,
+        "reconstruction": 0.5 / e,
+        "adversary": 0.2,
+        "heads": 0.0,
+        "reconstruction_mse": 0.01 / e,
+        "discriminator_accuracy": {"teff": 0.3},
+        "chance": {"teff": 0.1},
+    }
     for e in (1, 2, 3)
-]  # fmt: skip
+]
 TRIALS = [
     {"trial": 0, "score": 0.4, "model.noise": 0.1, "model.activation": "relu"},
     {"trial": 1, "score": 0.2, "model.noise": 8.0, "model.activation": "silu"},
@@ -43,7 +56,13 @@ CURVES = {
         {"trial": 2, "latent_size": 9, "reconstruction_mse": 9e-6},
     ],
     "adversary": [
-        {"trial": k, "mean_lambda": v, "discriminator_error": e, "chance_error": 0.8, "reconstruction_mse": 1e-4}
+        {
+            "trial": k,
+            "mean_lambda": v,
+            "discriminator_error": e,
+            "chance_error": 0.8,
+            "reconstruction_mse": 1e-4,
+        }
         for k, (v, e) in enumerate([(0.3, 0.6), (0.0, 0.1), (3.0, 0.9), (0.3, 0.7)])
     ],
 }
@@ -54,13 +73,17 @@ EMPTY = {
     "histograms": lambda: population.histograms(np.full((5, 2), np.nan), ("teff", "logg")),
     "correlation": lambda: latents.correlation(np.empty((0, 4)), np.empty((0, 1)), ("teff",)),
     "traverse": lambda: latents.traverse(WAVE, np.empty(0), np.empty((0, 200)), 1),
-    "predicted_against_true": lambda: regression.predicted_against_true(np.empty((0, 1)), np.empty((0, 1)), ("teff",)),
+    "predicted_against_true": lambda: regression.predicted_against_true(
+        np.empty((0, 1)), np.empty((0, 1)), ("teff",)
+    ),
     "residuals_against_snr": lambda: regression.residuals_against_snr(
         np.zeros((3, 1)), np.zeros((3, 1)), np.full(3, np.nan), ("teff",)
     ),
     "representations": lambda: regression.representations({}),
     "coverage": lambda: regression.coverage(*[np.full((300, 1), 5000.0)] * 3, np.full(300, 50.0), ("teff",)),
-    "coverage without labels": lambda: regression.coverage(*[np.full((9, 1), np.nan)] * 3, np.full(9, 50.0), ("teff",)),
+    "coverage without labels": lambda: regression.coverage(
+        *[np.full((9, 1), np.nan)] * 3, np.full(9, 50.0), ("teff",)
+    ),
     "rms_error": lambda: training.rms_error([]),
     "discriminators": lambda: training.discriminators([]),
     "losses": lambda: training.losses([]),
@@ -91,7 +114,9 @@ def drawn_figures() -> dict[str, go.Figure]:
         "correlation": latents.correlation(RNG.normal(size=(300, 6)), LABEL_VALUES, LABELS),
         "traverse": latents.traverse(WAVE, np.linspace(-1, 1, 3), flux, 2),
         "predicted": regression.predicted_against_true(LABEL_VALUES + 0.1, LABEL_VALUES, LABELS),
-        "residuals": regression.residuals_against_snr(LABEL_VALUES + 0.1, LABEL_VALUES, RNG.uniform(15, 300, 300), LABELS),
+        "residuals": regression.residuals_against_snr(
+            LABEL_VALUES + 0.1, LABEL_VALUES, RNG.uniform(15, 300, 300), LABELS
+        ),
         "coverage": regression.coverage(*[np.repeat(LABEL_VALUES, 3, 0)] * 3, np.full(900, 45.0), LABELS),
         "rms": training.rms_error(HISTORY),
         "discriminators": training.discriminators(HISTORY),
@@ -187,7 +212,9 @@ def test_maps_draw_a_star_in_every_row_and_leave_out_one_that_a_map_lacks():
     linked = panels.maps(of, ids, np.array([[4000.0], [5000], [6000]]), ("teff",))
     assert [p.x for p in linked.panels] == ["map0 x", "map1 x"]
     assert (
-        linked.columns["map1 x"].tolist()[0] == 1 and np.isnan(linked.columns["map1 x"][1]) and linked.columns["map1 x"][2] == 9
+        linked.columns["map1 x"].tolist()[0] == 1
+        and np.isnan(linked.columns["map1 x"][1])
+        and linked.columns["map1 x"][2] == 9
     )
     assert linked.panels[0].note == "k-NN R² = 0.50" and linked.panels[1].note == ""
 
@@ -201,7 +228,9 @@ def test_rank_correlation_finds_a_monotonic_latent_number():
 def test_bands_and_traverse_span_the_population():
     z = RNG.normal(size=(4000, 3))
     population_bands = latents.bands(z)
-    assert population_bands[1, 0] == pytest.approx(-1, abs=0.1) and population_bands[3, 0] == pytest.approx(1, abs=0.1)
+    assert population_bands[1, 0] == pytest.approx(-1, abs=0.1) and population_bands[3, 0] == pytest.approx(
+        1, abs=0.1
+    )
     values = latents.traverse_values(population_bands, 2)
     copies = latents.with_number(np.zeros(3), 2, values)
     assert copies[:, 1].tolist() == values.tolist() and not copies[:, [0, 2]].any()
@@ -248,12 +277,18 @@ def test_verdicts_follow_the_numbers():
             "logg": {"r2": 0.9, "excess": 0.7, "interval": [0.68, 0.72], "probe": "mlp"},
         },
         "kept": {"mh": {"r2": 0.98, "loss": -0.003}, "alphafe": {"r2": 0.4, "loss": 0.2}},
-        "counterfactual": {n: {"relative_error": e} for n, e in {"teff": 0.2, "logg": 0.5, "mh": 0.51}.items()},
+        "counterfactual": {
+            n: {"relative_error": e} for n, e in {"teff": 0.2, "logg": 0.5, "mh": 0.51}.items()
+        },
     }
     kinds = [kind for kind, _ in audits.verdict(report)]
     assert kinds == ["good", "bad", "good", "bad", "good", "partly", "bad"]
     assert "read by a neural network" in audits.verdict(report)[1][1]
-    assert ["in part" in said or "hardly" in said for _, said in audits.on_sliders(report)] == [False, True, True]
+    assert ["in part" in said or "hardly" in said for _, said in audits.on_sliders(report)] == [
+        False,
+        True,
+        True,
+    ]
     colours = audits.counterfactual(report).data[0].marker.color
     assert list(colours) == [style.GREEN, style.ORANGE, style.VERMILION], "a bar says what the words say"
 
@@ -267,10 +302,20 @@ def test_the_audits_table_has_a_row_a_parameter_and_says_why_a_trace_counts_as_r
         "flagged": True,
         "probe": "trees on the rest",
     }
-    report = {"removed": {"mh": leak}, "kept": {"teff": {"r2": 0.9}}, "counterfactual": {"mh": {"relative_error": 0.1}}}
+    report = {
+        "removed": {"mh": leak},
+        "kept": {"teff": {"r2": 0.9}},
+        "counterfactual": {"mh": {"relative_error": 0.1}},
+    }
     removed, kept = audits.numbers(report)
-    assert removed["Parameter"] == "[M/H]" and removed["p value"] == "1.0e-07" and removed["Slider's error"] == "0.100"
-    assert removed["95 % interval"] == "0.000 to 0.020" and removed["Best probe"] == "decision trees on the rest"
+    assert (
+        removed["Parameter"] == "[M/H]"
+        and removed["p value"] == "1.0e-07"
+        and removed["Slider's error"] == "0.100"
+    )
+    assert (
+        removed["95 % interval"] == "0.000 to 0.020" and removed["Best probe"] == "decision trees on the rest"
+    )
     assert removed["R² from the latent"] == "0.000", "not minus zero"
     assert kept["It was"] == "kept" and kept["Excess R²"] == kept["95 % interval"] == kept["p value"] == ""
     assert "[M/H]" in audits.on_traces(report)
@@ -318,8 +363,14 @@ def test_the_line_over_latent_size_runs_through_the_best_trial_of_each():
 
 
 def test_leakage_over_seeds_has_a_mark_a_seed_and_a_tiny_excess_stays_on_the_logarithmic_axis():
-    report = {"removed": {"teff": {"excess": -0.1}, "logg": {"excess": 0.5}}, "kept": {"mh": {"r2": 0.9}}, "untouched": {}}
-    paper, ours = measured.leakage({"physical-removed": [report] * 3, "paper-physical-removed": [report]}).data
+    report = {
+        "removed": {"teff": {"excess": -0.1}, "logg": {"excess": 0.5}},
+        "kept": {"mh": {"r2": 0.9}},
+        "untouched": {},
+    }
+    paper, ours = measured.leakage(
+        {"physical-removed": [report] * 3, "paper-physical-removed": [report]}
+    ).data
     assert len(paper.x) == 2 and list(ours.x) == pytest.approx([-0.1, 0.5] * 3)
     leak, kept = measured.ablation([report | {"name": "a"}, report | {"name": "b", "removed": {}}]).data
     assert list(leak.x) == pytest.approx([0.5, measured.SMALLEST]) and list(leak.y) == ["a", "b"]
@@ -333,7 +384,9 @@ def test_trials_over_lambda_are_named_by_it_and_joined_in_its_order():
     assert list(dots.text) == ["0", "0.3", "0.3", "3"] and list(dots.marker.color) == [0, 1, 1, 2]
     assert [s.x0 for s in figure.layout.shapes] == [pytest.approx(0.8)]
     near = [*CURVES["adversary"], CURVES["adversary"][0] | {"mean_lambda": 0.5, "discriminator_error": 0.61}]
-    assert list(sweeps.adversary(near).data[1].text) == ["0", "0.3", "0.3", "", "3"], "no name is written over another"
+    assert list(sweeps.adversary(near).data[1].text) == ["0", "0.3", "0.3", "", "3"], (
+        "no name is written over another"
+    )
 
 
 def test_a_failed_trial_is_not_drawn_and_the_best_is_marked():

@@ -1,4 +1,6 @@
-"""From stars to a finished model, whatever the stars are like; what cannot end well is said before the first epoch."""
+"""From stars to a finished model, whatever the stars are like; what cannot end well is said before the first
+epoch.
+"""
 
 import json
 from dataclasses import replace
@@ -29,7 +31,9 @@ def test_stars_with_gaps_train_nothing_and_stop_nothing(stars):
 
 
 def test_unlabelled_stars_make_a_model_without_regressors(stars, tmp_path):
-    unknown = SpectraSet(stars.flux, stars.wavelength_nm, stars.ids, np.empty((len(stars), 0)), (), stars.flux_error)
+    unknown = SpectraSet(
+        stars.flux, stars.wavelength_nm, stars.ids, np.empty((len(stars), 0)), (), stars.flux_error
+    )
     model = save_model(finished(unknown), tmp_path / "m")
     assert model.regressor_latent is None and model.encode(unknown).z.shape == (400, 6)
     assert np.isfinite(model.reconstruct(unknown)).all()
@@ -52,7 +56,8 @@ def test_a_label_that_does_not_vary_leaves_a_card_that_is_json(stars, tmp_path):
 def test_a_preset_by_name_takes_the_labels_of_the_stars():
     names = ("grain_size", "moisture")
     soils = toy_stars(700, names=names)
-    with pytest.raises(ModelError, match="is not a number"):  # the training begins: labels were found, not looked for in vain
+    # the training begins: labels were found, not looked for in vain
+    with pytest.raises(ModelError, match="is not a number"):
         train(soils, "autoencoder", on_epoch=_stop, device="cpu")
 
 

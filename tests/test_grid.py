@@ -1,4 +1,6 @@
-"""Grids of generated spectra: every combination once, honest flags, and the distance from the truth where it is known."""
+"""Grids of generated spectra: every combination once, honest flags, and the distance from the truth where it
+is known.
+"""
 
 from dataclasses import replace
 
@@ -8,7 +10,16 @@ import pytest
 from gandalf_core.errors import ConfigError, ModelError, SpectraError
 from gandalf_core.io import read_stars
 from gandalf_core.parameters import LABELS
-from gandalf_core.products.grid import Grid, axis, compared, generate_grid, mean_latent, median_star, true_spectra, write_grid
+from gandalf_core.products.grid import (
+    Grid,
+    axis,
+    compared,
+    generate_grid,
+    mean_latent,
+    median_star,
+    true_spectra,
+    write_grid,
+)
 from gandalf_core.simulator import PIXELS_800, inside, simulate
 
 AXES = {"teff": (5000.0, 6000.0, 500.0), "logg": [4.0, 4.5], "mh": (-0.5, 0.0, 0.25), "alphafe": [0.1]}
@@ -27,7 +38,9 @@ def test_a_node_is_what_the_model_decodes(model, stars):
     for row in (0, 7, 17):
         np.testing.assert_allclose(grid.flux[row], model.decode(z, grid.labels[row : row + 1])[0], atol=1e-6)
     average = generate_grid(model, AXES)
-    np.testing.assert_allclose(average.flux[3], model.decode(mean_latent(model), average.labels[3:4])[0], atol=1e-6)
+    np.testing.assert_allclose(
+        average.flux[3], model.decode(mean_latent(model), average.labels[3:4])[0], atol=1e-6
+    )
 
 
 def test_a_single_step_covers_the_training_range_with_round_numbers():
@@ -37,7 +50,9 @@ def test_a_single_step_covers_the_training_range_with_round_numbers():
     assert axis("mh", (0.0, 0.3, 0.1), (-1, 1)).tolist() == [0.0, 0.1, 0.2, 0.3]
 
 
-@pytest.mark.parametrize("steps", [0.0, -1.0, (5.0, 4.0, 0.1), (0.0, 1.0, float("nan")), [], [float("inf")], 1e-9])
+@pytest.mark.parametrize(
+    "steps", [0.0, -1.0, (5.0, 4.0, 0.1), (0.0, 1.0, float("nan")), [], [float("inf")], 1e-9]
+)
 def test_steps_that_lead_nowhere_are_refused(steps):
     with pytest.raises(ConfigError, match="logg"):
         axis("logg", steps, (1.5, 5.0))
@@ -51,7 +66,10 @@ def test_too_many_nodes_are_refused_before_anything_is_made(model):
 def test_labels_without_a_slider(model):
     with pytest.raises(ModelError, match="vsini"):
         generate_grid(model, {"vsini": 5.0})
-    plain = replace(model, config=replace(model.config, model=replace(model.config.model, condition_on=(), mean_hidden=())))
+    plain = replace(
+        model,
+        config=replace(model.config, model=replace(model.config.model, condition_on=(), mean_hidden=())),
+    )
     with pytest.raises(ModelError, match="use a generator"):
         generate_grid(plain, {"teff": 500.0})
 
@@ -64,7 +82,10 @@ def test_labels_not_named_stand_at_the_training_mean(model):
 
 def test_nodes_beyond_the_sample_are_flagged(model):
     low, high = model.ranges["teff"]
-    grid = generate_grid(model, {"teff": [low - 50, (low + high) / 2, high + 50], "logg": [4.3], "mh": [-0.3], "alphafe": [0.1]})
+    grid = generate_grid(
+        model,
+        {"teff": [low - 50, (low + high) / 2, high + 50], "logg": [4.3], "mh": [-0.3], "alphafe": [0.1]},
+    )
     assert grid.extrapolated[0] and grid.extrapolated[2]
     assert grid.extrapolated[1] == (not inside(grid.labels[1:2])[0])
 
@@ -72,7 +93,9 @@ def test_nodes_beyond_the_sample_are_flagged(model):
 def test_a_combination_that_no_star_has_is_flagged(model):
     """Each label within its own range, but no hot star of low gravity exists."""
     high = model.ranges["teff"][1]
-    grid = generate_grid(model, {"teff": [high - 10], "logg": [model.ranges["logg"][0] + 0.02], "mh": [-0.3], "alphafe": [0.1]})
+    grid = generate_grid(
+        model, {"teff": [high - 10], "logg": [model.ranges["logg"][0] + 0.02], "mh": [-0.3], "alphafe": [0.1]}
+    )
     assert not inside(grid.labels).any() and grid.extrapolated.all()
 
 
@@ -83,12 +106,15 @@ def test_median_star_is_nearest_to_the_middle(model, stars):
     assert (np.square(scaled).sum(1) >= np.square(scaled[row]).sum() - 1e-6).all()
 
 
-# --- against the simulator ----------------------------------------------------------------------------------------
+# --- against the simulator
+# ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def labels():
-    return np.array([[5500, 4.4, 0.0, 0.05], [5000, 4.5, -0.5, 0.2], [4800, 2.8, -0.2, 0.1], [7000, 1.5, 0.0, 0.0]])
+    return np.array(
+        [[5500, 4.4, 0.0, 0.05], [5000, 4.5, -0.5, 0.2], [4800, 2.8, -0.2, 0.1], [7000, 1.5, 0.0, 0.0]]
+    )
 
 
 def grid_of(flux: np.ndarray, labels: np.ndarray) -> Grid:
@@ -101,7 +127,11 @@ def test_perfect_spectra_have_no_error_and_unreachable_nodes_are_left_out(labels
     true = true_spectra(blank, star)
     found = compared(grid_of(np.nan_to_num(true, nan=1.0), labels), star)
     assert inside(labels).tolist() == [True, True, True, False]
-    assert found.comparison["nodes"] == 3 and found.comparison["rms"] < 1e-6 and found.comparison["relative"] < 1e-6
+    assert (
+        found.comparison["nodes"] == 3
+        and found.comparison["rms"] < 1e-6
+        and found.comparison["relative"] < 1e-6
+    )
     assert np.isnan(found.rms[3]) and (found.rms[:3] < 1e-6).all()
 
 
@@ -109,9 +139,14 @@ def test_errors_are_measured_in_flux_and_relative_to_the_change(labels):
     star = simulate(3, seed=4)[1:2]
     true = true_spectra(grid_of(np.ones((4, 800), np.float32), labels), star)
     shifted = compared(grid_of(np.nan_to_num(true, nan=1.0) + 0.01, labels), star)
-    assert shifted.comparison["rms"] == pytest.approx(0.01, rel=1e-3) and 0.01 < shifted.comparison["relative"] < 0.02
+    assert (
+        shifted.comparison["rms"] == pytest.approx(0.01, rel=1e-3)
+        and 0.01 < shifted.comparison["relative"] < 0.02
+    )
     constant = np.broadcast_to(true[:3].mean(0), (4, 800)).astype(np.float32)
-    assert compared(grid_of(constant, labels), star).comparison["relative_to_change"] == pytest.approx(1, rel=1e-3)
+    assert compared(grid_of(constant, labels), star).comparison["relative_to_change"] == pytest.approx(
+        1, rel=1e-3
+    )
 
 
 def test_without_a_star_the_truth_is_that_of_an_average_one(labels):
@@ -126,10 +161,13 @@ def test_the_simulator_needs_its_own_pixels_and_labels(labels, model):
     with pytest.raises(SpectraError, match="wavelength grid"):
         compared(generate_grid(model, AXES))
     with pytest.raises(SpectraError, match="simulator needs"):
-        compared(replace(grid_of(np.ones((4, 800)), labels), labels=np.where(labels == labels, np.nan, labels)))
+        compared(
+            replace(grid_of(np.ones((4, 800)), labels), labels=np.where(labels == labels, np.nan, labels))
+        )
 
 
-# --- files --------------------------------------------------------------------------------------------------------
+# --- files
+# --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".fits"])

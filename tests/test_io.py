@@ -28,7 +28,9 @@ def labelled(n: int, ids=None) -> SpectraSet:
     stars = toy(min(n, 3))
     labels = np.random.default_rng(1).normal(5000.1, 10, (n, 5))
     labels[0, 2] = np.nan
-    return SpectraSet(stars.flux, GRID_NM, stars.ids if ids is None else ids, labels, LABELS, stars.flux_error, stars.mask)
+    return SpectraSet(
+        stars.flux, GRID_NM, stars.ids if ids is None else ids, labels, LABELS, stars.flux_error, stars.mask
+    )
 
 
 def assert_same(read: SpectraSet, written: SpectraSet) -> None:
@@ -180,7 +182,9 @@ def test_samples_without_positive_error_are_masked():
 
 
 def _in_unit(kind: str, factor: float, unit: str | None) -> bytes:
-    table = Table({"wavelength": GRID_NM * factor, "flux": toy().flux[0]}, units={"wavelength": unit} if unit else None)
+    table = Table(
+        {"wavelength": GRID_NM * factor, "flux": toy().flux[0]}, units={"wavelength": unit} if unit else None
+    )
     out = io.StringIO() if kind == "ascii.ecsv" else io.BytesIO()
     table.write(out, format=kind)
     return out.getvalue().encode() if kind == "ascii.ecsv" else out.getvalue()
@@ -190,7 +194,9 @@ def _in_unit(kind: str, factor: float, unit: str | None) -> bytes:
 @pytest.mark.parametrize("kind", ["fits", "votable", "ascii.ecsv"])
 def test_declared_units_are_converted_and_undeclared_ones_never_guessed(kind):
     for factor, unit in ((10, "Angstrom"), (1e-3, "um"), (1, "nm"), (1e-9, "m")):
-        np.testing.assert_allclose(read_bytes("s", _in_unit(kind, factor, unit)).wavelength_nm, GRID_NM, rtol=1e-9)
+        np.testing.assert_allclose(
+            read_bytes("s", _in_unit(kind, factor, unit)).wavelength_nm, GRID_NM, rtol=1e-9
+        )
     for factor, cause in (
         (10, "look like Ångström: divide by 10"),
         (1e-3, "look like micrometres: multiply by 1000"),
@@ -204,7 +210,9 @@ def test_declared_units_are_converted_and_undeclared_ones_never_guessed(kind):
 
 def test_column_name_may_carry_the_unit():
     rows = "".join(f"{w * 10:.1f} 1.0\n" for w in GRID_NM)
-    np.testing.assert_allclose(read_bytes("a.txt", f"wavelength_angstrom flux\n{rows}".encode()).wavelength_nm, GRID_NM)
+    np.testing.assert_allclose(
+        read_bytes("a.txt", f"wavelength_angstrom flux\n{rows}".encode()).wavelength_nm, GRID_NM
+    )
 
 
 @pytest.mark.parametrize("separator", [" ", "   ", "\t", ",", ", ", ";"])
@@ -221,19 +229,25 @@ def test_parquet_of_others():
     """Lists of doubles, categorical ids and catalogue names, as pandas writes them; ids may not be missing."""
     stars, out = toy(3), io.BytesIO()
     ids = pd.Categorical(stars.ids)
-    pd.DataFrame({"source_id": ids, "flux": list(stars.flux.astype(float)), "FE_H": [0.1, np.nan, 0.3]}).to_parquet(out)
+    pd.DataFrame(
+        {"source_id": ids, "flux": list(stars.flux.astype(float)), "FE_H": [0.1, np.nan, 0.3]}
+    ).to_parquet(out)
     read = read_bytes("theirs.parquet", out.getvalue())
     np.testing.assert_array_equal(read.flux, stars.flux)
     np.testing.assert_array_equal(read.label("mh"), [0.1, np.nan, 0.3])
     assert read.ids.tolist() == IDS.tolist()
-    pq.write_table(pa.table({"source_id": pa.array([1, None]), "flux": [[1.0] * 2401] * 2}), out := io.BytesIO())
+    pq.write_table(
+        pa.table({"source_id": pa.array([1, None]), "flux": [[1.0] * 2401] * 2}), out := io.BytesIO()
+    )
     with pytest.raises(SpectraError, match="1 rows have no id"):
         read_bytes("theirs.parquet", out.getvalue())
 
 
 def test_an_id_that_was_a_float_is_refused():
     rows = "".join(f"2.0527471191156204e+18,{w},1.0\n" for w in GRID_NM)
-    floats = Table({"source_id": np.full(2401, 2052747119115620353.0), "wavelength": GRID_NM, "flux": np.ones(2401)})
+    floats = Table(
+        {"source_id": np.full(2401, 2052747119115620353.0), "wavelength": GRID_NM, "flux": np.ones(2401)}
+    )
     table = io.BytesIO()
     floats.write(table, format="fits")
     for data in (f"source_id,wavelength,flux\n{rows}".encode(), table.getvalue()):
@@ -268,8 +282,14 @@ BAD = {
     "nowave.csv": (b"source_id,flux\n1,2\n", "no column 'wavelength'"),
     "words.csv": (_csv(GRID_NM, "bright"), "column flux is not numeric: 'bright' in row 1"),
     "nan.csv": (_csv(GRID_NM, "NaN"), "no usable flux: all 2401 samples"),
-    "cut.csv": (_csv(GRID_NM).rpartition(b",")[0], "the last row, '7,870.0', has 2 of 3 values: the file seems cut"),
-    "cut.txt": (b"850 1 0.1\n850.1 1 0.1\n850.2 0.9\n", "the last row, '850.2 0.9', has 2 of 3 values: the file seems cut"),
+    "cut.csv": (
+        _csv(GRID_NM).rpartition(b",")[0],
+        "the last row, '7,870.0', has 2 of 3 values: the file seems cut",
+    ),
+    "cut.txt": (
+        b"850 1 0.1\n850.1 1 0.1\n850.2 0.9\n",
+        "the last row, '850.2 0.9', has 2 of 3 values: the file seems cut",
+    ),
     "below.csv": (_csv(GRID_NM, "1.0,-0.1", "id,wavelength,flux,flux_error"), "no flux error is positive"),
     "rows.csv": (b"source_id,wavelength,flux\n", "no rows"),
     "noid.csv": (b"source_id,wavelength,flux\n,850,1\n", "1 rows have no source_id"),
@@ -279,26 +299,47 @@ BAD = {
     "image.fits": (_fits_image(), "FITS file without a table"),
     "truncated.fits": (archive_file("fits", "RAW", toy(3))[:-20000], "truncated FITS"),
     "truncated.vot": (archive_file("votable", "RAW", toy(3))[:-20000], "damaged or truncated VOTable"),
-    "truncated.npz": (_npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(9))[:-200], "damaged or truncated zip or npz"),
+    "truncated.npz": (
+        _npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(9))[:-200],
+        "damaged or truncated zip or npz",
+    ),
     "truncated.gz": (gzipped(_csv(GRID_NM))[:-100], "damaged or truncated gzip"),
-    "pickle.npz": (_npz(flux=np.ones((1, 9)), wavelength_nm=np.arange(9), ids=np.array(["a"], object)), "never unpickled"),
+    "pickle.npz": (
+        _npz(flux=np.ones((1, 9)), wavelength_nm=np.arange(9), ids=np.array(["a"], object)),
+        "never unpickled",
+    ),
     "keys.npz": (_npz(a=np.ones(3)), "no array 'flux' (arrays: a)"),
-    "shape.npz": (_npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(8)), "9 pixels of flux but (8,) wavelengths"),
+    "shape.npz": (
+        _npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(8)),
+        "9 pixels of flux but (8,) wavelengths",
+    ),
     "back.npz": (_npz(flux=np.ones((2, 9)), wavelength_nm=-np.arange(9)), "wavelengths must increase"),
     "repeated.npz": (
-        _npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(9), labels=np.ones((2, 2)), label_names=["[Fe/H]", "mh"]),
+        _npz(
+            flux=np.ones((2, 9)),
+            wavelength_nm=np.arange(9),
+            labels=np.ones((2, 2)),
+            label_names=["[Fe/H]", "mh"],
+        ),
         "labels [Fe/H] and mh are both mh",
     ),
-    "labels.npz": (_npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(9), labels=np.ones((2, 3))), "under 0 label_names"),
+    "labels.npz": (
+        _npz(flux=np.ones((2, 9)), wavelength_nm=np.arange(9), labels=np.ones((2, 3))),
+        "under 0 label_names",
+    ),
     "empty.zip": (bundle({}), "a bundle of 0 files"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_files_give_one_line_that_names_them(name, tmp_path):
     data, cause = BAD[name]
     (tmp_path / name).write_bytes(data)
-    for read in (lambda: read_bytes(name, data), lambda: read_stars(tmp_path / name), lambda: read_many([tmp_path / name])):
+    for read in (
+        lambda: read_bytes(name, data),
+        lambda: read_stars(tmp_path / name),
+        lambda: read_many([tmp_path / name]),
+    ):
         with pytest.raises(SpectraError) as caught:
             read()
         message = str(caught.value)
@@ -347,40 +388,60 @@ def test_files_that_would_explode_are_refused(monkeypatch):
     zeros = b"850.0 1.0\n" * 100_000
     packed = io.BytesIO()
     np.savez_compressed(packed, flux=np.zeros((1000, 1000)), wavelength_nm=np.arange(1000))
-    for name, data in {"b.gz": gzipped(zeros), "b.zip": bundle({"a.txt": zeros}), "b.npz": packed.getvalue()}.items():
+    for name, data in {
+        "b.gz": gzipped(zeros),
+        "b.zip": bundle({"a.txt": zeros}),
+        "b.npz": packed.getvalue(),
+    }.items():
         with pytest.raises(SpectraError, match=f"{name}: .* would grow to .* refused"):
             read_bytes(name, data)
 
 
 def test_a_damaged_member_does_not_spoil_its_bundle():
-    files = {"a.csv": archive_file("csv", "INDIVIDUAL", toy()), "b.fits": archive_file("fits", "COMBINED", toy(3))}
+    files = {
+        "a.csv": archive_file("csv", "INDIVIDUAL", toy()),
+        "b.fits": archive_file("fits", "COMBINED", toy(3)),
+    }
     data = bytearray(bundle(files))
     data[200] ^= 0xFF
     stars, rejected = read_many([("b.zip", bytes(data))])
-    assert len(stars) == 3 and list(rejected) == ["b.zip/a.csv"] and rejected["b.zip/a.csv"].count("b.zip/a.csv") == 1
+    assert (
+        len(stars) == 3
+        and list(rejected) == ["b.zip/a.csv"]
+        and rejected["b.zip/a.csv"].count("b.zip/a.csv") == 1
+    )
 
 
 def test_read_many_keeps_the_good_and_names_the_rest(tmp_path):
     half = _csv(GRID_NM[:1300]).replace(b"\n7,", b"\n99,")
     for name, data in {
-        "a.csv": archive_file("csv", "INDIVIDUAL", toy()), "b.npz": b"PK\x03\x04 broken", "half.csv": half,
+        "a.csv": archive_file("csv", "INDIVIDUAL", toy()),
+        "b.npz": b"PK\x03\x04 broken",
+        "half.csv": half,
         "again.vot": archive_file("votable", "INDIVIDUAL", toy()),
-    }.items():  # fmt: skip
+    }.items():
         (tmp_path / name).write_bytes(data)
     grid = GRID_NM[:2400].reshape(800, 3).mean(1)
-    uploads = [("bundle.zip", bundle({"ok.fits": archive_file("fits", "RAW", toy(3)), "MCMC.csv": b"a,b\n1,2\n"}))]
+    uploads = [
+        ("bundle.zip", bundle({"ok.fits": archive_file("fits", "RAW", toy(3)), "MCMC.csv": b"a,b\n1,2\n"}))
+    ]
     stars, rejected = read_many([*sorted(tmp_path.iterdir()), *uploads], grid)
     assert stars.ids.tolist() == IDS.tolist() and stars.flux.shape == (3, 800)
     causes = {Path(k).name: v for k, v in rejected.items()}
     assert set(causes) == {"b.npz", "99", "MCMC.csv", f"{IDS[0]} (again)"}
-    assert "cover 54.1% of 846.01-869.98 nm, at least 95% are needed" in causes["99"] and "half.csv" in causes["99"]
+    assert (
+        "cover 54.1% of 846.01-869.98 nm, at least 95% are needed" in causes["99"]
+        and "half.csv" in causes["99"]
+    )
     assert json.dumps(rejected)
     with pytest.raises(SpectraError, match=r"half\.csv.*at least 95%"):
         read_many([tmp_path / "half.csv"], grid)
 
 
 def test_a_star_without_errors_among_others_with_them(tmp_path, caplog):
-    """In one file it is kept out for that cause; in a file of its own it costs the others theirs, and that is said."""
+    """In one file it is kept out for that cause; in a file of its own it costs the others theirs, and that is
+    said.
+    """
     stars = labelled(3)
     stars.flux_error[1] = np.nan
     write_stars(tmp_path / "three.npz", stars)

@@ -16,7 +16,9 @@ COARSE = FINE[:2400].reshape(800, 3).mean(1)
 def stars(flux, grid=FINE, mask=None, error=0.01, ids=None) -> SpectraSet:
     flux = np.atleast_2d(flux)
     ids = [f"s{i}" for i in range(len(flux))] if ids is None else ids
-    return SpectraSet(flux, grid, ids, np.ones((len(flux), 1)), ("teff",), np.full(flux.shape, error), mask, {"seed": 1})
+    return SpectraSet(
+        flux, grid, ids, np.ones((len(flux), 1)), ("teff",), np.full(flux.shape, error), mask, {"seed": 1}
+    )
 
 
 def noise(n=3, grid=FINE):
@@ -42,10 +44,14 @@ def test_the_error_is_that_of_the_mean():
 @pytest.mark.parametrize(
     "target",
     [
-        np.arange(847, 869, 0.03), np.arange(847, 869, 0.0237), np.geomspace(847, 869, 900), np.arange(847, 869, 0.004),
-        np.arange(847.005, 869, 0.01), np.arange(847, 869, 0.5),
+        np.arange(847, 869, 0.03),
+        np.arange(847, 869, 0.0237),
+        np.geomspace(847, 869, 900),
+        np.arange(847, 869, 0.004),
+        np.arange(847.005, 869, 0.01),
+        np.arange(847, 869, 0.5),
     ],
-)  # fmt: skip
+)
 def test_a_straight_line_stays_one_on_any_grid(target):
     out = resample(stars(1 + 0.1 * (FINE - 858)), target)
     inner = slice(1, -1)
@@ -70,9 +76,11 @@ def test_masked_samples_carry_no_weight():
     mask[0, [30, 60, 61]] = True
     flux[mask] = 1e9
     out = resample(stars(flux, mask=mask), COARSE)
-    assert out.flux[0, 10] == pytest.approx(flux[0, 31:33].mean(), rel=1e-5)  # one of three lost: the mean of two
+    # one of three lost: the mean of two
+    assert out.flux[0, 10] == pytest.approx(flux[0, 31:33].mean(), rel=1e-5)
     assert out.flux_error[0, 10] == pytest.approx(0.01 / np.sqrt(2), rel=1e-5)
-    assert np.flatnonzero(out.mask[0]).tolist() == [20] and np.isnan(out.flux[0, 20])  # two of three lost: masked
+    # two of three lost: masked
+    assert np.flatnonzero(out.mask[0]).tolist() == [20] and np.isnan(out.flux[0, 20])
 
 
 @pytest.mark.parametrize("target", [COARSE, np.arange(846, 870, 0.004)])
@@ -87,7 +95,9 @@ def test_too_little_coverage_is_refused_by_name_and_the_rest_never_extrapolated(
     flux, mask = noise(4), np.zeros((4, 2401), bool)
     mask[1, :130] = True  # 5.4 %
     mask[2, :110] = True  # 4.6 %
-    with pytest.raises(SpectraError, match=r"^1 of 4 spectra .* \(s1: usable samples at 847\.30-870\.00 nm cover 94"):
+    with pytest.raises(
+        SpectraError, match=r"^1 of 4 spectra .* \(s1: usable samples at 847\.30-870\.00 nm cover 94"
+    ):
         resample(stars(flux, mask=mask), COARSE)
     with pytest.raises(SpectraError, match=r"^that\.csv: 1 of 4 spectra cannot be used"):
         resample(replace(stars(flux, mask=mask), provenance={"file": "this.csv"}), COARSE, "that.csv")
@@ -95,7 +105,11 @@ def test_too_little_coverage_is_refused_by_name_and_the_rest_never_extrapolated(
     assert out.mask[2, :36].all() and np.isnan(out.flux[2, :36]).all()
     wide = np.arange(845, 871, 0.03)
     edges = rebin(stars(noise(1)), wide).mask[0]
-    assert edges[wide < 845.97].all() and edges[wide > 870.03].all() and not edges[(wide > 846.03) & (wide < 869.97)].any()
+    assert (
+        edges[wide < 845.97].all()
+        and edges[wide > 870.03].all()
+        and not edges[(wide > 846.03) & (wide < 869.97)].any()
+    )
 
 
 def test_the_same_grid_also_asks_for_coverage():
@@ -108,7 +122,9 @@ def test_the_same_grid_also_asks_for_coverage():
 
 def test_grids_that_cannot_serve():
     elsewhere = np.arange(500, 600, 0.03)
-    with pytest.raises(SpectraError, match=r"usable samples at 500\.00-599\.99 nm cover 0\.0% of 846\.01-869\.98 nm"):
+    with pytest.raises(
+        SpectraError, match=r"usable samples at 500\.00-599\.99 nm cover 0\.0% of 846\.01-869\.98 nm"
+    ):
         resample(stars(noise(1, elsewhere), elsewhere), COARSE)
     coarse = np.arange(336, 1021, 2.0)  # Gaia's BP/RP spectra
     with pytest.raises(SpectraError, match=r"samples 2 nm apart for pixels of 0\.03 nm"):

@@ -11,14 +11,18 @@ from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
 
 IDS = (2052747119115620353 + np.arange(7)).astype(str)
-LATENTS = LatentSet(np.arange(21).reshape(7, 3) / 7, IDS, [[5000.0, np.nan]] * 7, ("teff", "vsini"), "toy@1a2b")
+LATENTS = LatentSet(
+    np.arange(21).reshape(7, 3) / 7, IDS, [[5000.0, np.nan]] * 7, ("teff", "vsini"), "toy@1a2b"
+)
 
 
 def spectra(rows=slice(None), ids=IDS) -> SpectraSet:
     flux = np.random.default_rng(0).normal(1, 0.1, (7, 30)).astype(np.float32)
     mask = flux > 1.15
     labels = np.arange(14.0).reshape(7, 2)
-    stars = SpectraSet(flux, np.arange(30) + 0.5, ids, labels, ("teff", "colour"), np.full_like(flux, 0.1), mask, {"seed": 1})
+    stars = SpectraSet(
+        flux, np.arange(30) + 0.5, ids, labels, ("teff", "colour"), np.full_like(flux, 0.1), mask, {"seed": 1}
+    )
     return stars[rows]
 
 
@@ -28,7 +32,11 @@ def test_latents_round_trip(tmp_path, suffix):
     read = io.read_latents(tmp_path / f"z{suffix}")
     np.testing.assert_array_equal(read.z, LATENTS.z)
     np.testing.assert_array_equal(read.labels, LATENTS.labels)
-    assert read.ids.tolist() == IDS.tolist() and read.label_names == LATENTS.label_names and read.model_id == "toy@1a2b"
+    assert (
+        read.ids.tolist() == IDS.tolist()
+        and read.label_names == LATENTS.label_names
+        and read.model_id == "toy@1a2b"
+    )
     with pytest.raises(SpectraError, match="latents"):
         io.read_stars(tmp_path / f"z{suffix}")
     io.write_stars(tmp_path / f"s{suffix}", spectra())
@@ -39,7 +47,10 @@ def test_latents_round_trip(tmp_path, suffix):
 def test_latents_as_a_table(tmp_path):
     io.write_latents(tmp_path / "z.csv", LATENTS)
     table = Table.read(tmp_path / "z.csv", format="ascii.csv")
-    assert table.colnames == ["source_id", "teff", "label_vsini", "z_0", "z_1", "z_2"] and str(table["source_id"][6]) == IDS[6]
+    assert (
+        table.colnames == ["source_id", "teff", "label_vsini", "z_0", "z_1", "z_2"]
+        and str(table["source_id"][6]) == IDS[6]
+    )
 
 
 def test_maps_have_the_promised_arrays(tmp_path):
@@ -56,7 +67,13 @@ def test_maps_have_the_promised_arrays(tmp_path):
 def test_tables_keep_ids_and_units(tmp_path, suffix):
     path = tmp_path / f"t{suffix}"
     io.write_table(
-        path, {"id": IDS, "teff": np.linspace(4000, 7000, 7), "teff_error": [90.0] * 6 + [np.nan], "note": ["a,b"] * 7}
+        path,
+        {
+            "id": IDS,
+            "teff": np.linspace(4000, 7000, 7),
+            "teff_error": [90.0] * 6 + [np.nan],
+            "note": ["a,b"] * 7,
+        },
     )
     kind = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".vot": "votable"}.get(suffix)
     table = Table(pq.read_table(path).to_pydict()) if suffix == ".parquet" else Table.read(path, format=kind)
@@ -84,7 +101,9 @@ def test_parquet_streams_in_pieces(tmp_path):
     with io.ParquetWriter(tmp_path / "z.parquet") as out:
         out.write(LATENTS[:4])
         out.write(LATENTS[4:])
-    np.testing.assert_array_equal(np.concatenate([p.z for p in io.iter_latents(tmp_path / "z.parquet", 2)]), LATENTS.z)
+    np.testing.assert_array_equal(
+        np.concatenate([p.z for p in io.iter_latents(tmp_path / "z.parquet", 2)]), LATENTS.z
+    )
 
 
 def test_parquet_batches_are_arrow_memory(tmp_path):
@@ -96,7 +115,9 @@ def test_parquet_batches_are_arrow_memory(tmp_path):
 
 def test_parquet_writer_refuses_what_does_not_fit_and_leaves_nothing(tmp_path):
     grid = spectra()
-    other = SpectraSet(grid.flux, grid.wavelength_nm + 5, IDS, grid.labels, grid.label_names, grid.flux_error, grid.mask)
+    other = SpectraSet(
+        grid.flux, grid.wavelength_nm + 5, IDS, grid.labels, grid.label_names, grid.flux_error, grid.mask
+    )
     named = spectra(ids=[f"sim0-{i}" for i in range(7)])
     for second, cause in (
         (other, "another grid"),
@@ -121,6 +142,8 @@ def test_streams_name_their_file(tmp_path):
         next(io.iter_parquet(tmp_path / "bad.parquet"))
     with pytest.raises(SpectraError, match="no such file"):
         next(io.iter_parquet(tmp_path / "absent.parquet"))
-    io.write_table(tmp_path / "rows.parquet", {"source_id": ["1"] * 3, "wavelength": [1, 2, 3], "flux": [1, 1, 1]})
+    io.write_table(
+        tmp_path / "rows.parquet", {"source_id": ["1"] * 3, "wavelength": [1, 2, 3], "flux": [1, 1, 1]}
+    )
     with pytest.raises(SpectraError, match="one row per sample cannot be streamed"):
         next(io.iter_parquet(tmp_path / "rows.parquet"))

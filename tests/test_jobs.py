@@ -14,11 +14,14 @@ WRITES = "import json,pathlib,sys; pathlib.Path(sys.argv[1],'status.json').write
 
 @pytest.fixture
 def manager(tmp_path, monkeypatch):
-    """A queue whose jobs are the Python program in their first argument, run with the job folder as its argument."""
+    """A queue whose jobs are the Python program in their first argument, run with the job folder as its
+    argument.
+    """
 
     def launch(self, job):
         return subprocess.Popen(
-            [sys.executable, "-c", job.arguments[0], str(job.folder)], stderr=(job.folder / "log.txt").open("wb")
+            [sys.executable, "-c", job.arguments[0], str(job.folder)],
+            stderr=(job.folder / "log.txt").open("wb"),
         )
 
     monkeypatch.setattr(JobManager, "_launch", launch)
@@ -52,7 +55,9 @@ def test_one_at_a_time_in_the_order_of_asking(manager):
 def test_the_folder_stands_in_the_arguments(manager):
     name = manager.submit("train", "a", [WRITES, "--out", "{folder}/model"], "me", config='{"a": 1}')
     job = manager.job(name)
-    assert job.arguments[2] == f"{job.folder}/model" and json.loads((job.folder / "config.json").read_text()) == {"a": 1}
+    assert job.arguments[2] == f"{job.folder}/model" and json.loads(
+        (job.folder / "config.json").read_text()
+    ) == {"a": 1}
 
 
 def test_nobody_fills_the_queue_alone(manager):

@@ -11,19 +11,36 @@ PACKAGE = ROOT / "gandalf_core"
 def loaded_by(code: str) -> set[str]:
     """The top-level packages that a fresh interpreter has loaded after `code`."""
     tail = "; import sys; print('\\n' + ' '.join(sorted({m.split('.')[0] for m in sys.modules})))"
-    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code + tail], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     return set(done.stdout.splitlines()[-1].split())
 
 
 def test_help_loads_nothing_heavy():
-    heavy = {"numpy", "torch", "sklearn", "scipy", "pandas", "astropy", "plotly", "pyarrow", "umap", "openTSNE"}
+    heavy = {
+        "numpy",
+        "torch",
+        "sklearn",
+        "scipy",
+        "pandas",
+        "astropy",
+        "plotly",
+        "pyarrow",
+        "umap",
+        "openTSNE",
+    }
     for arguments in (["--help"], ["train", "--nonsense"], ["config", "--preset", "paper", "--json"]):
         code = f"from gandalf_core.cli import main; main({arguments})"
         assert not loaded_by(code) & heavy, arguments
 
 
 def test_figures_load_neither_torch_nor_streamlit():
-    figures = [f"gandalf_core.figures.{p.stem}" for p in (PACKAGE / "figures").glob("*.py") if p.name != "__init__.py"]
+    figures = [
+        f"gandalf_core.figures.{p.stem}"
+        for p in (PACKAGE / "figures").glob("*.py")
+        if p.name != "__init__.py"
+    ]
     assert figures
     assert not loaded_by("import " + ", ".join(figures)) & {"torch", "streamlit"}
 

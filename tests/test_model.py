@@ -62,7 +62,8 @@ def test_normalised_latent_has_unit_variance_whatever_the_scale_of_the_input():
     z = encoder(torch.randn(4000, L) * 1e3)
     assert torch.allclose(z.mean(0), torch.zeros(5), atol=1e-4)
     assert torch.allclose(z.std(0), torch.ones(5), atol=1e-2)
-    assert not list(encoder.norm.parameters())  # no affine part that could shrink a number and hide a trace in it
+    # no affine part that could shrink a number and hide a trace in it
+    assert not list(encoder.norm.parameters())
 
 
 def test_sigmoid_choices_bound_latent_and_output():

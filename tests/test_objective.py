@@ -19,7 +19,9 @@ N, L, Z, B = 200, 12, 6, 5
 def a_batch(config, adversary, seed: int = 0, missing: bool = False) -> Batch:
     torch.manual_seed(seed)
     standard = torch.randn(N, 4)
-    bins = torch.bucketize(standard[:, [config.model.labels.index(n) for n in adversary.watched]], torch.linspace(-1, 1, B - 1)).T
+    bins = torch.bucketize(
+        standard[:, [config.model.labels.index(n) for n in adversary.watched]], torch.linspace(-1, 1, B - 1)
+    ).T
     bins = bins.contiguous()
     if missing:
         standard[:50], bins[:, :50] = torch.nan, -1
@@ -49,11 +51,15 @@ def trained_adversary(config):
 
 
 def error_after_a_step(config) -> tuple[float, float]:
-    """The discriminator's cross-entropy on teff before and after the encoder's z follows −gradient of its term."""
+    """The discriminator's cross-entropy on teff before and after the encoder's z follows −gradient of its
+    term.
+    """
     adversary, batch, z = trained_adversary(config)
     before = true_cross_entropy(adversary.log_probabilities(z, batch.standard), batch.bins)
     adversary.term(z, batch).backward()
-    after = true_cross_entropy(adversary.log_probabilities(z - 0.5 * N**0.5 * z.grad, batch.standard), batch.bins)
+    after = true_cross_entropy(
+        adversary.log_probabilities(z - 0.5 * N**0.5 * z.grad, batch.standard), batch.bins
+    )
     return float(before.detach()), float(after.detach())
 
 
@@ -114,7 +120,8 @@ def test_bounded_target_is_best_when_the_discriminator_knows_what_a_reader_witho
     assert belief.grad.abs().max() < 1e-6
 
 
-# --- one joint discriminator --------------------------------------------------------------------------------------
+# --- one joint discriminator
+# --------------------------------------------------------------------------------------
 
 
 def joint():
@@ -144,7 +151,9 @@ def test_the_joint_loss_is_that_of_the_true_combination_or_of_those_that_a_missi
     cube = torch.softmax(adversary.discriminators(z)[0], 1).view(N, B, B, B)
     row, (first, second, third) = torch.arange(N), batch.bins
     truth = cube[row, first, second, third]
-    assert adversary.discriminator_loss(z, batch).item() == pytest.approx(-truth.log().mean().item(), rel=1e-5)
+    assert adversary.discriminator_loss(z, batch).item() == pytest.approx(
+        -truth.log().mean().item(), rel=1e-5
+    )
     some = batch._replace(bins=batch.bins.clone())
     some.bins[1, :150] = -1
     some.bins[:, 150:160] = -1  # nothing is known of these: they do not count
@@ -154,7 +163,8 @@ def test_the_joint_loss_is_that_of_the_true_combination_or_of_those_that_a_missi
     assert adversary.discriminator_loss(z, some).item() == 0
 
 
-# --- missing labels, heads, weights -------------------------------------------------------------------------------
+# --- missing labels, heads, weights
+# -------------------------------------------------------------------------------
 
 
 def test_cross_entropy_counts_known_labels_only():
@@ -171,7 +181,9 @@ def test_heads_learn_from_known_labels_and_ignore_missing_ones():
     z = torch.randn(N, Z)
     batch = a_batch(config, adversary, missing=True)
     all_known = Batch(*(t[50:] if i in (0, 1, 2) else t[:, 50:] for i, t in enumerate(batch[:5])), None)
-    assert adversary.head_term(z, batch).item() == pytest.approx(adversary.head_term(z[50:], all_known).item(), rel=1e-5)
+    assert adversary.head_term(z, batch).item() == pytest.approx(
+        adversary.head_term(z[50:], all_known).item(), rel=1e-5
+    )
     assert torch.isfinite(adversary.head_term(z, batch))
 
 
@@ -179,7 +191,9 @@ def test_a_label_that_nobody_has_makes_no_nan():
     config = toy_config("physical-removed")
     adversary, decoder = Adversary(config), Decoder(config.model, L)
     batch = a_batch(config, adversary)
-    nothing = batch._replace(standard=torch.full_like(batch.standard, torch.nan), bins=torch.full_like(batch.bins, -1))
+    nothing = batch._replace(
+        standard=torch.full_like(batch.standard, torch.nan), bins=torch.full_like(batch.bins, -1)
+    )
     terms = autoencoder_loss(decoder, adversary, torch.randn(N, Z), nothing, ramp=1.0)
     assert all(torch.isfinite(t) for t in terms)
 
@@ -200,13 +214,16 @@ def test_a_nuisance_counts_as_its_star_does_and_not_where_it_is_unknown():
 
 def test_reconstruction_passes_over_weightless_pixels():
     config = toy_config("autoencoder")
-    batch = a_batch(config, Adversary(config))._replace(weight=torch.cat([torch.ones(N, L - 2), torch.zeros(N, 2)], 1))
+    batch = a_batch(config, Adversary(config))._replace(
+        weight=torch.cat([torch.ones(N, L - 2), torch.zeros(N, 2)], 1)
+    )
     guess = batch.x.clone()
     guess[:, -2:] = 1e6
     assert weighted_mse(guess, batch.x, batch.weight) == 0
 
 
-# --- what is known without z --------------------------------------------------------------------------------------
+# --- what is known without z
+# --------------------------------------------------------------------------------------
 
 
 def test_knowledge_is_uniform_or_the_frequency_of_the_bins():
@@ -235,7 +252,9 @@ def test_conditional_knowledge_is_what_the_kept_labels_tell(real_knowledge):
 
 
 def test_knowledge_of_a_small_sample_is_not_learned_by_heart(real_knowledge):
-    """Bins unrelated to the kept labels: a classifier that knew its stars would push the encoder to tell them."""
+    """Bins unrelated to the kept labels: a classifier that knew its stars would push the encoder to tell
+    them.
+    """
     rng = np.random.default_rng(1)
     kept = torch.as_tensor(rng.normal(size=(300, 2)), dtype=torch.float32)
     bins = torch.as_tensor(rng.integers(0, 5, (1, 300)))
@@ -243,7 +262,8 @@ def test_knowledge_of_a_small_sample_is_not_learned_by_heart(real_knowledge):
     assert -true_cross_entropy(torch.log(known), bins).item() < -0.8 * np.log(5)
 
 
-# --- the penalty without an opponent ------------------------------------------------------------------------------
+# --- the penalty without an opponent
+# ------------------------------------------------------------------------------
 
 
 def bins_and_frequency(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -266,7 +286,11 @@ def test_dependence_sees_means_and_spreads_that_differ_between_bins_and_nothing_
     assert told(torch.cat([other, 0.3 * y[:, None]], 1), bins, target) > nothing + 0.05
     uneven = other * torch.exp(0.2 * y)[:, None]
     assert told(uneven, bins, target) > nothing + 0.05
-    assert told(uneven, bins, target, spread=0.0) < told(uneven, bins, target, spread=0.5) < told(uneven, bins, target)
+    assert (
+        told(uneven, bins, target, spread=0.0)
+        < told(uneven, bins, target, spread=0.5)
+        < told(uneven, bins, target)
+    )
     assert told(uneven, bins, target, spread=0.0) < 0.01
 
 

@@ -19,7 +19,19 @@ from gandalf_core.sweeps.space import Sweep, parse_axis
 from gandalf_core.sweeps.study import results, run_sweep
 
 MAIN = Path(__file__).parents[1] / "pages" / "ui" / "main.py"
-PAGES = ("home", "tour", "data", "maps", "latent", "decode", "parameters", "train", "sweeps", "audit", "models")
+PAGES = (
+    "home",
+    "tour",
+    "data",
+    "maps",
+    "latent",
+    "decode",
+    "parameters",
+    "train",
+    "sweeps",
+    "audit",
+    "models",
+)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +68,14 @@ def show(test: AppTest, page: str) -> AppTest:
 def archive_star() -> tuple[SpectraSet, bytes]:
     """A simulated star as the Gaia archive would deliver it."""
     star = simulate(1, seed=5, pixels=2401)
-    star = SpectraSet(star.flux, np.round(star.wavelength_nm, 3), ["4268620287278693121"], np.empty((1, 0)), (), star.flux_error)
+    star = SpectraSet(
+        star.flux,
+        np.round(star.wavelength_nm, 3),
+        ["4268620287278693121"],
+        np.empty((1, 0)),
+        (),
+        star.flux_error,
+    )
     return star, archive_file("csv", "INDIVIDUAL", star)
 
 
@@ -204,7 +223,8 @@ def test_representations_of_unlabelled_stars_are_a_sentence_without_a_switch(app
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(0.996, "more than 99 %"), (1.0, "more than 99 %"), (0.82, "82 %"), (0.0, "less than 1 %")]
+    ("share", "words"),
+    [(0.996, "more than 99 %"), (1.0, "more than 99 %"), (0.82, "82 %"), (0.0, "less than 1 %")],
 )
 def test_a_share_of_a_sample_is_never_all_or_none_of_it(share, words):
     from pages.ui.parts import tables
@@ -235,7 +255,13 @@ def test_a_star_that_other_stars_do_not_have_gives_way_to_their_first(app):
 
 def test_a_latent_edited_in_one_model_is_not_given_to_another(app):
     test = app("latent", model="generator", stars="simulated:40:3", star="sim3-7")
-    edited = {"token": "1", "star": "sim3-7", "model": "another@0123", "labels": {"teff": 6500.0}, "z": [9.0] * 99}
+    edited = {
+        "token": "1",
+        "star": "sim3-7",
+        "model": "another@0123",
+        "labels": {"teff": 6500.0},
+        "z": [9.0] * 99,
+    }
     test.session_state["settings"] = edited
     for page in ("latent", "decode"):
         show(test, page)
@@ -276,7 +302,9 @@ def test_the_audits_numbers_are_a_table_and_a_file(app):
     test.get("button_group")[0].set_value("Numbers").run()
     assert not test.exception
     table = test.dataframe[0].value
-    assert table["Parameter"].tolist() == ["Teff", "log g", "[M/H]", "[α/Fe]"] and table["Excess R²"].tolist()[:2] == [
+    assert table["Parameter"].tolist() == ["Teff", "log g", "[M/H]", "[α/Fe]"] and table[
+        "Excess R²"
+    ].tolist()[:2] == [
         "0.010",
         "0.010",
     ]

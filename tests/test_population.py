@@ -70,13 +70,18 @@ def test_components_differ_as_named(labels):
     component = components(N)
     mh = {name: np.median(labels[component == name, 2]) for name in population.COMPONENTS}
     assert mh["thin disc"] > mh["thick disc"] > mh["halo"]
-    assert np.median(labels[component == "thick disc", 3]) > 0.15 > np.median(labels[component == "thin disc", 3])
+    assert (
+        np.median(labels[component == "thick disc", 3])
+        > 0.15
+        > np.median(labels[component == "thin disc", 3])
+    )
 
 
 def test_teff_and_logg_know_about_half_of_mh_through_the_sample(labels):
     half = N // 2
     model = HistGradientBoostingRegressor(random_state=0).fit(labels[:half, :2], labels[:half, 2])
-    assert 0.3 < model.score(labels[half:, :2], labels[half:, 2]) < 0.65  # the audit's floor of mh, about one half
+    # the audit's floor of mh, about one half
+    assert 0.3 < model.score(labels[half:, :2], labels[half:, 2]) < 0.65
 
 
 def test_simulated_stars_carry_these_labels(labels):

@@ -1,4 +1,6 @@
-"""Maps: they show structure that is there, place new stars where they belong, and survive storage and caching."""
+"""Maps: they show structure that is there, place new stars where they belong, and survive storage and
+caching.
+"""
 
 import subprocess
 import sys
@@ -75,8 +77,14 @@ def test_stored_maps_are_equal_to_the_bit(maps, method, tmp_path):
     with np.load(tmp_path / "map.npz", allow_pickle=False) as stored:
         again = Projection.from_arrays(dict(stored))
     new, _ = islands(20, seed=7)
-    assert np.array_equal(again.xy, maps[method].xy) and np.array_equal(again.place(new), maps[method].place(new))
-    assert (again.method, again.settings, again.label_names) == (method, maps[method].settings, ("teff", "logg"))
+    assert np.array_equal(again.xy, maps[method].xy) and np.array_equal(
+        again.place(new), maps[method].place(new)
+    )
+    assert (again.method, again.settings, again.label_names) == (
+        method,
+        maps[method].settings,
+        ("teff", "logg"),
+    )
     assert again.ids[3] == "s3"
     with pytest.raises(ModelError, match="components"):
         Projection.from_arrays({k: v for k, v in maps[method].arrays().items() if k != "components"})
@@ -123,7 +131,9 @@ def test_cache_answers_without_fitting_again(tmp_path, monkeypatch):
     cached_projection(x, "pca", tmp_path, labels=t + 1, label_names=("a", "b"))
     assert len(list(tmp_path.glob("*"))) == 3
     stored.write_bytes(stored.read_bytes()[:100])  # cut short, as by a full disk
-    assert np.array_equal(cached_projection(x, "pca", tmp_path, labels=t, label_names=("a", "b")).xy, first.xy)
+    assert np.array_equal(
+        cached_projection(x, "pca", tmp_path, labels=t, label_names=("a", "b")).xy, first.xy
+    )
 
 
 def test_progress_is_told_and_can_cancel():

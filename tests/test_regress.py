@@ -77,7 +77,9 @@ def test_numpy_network_is_scikit_learns():
 
 
 def test_a_missing_label_does_not_leak_into_the_fit():
-    """A label missing for 60 % of the stars is fitted on the others alone; a zero in its place would drag its mean down."""
+    """A label missing for 60 % of the stars is fitted on the others alone; a zero in its place would drag its
+    mean down.
+    """
     x, y, snr = toy(3000)
     y[:, 0] += 2000
     whole = y.copy()
@@ -114,17 +116,22 @@ def test_separate_networks_and_ensembles():
 def _only_member(regressor, number):
     arrays = regressor.arrays()
     kept = {k: v for k, v in arrays.items() if "_member" not in k}
-    return kept | {k.replace(f"_member{number}_", "_member0_"): v for k, v in arrays.items() if f"_member{number}_" in k}
+    return kept | {
+        k.replace(f"_member{number}_", "_member0_"): v for k, v in arrays.items() if f"_member{number}_" in k
+    }
 
 
 def test_components_keep_a_wide_noisy_input_from_being_learnt_by_heart():
-    """12 numbers that matter spread over 200 noisy pixels, 700 stars: the network on 4 components reads new stars better."""
+    """12 numbers that matter spread over 200 noisy pixels, 700 stars: the network on 4 components reads new
+    stars better.
+    """
     x, y, _ = toy(1700)
     rng = np.random.default_rng(1)
     wide = x @ rng.standard_normal((12, 200)) + 6 * rng.standard_normal((1700, 200)) + 5
     train, test = slice(700), slice(700, None)
     plain, narrow = (
-        fit_regressor(wide[train], y[train], NAMES, components=c, **FAST).predict(wide[test])[0] - y[test] for c in (None, 4)
+        fit_regressor(wide[train], y[train], NAMES, components=c, **FAST).predict(wide[test])[0] - y[test]
+        for c in (None, 4)
     )
     assert ((narrow**2).mean(0) < 0.85 * (plain**2).mean(0)).all()
 
@@ -135,7 +142,8 @@ def test_snr_as_an_input_helps_where_it_varies_and_defaults_to_the_median():
     x, (X, Y, S) = 1 + x / 1.5, toy(4000, 1)  # as flux: a level of 1 and noise of 1/snr
     X = 1 + X / 1.5
     plain, knowing = (
-        fit_regressor(x, y, NAMES, snr=snr, use_snr=u, alpha=0.05, hidden=(64,), max_iter=100) for u in (False, True)
+        fit_regressor(x, y, NAMES, snr=snr, use_snr=u, alpha=0.05, hidden=(64,), max_iter=100)
+        for u in (False, True)
     )
     error = {k: ((r.predict(X, S)[0] - Y) ** 2).mean(0) for k, r in (("plain", plain), ("knowing", knowing))}
     assert (error["knowing"] / error["plain"]).mean() < 0.99

@@ -1,4 +1,6 @@
-"""Speed does not change results: the trainer's weights equal those of the plain formulas, one operation at a time."""
+"""Speed does not change results: the trainer's weights equal those of the plain formulas, one operation at a
+time.
+"""
 
 import copy
 from dataclasses import replace
@@ -18,9 +20,12 @@ from gandalf_core.training.trainer import Trainer
 
 N, L, STEPS = 240, 40, 12
 SMALL = {
-    "training.batch_size": 32, "training.epochs": 2, "model.encoder_hidden": [24, 16], "model.decoder_hidden": [16, 24],
+    "training.batch_size": 32,
+    "training.epochs": 2,
+    "model.encoder_hidden": [24, 16],
+    "model.decoder_hidden": [16, 24],
     "model.latent_size": 5,
-}  # fmt: skip
+}
 
 
 def toy_stars(missing: bool = False) -> SpectraSet:
@@ -31,17 +36,25 @@ def toy_stars(missing: bool = False) -> SpectraSet:
         labels[::3, 2] = np.nan
     broadening = np.where(np.arange(N) % 5, rng.uniform(0, 20, N), np.nan)  # not known of every star
     labels = np.column_stack([labels, broadening])
-    return SpectraSet(flux, np.linspace(846, 870, L), [f"s{i}" for i in range(N)], labels, (*LABELS, "vbroad"))
+    return SpectraSet(
+        flux, np.linspace(846, 870, L), [f"s{i}" for i in range(N)], labels, (*LABELS, "vbroad")
+    )
 
 
 def configuration(name: str, **changes):
-    ours = {"model.mean_hidden": [8], "model.components": 15, "adversary.dependence": 0.3, "training.centring": 2.0}
+    ours = {
+        "model.mean_hidden": [8],
+        "model.components": 15,
+        "adversary.dependence": 0.3,
+        "training.centring": 2.0,
+    }
     ours |= {"adversary.dependence_spread": 0.7, "adversary.nuisances.vbroad": 0.5}
     small = SMALL | (ours if name != "autoencoder" and "paper" not in name else {})
     return with_fields(preset(name), small | {k.replace("__", "."): v for k, v in changes.items()})
 
 
-# --- the formulas as they stand -----------------------------------------------------------------------------------
+# --- the formulas as they stand
+# -----------------------------------------------------------------------------------
 
 
 def plain_layers(net: nn.Module, x: torch.Tensor, act) -> torch.Tensor:
@@ -70,17 +83,27 @@ def cross_entropies(log_q: torch.Tensor, bins: torch.Tensor) -> list[torch.Tenso
 
 
 class Plain:
-    """One step of the algorithm from equations alone: it shares data and first weights with a trainer, no code."""
+    """One step of the algorithm from equations alone: it shares data and first weights with a trainer, no
+    code.
+    """
 
     def __init__(self, trainer: Trainer) -> None:
         self.config, self.data = trainer.config, trainer.data
         self.encoder, self.decoder, self.adversary = map(copy.deepcopy, trainer.modules.values())
         self.running = torch.zeros(1)
         heads = (self.adversary.heads, self.adversary.nuisance_heads)
-        mine = [*self.encoder.net.parameters(), *self.decoder.rest.parameters(), *(p for h in heads for p in h.parameters())]
+        mine = [
+            *self.encoder.net.parameters(),
+            *self.decoder.rest.parameters(),
+            *(p for h in heads for p in h.parameters()),
+        ]
         self.optimiser = torch.optim.Adam([p for p in mine if p.numel()], self.config.training.learning_rate)
-        self.opponent = torch.optim.Adam(self.adversary.discriminators.parameters(), self.config.adversary.learning_rate)
-        self.act = {"relu": F.relu, "silu": F.silu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}[self.config.model.activation]
+        self.opponent = torch.optim.Adam(
+            self.adversary.discriminators.parameters(), self.config.adversary.learning_rate
+        )
+        self.act = {"relu": F.relu, "silu": F.silu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}[
+            self.config.model.activation
+        ]
         self.random = torch.Generator().manual_seed(1)
 
     def encode(self, rows: torch.Tensor) -> torch.Tensor:
@@ -95,29 +118,46 @@ class Plain:
 
     def log_q(self, z: torch.Tensor, rows: torch.Tensor, frozen: bool = False) -> torch.Tensor:
         kept = self.data.standard[rows][:, self.adversary.kept_columns]
-        out = plain_stack(self.adversary.discriminators, torch.cat([z, torch.nan_to_num(kept)], 1), self.act, frozen)
+        out = plain_stack(
+            self.adversary.discriminators, torch.cat([z, torch.nan_to_num(kept)], 1), self.act, frozen
+        )
         return out - out.exp().sum(2, keepdim=True).log()
 
     def term(self, z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        log_q, bins, target = self.log_q(z, rows, frozen=True), self.data.bins[:, rows], self.data.target[:, rows]
+        log_q, bins, target = (
+            self.log_q(z, rows, frozen=True),
+            self.data.bins[:, rows],
+            self.data.target[:, rows],
+        )
         total = 0
-        for k, (name, truth) in enumerate(zip(self.adversary.watched, cross_entropies(log_q, bins), strict=True)):
+        for k, (name, truth) in enumerate(
+            zip(self.adversary.watched, cross_entropies(log_q, bins), strict=True)
+        ):
             strength = self.config.lambdas[name]
             bounded = self.config.adversary.target != "maximise" and strength > 0
-            total = total + (-strength * (target[k] * log_q[k]).sum(1).mean() if bounded else -strength * truth)
+            total = total + (
+                -strength * (target[k] * log_q[k]).sum(1).mean() if bounded else -strength * truth
+            )
         return total
 
     def heads(self, z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         guesses = plain_stack(self.adversary.heads, z, self.act)[..., 0]
         total = 0
-        for name, column, guess in zip(self.adversary.by_head, self.adversary.head_columns, guesses, strict=True):
+        for name, column, guess in zip(
+            self.adversary.by_head, self.adversary.head_columns, guesses, strict=True
+        ):
             truth = self.data.standard[rows, column]
             known = ~torch.isnan(truth)
             total = total + abs(self.config.lambdas[name]) * ((guess[known] - truth[known]) ** 2).mean()
         return total
 
     def nuisances(self, z: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        guesses, total = plain_stack(self.adversary.nuisance_heads, torch.cat([z, self.data.conditions[rows]], 1), self.act), 0
+        guesses, total = (
+            plain_stack(
+                self.adversary.nuisance_heads, torch.cat([z, self.data.conditions[rows]], 1), self.act
+            ),
+            0,
+        )
         for j, weight in enumerate(self.config.adversary.nuisances.values()):
             truth, guess = self.data.nuisances[rows, j], guesses[j, :, 0]
             known = ~torch.isnan(truth)
@@ -142,7 +182,9 @@ class Plain:
         """r of two other stars under the labels of each, multiplied."""
         total = 0
         for i in range(len(z)):
-            one, two = (plain_layers(self.decoder.rest, torch.cat([z[i - j], y[i]])[None], self.act) for j in (1, 2))
+            one, two = (
+                plain_layers(self.decoder.rest, torch.cat([z[i - j], y[i]])[None], self.act) for j in (1, 2)
+            )
             total = total + (one * two).mean() / len(z)
         return self.config.training.centring * total
 
@@ -153,14 +195,18 @@ class Plain:
         z, x, y = self.noisy(mu), self.data.x[rows], self.data.conditions[rows]
         guess = plain_layers(self.decoder.rest, torch.cat([z, y], 1), self.act)
         if self.decoder.mean is not None:
-            guess = guess + sum(plain_layers(net, y, self.act).detach() for net in self.decoder.means) / len(self.decoder.means)
+            guess = guess + sum(plain_layers(net, y, self.act).detach() for net in self.decoder.means) / len(
+                self.decoder.means
+            )
         guess = guess @ self.decoder.axes.weight.T if self.config.model.components else guess
         loss = ((guess - x) ** 2).mean()
         loss = loss + (self.term(z, rows) if self.adversary.watched else 0)
         loss = loss + (self.dependence(mu, rows) if self.config.adversary.dependence else 0)
         loss = loss + (self.heads(z, rows) if self.adversary.by_head else 0)
         loss = loss + (self.nuisances(z, rows) if self.config.adversary.nuisances else 0)
-        loss = loss + (self.centring(z, y) if self.config.training.centring and self.decoder.mean is not None else 0)
+        loss = loss + (
+            self.centring(z, y) if self.config.training.centring and self.decoder.mean is not None else 0
+        )
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -181,7 +227,9 @@ def in_double_precision(trainer: Trainer) -> Trainer:
     """There rounding stays far below what a step changes, so that equality can be asked for strictly."""
     for module in trainer.modules.values():
         module.double()
-    parts = {k: v.double() if v is not None and v.is_floating_point() else v for k, v in vars(trainer.data).items()}
+    parts = {
+        k: v.double() if v is not None and v.is_floating_point() else v for k, v in vars(trainer.data).items()
+    }
     trainer.data = replace(trainer.data, **parts)
     return trainer
 
@@ -192,9 +240,13 @@ def without_effect(trainer: Trainer) -> tuple[str, ...]:
 
 
 CASES = [
-    ("autoencoder", False), ("paper-physical-removed", False), ("physical-removed", False), ("generator", False),
-    ("paper-physical-removed", True), ("physical-removed", True),
-]  # fmt: skip
+    ("autoencoder", False),
+    ("paper-physical-removed", False),
+    ("physical-removed", False),
+    ("generator", False),
+    ("paper-physical-removed", True),
+    ("physical-removed", True),
+]
 
 
 @pytest.mark.parametrize(("name", "missing"), CASES)
@@ -213,9 +265,12 @@ def test_training_equals_the_plain_formulas(name, missing):
     expected = {"encoder": plain.encoder, "decoder": plain.decoder, "adversary": plain.adversary}
     for part, module in trainer.modules.items():
         for key, value in module.state_dict().items():
-            if (part == "encoder" and key in without_effect(trainer)) or key == "dependence.running":  # that one Plain keeps flat
+            # that one Plain keeps flat
+            if (part == "encoder" and key in without_effect(trainer)) or key == "dependence.running":
                 continue
-            torch.testing.assert_close(value, expected[part].state_dict()[key], rtol=1e-6, atol=1e-9, msg=f"{part}.{key}")
+            torch.testing.assert_close(
+                value, expected[part].state_dict()[key], rtol=1e-6, atol=1e-9, msg=f"{part}.{key}"
+            )
     moved = (trainer.encoder.net[0].weight - first["encoder"].net[0].weight).abs().max()
     assert moved > 1e-3  # the comparison is between weights that have gone somewhere
 
@@ -226,8 +281,14 @@ def test_dense_gradients(activation, stack):
     torch.manual_seed(0)
     lead = (stack,) if stack else ()
     shapes = [(4, 6), (6, 5), (5, 2)]
-    weights = [torch.randn(*lead, *(s if stack else s[::-1]), dtype=torch.float64, requires_grad=True) for s in shapes]
-    biases = [torch.randn(*lead, *((1, s[1]) if stack else (s[1],)), dtype=torch.float64, requires_grad=True) for s in shapes]
+    weights = [
+        torch.randn(*lead, *(s if stack else s[::-1]), dtype=torch.float64, requires_grad=True)
+        for s in shapes
+    ]
+    biases = [
+        torch.randn(*lead, *((1, s[1]) if stack else (s[1],)), dtype=torch.float64, requires_grad=True)
+        for s in shapes
+    ]
     x = torch.randn(7, 4, dtype=torch.float64, requires_grad=True)
 
     def layers(x, *parameters):

@@ -10,7 +10,12 @@ from gandalf_core.data.spectra import SpectraSet
 
 def masked(stars: SpectraSet, mask: np.ndarray, value: float = np.nan) -> SpectraSet:
     return SpectraSet(
-        np.where(mask, value, stars.flux), stars.wavelength_nm, stars.ids, stars.labels, stars.label_names, mask=mask
+        np.where(mask, value, stars.flux),
+        stars.wavelength_nm,
+        stars.ids,
+        stars.labels,
+        stars.label_names,
+        mask=mask,
     )
 
 
@@ -33,7 +38,9 @@ def test_a_masked_pixel_enters_as_the_training_mean_and_shifts_no_statistic(star
     scaler = fit_scaler(masked(stars, mask), toy_config())
     assert np.allclose(scaler.flux_mean, np.nanmean(np.where(mask, np.nan, stars.flux), 0), atol=1e-5)
     loud = masked(stars, mask, 1e6)
-    assert np.array_equal(scaler.flux_in(loud.flux, loud.mask), scaler.flux_in(masked(stars, mask).flux, mask))
+    assert np.array_equal(
+        scaler.flux_in(loud.flux, loud.mask), scaler.flux_in(masked(stars, mask).flux, mask)
+    )
     assert np.allclose(scaler.flux_in(loud.flux, loud.mask)[mask], 0, atol=1e-5)
 
 
@@ -49,13 +56,16 @@ def test_a_pixel_that_no_training_star_has_is_never_seen(stars, kind):
     scaler = fit_scaler(masked(stars, mask), toy_config(model__flux_scaling=kind))
     assert np.array_equal(scaler.unseen, mask[0])
     assert np.array_equal(scaler.flux_in(stars.flux), scaler.flux_in(masked(stars, mask).flux, mask))
-    assert np.allclose(scaler.flux_mean[:3], scaler.flux_mean[3])  # what is drawn there is near its neighbours, not 0
+    # what is drawn there is near its neighbours, not 0
+    assert np.allclose(scaler.flux_mean[:3], scaler.flux_mean[3])
 
 
 def test_a_pixel_that_did_not_vary_is_not_blown_up(stars):
     flux = stars.flux.copy()
     flux[:, 2] = 1.0
-    scaler = fit_scaler(SpectraSet(flux, stars.wavelength_nm, stars.ids, stars.labels, stars.label_names), toy_config())
+    scaler = fit_scaler(
+        SpectraSet(flux, stars.wavelength_nm, stars.ids, stars.labels, stars.label_names), toy_config()
+    )
     later = flux[:1].copy()
     later[:, 2] += 0.01 * flux.std()
     assert np.abs(scaler.flux_in(later) - scaler.flux_in(flux[:1])).max() < 20
@@ -97,11 +107,15 @@ def test_bins_of_equal_width_and_of_equal_count():
 def test_the_unit_of_a_label_changes_nothing(stars, unit):
     one, other = (fit_scaler(s, toy_config()) for s in (stars, stars.with_labels(stars.labels * unit)))
     assert np.array_equal(one.bins(stars.labels), other.bins(stars.labels * unit))
-    assert np.allclose(one.labels_standard(stars.labels), other.labels_standard(stars.labels * unit), atol=1e-5)
+    assert np.allclose(
+        one.labels_standard(stars.labels), other.labels_standard(stars.labels * unit), atol=1e-5
+    )
 
 
 def test_a_label_that_did_not_vary_is_scaled_by_its_own_size(stars):
-    constant = stars.with_labels(np.column_stack([stars.labels[:, :2], np.full((len(stars), 2), [5000.0, 0.1])]))
+    constant = stars.with_labels(
+        np.column_stack([stars.labels[:, :2], np.full((len(stars), 2), [5000.0, 0.1])])
+    )
     scaler = fit_scaler(constant, toy_config())
     moved = scaler.labels_standard(constant.labels[:1] + np.array([0, 0, 50, 0.01]))
     assert moved[0, 2:] == pytest.approx([0.01, 0.01], rel=1e-4)

@@ -1,4 +1,6 @@
-"""The simulator: its emulator is accurate, its chance reproducible star by star, its nuisances are what they are called."""
+"""The simulator: its emulator is accurate, its chance reproducible star by star, its nuisances are what they
+are called.
+"""
 
 from dataclasses import fields, replace
 
@@ -96,12 +98,18 @@ def test_other_labels_leave_every_nuisance_and_the_noise_alone(stars):
     assert np.allclose(truth(stars[:50], labels[:50], noise=True).flux, other.flux[:50], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(NuisanceConfig) if f.name not in ("noise", "model_error_length_nm")])
+@pytest.mark.parametrize(
+    "name", [f.name for f in fields(NuisanceConfig) if f.name not in ("noise", "model_error_length_nm")]
+)
 def test_a_switch_changes_its_own_nuisance_only(stars, name):
-    switched = simulate(40, 7, nuisances=replace(NuisanceConfig(), **{name: 0.5 if "correlation" in name else 0}))
-    own = {"calcium": "calcium_depth", "calcium_mean": "calcium_depth", "broadening_teff_correlation": "broadening_kms"}.get(
-        name, name
+    switched = simulate(
+        40, 7, nuisances=replace(NuisanceConfig(), **{name: 0.5 if "correlation" in name else 0})
     )
+    own = {
+        "calcium": "calcium_depth",
+        "calcium_mean": "calcium_depth",
+        "broadening_teff_correlation": "broadening_kms",
+    }.get(name, name)
     for key, value in nuisance_values(stars[:40]).items():
         same = np.array_equal(value, nuisance_values(switched)[key])
         assert same == (not key.startswith(own) and (name, key) != ("dib_depth", "dib_velocity_kms")), key
@@ -202,7 +210,16 @@ def test_without_leaves_one_nuisance_out(stars):
 
 
 def test_labels_outside_give_masked_nans_not_clipped_ones():
-    labels = np.array([SUN, [9000, 4.4, 0, 0], [4200, 4.6, 0, 0], [6500, 2.0, 0, 0], [5772, 4.44, 0.7, 0], [np.nan, 4, 0, 0]])
+    labels = np.array(
+        [
+            SUN,
+            [9000, 4.4, 0, 0],
+            [4200, 4.6, 0, 0],
+            [6500, 2.0, 0, 0],
+            [5772, 4.44, 0.7, 0],
+            [np.nan, 4, 0, 0],
+        ]
+    )
     assert inside(labels).tolist() == [True] + 5 * [False]
     some = simulate(6, 0, labels=labels)
     assert some.mask.all(1).tolist() == [False] + 5 * [True] and np.isnan(some.flux[1:]).all()

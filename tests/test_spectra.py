@@ -12,9 +12,13 @@ GAIA = 4268620287278693120  # a float would make it ...120 of another star
 def some(**changes) -> SpectraSet:
     """Three stars of five pixels."""
     parts = {
-        "flux": np.arange(15.0).reshape(3, 5), "wavelength_nm": np.arange(846.0, 851.0), "ids": ["a", "b", "c"],
-        "labels": np.arange(6.0).reshape(3, 2), "label_names": ("teff", "logg"), "flux_error": np.full((3, 5), 0.1),
-    }  # fmt: skip
+        "flux": np.arange(15.0).reshape(3, 5),
+        "wavelength_nm": np.arange(846.0, 851.0),
+        "ids": ["a", "b", "c"],
+        "labels": np.arange(6.0).reshape(3, 2),
+        "label_names": ("teff", "logg"),
+        "flux_error": np.full((3, 5), 0.1),
+    }
     return SpectraSet(**(parts | changes))
 
 

@@ -14,7 +14,15 @@ from gandalf_core.models.cards import card_text, describe
 from gandalf_core.models.store import find_model, list_models, load_model, record_audit, save_model
 
 REGRESSORS = ("regressor-latent.npz", "regressor-spectrum.npz")
-FILES = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json", "history.jsonl", *REGRESSORS)
+FILES = (
+    "config.json",
+    "weights.safetensors",
+    "scaling.npz",
+    "split.npz",
+    "card.json",
+    "history.jsonl",
+    *REGRESSORS,
+)
 
 
 @pytest.fixture
@@ -24,9 +32,13 @@ def copy(model_folder, tmp_path):
 
 def test_save_and_load_is_bit_equal(model, stars, tmp_path):
     again = save_model(model, tmp_path / "toy-removed")
-    assert again.config == model.config and again.model_id == model.model_id and again.history == model.history
+    assert (
+        again.config == model.config and again.model_id == model.model_id and again.history == model.history
+    )
     assert np.array_equal(again.encode(stars).z, model.encode(stars).z)
-    assert np.array_equal(again.decode(model.encode(stars), stars.labels), model.decode(model.encode(stars), stars.labels))
+    assert np.array_equal(
+        again.decode(model.encode(stars), stars.labels), model.decode(model.encode(stars), stars.labels)
+    )
     for name in ("values", "errors", "chi2", "outlier_score"):
         assert np.array_equal(getattr(again.predict(stars), name), getattr(model.predict(stars), name)), name
     assert np.array_equal(again.projections["latent-pca"].xy, model.projections["latent-pca"].xy)
@@ -51,7 +63,11 @@ def test_a_folder_describes_itself_without_pickles(model_folder):
         with np.load(path, allow_pickle=False) as file:
             assert all(file[k].dtype.kind != "O" for k in file.files)
     card = json.loads((model_folder / "card.json").read_text())
-    assert card["removed"] == ["teff", "logg"] and card["data"]["train"] == 320 and card["data"]["source"] == "toy world"
+    assert (
+        card["removed"] == ["teff", "logg"]
+        and card["data"]["train"] == 320
+        and card["data"]["source"] == "toy world"
+    )
     text = (model_folder / "CARD.md").read_text()
     signs = [line for line in text.splitlines() if "λ =" in line]
     assert ["removed" in s for s in signs] == [True, True, False, False] and ["kept" in s for s in signs] == [
@@ -69,8 +85,11 @@ def test_another_model_in_the_same_folder_leaves_nothing_of_the_first(copy, star
 
     (copy / "audit.json").write_text("{}")
     again = save_model(load_model(copy), copy)
-    assert (copy / "audit.json").is_file() and "latent-pca" in again.projections  # the same model: all of it stays
-    other = save_model(train(stars, toy_config("autoencoder"), device="cpu", extras=Extras(regressor_epochs=3)), copy)
+    # the same model: all of it stays
+    assert (copy / "audit.json").is_file() and "latent-pca" in again.projections
+    other = save_model(
+        train(stars, toy_config("autoencoder"), device="cpu", extras=Extras(regressor_epochs=3)), copy
+    )
     assert not other.projections and not (copy / "audit.json").exists()
 
 
@@ -80,7 +99,11 @@ def test_a_card_tells_how_the_model_was_trained(model_folder):
     assert card["recipe"]["name"] == "bottleneck" and card["recipe"]["epochs"] == config.training.epochs
     assert card["versions"]["gandalf_core"] == __version__
     text = (model_folder / "CARD.md").read_text()
-    assert "recipe `bottleneck`" in text and "encoder 32-6" in text and f"{config.training.epochs} epochs" in text
+    assert (
+        "recipe `bottleneck`" in text
+        and "encoder 32-6" in text
+        and f"{config.training.epochs} epochs" in text
+    )
 
 
 def test_a_card_names_the_nuisances_that_training_was_told():
@@ -88,22 +111,35 @@ def test_a_card_names_the_nuisances_that_training_was_told():
     told = "told in training, so that z holds it: `broadening_kms`, `dib_depth`"
     for names, expected in ((("broadening_kms", "dib_depth"), True), ((), False)):
         card = describe(preset("generator"), data, {}, True, names)
-        assert (told in card_text("generator", card)) == expected == ("told in training" in card_text("generator", card))
+        assert (
+            (told in card_text("generator", card))
+            == expected
+            == ("told in training" in card_text("generator", card))
+        )
 
 
 def test_an_audit_is_kept_with_the_model_and_on_its_card(copy):
     report = {
-        "stars": 3000, "removed": {"teff": {"excess": 0.0123}}, "kept": {"mh": {"r2": 0.95}}, "untouched": {},
+        "stars": 3000,
+        "removed": {"teff": {"excess": 0.0123}},
+        "kept": {"mh": {"r2": 0.95}},
+        "untouched": {},
         "counterfactual": {"teff": {"relative_error": None}},
-    }  # fmt: skip
+    }
     record_audit(copy, report, "simulated:3000:7")
     assert json.loads((copy / "audit.json").read_text()) == report
     assert load_model(copy).card["audit"]["excess"] == {"teff": 0.0123}
     text = (copy / "CARD.md").read_text()
-    assert "simulated:3000:7" in text and "| Teff | 0.012 | - | - |" in text and "| \\[M/H\\] | - | 0.950 | - |" in text
+    assert (
+        "simulated:3000:7" in text
+        and "| Teff | 0.012 | - | - |" in text
+        and "| \\[M/H\\] | - | 0.950 | - |" in text
+    )
 
 
-@pytest.mark.parametrize("name", ["config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json"]
+)
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
     with pytest.raises(ModelError) as caught:
@@ -116,7 +152,9 @@ def test_a_missing_file_is_named(copy, name):
 def test_a_damaged_file_is_named(copy, name, damage):
     path = copy / name
     content = path.read_bytes()
-    path.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "noise": b"\x93\x01{nothing" * 50}[damage])
+    path.write_bytes(
+        {"empty": b"", "cut": content[: len(content) // 2], "noise": b"\x93\x01{nothing" * 50}[damage]
+    )
     if name == "history.jsonl" and damage == "empty":
         assert load_model(copy).history == []
         return
@@ -139,7 +177,9 @@ def test_a_regressor_whose_arrays_do_not_fit_is_named(copy):
     with np.load(path) as file:
         arrays = {k: v for k, v in file.items() if k != "y_scale"}
     np.savez(path, **arrays)
-    with pytest.raises(ModelError, match=r"regressor-latent\.npz: a stored regressor lacks the array 'y_scale'"):
+    with pytest.raises(
+        ModelError, match=r"regressor-latent\.npz: a stored regressor lacks the array 'y_scale'"
+    ):
         load_model(copy)
 
 

@@ -1,4 +1,6 @@
-"""Sweeps: what is searched, that every node is done once, that a stopped sweep goes on, that the score means something."""
+"""Sweeps: what is searched, that every node is done once, that a stopped sweep goes on, that the score means
+something.
+"""
 
 import json
 import multiprocessing
@@ -31,7 +33,8 @@ def small(source, name="autoencoder", score="reconstruction", sampler="grid", tr
     return Sweep(toy_config(name, training__epochs=1), parsed, (source,), score, sampler, trials)
 
 
-# --- what is searched ---------------------------------------------------------------------------------------------
+# --- what is searched
+# ---------------------------------------------------------------------------------------------
 
 
 def test_axes_from_text():
@@ -39,7 +42,9 @@ def test_axes_from_text():
     assert parse_axis("model.activation", '"relu","silu"').choices == ("relu", "silu")
     assert parse_axis("model.encoder_hidden", "[64],[64,32]").choices == ("[64]", "[64, 32]")
     assert parse_axis("model.latent_size", "2:25") == Axis("model.latent_size", (), 2, 25)
-    assert parse_axis("training.learning_rate", "1e-4:1e-2:log") == Axis("training.learning_rate", (), 1e-4, 1e-2, True)
+    assert parse_axis("training.learning_rate", "1e-4:1e-2:log") == Axis(
+        "training.learning_rate", (), 1e-4, 1e-2, True
+    )
 
 
 @pytest.mark.parametrize("text", ["", "relu", "1:", "5:1", "0:1:log", "1:2:lin", "a:b", "1:2:3:4"])
@@ -75,7 +80,8 @@ def test_a_sweep_survives_its_file(source, tmp_path):
         load_sweep(tmp_path)
 
 
-# --- running ------------------------------------------------------------------------------------------------------
+# --- running
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_every_node_of_a_grid_once_and_the_best_first(source, tmp_path):
@@ -123,7 +129,10 @@ def test_more_trials_may_be_asked_of_the_same_tpe_sweep(source, tmp_path):
     run_sweep(tmp_path, small(source, sampler="tpe", trials=3, **axes))
     frame = results(tmp_path)
     assert len(frame) == 3 and frame["model.latent_size"].between(2, 8).all()
-    assert frame["training.learning_rate"].between(1e-4, 1e-2).all() and frame["training.learning_rate"].nunique() == 3
+    assert (
+        frame["training.learning_rate"].between(1e-4, 1e-2).all()
+        and frame["training.learning_rate"].nunique() == 3
+    )
 
 
 def test_an_impossible_combination_is_recorded_with_its_cause(source, tmp_path):
@@ -134,7 +143,9 @@ def test_an_impossible_combination_is_recorded_with_its_cause(source, tmp_path):
 
 
 def test_a_diverged_training_is_a_failure_not_a_result(source, tmp_path, monkeypatch):
-    monkeypatch.setattr("gandalf_core.sweeps.trial.from_training", lambda *_: {"reconstruction_mse": float("inf")})
+    monkeypatch.setattr(
+        "gandalf_core.sweeps.trial.from_training", lambda *_: {"reconstruction_mse": float("inf")}
+    )
     run_sweep(tmp_path, small(source, model__latent_size="2"))
     assert "diverged" in results(tmp_path)["cause"][0]
     with pytest.raises(ConfigError, match="no trial is finished"):
@@ -165,14 +176,17 @@ def test_a_node_that_another_worker_has_finished_meanwhile_is_left_to_it(source,
     assert [t.value for t in study.get_trials()] == [1.0, 1.0, 1.0]
 
 
-# --- scores -------------------------------------------------------------------------------------------------------
+# --- scores
+# -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def one_probe(monkeypatch):
     """A linear probe is enough for linear toys; the test of significance does not enter the score."""
     monkeypatch.setattr("gandalf_core.sweeps.trial.QUICK_PROBES", ("ridge",))
-    monkeypatch.setattr("gandalf_core.auditing.excess.leak_test", lambda joint, floors, kept, **_: np.ones(len(joint)))
+    monkeypatch.setattr(
+        "gandalf_core.auditing.excess.leak_test", lambda joint, floors, kept, **_: np.ones(len(joint))
+    )
 
 
 class Told:
@@ -191,9 +205,19 @@ def test_the_score_falls_when_the_removed_label_goes_and_the_kept_one_stays(sour
     stars, rng = toy_stars(400, names=("teff", "logg")), np.random.default_rng(0)
     teff, logg = ((stars.labels - stars.labels.mean(0)) / stars.labels.std(0)).T
     noise, sweep = rng.normal(size=400), small(source, score="excess")
-    cases = {"good": (logg, noise), "leaks": (logg, teff), "empty": (noise, rng.normal(size=400)), "wrong": (teff, noise)}
+    cases = {
+        "good": (logg, noise),
+        "leaks": (logg, teff),
+        "empty": (noise, rng.normal(size=400)),
+        "wrong": (teff, noise),
+    }
     scores = {name: from_probes(Told(np.stack(z, 1)), stars, sweep)["score"] for name, z in cases.items()}
-    assert scores["good"] < 0.1 and 0.8 < scores["leaks"] < 1.2 and 0.8 < scores["empty"] < 1.2 and scores["wrong"] > 1.8
+    assert (
+        scores["good"] < 0.1
+        and 0.8 < scores["leaks"] < 1.2
+        and 0.8 < scores["empty"] < 1.2
+        and scores["wrong"] > 1.8
+    )
 
 
 def test_excess_of_each_removed_label_is_in_the_table(source, tmp_path, one_probe):
@@ -207,7 +231,9 @@ def test_excess_of_each_removed_label_is_in_the_table(source, tmp_path, one_prob
 def test_the_papers_two_curves(source, tmp_path):
     run_sweep(tmp_path, small(source, name="paper-physical-removed", lambda_scale="0.0,1.0,3.0"))
     found = curves(tmp_path)
-    assert [p["mean_lambda"] for p in found["adversary"]] == pytest.approx([0.0, LAMBDA["maximise"], 3 * LAMBDA["maximise"]])
+    assert [p["mean_lambda"] for p in found["adversary"]] == pytest.approx(
+        [0.0, LAMBDA["maximise"], 3 * LAMBDA["maximise"]]
+    )
     assert all(0 <= p["discriminator_error"] <= 1 and 0 <= p["chance_error"] <= 1 for p in found["adversary"])
     assert json.dumps(found) and len(found["latent_size"]) == 3
 

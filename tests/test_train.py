@@ -1,4 +1,6 @@
-"""Training: what each step moves, what evaluation leaves alone, resuming to the bit, and that it learns what it should."""
+"""Training: what each step moves, what evaluation leaves alone, resuming to the bit, and that it learns what
+it should.
+"""
 
 from dataclasses import replace
 
@@ -34,7 +36,8 @@ def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
     return {f"{n}.{k}": v.clone() for n, m in trainer.modules.items() for k, v in m.state_dict().items()}
 
 
-# --- one step -----------------------------------------------------------------------------------------------------
+# --- one step
+# -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["paper-physical-removed", "physical-removed", "generator"])
@@ -69,9 +72,14 @@ def test_the_discriminators_step_does_not_move_the_encoder(stars):
     batch = trainer.data.batch(torch.arange(64))
     trainer.encoder.train()
     mu = trainer._encode(batch).detach()
-    before, adversary = {m: weights(trainer.modules[m]) for m in ("encoder", "decoder")}, weights(trainer.adversary)
+    before, adversary = (
+        {m: weights(trainer.modules[m]) for m in ("encoder", "decoder")},
+        weights(trainer.adversary),
+    )
     trainer._train_discriminators(batch, mu, 64)
-    assert unchanged({k: v for k, v in before["encoder"].items() if "norm" not in k}, weights(trainer.encoder))
+    assert unchanged(
+        {k: v for k, v in before["encoder"].items() if "norm" not in k}, weights(trainer.encoder)
+    )
     assert unchanged(before["decoder"], weights(trainer.decoder))
     assert not unchanged(adversary, weights(trainer.adversary))
 
@@ -79,7 +87,9 @@ def test_the_discriminators_step_does_not_move_the_encoder(stars):
 def test_the_auto_encoders_step_does_not_move_the_discriminators(stars):
     trainer = a_trainer(stars)
     batch, before = trainer.data.batch(torch.arange(64)), weights(trainer.adversary.discriminators)
-    autoencoder_loss(trainer.decoder, trainer.adversary, trainer._noisy(trainer._encode(batch)), batch, 1.0).total.backward()
+    autoencoder_loss(
+        trainer.decoder, trainer.adversary, trainer._noisy(trainer._encode(batch)), batch, 1.0
+    ).total.backward()
     assert all(p.grad is None for p in trainer.adversary.discriminators.parameters())
     trainer.optimiser.update()
     assert unchanged(before, weights(trainer.adversary.discriminators))
@@ -96,7 +106,8 @@ def test_evaluation_moves_nothing(stars):
     assert unchanged(before, state_of(trainer))
 
 
-# --- the loop -----------------------------------------------------------------------------------------------------
+# --- the loop
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_the_loop_stops_when_nobody_asks_for_more(stars):
@@ -158,7 +169,8 @@ def test_one_cycle_rises_then_falls_to_nearly_nothing():
     assert rates.index(max(rates)) == 30
 
 
-# --- what it learns -----------------------------------------------------------------------------------------------
+# --- what it learns
+# -----------------------------------------------------------------------------------------------
 
 
 def r2_of_a_fresh_probe(z: np.ndarray, y: np.ndarray) -> float:
@@ -175,7 +187,9 @@ def r2_of_a_fresh_probe(z: np.ndarray, y: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def trained_pair():
-    """The toy world at λ = 0 without noise, and with teff removed; the same 1200 stars for both, and 800 fresh ones to probe."""
+    """The toy world at λ = 0 without noise, and with teff removed; the same 1200 stars for both, and 800
+    fresh ones to probe.
+    """
     stars, fresh = toy_stars(1200), toy_stars(800, seed=5)
     more = {"training__epochs": 40, "training__learning_rate": 3e-3}
     signs = {"adversary__lambdas": {"teff": 1.0, "mh": -1.0}, "adversary__target": "uniform"}
@@ -197,7 +211,8 @@ def test_reconstruction_beats_the_mean_spectrum(trained_pair):
 def test_a_fresh_probe_reads_a_removed_label_worse_and_a_kept_one_as_well(trained_pair):
     plain, removed, fresh = trained_pair
     read = {
-        name: [r2_of_a_fresh_probe(m.encode(fresh).z, fresh.label(name)) for m in (plain, removed)] for name in ("teff", "mh")
+        name: [r2_of_a_fresh_probe(m.encode(fresh).z, fresh.label(name)) for m in (plain, removed)]
+        for name in ("teff", "mh")
     }
     assert read["teff"][0] > 0.9 and read["teff"][1] < 0.3
     assert read["mh"][1] > 0.8
@@ -215,15 +230,20 @@ def test_sliders_act_where_the_label_was_removed(trained_pair):
     assert np.sqrt(((change - truth) ** 2).sum() / (truth**2).sum()) < 0.6
 
 
-# --- stars as they come -------------------------------------------------------------------------------------------
+# --- stars as they come
+# -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("recipe", ["paper", "bottleneck"])
 def test_trains_on_a_small_non_stellar_set_with_two_labels_some_missing(recipe):
     names = ("grain_size", "moisture")
     soils = toy_stars(300, names=names, missing=0.2)
-    soils = SpectraSet(soils.flux, np.linspace(400, 2500, soils.flux.shape[1]), soils.ids, soils.labels, names)
-    config = toy_config(recipe, names, adversary__lambdas={"grain_size": 1.0, "moisture": -1.0}, training__epochs=5)
+    soils = SpectraSet(
+        soils.flux, np.linspace(400, 2500, soils.flux.shape[1]), soils.ids, soils.labels, names
+    )
+    config = toy_config(
+        recipe, names, adversary__lambdas={"grain_size": 1.0, "moisture": -1.0}, training__epochs=5
+    )
     trainer = Trainer(soils, config, "cpu")
     records = list(trainer.epochs())
     assert trainer.left_out == int(np.isnan(soils.labels).any(1).sum()) > 0
@@ -245,7 +265,9 @@ def test_masked_pixels_do_not_count(stars):
     ends = []
     for value in (np.nan, 40.0):
         flux = np.where(mask, value, stars.flux)
-        trainer = a_trainer(SpectraSet(flux, stars.wavelength_nm, stars.ids, stars.labels, stars.label_names, mask=mask))
+        trainer = a_trainer(
+            SpectraSet(flux, stars.wavelength_nm, stars.ids, stars.labels, stars.label_names, mask=mask)
+        )
         list(trainer.epochs())
         ends.append(state_of(trainer))
     assert unchanged(*ends)
@@ -256,7 +278,8 @@ def test_too_few_stars_say_so_and_why(stars):
         a_trainer(stars[:40])
     unknown = stars.with_labels(np.full(stars.labels.shape, np.nan))
     with pytest.raises(
-        ModelError, match=r"0 stars to train on \(400 are left out: .*teff, logg, mh, alphafe.* with these labels"
+        ModelError,
+        match=r"0 stars to train on \(400 are left out: .*teff, logg, mh, alphafe.* with these labels",
     ):
         a_trainer(unknown)
 
@@ -309,7 +332,9 @@ def test_two_views_of_a_spectrum_have_noises_that_know_nothing_of_each_other(sta
     assert torch.equal(seen[0], torch.cat([shaken, noisy.x])) and torch.equal(plain, noisy.x)
     first, second = ((v - batch.x) / batch.error for v in (shaken, compared.x))  # the noises of the two views
     assert abs(float((first * second).mean())) < 0.15 < 0.9 < float((first * own / batch.error).mean())
-    assert float(first.std()) == pytest.approx(1.25**0.5, rel=0.05) and float(second.std()) == pytest.approx(5**0.5, rel=0.05)
+    assert float(first.std()) == pytest.approx(1.25**0.5, rel=0.05) and float(second.std()) == pytest.approx(
+        5**0.5, rel=0.05
+    )
     silent = a_trainer(stars, "autoencoder")
     assert silent._two_views(batch._replace(error=None))[0].x is batch.x
 
@@ -318,20 +343,29 @@ def test_networks_work_in_the_principal_components_of_the_training_spectra(stars
     trainer = a_trainer(stars, "generator", model__components=6)
     axes, x = trainer.encoder.axes.weight, trainer.data.x
     assert axes.shape == (6, x.shape[1]) and trainer.encoder.net[0].in_features == 6
-    assert torch.allclose((trainer.encoder.axes(x) ** 2).mean(), (x**2).mean(), rtol=0.1)  # inputs of the size of pixels
+    # inputs of the size of pixels
+    assert torch.allclose((trainer.encoder.axes(x) ** 2).mean(), (x**2).mean(), rtol=0.1)
     back = trainer.decoder.axes(trainer.encoder.axes(x))
     best = torch.linalg.svd(x, full_matrices=False)[1]
-    assert float((back - x).square().sum()) < 1.1 * float(best[6:].square().sum())  # no six directions hold much more
+    # no six directions hold much more
+    assert float((back - x).square().sum()) < 1.1 * float(best[6:].square().sum())
     held = axes.clone()
     trainer.step(torch.arange(64))
     assert torch.equal(held, trainer.encoder.axes.weight)
 
 
 def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
-    """Two noisy numbers for five equally strong influences: without the head they share, with it one of them has its place."""
+    """Two noisy numbers for five equally strong influences: without the head they share, with it one of them
+    has its place.
+    """
     stars, held = toy_stars(800, names=(*LABELS, "vbroad")), {}
     for weight in (0.0, 100.0):
-        changes = {"model__latent_size": 2, "model__noise": 0.4, "model__normalise_latent": True, "training__epochs": 30}
+        changes = {
+            "model__latent_size": 2,
+            "model__noise": 0.4,
+            "model__normalise_latent": True,
+            "training__epochs": 30,
+        }
         changes |= {"training__learning_rate": 5e-3, "adversary__nuisances": {"vbroad": weight}}
         trainer = a_trainer(stars, "autoencoder", **changes)
         assert trainer.told == ("vbroad",)
@@ -343,7 +377,8 @@ def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
 
 
 def test_a_nuisance_nobody_knows_is_no_obstacle_and_one_nobody_has_heard_of_is(stars):
-    trainer = a_trainer(stars, "generator", adversary__nuisances={"broadening_kms": 1.0})  # of simulated stars only
+    # of simulated stars only
+    trainer = a_trainer(stars, "generator", adversary__nuisances={"broadening_kms": 1.0})
     assert torch.isnan(trainer.data.nuisances).all() and trainer.told == ()
     terms = trainer.step(torch.arange(64))
     assert all(torch.isfinite(t) for t in terms)
@@ -362,7 +397,8 @@ def test_the_mean_is_fitted_again_to_what_the_rest_leaves(stars):
     trainer._prepare_mean()
     before = trainer.decoder.mean(trainer.data.conditions).detach()
     with torch.no_grad():
-        trainer.decoder.rest[-1].bias.add_(3.0)  # a rest that says the same of every star: the mean takes it back
+        # a rest that says the same of every star: the mean takes it back
+        trainer.decoder.rest[-1].bias.add_(3.0)
     trainer._finish()
     shift = trainer.decoder.axes(trainer.decoder.mean(trainer.data.conditions) - before).mean()
     expected = trainer.decoder.axes(torch.full_like(before, -3.0)).mean()

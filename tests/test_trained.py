@@ -24,7 +24,8 @@ def bare(stars, name="physical-removed", **changes):
     return bare_model(trainer, stars)
 
 
-# --- noise --------------------------------------------------------------------------------------------------------
+# --- noise
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_star_noise_is_standard_normal_and_different_for_every_star_and_seed():
@@ -57,15 +58,23 @@ def test_latents_carry_ids_labels_and_the_models_identity(model, stars):
     assert latents.model_id == model.model_id and model.model_id.startswith("toy-removed@")
 
 
-# --- masks and grids ----------------------------------------------------------------------------------------------
+# --- masks and grids
+# ----------------------------------------------------------------------------------------------
 
 
 def test_five_percent_of_masked_pixels_bound_the_change_of_the_latent(model, stars):
     mask = np.zeros(stars.flux.shape, bool)
-    chosen = np.random.default_rng(0).random(stars.flux.shape).argsort(1)[:, : int(0.05 * stars.flux.shape[1])]
+    chosen = (
+        np.random.default_rng(0).random(stars.flux.shape).argsort(1)[:, : int(0.05 * stars.flux.shape[1])]
+    )
     np.put_along_axis(mask, chosen, True, 1)
     holes = SpectraSet(
-        np.where(mask, np.nan, stars.flux), stars.wavelength_nm, stars.ids, stars.labels, stars.label_names, mask=mask
+        np.where(mask, np.nan, stars.flux),
+        stars.wavelength_nm,
+        stars.ids,
+        stars.labels,
+        stars.label_names,
+        mask=mask,
     )
     change = model.encode_mean(holes) - model.encode_mean(stars)
     scale = model.encode_mean(stars).std(0)
@@ -76,7 +85,14 @@ def test_five_percent_of_masked_pixels_bound_the_change_of_the_latent(model, sta
 def test_a_star_with_too_little_of_the_grid_is_refused_by_name(model, stars):
     mask = np.zeros((3, stars.flux.shape[1]), bool)
     mask[1, :10] = True
-    three = SpectraSet(stars.flux[:3], stars.wavelength_nm, ["a", "thin", "c"], stars.labels[:3], stars.label_names, mask=mask)
+    three = SpectraSet(
+        stars.flux[:3],
+        stars.wavelength_nm,
+        ["a", "thin", "c"],
+        stars.labels[:3],
+        stars.label_names,
+        mask=mask,
+    )
     with pytest.raises(SpectraError, match="thin"):
         model.encode(three)
 
@@ -87,10 +103,15 @@ def test_another_grid_is_resampled_and_one_elsewhere_refused(model, stars):
     finer = SpectraSet(stars.flux[:5, nearest], fine, stars.ids[:5], stars.labels[:5], stars.label_names)
     assert np.abs(model.encode(finer).z - model.encode(stars[:5]).z).max() < 0.3
     with pytest.raises(SpectraError, match=stars.ids[0]):
-        model.encode(SpectraSet(stars.flux[:2], stars.wavelength_nm - 300, stars.ids[:2], stars.labels[:2], stars.label_names))
+        model.encode(
+            SpectraSet(
+                stars.flux[:2], stars.wavelength_nm - 300, stars.ids[:2], stars.labels[:2], stars.label_names
+            )
+        )
 
 
-# --- decode -------------------------------------------------------------------------------------------------------
+# --- decode
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_decode_checks_what_it_gets(model, stars):
@@ -122,7 +143,11 @@ def test_labels_are_the_stars_own_or_estimated_and_it_says_which(model, stars):
     assert np.allclose(labels[2:], estimates)
     one = stars[2:4].with_labels(np.column_stack([stars.labels[2:4, :3], [np.nan] * 2]))
     labels, given = model.labels_of(one)  # what is given stays, what is missing is estimated
-    assert not given.any() and np.array_equal(labels[:, :3], one.labels[:, :3]) and np.allclose(labels[:, 3], estimates[:, 3])
+    assert (
+        not given.any()
+        and np.array_equal(labels[:, :3], one.labels[:, :3])
+        and np.allclose(labels[:, 3], estimates[:, 3])
+    )
     assert np.isfinite(model.reconstruct(unlabelled(stars[:4]))).all()
 
 
@@ -165,13 +190,19 @@ def test_the_decoder_in_numpy_is_the_decoder(stars, networks):
     assert np.abs(by_hand - model.decode(z, stars.labels[:6])).max() < 1e-5
 
 
-# --- predict ------------------------------------------------------------------------------------------------------
+# --- predict
+# ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def plain(stars):
     """A plain auto-encoder with regressors, trained long enough to read labels."""
-    return train(toy_stars(900), toy_config("autoencoder", training__epochs=25), device="cpu", extras=Extras(regressor_epochs=60))
+    return train(
+        toy_stars(900),
+        toy_config("autoencoder", training__epochs=25),
+        device="cpu",
+        extras=Extras(regressor_epochs=60),
+    )
 
 
 def test_predictions_read_the_labels_with_honest_errors(plain):
@@ -202,8 +233,18 @@ def test_without_errors_a_star_is_not_strange_for_its_chi2(plain):
 def test_rows_are_plain_dictionaries_with_the_promised_keys(plain, stars):
     row = plain.predict(stars[:2]).rows()[1]
     assert list(row) == [
-        "id", "teff", "teff_error", "logg", "logg_error", "mh", "mh_error", "alphafe", "alphafe_error", "chi2", "outlier_score"
-    ]  # fmt: skip
+        "id",
+        "teff",
+        "teff_error",
+        "logg",
+        "logg_error",
+        "mh",
+        "mh_error",
+        "alphafe",
+        "alphafe_error",
+        "chi2",
+        "outlier_score",
+    ]
     assert row["id"] == stars.ids[1] and all(type(v) is float for k, v in row.items() if k != "id")
 
 
@@ -239,7 +280,9 @@ def test_a_finished_model_of_another_world_predicts_too():
     """Two labels, wavelengths far from the Ca II lines, a label missing here and there."""
     names = ("grain_size", "moisture")
     soils = toy_stars(300, names=names, missing=0.15)
-    soils = SpectraSet(soils.flux, np.linspace(400, 2500, soils.flux.shape[1]), soils.ids, soils.labels, names)
+    soils = SpectraSet(
+        soils.flux, np.linspace(400, 2500, soils.flux.shape[1]), soils.ids, soils.labels, names
+    )
     config = toy_config("bottleneck", names, adversary__lambdas={"grain_size": 1.0, "moisture": -1.0})
     model = train(soils, config, device="cpu", extras=Extras(regressor_epochs=20))
     found = model.predict(soils)

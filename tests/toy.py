@@ -1,4 +1,6 @@
-"""A toy world for tests: a few hundred smooth "spectra" whose pixels depend on the labels, and small configurations."""
+"""A toy world for tests: a few hundred smooth "spectra" whose pixels depend on the labels, and small
+configurations.
+"""
 
 import numpy as np
 import torch
@@ -15,15 +17,23 @@ PIXELS = 48
 WAVELENGTH_NM = np.linspace(846.25, 869.75, PIXELS)  # 0.5 nm apart
 STELLAR_RANGES = {"teff": (4000, 7000), "logg": (1.5, 5.0), "mh": (-2.0, 0.5), "alphafe": (-0.1, 0.4)}
 SMALL = {
-    "model.latent_size": 6, "model.encoder_hidden": (32,), "model.decoder_hidden": (32,), "adversary.hidden": (16,),
-    "adversary.bins": 5, "training.batch_size": 64, "training.epochs": 2, "training.validation_fraction": 0.1,
-}  # fmt: skip
+    "model.latent_size": 6,
+    "model.encoder_hidden": (32,),
+    "model.decoder_hidden": (32,),
+    "adversary.hidden": (16,),
+    "adversary.bins": 5,
+    "training.batch_size": 64,
+    "training.epochs": 2,
+    "training.validation_fraction": 0.1,
+}
 
 
 def toy_stars(
     n: int = 400, seed: int = 0, names: tuple[str, ...] = LABELS, noise: float = 0.01, missing: float = 0.0
 ) -> SpectraSet:
-    """n stars: labels uniform and independent, flux a tanh of a fixed mixture of them, plus noise; some labels missing."""
+    """n stars: labels uniform and independent, flux a tanh of a fixed mixture of them, plus noise; some
+    labels missing.
+    """
     rng = np.random.default_rng(seed)
     unit = rng.uniform(-1, 1, (n, len(names)))
     mixture = np.random.default_rng(99).normal(size=(len(names), PIXELS)) * 0.1
@@ -32,7 +42,15 @@ def toy_stars(
     labels = low + (unit + 1) / 2 * (high - low)
     labels[rng.random(labels.shape) < missing] = np.nan
     ids = [f"toy{seed}-{k}" for k in range(n)]
-    return SpectraSet(flux, WAVELENGTH_NM, ids, labels, names, np.full(flux.shape, noise), provenance={"source": "toy world"})
+    return SpectraSet(
+        flux,
+        WAVELENGTH_NM,
+        ids,
+        labels,
+        names,
+        np.full(flux.shape, noise),
+        provenance={"source": "toy world"},
+    )
 
 
 def toy_config(name: str = "physical-removed", labels: tuple[str, ...] = LABELS, **changes) -> Config:

@@ -1,7 +1,8 @@
-"""The paper's reference sample from the archives: Gaia DR3 RVS spectra with the labels of APOGEE DR17 and GALAH DR3.
+"""The paper's reference sample from the archives: Gaia DR3 RVS spectra with the labels of APOGEE DR17 and
+GALAH DR3.
 
-The labels come from VizieR, the list of sources with a spectrum and the spectra themselves from the Gaia archive. What has
-arrived is kept in a folder, so that the same call goes on where it was stopped.
+The labels come from VizieR, the list of sources with a spectrum and the spectra themselves from the Gaia
+archive. What has arrived is kept in a folder, so that the same call goes on where it was stopped.
 Shapes: N stars, P labels.
 """
 
@@ -39,7 +40,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fetch:
-    """How to fetch: the folder that keeps what has arrived, patience, and the clients (astroquery's unless given).
+    """How to fetch: the folder that keeps what has arrived, patience, and the clients (astroquery's unless
+    given).
 
     most: at most so many stars, chosen by `seed`; None: all.  chunk: spectra asked for at once.
     """
@@ -56,7 +58,9 @@ class Fetch:
     progress: Callable[[float, str], None] = lambda fraction, text: None
 
     def ask(self, what: str, call: Callable[[], T]) -> T:
-        """What the call returns; it is repeated when it fails. ArchiveError after the last try. Chatter goes to stderr."""
+        """What the call returns; it is repeated when it fails. ArchiveError after the last try. Chatter goes
+        to stderr.
+        """
         for attempt in range(self.tries):
             try:
                 with contextlib.redirect_stdout(sys.stderr):
@@ -72,8 +76,9 @@ class Fetch:
 def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[str, Any]:
     """Build the reference sample and write it to `out` (Parquet). Settings: the fields of `Fetch`.
 
-    Returns counts: stars written, of each survey, missing (the archive delivered no spectrum), refused (less than 95 % of
-    the grid). Raises ArchiveError when an archive does not answer, or answers something unexpected.
+    Returns counts: stars written, of each survey, missing (the archive delivered no spectrum), refused (less
+    than 95 % of the grid). Raises ArchiveError when an archive does not answer, or answers something
+    unexpected.
     """
     task = Fetch(Path(folder), **settings)
     if not 1 <= task.chunk <= MOST_IDS:
@@ -90,21 +95,32 @@ def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[s
     return _joined(parts, Path(out)) | {
         "chosen": len(sample.ids),
         "surveys": {s.name: int((sample.survey == k).sum()) for k, s in enumerate(SURVEYS)},
-        "missing": [i for n in notes for i in n["missing"]], "refused": [i for n in notes for i in n["refused"]],
+        "missing": [i for n in notes for i in n["missing"]],
+        "refused": [i for n in notes for i in n["refused"]],
         "file": str(out),
-    }  # fmt: skip
+    }
 
 
-# --- which stars --------------------------------------------------------------------------------------------------
+# --- which stars
+# --------------------------------------------------------------------------------------------------
 
 
 def chosen(task: Fetch) -> Labelled:
-    """The stars with good labels and a spectrum, 8 ≤ G ≤ 14, in the order of their ids. ArchiveError when there is none."""
-    labelled = merged([_cached(task, s.slug, lambda s=s: survey_labels(s, task.vizier or _vizier(), task.ask)) for s in SURVEYS])
+    """The stars with good labels and a spectrum, 8 ≤ G ≤ 14, in the order of their ids. ArchiveError when
+    there is none.
+    """
+    labelled = merged(
+        [
+            _cached(task, s.slug, lambda s=s: survey_labels(s, task.vizier or _vizier(), task.ask))
+            for s in SURVEYS
+        ]
+    )
     with_spectrum = _cached(task, "rvs-sources", lambda: Labelled(*_sources(task)))
     sample = labelled.rows(np.isin(labelled.ids, with_spectrum.ids))
     if not len(sample.ids):
-        raise ArchiveError(f"none of {len(labelled.ids):,} labelled stars has a spectrum with G in {G_RANGE}: wrong ids?")
+        raise ArchiveError(
+            f"none of {len(labelled.ids):,} labelled stars has a spectrum with G in {G_RANGE}: wrong ids?"
+        )
     if task.most and task.most < len(sample.ids):
         pick = np.random.default_rng(task.seed).choice(len(sample.ids), task.most, replace=False)
         sample = sample.rows(np.sort(pick))
@@ -114,10 +130,14 @@ def chosen(task: Fetch) -> Labelled:
 def _sources(task: Fetch) -> tuple[np.ndarray, ...]:
     """Ids of the sources with an RVS spectrum in the magnitude range; the other fields are empty."""
     gaia = task.gaia or _gaia()
-    answer = task.ask("Gaia archive, list of sources", lambda: gaia.launch_job_async(SOURCES_QUERY).get_results())
+    answer = task.ask(
+        "Gaia archive, list of sources", lambda: gaia.launch_job_async(SOURCES_QUERY).get_results()
+    )
     names = {c.lower(): c for c in answer.colnames}
     if not {"source_id", "phot_g_mean_mag"} <= set(names):
-        raise ArchiveError(f"Gaia archive: the list of sources has the columns {', '.join(answer.colnames)}, not source_id")
+        raise ArchiveError(
+            f"Gaia archive: the list of sources has the columns {', '.join(answer.colnames)}, not source_id"
+        )
     bright = floats(answer[names["phot_g_mean_mag"]])
     ids = np.asarray(answer[names["source_id"]], np.int64)[(bright >= G_RANGE[0]) & (bright <= G_RANGE[1])]
     return ids, np.empty((len(ids), 0)), np.empty((len(ids), 0)), np.zeros(len(ids), int)
@@ -135,18 +155,28 @@ def _cached(task: Fetch, name: str, make: Callable[[], Labelled]) -> Labelled:
     return made
 
 
-# --- spectra ------------------------------------------------------------------------------------------------------
+# --- spectra
+# ------------------------------------------------------------------------------------------------------
 
 
 def _claim(task: Fetch, sample: Labelled) -> None:
     """Chunks are numbered: a folder belongs to one choice of stars and one chunk size."""
-    plan = {"stars": len(sample.ids), "first": int(sample.ids[0]), "last": int(sample.ids[-1]), "most": task.most,
-            "seed": task.seed, "chunk": task.chunk, "pixels": len(task.wavelength_nm)}  # fmt: skip
+    plan = {
+        "stars": len(sample.ids),
+        "first": int(sample.ids[0]),
+        "last": int(sample.ids[-1]),
+        "most": task.most,
+        "seed": task.seed,
+        "chunk": task.chunk,
+        "pixels": len(task.wavelength_nm),
+    }
     path = task.folder / "plan.json"
     if not path.exists():
         path.write_text(json.dumps(plan))
     elif json.loads(path.read_text()) != plan:
-        raise ArchiveError(f"{task.folder}: was begun for other stars or settings (plan.json): choose another folder")
+        raise ArchiveError(
+            f"{task.folder}: was begun for other stars or settings (plan.json): choose another folder"
+        )
 
 
 def _chunk(task: Fetch, stars: Labelled, path: Path) -> dict[str, list[str]]:
@@ -165,10 +195,16 @@ def _chunk(task: Fetch, stars: Labelled, path: Path) -> dict[str, list[str]]:
 
 
 def _spectra(task: Fetch, ids: np.ndarray) -> list[SpectraSet]:
-    """The spectra that the archive delivers for these ids, one set for each table. ArchiveError when they are no spectra."""
+    """The spectra that the archive delivers for these ids, one set for each table. ArchiveError when they are
+    no spectra.
+    """
     gaia = task.gaia or _gaia()
     call = lambda: gaia.load_data(  # noqa: E731
-        ids=ids.tolist(), data_release="Gaia DR3", retrieval_type="RVS", data_structure="RAW", format="votable"
+        ids=ids.tolist(),
+        data_release="Gaia DR3",
+        retrieval_type="RVS",
+        data_structure="RAW",
+        format="votable",
     )
     answer = task.ask(f"Gaia archive, {len(ids):,} spectra from {ids[0]}", call)
     try:
@@ -180,12 +216,16 @@ def _spectra(task: Fetch, ids: np.ndarray) -> list[SpectraSet]:
 def _table(delivered: Any) -> Table:
     """A table of the archive, which comes as astropy's or as a VOTable element."""
     data = delivered.to_table() if hasattr(delivered, "to_table") else delivered
-    columns = ((c.name, getattr(c, "data", c), None if c.unit is None else str(c.unit)) for c in data.itercols())
+    columns = (
+        (c.name, getattr(c, "data", c), None if c.unit is None else str(c.unit)) for c in data.itercols()
+    )
     return Table.build(columns, {k: v for k, v in data.meta.items() if isinstance(v, str | int | float)})
 
 
 def _write(found: list[SpectraSet], stars: Labelled, grid: np.ndarray, path: Path) -> list[str]:
-    """Write the spectra that cover the grid, with their labels; the ids of the others. Nothing to write: no file."""
+    """Write the spectra that cover the grid, with their labels; the ids of the others. Nothing to write: no
+    file.
+    """
     refused: list[str] = []
     order = {i: k for k, i in enumerate(as_strings(stars.ids))}
     good = []
@@ -215,7 +255,8 @@ def _joined(parts: list[Path], out: Path) -> dict[str, int]:
         return {"stars": file.rows}
 
 
-# --- clients ------------------------------------------------------------------------------------------------------
+# --- clients
+# ------------------------------------------------------------------------------------------------------
 
 
 def _vizier() -> Any:

@@ -1,7 +1,8 @@
 """Catalogues of labels in VizieR, found and read at run time: which columns, which rows are good, who wins.
 
-What is taken as `mh` scales every metal but the α elements in both: APOGEE's [M/H] (with [α/M]) and GALAH's [Fe/H] (with
-[α/Fe]). It is the convention of this project; neither is a total metallicity. Shapes: N stars, P labels.
+What is taken as `mh` scales every metal but the α elements in both: APOGEE's [M/H] (with [α/M]) and GALAH's
+[Fe/H] (with [α/Fe]). It is the convention of this project; neither is a total metallicity. Shapes: N stars, P
+labels.
 """
 
 import re
@@ -19,7 +20,9 @@ MAX_ERRORS = {"teff": 200.0, "logg": 0.5, "mh": 0.3, "alphafe": 0.2}  # paper, s
 
 @dataclass(frozen=True)
 class Survey:
-    """A catalogue of labels in VizieR. Columns are found at run time: names are compared by letters and digits alone."""
+    """A catalogue of labels in VizieR. Columns are found at run time: names are compared by letters and
+    digits alone.
+    """
 
     name: str
     catalogue: str
@@ -33,12 +36,19 @@ class Survey:
 
 IDS = ("GaiaEDR3", "GaiaDR3", "Gaia", "source_id", "dr3_source_id")
 _PHYSICAL = {"teff": ("Teff",), "logg": ("logg", "log(g)")}
-APOGEE = Survey("APOGEE DR17", "III/286", {**_PHYSICAL, "mh": ("[M/H]", "M_H"), "alphafe": ("[a/M]", "[alpha/M]", "alpha_m")})
-# The paper prints the flags with the sign reversed: rows are good where both are 0 (GALAH's own recommendation).
+APOGEE = Survey(
+    "APOGEE DR17",
+    "III/286",
+    {**_PHYSICAL, "mh": ("[M/H]", "M_H"), "alphafe": ("[a/M]", "[alpha/M]", "alpha_m")},
+)
+# The paper prints the flags with the sign reversed: rows are good where both are 0 (GALAH's own
+# recommendation).
 GALAH = Survey(
-    "GALAH DR3", "J/MNRAS/506/150", {**_PHYSICAL, "mh": ("[Fe/H]", "fe_h"), "alphafe": ("[alpha/Fe]", "[a/Fe]", "alpha_fe")},
+    "GALAH DR3",
+    "J/MNRAS/506/150",
+    {**_PHYSICAL, "mh": ("[Fe/H]", "fe_h"), "alphafe": ("[alpha/Fe]", "[a/Fe]", "alpha_fe")},
     (("flag_sp",), ("flag_fe_h", "f_[Fe/H]", "fl_[Fe/H]", "q_[Fe/H]")),
-)  # fmt: skip
+)
 SURVEYS = (APOGEE, GALAH)  # a star in both takes its labels from the first
 
 
@@ -54,15 +64,22 @@ class Labelled(NamedTuple):
         return Labelled(*(a[rows] for a in self))
 
 
-def survey_labels(survey: Survey, vizier: Callable[..., Any], ask: Callable[[str, Callable[[], Any]], Any]) -> Labelled:
+def survey_labels(
+    survey: Survey, vizier: Callable[..., Any], ask: Callable[[str, Callable[[], Any]], Any]
+) -> Labelled:
     """The good rows of a survey. vizier: astroquery's class; ask: (what, call) → what the call returns.
 
     Raises ArchiveError when its table lacks a column.
     """
-    look = ask(f"VizieR {survey.catalogue}", lambda: vizier(columns=["**"], row_limit=1).get_catalogs(survey.catalogue))
+    look = ask(
+        f"VizieR {survey.catalogue}",
+        lambda: vizier(columns=["**"], row_limit=1).get_catalogs(survey.catalogue),
+    )
     table_name, found = discovered(survey, {name: look[name].colnames for name in look.keys()})  # noqa: SIM118 - a TableList
     columns = list(found.values())
-    table = ask(f"VizieR {table_name}", lambda: vizier(columns=columns, row_limit=-1).get_catalogs(table_name))[0]
+    table = ask(
+        f"VizieR {table_name}", lambda: vizier(columns=columns, row_limit=-1).get_catalogs(table_name)
+    )[0]
     lost = [c for c in columns if c not in table.colnames]
     if lost:
         raise ArchiveError(f"VizieR {table_name}: the answer lacks {', '.join(lost)}, which the table has")
@@ -70,13 +87,22 @@ def survey_labels(survey: Survey, vizier: Callable[..., Any], ask: Callable[[str
 
 
 def discovered(survey: Survey, tables: dict[str, list[str]]) -> tuple[str, dict[str, str]]:
-    """The table of a catalogue that has every column needed, and {role: its column}. ArchiveError says what is missing."""
-    wanted = {"id": IDS} | survey.columns | {f"e_{n}": tuple(f"e_{c}" for c in v) for n, v in survey.columns.items()}
+    """The table of a catalogue that has every column needed, and {role: its column}. ArchiveError says what
+    is missing.
+    """
+    wanted = (
+        {"id": IDS}
+        | survey.columns
+        | {f"e_{n}": tuple(f"e_{c}" for c in v) for n, v in survey.columns.items()}
+    )
     wanted |= {f"flag {k}": names for k, names in enumerate(survey.flags)}
     best: dict[str, str] = {}
     for table, columns in tables.items():
         there = {_letters(c): c for c in columns}
-        matches = {role: [there[_letters(n)] for n in names if _letters(n) in there] for role, names in wanted.items()}
+        matches = {
+            role: [there[_letters(n)] for n in names if _letters(n) in there]
+            for role, names in wanted.items()
+        }
         found = {role: names[0] for role, names in matches.items() if names}
         if len(found) == len(wanted):
             return table, found
@@ -91,10 +117,14 @@ def _letters(name: str) -> str:
 
 
 def good_rows(survey: Survey, columns: dict[str, Any]) -> Labelled:
-    """Rows with an id, all labels, small enough errors and no flag; of a star's several rows the one with the best Teff."""
+    """Rows with an id, all labels, small enough errors and no flag; of a star's several rows the one with the
+    best Teff.
+    """
     ids = np.ma.filled(np.ma.asarray(columns["id"]), 0)
     if ids.dtype.kind == "f":
-        raise ArchiveError(f"{survey.name}: its Gaia ids came as floating-point numbers, their last digits are lost")
+        raise ArchiveError(
+            f"{survey.name}: its Gaia ids came as floating-point numbers, their last digits are lost"
+        )
     ids = np.array([int(i) if str(i).strip().isdecimal() else 0 for i in ids.tolist()], np.int64)
     labels, errors = (np.stack([floats(columns[p + n]) for n in LABELS], 1) for p in ("", "e_"))
     good = (ids > 0) & np.isfinite(labels).all(1)

@@ -2,8 +2,9 @@
 
     python -m gandalf_core.auditing.calibration --draws 100 --stars 2000 rates.json
 
-Each finished draw is a line of `rates.jsonl` beside OUT, so an interrupted run goes on where it stopped. Labels are those of the
-mock sample; teff and logg are the removed ones, mh and alphafe the kept ones. Shapes: N stars, Z latent numbers.
+Each finished draw is a line of `rates.jsonl` beside OUT, so an interrupted run goes on where it stopped.
+Labels are those of the mock sample; teff and logg are the removed ones, mh and alphafe the kept ones. Shapes:
+N stars, Z latent numbers.
 """
 
 import argparse
@@ -22,7 +23,9 @@ LATENT_SIZE = 25
 REMOVED, KEPT = [LABELS.index("teff")], [LABELS.index("mh"), LABELS.index("alphafe")]
 
 
-def mixed_latent(value: np.ndarray, attainable_r2: float, rng: np.random.Generator, size: int = LATENT_SIZE) -> np.ndarray:
+def mixed_latent(
+    value: np.ndarray, attainable_r2: float, rng: np.random.Generator, size: int = LATENT_SIZE
+) -> np.ndarray:
     """(N, Z) unit noise into which a value (N,) is mixed along one random direction.
 
     The best linear reader of it reaches R² = s²/(1 + s²) with s the amplitude of the standardised value.
@@ -33,27 +36,46 @@ def mixed_latent(value: np.ndarray, attainable_r2: float, rng: np.random.Generat
     return rng.standard_normal((len(value), size)) + amplitude * mixed
 
 
-def one_draw(seed: int, n: int, attainable_r2: float, probes: tuple[str, ...] = PROBES, workers: int = 1) -> dict:
+def one_draw(
+    seed: int, n: int, attainable_r2: float, probes: tuple[str, ...] = PROBES, workers: int = 1
+) -> dict:
     """What the audit says of teff in one draw of n stars of the mock sample; R² 0 is a latent of pure noise."""
     labels = population.labels(10_000 + seed, np.arange(n))
     z = mixed_latent(labels[:, REMOVED[0]], attainable_r2, np.random.default_rng([seed, 4]))
-    leak = conditional_excess(z, labels[:, KEPT], labels[:, REMOVED], probes=probes, seed=seed, workers=workers)[0]
+    leak = conditional_excess(
+        z, labels[:, KEPT], labels[:, REMOVED], probes=probes, seed=seed, workers=workers
+    )[0]
     return {
-        "draw": seed, "stars": n, "attainable_r2": attainable_r2, "flagged": leak.flagged, "p_value": leak.p_value,
-        "excess": leak.value, "interval": list(leak.interval), "probe": leak.joint.probe, "floor": leak.floor.r2,
-    }  # fmt: skip
+        "draw": seed,
+        "stars": n,
+        "attainable_r2": attainable_r2,
+        "flagged": leak.flagged,
+        "p_value": leak.p_value,
+        "excess": leak.value,
+        "interval": list(leak.interval),
+        "probe": leak.joint.probe,
+        "floor": leak.floor.r2,
+    }
 
 
 def rates(done: list[dict]) -> list[dict]:
-    """A row per number of stars and attainable R²: how many draws, the share flagged, the mean and spread of the excess."""
+    """A row per number of stars and attainable R²: how many draws, the share flagged, the mean and spread of
+    the excess.
+    """
     rows = []
     for n, r2 in sorted({(d["stars"], d["attainable_r2"]) for d in done}):
         here = [d for d in done if (d["stars"], d["attainable_r2"]) == (n, r2)]
         excess = np.array([d["excess"] for d in here])
-        rows.append({
-            "stars": n, "attainable_r2": r2, "draws": len(here), "flagged": float(np.mean([d["flagged"] for d in here])),
-            "excess_mean": float(excess.mean()), "excess_std": float(excess.std()),
-        })  # fmt: skip
+        rows.append(
+            {
+                "stars": n,
+                "attainable_r2": r2,
+                "draws": len(here),
+                "flagged": float(np.mean([d["flagged"] for d in here])),
+                "excess_mean": float(excess.mean()),
+                "excess_std": float(excess.std()),
+            }
+        )
     return rows
 
 
@@ -67,14 +89,18 @@ def run(out: Path, draws: int, n: int, workers: int = 1) -> list[dict]:
         done.append(one_draw(*case, workers=workers))
         with lines.open("a") as file:
             file.write(json.dumps(done[-1]) + "\n")
-        print(f"{i + 1}/{len(todo)}: {done[-1]['attainable_r2']} flagged {done[-1]['flagged']}", file=sys.stderr)
+        print(
+            f"{i + 1}/{len(todo)}: {done[-1]['attainable_r2']} flagged {done[-1]['flagged']}", file=sys.stderr
+        )
     table = rates(done)
     out.write_text(json.dumps(table, indent=1))
     return table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m gandalf_core.auditing.calibration", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m gandalf_core.auditing.calibration", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("out", type=Path, help="where the rates go, a json file")
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--stars", type=int, default=2000)

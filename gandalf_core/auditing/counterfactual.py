@@ -1,7 +1,9 @@
-"""Sliders against the truth: does the decoder change a spectrum as the star itself would change under another label?
+"""Sliders against the truth: does the decoder change a spectrum as the star itself would change under another
+label?
 
-Got = D(z, y′) − D(z, y); true = the simulator's spectra of the same star, nuisance by nuisance, under y′ and y. The error is
-pooled over the stars, √Σ‖got − true‖² / √Σ‖true‖²: 0 for a perfect slider, 1 for one that does nothing.
+Got = D(z, y′) − D(z, y); true = the simulator's spectra of the same star, nuisance by nuisance, under y′ and
+y. The error is pooled over the stars, √Σ‖got − true‖² / √Σ‖true‖²: 0 for a perfect slider, 1 for one that
+does nothing.
 Shapes: N stars, M of them under labels that the simulator reaches, L pixels.
 """
 
@@ -21,12 +23,15 @@ from .probes import r_squared
 MOST = 2000  # stars: the pooled error is then known to a few percent of itself
 BRIGHT_SNR = 60.0
 MIDDLE_SNR = (40.0, 60.0)
-EMULATED = ("model_error",)  # left out of the truth: random from star to star and pixel to pixel, so nobody's to restore
+# left out of the truth: random from star to star and pixel to pixel, so nobody's to restore
+EMULATED = ("model_error",)
 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Changes of the spectra of the stars `rows` (M,) out of N: got (M, L) from a decoder, true (M, L) from the simulator."""
+    """Changes of the spectra of the stars `rows` (M,) out of N: got (M, L) from a decoder, true (M, L) from
+    the simulator.
+    """
 
     got: np.ndarray
     true: np.ndarray
@@ -41,13 +46,16 @@ class Change:
 
 
 class Case:
-    """Simulated stars with their latents, and their spectra as decoded and as true, all under their own labels."""
+    """Simulated stars with their latents, and their spectra as decoded and as true, all under their own
+    labels.
+    """
 
     def __init__(self, model, stars: SpectraSet, reader: Instrument):
         self.model, self.stars, self.reader = model, stars, reader
         self.values = true_values(stars)
         self.physical = self.values[:, : len(LABELS)]
-        true = {n: self.physical[:, i] for i, n in enumerate(LABELS)}  # a simulated star's truth is known where its label is not
+        # a simulated star's truth is known where its label is not
+        true = {n: self.physical[:, i] for i, n in enumerate(LABELS)}
         given = stars.labels_for(model.label_names)
         self.labels = np.stack([true.get(n, given[:, i]) for i, n in enumerate(model.label_names)], 1)
         self.latents = model.encode(stars)
@@ -68,20 +76,26 @@ class Case:
         return Change(got, after - self.true[rows], rows, len(self.stars))
 
     def drift(self, name: str, changes: list[np.ndarray], starts: list[np.ndarray]) -> dict[str, float]:
-        """Per label but `name`: the rms change that the reader sees when `changes` are added to the spectra `starts`."""
+        """Per label but `name`: the rms change that the reader sees when `changes` are added to the spectra
+        `starts`.
+        """
         before, moved = np.concatenate(starts), np.concatenate(changes)
         seen = np.sqrt(np.square(self.reader(before + moved) - self.reader(before)).mean(0))
         return {n: float(s) for n, s in zip(QUANTITIES, seen, strict=True) if n in LABELS and n != name}
 
 
-def counterfactuals(model, stars: SpectraSet, *, seed: int = 0, reader: Instrument | None = None, most: int = MOST) -> dict:
-    """Per label that the decoder receives: relative error of the change and drift of the other labels; {} for a plain decoder.
+def counterfactuals(
+    model, stars: SpectraSet, *, seed: int = 0, reader: Instrument | None = None, most: int = MOST
+) -> dict:
+    """Per label that the decoder receives: relative error of the change and drift of the other labels; {} for
+    a plain decoder.
 
-    `relative_error` pools a step up and a step down (`parameter(name).step`); `within` is the same where the new value lies in
-    the range of the model's training sample, beyond which the sliders say that they extrapolate; `swap` gives each star another
-    star's value of the label. Stars whose new labels lie outside the simulator's region are left out and counted. `drift` is,
-    per other label, the rms of its change as `reader` measures it on decoded spectra; `drift_of_truth` the same on the true
-    ones, which tells what of it is the reader's own confusion.
+    `relative_error` pools a step up and a step down (`parameter(name).step`); `within` is the same where the
+    new value lies in the range of the model's training sample, beyond which the sliders say that they
+    extrapolate; `swap` gives each star another star's value of the label. Stars whose new labels lie outside
+    the simulator's region are left out and counted. `drift` is, per other label, the rms of its change as
+    `reader` measures it on decoded spectra; `drift_of_truth` the same on the true ones, which tells what of
+    it is the reader's own confusion.
 
     Raises AuditError when the stars are not simulated.
     """
@@ -96,7 +110,9 @@ def counterfactuals(model, stars: SpectraSet, *, seed: int = 0, reader: Instrume
 def few(stars: SpectraSet, most: int, seed: int) -> SpectraSet:
     """At most `most` of the stars, drawn by seed. AuditError when their truth is unknown."""
     if not is_simulated(stars):
-        raise AuditError("counterfactuals need the truth under other labels: give simulated stars, simulated:N[:SEED]")
+        raise AuditError(
+            "counterfactuals need the truth under other labels: give simulated stars, simulated:N[:SEED]"
+        )
     return stars[np.sort(np.random.default_rng(seed).permutation(len(stars))[:most])]
 
 
@@ -114,10 +130,12 @@ def one_label(case: Case, name: str, donors: np.ndarray, seed: int) -> dict:
         "interval": list(pooled_interval(sums["up"] + sums["down"], seed)),
         "within": pooled(sum(known)),
         **{how: pooled(part) for how, part in sums.items()},
-        "step": step, "stars": len(case.stars), "left_out": {how: len(case.stars) - len(c.rows) for how, c in done.items()},
+        "step": step,
+        "stars": len(case.stars),
+        "left_out": {how: len(case.stars) - len(c.rows) for how, c in done.items()},
         "drift": case.drift(name, [c.got for c in steps], [case.decoded[c.rows] for c in steps]),
         "drift_of_truth": case.drift(name, [c.true for c in steps], [case.true[c.rows] for c in steps]),
-    }  # fmt: skip
+    }
 
 
 def pooled(sums: np.ndarray) -> float:
@@ -132,13 +150,15 @@ def pooled_interval(sums: np.ndarray, seed: int = 0) -> tuple[float, float]:
     return interval(np.array([pooled(sums[rng.integers(0, len(sums), len(sums))]) for _ in range(DRAWS)]))
 
 
-def restoration(model, stars: SpectraSet, *, seed: int = 0, reader: Instrument | None = None, most: int = 2 * MOST) -> dict:
+def restoration(
+    model, stars: SpectraSet, *, seed: int = 0, reader: Instrument | None = None, most: int = 2 * MOST
+) -> dict:
     """What the generator restores of each star beyond its labels, decoded under the true ones.
 
-    `nuisances`: R² of shift, Ca II core depth, broadening and band depth read back from the reconstructions of stars of S/N > 60,
-    and `of_truth`, what the reader gets from the true spectra. `rms`: the median over stars of 40 < S/N < 60 of the rms
-    difference to the noise-free truth with all nuisances but the model error (which a reconstruction should not follow);
-    `rms_all` with it.
+    `nuisances`: R² of shift, Ca II core depth, broadening and band depth read back from the reconstructions
+    of stars of S/N > 60, and `of_truth`, what the reader gets from the true spectra. `rms`: the median over
+    stars of 40 < S/N < 60 of the rms difference to the noise-free truth with all nuisances but the model
+    error (which a reconstruction should not follow); `rms_all` with it.
     """
     stars = few(stars, most, seed)
     case = Case(model, stars, reader or instrument(stars.flux.shape[1]))
@@ -148,16 +168,22 @@ def restoration(model, stars: SpectraSet, *, seed: int = 0, reader: Instrument |
     return {
         "nuisances": readings_r2(case.reader(case.decoded[bright]), case.values[bright]),
         "of_truth": readings_r2(case.reader(case.true[bright]), case.values[bright]),
-        "stars_bright": int(bright.sum()), "stars_middle": int(middle.sum()),
-        "rms": median_rms(case.decoded[middle] - case.true[middle]), "rms_all": median_rms(case.decoded[middle] - everything),
-    }  # fmt: skip
+        "stars_bright": int(bright.sum()),
+        "stars_middle": int(middle.sum()),
+        "rms": median_rms(case.decoded[middle] - case.true[middle]),
+        "rms_all": median_rms(case.decoded[middle] - everything),
+    }
 
 
 def readings_r2(readings: np.ndarray, values: np.ndarray) -> dict[str, float]:
-    """R² of each nuisance from readings and true values (N, Q); NaN for one that does not vary in this sample."""
+    """R² of each nuisance from readings and true values (N, Q); NaN for one that does not vary in this
+    sample.
+    """
     columns = {n: QUANTITIES.index(n) for n in READABLE}
     varied = {n: len(values) > 1 and values[:, i].std() > 0 for n, i in columns.items()}
-    return {n: r_squared(values[:, i], readings[:, i]) if varied[n] else float("nan") for n, i in columns.items()}
+    return {
+        n: r_squared(values[:, i], readings[:, i]) if varied[n] else float("nan") for n, i in columns.items()
+    }
 
 
 def median_rms(difference: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """The conditional excess: what a latent adds, about a removed label, to what the kept labels tell anyway.
 
-excess = R²(removed | z and true kept labels) − R²(removed | true kept labels), each side by its own best probe.
+excess = R²(removed | z and true kept labels) − R²(removed | true kept labels), each side by its own best
+probe.
 Shapes: N stars, Z latent numbers, K kept labels, T removed labels.
 """
 
@@ -17,9 +18,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Excess:
-    """The excess of one removed label, its bootstrap interval over stars, and the two readings it is the difference of.
+    """The excess of one removed label, its bootstrap interval over stars, and the two readings it is the
+    difference of.
 
-    `p_value` is that of `leak_test`; the interval says how much is read, the test whether anything is (in fewer stars).
+    `p_value` is that of `leak_test`; the interval says how much is read, the test whether anything is (in
+    fewer stars).
     """
 
     value: float
@@ -30,18 +33,24 @@ class Excess:
 
     @property
     def flagged(self) -> bool:
-        """True when the latent demonstrably tells something about the label: one innocent label in forty is flagged by chance."""
+        """True when the latent demonstrably tells something about the label: one innocent label in forty is
+        flagged by chance.
+        """
         return bool(self.p_value < (1 - LEVEL) / 2)
 
 
 def floor_readings(kept, y, *, probes=PROBES, seed: int = 0, workers: int = 1) -> list[Reading]:
-    """What the best probe reads of each column of y (N, T) from true kept labels (N, K); the mean where nothing is kept."""
+    """What the best probe reads of each column of y (N, T) from true kept labels (N, K); the mean where
+    nothing is kept.
+    """
     kept, y = np.asarray(kept, float), np.asarray(y, float)
     folds = fold_numbers(len(y), seed)
     means = fold_means(y, folds)
     if not kept.shape[1]:
         return [Reading("mean", means[:, t], y[:, t], {}) for t in range(y.shape[1])]
-    first = out_of_fold({p: (p, x, y) for p, x in inputs(kept[:, :0], kept, probes).items()}, folds, seed, workers)
+    first = out_of_fold(
+        {p: (p, x, y) for p, x in inputs(kept[:, :0], kept, probes).items()}, folds, seed, workers
+    )
     start = best_of_each({"mean": means} | first, y, folds)
     readings = two_stages(kept[:, :0], kept, y, start, {"mean": means} | first, probes, folds, seed, workers)
     return best_of_each(readings, y, folds)
@@ -53,11 +62,12 @@ def fold_means(y: np.ndarray, folds: np.ndarray) -> np.ndarray:
 
 
 def two_stages(x, kept, y, start, first, probes, folds, seed, workers) -> dict[str, np.ndarray]:
-    """The candidates `first` and probes of (x, kept labels) trained on what the readings `start` leave over: {name: (N, T)}.
+    """The candidates `first` and probes of (x, kept labels) trained on what the readings `start` leave over:
+    {name: (N, T)}.
 
-    A probe of the rest begins from what is known, so that twenty-five inputs of noise cost it next to nothing; without it a
-    small leak drowns in a probe's own overfitting. The floor gets its second stage too: a side with more chances would win by
-    them alone.
+    A probe of the rest begins from what is known, so that twenty-five inputs of noise cost it next to
+    nothing; without it a small leak drowns in a probe's own overfitting. The floor gets its second stage too:
+    a side with more chances would win by them alone.
     """
     base = np.stack([s.prediction for s in start], 1)  # (N, T)
     seen = inputs(x, kept, tuple(p for p in probes if p != "neighbours"))
@@ -65,7 +75,9 @@ def two_stages(x, kept, y, start, first, probes, folds, seed, workers) -> dict[s
     return first | {k: r + base for k, r in rest.items()}
 
 
-def conditional_excess(z, kept, y, *, probes=PROBES, seed: int = 0, workers: int = 1, floors=None) -> list[Excess]:
+def conditional_excess(
+    z, kept, y, *, probes=PROBES, seed: int = 0, workers: int = 1, floors=None
+) -> list[Excess]:
     """The excess of each column of y (N, T) from z (N, Z) given kept labels (N, K); no value may be missing.
 
     `floors`, from `floor_readings` with the same seed, saves doing that side again.
@@ -80,26 +92,35 @@ def conditional_excess(z, kept, y, *, probes=PROBES, seed: int = 0, workers: int
     readings["floor"] = np.stack([f.prediction for f in floors], 1)  # a reader may leave z aside
     joint = best_of_each(readings, y, folds)
     return [
-        Excess(j.r2 - f.r2, difference_interval(j, f, seed), p, j, f) for j, f, p in zip(joint, floors, p_values, strict=True)
+        Excess(j.r2 - f.r2, difference_interval(j, f, seed), p, j, f)
+        for j, f, p in zip(joint, floors, p_values, strict=True)
     ]
 
 
-def leak_test(joint: list[Reading], floors: list[Reading], kept: np.ndarray, *, seed: int = 0, workers: int = 1) -> np.ndarray:
+def leak_test(
+    joint: list[Reading], floors: list[Reading], kept: np.ndarray, *, seed: int = 0, workers: int = 1
+) -> np.ndarray:
     """(T,) one-sided p values of "z tells nothing about the label beyond the kept labels".
 
-    The projected covariance measure (Lundborg, Kim, Shah & Samworth 2024, Annals of Statistics 52, 2851): the change that z
-    makes to the reading, freed of what the kept labels (N, K) say of that change, must not correlate with what the floor leaves
-    over. An imperfect floor harms little: both factors are residuals, so their errors enter as a product. `joint` must be
-    readings of the rest: a direct reading minus the floor's would carry the floor's own errors into both factors.
+    The projected covariance measure (Lundborg, Kim, Shah & Samworth 2024, Annals of Statistics 52, 2851): the
+    change that z makes to the reading, freed of what the kept labels (N, K) say of that change, must not
+    correlate with what the floor leaves over. An imperfect floor harms little: both factors are residuals, so
+    their errors enter as a product. `joint` must be readings of the rest: a direct reading minus the floor's
+    would carry the floor's own errors into both factors.
     """
     change = np.stack([j.prediction - f.prediction for j, f in zip(joint, floors, strict=True)], 1)  # (N, T)
     folds = fold_numbers(len(change), seed)
     probes = ("ridge", "trees") if kept.shape[1] else ()
-    readings = out_of_fold({p: (p, x, change) for p, x in inputs(kept[:, :0], kept, probes).items()}, folds, seed, workers)
+    readings = out_of_fold(
+        {p: (p, x, change) for p, x in inputs(kept[:, :0], kept, probes).items()}, folds, seed, workers
+    )
     expected = best_of_each({"mean": fold_means(change, folds)} | readings, change, folds)
-    return np.array([
-        upper_tail((f.truth - f.prediction) * (c - e.prediction)) for f, c, e in zip(floors, change.T, expected, strict=True)
-    ])  # fmt: skip
+    return np.array(
+        [
+            upper_tail((f.truth - f.prediction) * (c - e.prediction))
+            for f, c, e in zip(floors, change.T, expected, strict=True)
+        ]
+    )
 
 
 def upper_tail(products: np.ndarray) -> float:
@@ -109,7 +130,9 @@ def upper_tail(products: np.ndarray) -> float:
 
 
 def difference_interval(a: Reading, b: Reading, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of R²(a) − R²(b) of the same stars, by resampling the stars; the readings stay as they are."""
+    """95 % interval of R²(a) − R²(b) of the same stars, by resampling the stars; the readings stay as they
+    are.
+    """
     draws = resampled_r2([a.prediction, b.prediction], a.truth, seed)
     return interval(draws[0] - draws[1])
 
@@ -125,7 +148,9 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
 
 
 def resampled_r2(predictions: list[np.ndarray], truth: np.ndarray, seed: int = 0) -> np.ndarray:
-    """(predictions, DRAWS) R² of each under the same resamplings of the stars: a paired bootstrap with Poisson(1) weights."""
+    """(predictions, DRAWS) R² of each under the same resamplings of the stars: a paired bootstrap with
+    Poisson(1) weights.
+    """
     rng = np.random.default_rng([seed, len(truth)])
     spread = max(truth.std(), 1e-12)
     y = (truth - truth.mean()) / spread

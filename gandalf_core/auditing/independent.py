@@ -1,6 +1,7 @@
 """An independent measuring instrument: labels and nuisances read from spectra without noise.
 
-It knows the simulator and nothing of the audited model: a network trained on the true spectra of its own simulated stars.
+It knows the simulator and nothing of the audited model: a network trained on the true spectra of its own
+simulated stars.
 Shapes: N stars, L pixels, Q quantities.
 """
 
@@ -14,7 +15,8 @@ from ..simulator import READABLE, nuisance_values, simulate, true_labels, truth
 
 QUANTITIES = (*LABELS, *READABLE)
 STARS, SEED = 6000, 880_001  # no test set has this seed
-ROUGHNESS = 0.003  # rms of the noise it is trained under, about what a reconstruction misses: else it would read trifles
+# rms of the noise it is trained under, about what a reconstruction misses: else it would read trifles
+ROUGHNESS = 0.003
 COMPONENTS = 60  # in their natural scale: whitened ones let the weak components drown the strong
 Instrument = Callable[[np.ndarray], np.ndarray]
 
@@ -27,7 +29,8 @@ def true_values(stars) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def instrument(pixels: int = 800, stars: int = STARS) -> Instrument:
-    """A reader: (N, L) spectra without noise on the simulator's grid → (N, Q). Made once a process, in about 20 s on one core.
+    """A reader: (N, L) spectra without noise on the simulator's grid → (N, Q). Made once a process, in about
+    20 s on one core.
 
     It reads true spectra with R² above .99, but .97 for alphafe.
     """
@@ -42,6 +45,11 @@ def instrument(pixels: int = 800, stars: int = STARS) -> Instrument:
     values = true_values(sample)
     centre, spread = values.mean(0), values.std(0)
     network = MLPRegressor(
-        hidden_layer_sizes=(256, 128), alpha=1e-4, max_iter=150, early_stopping=True, n_iter_no_change=12, random_state=0
+        hidden_layer_sizes=(256, 128),
+        alpha=1e-4,
+        max_iter=150,
+        early_stopping=True,
+        n_iter_no_change=12,
+        random_state=0,
     ).fit(components.transform(rough) / unit, (values - centre) / spread)
     return lambda flux: network.predict(components.transform(flux) / unit) * spread + centre

@@ -1,10 +1,10 @@
 """The Bayes-optimal reference: the posterior mean of a star's labels when the sample itself is the prior.
 
-No method that knows a star by its spectrum alone has a smaller mean square error over the sample. Importance sampling:
-candidates are labels of the mock population, drawn more often near the Cramér-Rao ellipse, so the prior is exact without a
-formula of its density. Of the nuisances, broadening (whose effect is quadratic near 0) is drawn with each candidate under the
-population's uniform prior; the others are marginalised in closed form, by linearisation at their estimate and with Gaussian
-priors of the population's mean and spread.
+No method that knows a star by its spectrum alone has a smaller mean square error over the sample. Importance
+sampling: candidates are labels of the mock population, drawn more often near the Cramér-Rao ellipse, so the
+prior is exact without a formula of its density. Of the nuisances, broadening (whose effect is quadratic near
+0) is drawn with each candidate under the population's uniform prior; the others are marginalised in closed
+form, by linearisation at their estimate and with Gaussian priors of the population's mean and spread.
 
 Shapes: N stars, L pixels, P labels, K free parameters, M candidates of one star, H nuisances marginalised.
 """
@@ -25,13 +25,16 @@ from .bounds import Metric, Progress, config_of, cramer_rao, error_metric, free_
 
 POPULATION, POPULATION_SEED = 300_000, 770_001  # labels that no test set uses
 CANDIDATES = 500
-TEMPER = 2.0  # by which the proposal's variance exceeds the linearised one: tails cost little, a narrow proposal lies
+# by which the proposal's variance exceeds the linearised one: tails cost little, a narrow proposal lies
+TEMPER = 2.0
 ENOUGH = 30.0  # effective candidates; below, a star's posterior mean is not trusted
 
 
 @dataclass(frozen=True, eq=False)
 class Optimal:
-    """Posterior means and standard deviations (N, P), the truth (N, P) and effective candidates (N,) of N stars."""
+    """Posterior means and standard deviations (N, P), the truth (N, P) and effective candidates (N,) of N
+    stars.
+    """
 
     ids: np.ndarray
     label_names: tuple[str, ...]
@@ -46,7 +49,9 @@ class Optimal:
         return self.effective >= ENOUGH
 
     def rmse(self) -> dict[str, float]:
-        """Root mean square error of each label over the trusted stars: what an estimator is compared with, on the same stars."""
+        """Root mean square error of each label over the trusted stars: what an estimator is compared with, on
+        the same stars.
+        """
         error = np.sqrt(np.square(self.mean - self.truth)[self.trusted].mean(0))
         return dict(zip(self.label_names, error.tolist(), strict=True))
 
@@ -55,8 +60,8 @@ class Optimal:
 class Estimate:
     """A star's linearised fit: where candidates are sought and nuisances linearised.
 
-    slopes: (K, L) whitened derivatives.  names (K,), prior (K,) widths, inf for labels.  centre: (K,) estimates of the labels
-    and of the nuisances.  covariance: (K, K) the Cramér-Rao one.
+    slopes: (K, L) whitened derivatives.  names (K,), prior (K,) widths, inf for labels.  centre: (K,)
+    estimates of the labels and of the nuisances.  covariance: (K, K) the Cramér-Rao one.
     """
 
     slopes: np.ndarray
@@ -72,16 +77,21 @@ class Estimate:
 def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress | None = None) -> Optimal:
     """The posterior mean of each of N simulated stars of the mock sample; about half a second a star.
 
-    Raises AuditError when the stars' labels were given (their prior is not the mock sample) or the stars are not simulated.
+    Raises AuditError when the stars' labels were given (their prior is not the mock sample) or the stars are
+    not simulated.
     """
     config = config_of(stars)
     if stars.provenance["simulated"]["given_labels"]:
-        raise AuditError("these stars' labels were given, so the mock sample is not their prior: simulate without labels")
+        raise AuditError(
+            "these stars' labels were given, so the mock sample is not their prior: simulate without labels"
+        )
     metric = error_metric(stars.wavelength_nm, config)
     pool = population.labels(POPULATION_SEED, np.arange(POPULATION))
     rng = np.random.default_rng(seed)
     got = []
-    for estimate, flux, error in zip(estimates(stars, config, metric), stars.flux, noise_level(stars), strict=True):
+    for estimate, flux, error in zip(
+        estimates(stars, config, metric), stars.flux, noise_level(stars), strict=True
+    ):
         found = posterior(estimate, flux, error, config, metric, pool, rng)
         if found[2] < ENOUGH:
             found = posterior(estimate, flux, error, config, metric, pool, rng, 10 * CANDIDATES)
@@ -93,7 +103,9 @@ def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress | None = 
 
 
 def estimates(stars: SpectraSet, config: NuisanceConfig, metric: Metric) -> list[Estimate]:
-    """One Gauss-Newton step from each star's truth: near the best fit, and only a place to put candidates around."""
+    """One Gauss-Newton step from each star's truth: near the best fit, and only a place to put candidates
+    around.
+    """
     derivatives, names = jacobian(stars)
     free, prior = free_parameters(names, config)
     names, prior = tuple(n for n, f in zip(names, free, strict=True) if f), prior[free]
@@ -104,33 +116,45 @@ def estimates(stars: SpectraSet, config: NuisanceConfig, metric: Metric) -> list
     pull = (prior_mean(names, config) - start) / prior**2
     pull[:, np.isinf(prior)] = 0
     step = np.einsum("nkj,nj->nk", covariances, np.einsum("nkl,nl->nk", slopes, rest) + pull)
-    return [Estimate(s, names, prior, c, v) for s, c, v in zip(slopes, start + step, covariances, strict=True)]
+    return [
+        Estimate(s, names, prior, c, v) for s, c, v in zip(slopes, start + step, covariances, strict=True)
+    ]
 
 
 def true_parameters(stars: SpectraSet, names: tuple[str, ...]) -> np.ndarray:
     """(N, K) the true labels and nuisances `names`."""
     values = nuisance_values(stars)
-    columns = dict(zip(LABELS, true_labels(stars).T, strict=True)) | {k: v for k, v in values.items() if v.ndim == 1}
+    columns = dict(zip(LABELS, true_labels(stars).T, strict=True)) | {
+        k: v for k, v in values.items() if v.ndim == 1
+    }
     columns |= {f"continuum{i}": c for i, c in enumerate(values["continuum"].T)}
     return np.stack([columns[n] for n in names], 1)
 
 
 def prior_mean(names: tuple[str, ...], config: NuisanceConfig) -> np.ndarray:
     """(K,) mean of each nuisance in the population; 0 for labels, whose prior is the pool of candidates."""
-    means = {"calcium_depth": config.calcium_mean, "dib_depth": config.dib_depth, "broadening_kms": config.broadening_kms / 2}
+    means = {
+        "calcium_depth": config.calcium_mean,
+        "dib_depth": config.dib_depth,
+        "broadening_kms": config.broadening_kms / 2,
+    }
     return np.array([means.get(n, 0.0) for n in names])
 
 
 def posterior(
     estimate: Estimate, flux, error, config, metric, pool, rng, count=CANDIDATES
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """(P,) mean, (P,) standard deviation and effective number of candidates of the star with `flux` (L,) and noise `error`."""
+    """(P,) mean, (P,) standard deviation and effective number of candidates of the star with `flux` (L,) and
+    noise `error`.
+    """
     near, broadening, log_proposal = candidates(estimate, config.broadening_kms, pool, count, rng)
     spectra = observe(apply(emulate(near), nuisances_of(estimate, broadening)), len(flux))
     rest = metric.whitened(flux - spectra, np.full(len(near), error))
     linear = np.array([n not in LABELS and n != "broadening_kms" for n in estimate.names])
     offset = (prior_mean(estimate.names, config) - estimate.centre)[linear]
-    likelihood = marginal(rest - offset @ estimate.slopes[linear], estimate.slopes[linear], estimate.prior[linear])
+    likelihood = marginal(
+        rest - offset @ estimate.slopes[linear], estimate.slopes[linear], estimate.prior[linear]
+    )
     weight = np.exp(likelihood - log_proposal - (likelihood - log_proposal).max())
     weight /= weight.sum()
     mean = weight @ near
@@ -140,10 +164,11 @@ def posterior(
 def candidates(
     estimate: Estimate, fastest: float, pool: np.ndarray, count: int, rng
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(M, P) labels out of the pool, (M,) broadening in 0-`fastest`, and (M,) the log of the proposal's density over the prior's.
+    """(M, P) labels out of the pool, (M,) broadening in 0-`fastest`, and (M,) the log of the proposal's
+    density over the prior's.
 
-    Labels come with the linearised likelihood, its width grown by √TEMPER; broadening with its linearised distribution given the
-    labels, grown likewise.
+    Labels come with the linearised likelihood, its width grown by √TEMPER; broadening with its linearised
+    distribution given the labels, grown likewise.
     """
     p = len(LABELS)
     inverse = np.linalg.inv(estimate.covariance[:p, :p])
@@ -166,7 +191,8 @@ def candidates(
 def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.ndarray]:
     """Nuisance values of the candidates, whose broadening is given (M,): the star's estimates."""
     values = {
-        n: np.full(len(broadening), estimate.of(n)) for n in ("shift_kms", "calcium_depth", "dib_depth", "dib_velocity_kms")
+        n: np.full(len(broadening), estimate.of(n))
+        for n in ("shift_kms", "calcium_depth", "dib_depth", "dib_velocity_kms")
     }
     continuum = [estimate.of(f"continuum{i}") for i in range(CONTINUUM_TERMS)]
     return values | {"broadening_kms": broadening, "continuum": np.tile(continuum, (len(broadening), 1))}
@@ -175,7 +201,8 @@ def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.nda
 def marginal(rest: np.ndarray, slopes: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """(M,) log likelihood of whitened residuals (M, L), up to a constant, linear nuisances integrated out.
 
-    With whitened slopes S (H, L) and prior widths (H,): −½(rᵀr − bᵀ(diag(prior⁻²) + S Sᵀ)⁻¹b), b = S r (Woodbury's identity).
+    With whitened slopes S (H, L) and prior widths (H,): −½(rᵀr − bᵀ(diag(prior⁻²) + S Sᵀ)⁻¹b), b = S r
+    (Woodbury's identity).
     """
     b = rest @ slopes.T  # (M, H)
     inner = np.diag(prior**-2.0) + slopes @ slopes.T

@@ -1,9 +1,10 @@
-"""Fresh probes: what can a reader who starts from nothing read from numbers of a star? Arrays in, results out.
+"""Fresh probes: what can a reader who starts from nothing read from numbers of a star? Arrays in, results
+out.
 
-Shapes: N stars, D inputs, T targets, K kept labels. Every probe is trained on four fifths of the stars and read on the last
-fifth, five times (cross-fitting); only these out-of-fold readings count. The stars must not have trained the encoder: the
-caller sees to that. Why fresh: an adversary that fails during training proves nothing about a reader trained afterwards
-(Elazar & Goldberg 2018, EMNLP).
+Shapes: N stars, D inputs, T targets, K kept labels. Every probe is trained on four fifths of the stars and
+read on the last fifth, five times (cross-fitting); only these out-of-fold readings count. The stars must not
+have trained the encoder: the caller sees to that. Why fresh: an adversary that fails during training proves
+nothing about a reader trained afterwards (Elazar & Goldberg 2018, EMNLP).
 """
 
 import os
@@ -43,7 +44,9 @@ def r_squared(truth: np.ndarray, prediction: np.ndarray) -> float:
 
 
 def enough(labels: np.ndarray, what: str) -> np.ndarray:
-    """(N,) true for the stars that have every label in `labels` (N, P). AuditError when they are fewer than MIN_LABELLED."""
+    """(N,) true for the stars that have every label in `labels` (N, P). AuditError when they are fewer than
+    MIN_LABELLED.
+    """
     rows = np.isfinite(np.asarray(labels, float).reshape(len(labels), -1)).all(1)
     if rows.sum() < MIN_LABELLED:
         count = f"{int(rows.sum())} of {len(rows)} stars have the labels"
@@ -57,7 +60,9 @@ def fold_numbers(n: int, seed: int = 0) -> np.ndarray:
 
 
 def label_basis(labels: np.ndarray) -> np.ndarray:
-    """(N, ·) polynomials of standardised labels (N, K): a linear probe follows the sample's curved relations between them."""
+    """(N, ·) polynomials of standardised labels (N, K): a linear probe follows the sample's curved relations
+    between them.
+    """
     from sklearn.preprocessing import PolynomialFeatures
 
     if not labels.shape[1]:
@@ -90,14 +95,25 @@ def make_probe(name: str, n: int, seed: int):
         from sklearn.neural_network import MLPRegressor
 
         return MLPRegressor(
-            hidden_layer_sizes=(128, 64), alpha=1e-3, batch_size=min(256, max(32, n // 20)), learning_rate_init=2e-3,
-            max_iter=120, early_stopping=True, n_iter_no_change=8, random_state=seed,
-        )  # fmt: skip
+            hidden_layer_sizes=(128, 64),
+            alpha=1e-3,
+            batch_size=min(256, max(32, n // 20)),
+            learning_rate_init=2e-3,
+            max_iter=120,
+            early_stopping=True,
+            n_iter_no_change=8,
+            random_state=seed,
+        )
     if name == "trees":
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         return HistGradientBoostingRegressor(
-            learning_rate=0.08, max_iter=250, max_leaf_nodes=15, l2_regularization=1.0, early_stopping=True, random_state=seed
+            learning_rate=0.08,
+            max_iter=250,
+            max_leaf_nodes=15,
+            l2_regularization=1.0,
+            early_stopping=True,
+            random_state=seed,
         )
     from sklearn.neighbors import KNeighborsRegressor
 
@@ -105,7 +121,9 @@ def make_probe(name: str, n: int, seed: int):
 
 
 def read_fold(name: str, x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-    """(M, T) readings of the M stars marked in `test` (N,) by a probe trained on the others; x (N, D), y (N, T)."""
+    """(M, T) readings of the M stars marked in `test` (N,) by a probe trained on the others; x (N, D), y (N,
+    T).
+    """
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -113,9 +131,12 @@ def read_fold(name: str, x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: i
     centre, spread = y[~test].mean(0), np.maximum(y[~test].std(0), 1e-12)
     target = (y[~test] - centre) / spread
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a probe that is still improving at max_iter is scored as it stands
+        # a probe that is still improving at max_iter is scored as it stands
+        warnings.simplefilter("ignore", ConvergenceWarning)
         if name == "trees":  # one target at a time is all it knows
-            columns = [make_probe(name, len(target), seed).fit(x[~test], t).predict(x[test]) for t in target.T]
+            columns = [
+                make_probe(name, len(target), seed).fit(x[~test], t).predict(x[test]) for t in target.T
+            ]
             got = np.stack(columns, 1)
         else:
             one = target[:, 0] if target.shape[1] == 1 else target
@@ -124,10 +145,14 @@ def read_fold(name: str, x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: i
 
 
 def out_of_fold(jobs: dict, folds: np.ndarray, seed: int = 0, workers: int = 1) -> dict:
-    """{key: (N, T) out-of-fold readings} for jobs {key: (probe, x (N, D), y (N, T))}, over `workers` processes."""
+    """{key: (N, T) out-of-fold readings} for jobs {key: (probe, x (N, D), y (N, T))}, over `workers`
+    processes.
+    """
     tasks = [(key, fold) for key in jobs for fold in range(FOLDS)]
     with one_thread_each():
-        parts = Parallel(n_jobs=workers)(delayed(read_fold)(*jobs[k], folds == fold, seed + fold) for k, fold in tasks)
+        parts = Parallel(n_jobs=workers)(
+            delayed(read_fold)(*jobs[k], folds == fold, seed + fold) for k, fold in tasks
+        )
     readings = {key: np.empty(jobs[key][2].shape) for key in jobs}
     for (key, fold), part in zip(tasks, parts, strict=True):
         readings[key][folds == fold] = part
@@ -135,7 +160,9 @@ def out_of_fold(jobs: dict, folds: np.ndarray, seed: int = 0, workers: int = 1) 
 
 
 def one_thread_each():
-    """A context in which each process computes on one thread: probes are small, and processes share the cores."""
+    """A context in which each process computes on one thread: probes are small, and processes share the
+    cores.
+    """
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1)
@@ -146,7 +173,8 @@ def default_workers() -> int:
 
 
 def narrowed(x: np.ndarray, seed: int = 0) -> np.ndarray:
-    """x (N, D) itself, or its first WIDE principal components, in units of the strongest: noise stays small among them.
+    """x (N, D) itself, or its first WIDE principal components, in units of the strongest: noise stays small
+    among them.
 
     Labels play no part in it, so the stars to be read may.
     """
@@ -159,14 +187,17 @@ def narrowed(x: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def inputs(x: np.ndarray, kept: np.ndarray, probes: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """What each probe sees of x (N, D) and kept labels (N, K): ridge the labels' polynomials, others components of a wide x."""
+    """What each probe sees of x (N, D) and kept labels (N, K): ridge the labels' polynomials, others
+    components of a wide x.
+    """
     x, kept = standardised(np.asarray(x, float)), standardised(np.asarray(kept, float))
     narrow = np.hstack([narrowed(x), kept])
     return {p: np.hstack([x, label_basis(kept)]) if p == "ridge" else narrow for p in probes}
 
 
 def best(readings: dict[str, np.ndarray], truth: np.ndarray, folds: np.ndarray) -> Reading:
-    """The best of several candidates' readings {name: (N,)}; for each fold the one that does best on the *other* folds.
+    """The best of several candidates' readings {name: (N,)}; for each fold the one that does best on the
+    *other* folds.
 
     Choosing on the very stars that are scored would add the luck of the draw to R², and flag pure noise.
     """
@@ -180,7 +211,9 @@ def best(readings: dict[str, np.ndarray], truth: np.ndarray, folds: np.ndarray) 
 
 def best_of_each(readings: dict[str, np.ndarray], truth: np.ndarray, folds: np.ndarray) -> list[Reading]:
     """`best` for each target of readings {name: (N, T)} and truth (N, T)."""
-    return [best({n: r[:, t] for n, r in readings.items()}, truth[:, t], folds) for t in range(truth.shape[1])]
+    return [
+        best({n: r[:, t] for n, r in readings.items()}, truth[:, t], folds) for t in range(truth.shape[1])
+    ]
 
 
 def read(x: np.ndarray, y: np.ndarray, *, probes=PROBES, seed: int = 0, workers: int = 1) -> list[Reading]:

@@ -40,8 +40,11 @@ def principal(flux: np.ndarray, seed: int = 0) -> np.ndarray:
     return PCA(min(COMPONENTS, *flux.shape), random_state=seed).fit_transform(flux)
 
 
-def representations(model, stars: SpectraSet, plain=None, seed: int = 0, wanted: tuple[str, ...] = tuple(ROWS)) -> dict:
-    """{row name: (N, D)} of `z` and every wanted row that exists here; `plain_erased` and `labels_only` need labels, come later.
+def representations(
+    model, stars: SpectraSet, plain=None, seed: int = 0, wanted: tuple[str, ...] = tuple(ROWS)
+) -> dict:
+    """{row name: (N, D)} of `z` and every wanted row that exists here; `plain_erased` and `labels_only` need
+    labels, come later.
 
     μ and the re-encodings of a recipe without noise are its latent, so they are left out.
     """

@@ -1,6 +1,7 @@
 """The audit of one model: is what it removed gone, is what it kept there, do its sliders tell the truth?
 
-Shapes: N stars, D numbers a star, P labels, T targets. Definitions: excess.py (conditional excess), counterfactual.py (sliders).
+Shapes: N stars, D numbers a star, P labels, T targets. Definitions: excess.py (conditional excess),
+counterfactual.py (sliders).
 """
 
 import math
@@ -21,13 +22,16 @@ from .information import ranking
 from .probes import PROBES, Reading, default_workers, enough, read, refuse_unknown
 
 TRACE = 0.02  # excess R² up to which what is demonstrably there is called a trace
-WITHOUT_EXCESS = ("spectrum",)  # a row that is there for its R²; 800 inputs twice would take as long as all other rows
+# a row that is there for its R²; 800 inputs twice would take as long as all other rows
+WITHOUT_EXCESS = ("spectrum",)
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is audited and how. labels (N, P) with gaps as NaN, columns `names`; `removed` are those under suspicion."""
+    """What is audited and how. labels (N, P) with gaps as NaN, columns `names`; `removed` are those under
+    suspicion.
+    """
 
     names: tuple[str, ...]
     removed: tuple[str, ...]
@@ -39,7 +43,9 @@ class Plan:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Every label that is not removed, kept on purpose or left alone: what a reader may know, so what leakage is beyond."""
+        """Every label that is not removed, kept on purpose or left alone: what a reader may know, so what
+        leakage is beyond.
+        """
         return tuple(n for n in self.names if n not in self.removed)
 
     def columns(self, names: tuple[str, ...]) -> np.ndarray:
@@ -59,46 +65,65 @@ class Plan:
 
 
 def check_choice(probes: tuple[str, ...] = PROBES, rows: tuple[str, ...] = tuple(references.ROWS)) -> None:
-    """AuditError for a probe or a reference row that does not exist, before hours of work that would end in it."""
+    """AuditError for a probe or a reference row that does not exist, before hours of work that would end in
+    it.
+    """
     refuse_unknown("probe", probes, PROBES)
     refuse_unknown("reference row", rows, references.ROWS)
 
 
 def audit(
-    model, stars: SpectraSet, *, plain=None, probes: tuple[str, ...] = PROBES, seed: int = 0, workers: int | None = None,
-    rows: tuple[str, ...] = tuple(references.ROWS), progress: Progress | None = None,
-) -> dict:  # fmt: skip
+    model,
+    stars: SpectraSet,
+    *,
+    plain=None,
+    probes: tuple[str, ...] = PROBES,
+    seed: int = 0,
+    workers: int | None = None,
+    rows: tuple[str, ...] = tuple(references.ROWS),
+    progress: Progress | None = None,
+) -> dict:
     """The leakage and counterfactual report of a model, JSON-able.
 
-    Stars that trained the model (or `plain`, the plain auto-encoder to compare with) are left out and counted. Each removed
-    label comes with `r2` from the exported latent, `floor` from the other labels alone, `excess` of the latent over the floor
-    with its 95 % `interval`, `flagged` (the latent demonstrably tells something) and `removal_fraction`; each kept one with `r2`
-    and `loss` against the plain latent; `references` holds the same measures for the rows of `references.ROWS`;
-    `counterfactual` and `restoration` are measured when the stars are simulated.
+    Stars that trained the model (or `plain`, the plain auto-encoder to compare with) are left out and
+    counted. Each removed label comes with `r2` from the exported latent, `floor` from the other labels alone,
+    `excess` of the latent over the floor with its 95 % `interval`, `flagged` (the latent demonstrably tells
+    something) and `removal_fraction`; each kept one with `r2` and `loss` against the plain latent;
+    `references` holds the same measures for the rows of `references.ROWS`; `counterfactual` and `restoration`
+    are measured when the stars are simulated.
 
-    `workers` processes share the probes (default: two, or one on one core); the result does not depend on their number.
-    `rows`: the references wanted, all by default; `plain` alone answers what was removed and kept in a third of the time.
-    Raises AuditError with fewer than 200 labelled stars, and for an unknown probe or row.
+    `workers` processes share the probes (default: two, or one on one core); the result does not depend on
+    their number.
+    `rows`: the references wanted, all by default; `plain` alone answers what was removed and kept in a third
+    of the time. Raises AuditError with fewer than 200 labelled stars, and for an unknown probe or row.
     """
     check_choice(probes, rows)
     begun, say = time.perf_counter(), progress or (lambda message, fraction: None)
     given, stars = len(stars), held_out(model, plain, model.on_grid(stars))
     plan = Plan(
-        model.label_names, model.removed, model.kept, stars.labels_for(model.label_names), tuple(probes), seed,
+        model.label_names,
+        model.removed,
+        model.kept,
+        stars.labels_for(model.label_names),
+        tuple(probes),
+        seed,
         workers or default_workers(),
-    ).checked()  # fmt: skip
+    ).checked()
     say("encoding", 0.0)
     numbers = references.representations(model, stars, plain, seed, rows)
     if "plain" in numbers and plan.removed and "plain_erased" in rows:
         numbers["plain_erased"] = erased_where_known(numbers["plain"], plan)
     found, leaks, floors = measure(plan, numbers, say)
     report = {
-        "model": model.name, "model_id": model.model_id, "stars": len(stars), "left_out": given - len(stars),
+        "model": model.name,
+        "model_id": model.model_id,
+        "stars": len(stars),
+        "left_out": given - len(stars),
         **leakage(plan, found, leaks),
         "references": reference_rows(found, leaks, floors),
         "information": information(plan, rows_z=model.encode(stars).z),
         "maps": {name: p.neighbour_r2() for name, p in model.projections.items()},
-    }  # fmt: skip
+    }
     say("sliders against the truth", 0.9)
     report |= truths(model, stars, seed)
     report |= {"verdict": verdict(report), "seconds": round(time.perf_counter() - begun, 1)}
@@ -116,7 +141,9 @@ def held_out(model, plain, stars: SpectraSet) -> SpectraSet:
 
 
 def measure(plan: Plan, numbers: dict[str, np.ndarray], say: Progress) -> tuple[dict, dict, dict]:
-    """Readings {row: {label: Reading}}, excesses {row: {label: Excess}} and floors {label: Reading} of every representation."""
+    """Readings {row: {label: Reading}}, excesses {row: {label: Excess}} and floors {label: Reading} of every
+    representation.
+    """
     floors = floors_of(plan)
     rows, leaks = {}, {}
     for i, (row, x) in enumerate(numbers.items()):
@@ -127,7 +154,9 @@ def measure(plan: Plan, numbers: dict[str, np.ndarray], say: Progress) -> tuple[
 
 
 def erased_where_known(x: np.ndarray, plan: Plan) -> np.ndarray:
-    """(N, D) x without the removed labels, by LEACE; stars that lack one keep theirs and are not scored on it."""
+    """(N, D) x without the removed labels, by LEACE; stars that lack one keep theirs and are not scored on
+    it.
+    """
     labels = plan.columns(plan.removed)
     known = np.isfinite(labels).all(1)
     out = np.array(x, float)
@@ -180,7 +209,10 @@ def excesses(plan: Plan, x: np.ndarray, floors: dict[str, Reading]) -> dict[str,
 def leakage(plan: Plan, rows: dict, leaks: dict) -> dict:
     """`removed`, `kept` and `untouched` of the report."""
     plain = rows.get("plain", {})
-    removed = {n: removed_entry(rows["z"][n], leaks["z"][n], leaks.get("plain", {}).get(n), plan.seed) for n in plan.removed}
+    removed = {
+        n: removed_entry(rows["z"][n], leaks["z"][n], leaks.get("plain", {}).get(n), plan.seed)
+        for n in plan.removed
+    }
     others = {n: kept_entry(rows["z"][n], plain.get(n), plan.seed) for n in plan.others}
     return {
         "removed": removed,
@@ -191,27 +223,43 @@ def leakage(plan: Plan, rows: dict, leaks: dict) -> dict:
 
 def removed_entry(reading: Reading, leak: Excess, plain: Excess | None, seed: int) -> dict:
     return {
-        "r2": reading.r2, "r2_interval": list(r2_interval(reading, seed)), "probe": reading.probe,
-        "floor": leak.floor.r2, "floor_probe": leak.floor.probe, "joint": leak.joint.r2, "joint_probe": leak.joint.probe,
-        "excess": leak.value, "interval": list(leak.interval), "p_value": leak.p_value, "flagged": leak.flagged,
+        "r2": reading.r2,
+        "r2_interval": list(r2_interval(reading, seed)),
+        "probe": reading.probe,
+        "floor": leak.floor.r2,
+        "floor_probe": leak.floor.probe,
+        "joint": leak.joint.r2,
+        "joint_probe": leak.joint.probe,
+        "excess": leak.value,
+        "interval": list(leak.interval),
+        "p_value": leak.p_value,
+        "flagged": leak.flagged,
         "removal_fraction": None if plain is None or plain.value <= 0 else 1 - leak.value / plain.value,
-        "stars": len(leak.joint.truth), "scores": reading.scores,
-    }  # fmt: skip
+        "stars": len(leak.joint.truth),
+        "scores": reading.scores,
+    }
 
 
 def kept_entry(reading: Reading, plain: Reading | None, seed: int) -> dict:
-    """`loss` is R²(plain) − R²(z), its interval that of the same stars resampled; both None without a plain reference."""
+    """`loss` is R²(plain) − R²(z), its interval that of the same stars resampled; both None without a plain
+    reference.
+    """
     return {
-        "r2": reading.r2, "r2_interval": list(r2_interval(reading, seed)), "probe": reading.probe,
+        "r2": reading.r2,
+        "r2_interval": list(r2_interval(reading, seed)),
+        "probe": reading.probe,
         "mean_absolute_error": float(np.abs(reading.prediction - reading.truth).mean()),
         "loss": None if plain is None else plain.r2 - reading.r2,
         "interval": None if plain is None else list(difference_interval(plain, reading, seed)),
-        "stars": len(reading.truth), "scores": reading.scores,
-    }  # fmt: skip
+        "stars": len(reading.truth),
+        "scores": reading.scores,
+    }
 
 
 def reference_rows(rows: dict, leaks: dict, floors: dict[str, Reading]) -> dict:
-    """{row: {label: r2, probe, and for removed labels excess, interval, flagged}}; the row z is the report itself."""
+    """{row: {label: r2, probe, and for removed labels excess, interval, flagged}}; the row z is the report
+    itself.
+    """
     out = {}
     for row, found in rows.items():
         if row == "z":
@@ -247,7 +295,9 @@ def verdict(report: dict) -> list[str]:
     said = [_said_removed(n, v) for n, v in report["removed"].items()]
     said += [_said_kept(n, v) for part in ("kept", "untouched") for n, v in report[part].items()]
     for name, v in report["counterfactual"].items():
-        said.append(f"The {parameter(name).plain} slider changes spectra with a relative error of {v['relative_error']:.2f}.")
+        said.append(
+            f"The {parameter(name).plain} slider changes spectra with a relative error of {v['relative_error']:.2f}."
+        )
     return said
 
 
@@ -255,7 +305,11 @@ def _said_removed(name: str, v: dict) -> str:
     low, high = v["interval"]
     found = "no fresh probe detects it"
     if v["flagged"]:
-        found = "a fresh probe detects it" if v["excess"] > TRACE else "a test detects a trace of it, too faint to use"
+        found = (
+            "a fresh probe detects it"
+            if v["excess"] > TRACE
+            else "a test detects a trace of it, too faint to use"
+        )
     amount = f"excess R² {v['excess']:.3f} ({low:.3f} to {high:.3f})"
     return f"{parameter(name).plain}: {found}; {amount}; R² {v['r2']:.3f} from the latent, {v['floor']:.3f} from the kept labels."
 

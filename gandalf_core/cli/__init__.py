@@ -1,7 +1,7 @@
 """`python -m gandalf_core <command>`: parse, run, and say what happened.
 
-Exit status 0; 2 for wrong use or bad input, with one line that names the file and the cause; 1 for a failure of ours.
-With --json one JSON object goes to standard output; everything else goes to standard error.
+Exit status 0; 2 for wrong use or bad input, with one line that names the file and the cause; 1 for a failure
+of ours. With --json one JSON object goes to standard output; everything else goes to standard error.
 A new command is one decorated function (`registry.command`) in a file listed in COMMAND_FILES.
 """
 
@@ -39,21 +39,27 @@ def overview() -> str:
     lines = [f"  {c.name:<{width}}  {c.help}" for c in COMMANDS.values()]
     return "\n".join(
         [
-            "usage: python -m gandalf_core COMMAND …", "",
-            "Adversarial auto-encoders on stellar spectra, with their leakage measured.", "",
-            *lines, "",
+            "usage: python -m gandalf_core COMMAND …",
+            "",
+            "Adversarial auto-encoders on stellar spectra, with their leakage measured.",
+            "",
+            *lines,
+            "",
             "`python -m gandalf_core COMMAND --help` tells the rest. Every command takes --json.",
         ]
-    )  # fmt: skip
+    )
 
 
 def _run(argv: list[str]) -> int:
     chosen = _chosen(argv)
     args = parser_for(chosen).parse_intermixed_args(argv[1:])
     ends = handling(signal.SIGINT, raise_stopped), handling(signal.SIGTERM, raise_stopped)
-    with ends[0], ends[1], contextlib.redirect_stdout(sys.stderr):  # what a library prints is no part of the result
+    # what a library prints is no part of the result
+    with ends[0], ends[1], contextlib.redirect_stdout(sys.stderr):
         report = _followed(chosen, args) if args.job else chosen.run(args, Console())
-    print(to_json(report.result) if args.json else facts(report.result) if report.text is None else report.text)
+    print(
+        to_json(report.result) if args.json else facts(report.result) if report.text is None else report.text
+    )
     sys.stdout.flush()
     return 0
 

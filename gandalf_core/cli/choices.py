@@ -13,17 +13,47 @@ from .registry import UsageError, arg, number_pair, pair, positive, seed
 CONFIG_ARGUMENTS = (
     arg("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}"),
     arg("--config", metavar="FILE", help="a configuration in JSON, as `config` prints it"),
-    arg("--remove", action="append", default=[], metavar="LABEL", help="remove this label from the latent; may repeat"),
-    arg("--keep", action="append", default=[], metavar="LABEL", help="reinforce this label in the latent; may repeat"),
-    arg("--lambda", action="append", default=[], type=number_pair, dest="lambdas", metavar="LABEL=VALUE",
-        help="λ of a label: > 0 removes, < 0 reinforces, 0 watches; may repeat"),
-    arg("--label", action="append", default=[], metavar="NAME",
-        help="a label of the model, in place of the standard ones or of those of the stars; may repeat"),
-    arg("--set", action="append", default=[], type=pair, metavar="FIELD=VALUE",
-        help="any field by its path in the JSON, e.g. model.noise=0.3; may repeat"),
+    arg(
+        "--remove",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="remove this label from the latent; may repeat",
+    ),
+    arg(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="reinforce this label in the latent; may repeat",
+    ),
+    arg(
+        "--lambda",
+        action="append",
+        default=[],
+        type=number_pair,
+        dest="lambdas",
+        metavar="LABEL=VALUE",
+        help="λ of a label: > 0 removes, < 0 reinforces, 0 watches; may repeat",
+    ),
+    arg(
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a label of the model, in place of the standard ones or of those of the stars; may repeat",
+    ),
+    arg(
+        "--set",
+        action="append",
+        default=[],
+        type=pair,
+        metavar="FIELD=VALUE",
+        help="any field by its path in the JSON, e.g. model.noise=0.3; may repeat",
+    ),
     arg("--epochs", type=positive, help="passes over the training stars (default: the configuration's)"),
     arg("--seed", type=seed, help="seed of everything random (default: the configuration's)"),
-)  # fmt: skip
+)
 
 
 def chosen_config(args, star_labels: tuple[str, ...] = LABELS) -> Config:
@@ -52,7 +82,9 @@ def _from_file(path: str) -> Config:
     try:
         return from_json(Path(path).read_text(), path)
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a text file; a configuration is JSON, as `config` prints it") from None
+        raise ConfigError(
+            f"{path}: not a text file; a configuration is JSON, as `config` prints it"
+        ) from None
 
 
 def _labels(args, star_labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,7 +94,9 @@ def _labels(args, star_labels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _with_signs(config: Config, args) -> Config:
-    """Signs add to those of the preset; a decoder that received nothing then receives every label, as in the paper."""
+    """Signs add to those of the preset; a decoder that received nothing then receives every label, as in the
+    paper.
+    """
     removed, kept = (tuple(map(canonical_name, names)) for names in (args.remove, args.keep))
     if not (removed or kept or args.lambdas):
         return config

@@ -32,10 +32,18 @@ class Console:
         """A training begins, or goes on after the epochs that its history holds."""
         say = f"{len(trainer.data):,} stars to train on"
         say += f", {trainer.left_out:,} left out for want of a label" if trainer.left_out else ""
-        say += f"; after epoch {len(trainer.history)} of {trainer.config.training.epochs}" if trainer.history else ""
+        say += (
+            f"; after epoch {len(trainer.history)} of {trainer.config.training.epochs}"
+            if trainer.history
+            else ""
+        )
         say += "; the mean spectrum first" if trainer.decoder.means and not trainer.history else ""
         idle = [n for n in trainer.config.adversary.nuisances if n not in trainer.told]
-        say += f"; no star's {' or '.join(idle)} is known, so the latent is not asked to hold that" if idle else ""
+        say += (
+            f"; no star's {' or '.join(idle)} is known, so the latent is not asked to hold that"
+            if idle
+            else ""
+        )
         self.say(say)
         if self.job:
             self.job.restart_metrics([jsonable(asdict(r)) for r in trainer.history])
@@ -45,21 +53,29 @@ class Console:
         print(epoch_line(record), file=sys.stderr, flush=True)
         if self.job:
             self.job.update(
-                epoch=record.epoch, epochs=record.epochs, fraction=record.epoch / record.epochs,
-                seconds_left=record.seconds_left, message=epoch_line(record),
-            )  # fmt: skip
+                epoch=record.epoch,
+                epochs=record.epochs,
+                fraction=record.epoch / record.epochs,
+                seconds_left=record.seconds_left,
+                message=epoch_line(record),
+            )
             self.job.metric(jsonable(asdict(record)))
 
 
 def epoch_line(record) -> str:
     """One line: epoch, losses, each discriminator's accuracy against chance, time left."""
     parts = [
-        f"epoch {record.epoch:>{len(str(record.epochs))}}/{record.epochs}", f"loss {record.loss:7.4f}",
-        f"rec {record.reconstruction:.4f}", f"mse {record.reconstruction_mse:.2e}",
-    ]  # fmt: skip
+        f"epoch {record.epoch:>{len(str(record.epochs))}}/{record.epochs}",
+        f"loss {record.loss:7.4f}",
+        f"rec {record.reconstruction:.4f}",
+        f"mse {record.reconstruction_mse:.2e}",
+    ]
     if record.heads:
         parts.append(f"heads {record.heads:.3f}")
-    accuracies = (f"{parameter(n).plain} {a:.0%}/{record.chance[n]:.0%}" for n, a in record.discriminator_accuracy.items())
+    accuracies = (
+        f"{parameter(n).plain} {a:.0%}/{record.chance[n]:.0%}"
+        for n, a in record.discriminator_accuracy.items()
+    )
     watched = "  ".join(accuracies)
     parts += [f"accuracy/chance {watched}"] if watched else []
     return "  ".join([*parts, f"{duration(record.seconds_left)} left"])
@@ -75,7 +91,8 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-# --- results ------------------------------------------------------------------------------------------------------
+# --- results
+# ------------------------------------------------------------------------------------------------------
 
 
 def jsonable(value: Any) -> Any:

@@ -11,7 +11,8 @@ SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".json")
 
 
 def split_output(names: list[str], out: str | None) -> tuple[list[str], str | None]:
-    """(STARS, OUT) of `STARS… [OUT]`: the last of several names is OUT when no such file exists, or when `predict` wrote it.
+    """(STARS, OUT) of `STARS… [OUT]`: the last of several names is OUT when no such file exists, or when
+    `predict` wrote it.
 
     A hopeless OUT is said before the work is done: SpectraError as from `io.check_output`.
     """
@@ -33,7 +34,9 @@ def _is_output(name: str) -> bool:
     if os.path.exists(name):
         return known and _is_ours(path)
     if not known:
-        raise UsageError(f"{name}: no such file of spectra, and predictions are written as {', '.join(SUFFIXES)}")
+        raise UsageError(
+            f"{name}: no such file of spectra, and predictions are written as {', '.join(SUFFIXES)}"
+        )
     return True
 
 
@@ -52,7 +55,9 @@ def joined(parts: list):
 
     if len(parts) == 1:
         return parts[0]
-    arrays = [np.concatenate([getattr(p, n) for p in parts]) for n in ("values", "errors", "chi2", "outlier_score")]
+    arrays = [
+        np.concatenate([getattr(p, n) for p in parts]) for n in ("values", "errors", "chi2", "outlier_score")
+    ]
     percentiles = {k: np.concatenate([p.percentiles[k] for p in parts]) for k in parts[0].percentiles}
     return Predictions(np.concatenate([p.ids for p in parts]), parts[0].label_names, *arrays, percentiles)
 

@@ -71,11 +71,14 @@ def parser_for(chosen: Command) -> Parser:
     for flags, options in chosen.arguments:
         parser.add_argument(*flags, **options)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    parser.add_argument("--job", metavar="DIR", help="report to this job folder and obey its cancel file (used by the app)")
+    parser.add_argument(
+        "--job", metavar="DIR", help="report to this job folder and obey its cancel file (used by the app)"
+    )
     return parser
 
 
-# --- values -------------------------------------------------------------------------------------------------------
+# --- values
+# -------------------------------------------------------------------------------------------------------
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -131,6 +134,10 @@ STARS = arg("stars", nargs="+", metavar="STARS", help="readable files of spectra
 MODEL = arg("model", metavar="MODEL", help="a model folder, or the name of one in pretrained/")
 OUT = arg("out", metavar="OUT", help="file to write")
 SEED = arg("--seed", type=seed, default=0, help="seed of everything random (default: 0)")
-NOISE_SEED = arg("--seed", type=seed, help="seed of the latent's noise, where the recipe has one (default: the model's)")
+NOISE_SEED = arg(
+    "--seed", type=seed, help="seed of the latent's noise, where the recipe has one (default: the model's)"
+)
 EPOCHS = arg("--epochs", type=positive, help="passes over the training stars (default: the preset's)")
-DEVICE = arg("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (default: auto)")
+DEVICE = arg(
+    "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (default: auto)"
+)

@@ -1,11 +1,15 @@
-"""Stars in, results out, piece by piece: memory does not grow with a Parquet file. Other sources are one piece each."""
+"""Stars in, results out, piece by piece: memory does not grow with a Parquet file. Other sources are one
+piece each.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 
 def pieces(specs: list[str], wavelength_nm) -> Iterator:
-    """SpectraSets on `wavelength_nm` (L,) that together hold the stars of all sources. Raises SpectraError, naming the source."""
+    """SpectraSets on `wavelength_nm` (L,) that together hold the stars of all sources. Raises SpectraError,
+    naming the source.
+    """
     from ..io import resample
 
     for spec in specs:
@@ -41,7 +45,9 @@ def _is_parquet(path: str) -> bool:
 
 
 def written(path: str, parts: Iterable, write: Callable, join: Callable) -> int:
-    """Write the parts to `path`: one after the other to Parquet, else joined and `write(path, whole)`; their number of stars."""
+    """Write the parts to `path`: one after the other to Parquet, else joined and `write(path, whole)`; their
+    number of stars.
+    """
     if Path(path).suffix.lower() == ".parquet":
         from ..io import ParquetWriter
 

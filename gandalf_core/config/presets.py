@@ -1,4 +1,6 @@
-"""Presets, recipe × representation, as short differences from the default configuration, each with its reason."""
+"""Presets, recipe × representation, as short differences from the default configuration, each with its
+reason.
+"""
 
 from types import MappingProxyType
 
@@ -17,7 +19,8 @@ BOTTLENECK = MappingProxyType(
         "model.normalise_latent": True,  # a trace much smaller than the noise is really gone
         "model.noise": 0.4,
         "model.activation": "silu",
-        "model.flux_scaling": "global",  # a pixel of continuum, all noise, is not blown up to the size of a line
+        # a pixel of continuum, all noise, is not blown up to the size of a line
+        "model.flux_scaling": "global",
         "model.components": 64,  # most of 800 pixels is noise, which an encoder learns by heart
         "model.mean_hidden": (256, 256, 256),  # the sliders act through m(y), which z cannot shortcut
         "adversary.hidden": (256, 128),
@@ -37,25 +40,36 @@ BOTTLENECK = MappingProxyType(
     }
 )
 RECIPES = MappingProxyType({"paper": PAPER, "bottleneck": BOTTLENECK})
-# |λ| where only the signs are given; a maximised error of |λ| = 0.3 outgrows L_rec until x̂ is the mean star for everybody
+# |λ| where only the signs are given; a maximised error of |λ| = 0.3 outgrows L_rec until x̂ is the mean star
+# for everybody
 LAMBDA = MappingProxyType({"maximise": 0.03, "uniform": 2.0, "conditional": 2.0})
-HEAD = 10.0  # |λ| of a kept label's regression head, whose squared error is a small number where the label is well read
+# |λ| of a kept label's regression head, whose squared error is a small number where the label is well read
+HEAD = 10.0
 GENERATOR = MappingProxyType(
     {
         "model.latent_size": 32,  # it must hold every nuisance beside the labels, at the noise's price
         "model.components": 100,
         "model.decoder_hidden": (512, 512),
-        "model.mean_hidden": (512, 256, 48, 256),  # 48 functions of the labels, shared by all components: better edges
+        # 48 functions of the labels, shared by all components: better edges
+        "model.mean_hidden": (512, 256, 48, 256),
         "model.mean_networks": 2,
         "training.mean_epochs": 50,
         "training.mean_learning_rate": 4e-3,
-        "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1},  # too small a part of L_rec to outlive the noise of z
-        "adversary.dependence_spread": 0.0,  # a nuisance is measured better in some stars than in others: it may stay
+        # too small a part of L_rec to outlive the noise of z
+        "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1},
+        # a nuisance is measured better in some stars than in others: it may stay
+        "adversary.dependence_spread": 0.0,
         "training.centring": 5.0,
     }
 )
 GENERATOR_LAMBDA = 0.05  # beside the dependence penalty, for what differences of the mean do not show
-PLAIN = ("model.activation", "model.flux_scaling", "training.weight_by_error", "training.schedule", "training.learning_rate")
+PLAIN = (
+    "model.activation",
+    "model.flux_scaling",
+    "training.weight_by_error",
+    "training.schedule",
+    "training.learning_rate",
+)
 PHYSICAL, CHEMICAL = ("teff", "logg"), ("mh", "alphafe")
 EXERCISES = MappingProxyType(
     {
@@ -69,7 +83,9 @@ PRESETS = ("autoencoder", *EXERCISES, "generator", *RECIPES)
 
 
 def with_signs(config: Config, removed: tuple[str, ...], kept: tuple[str, ...]) -> Config:
-    """The configuration that removes and keeps these labels; its decoder receives all labels, as in the paper."""
+    """The configuration that removes and keeps these labels; its decoder receives all labels, as in the
+    paper.
+    """
     strength = LAMBDA[config.adversary.target]
     keeping = HEAD if config.adversary.reinforce == "regression" else strength
     both = set(removed) & set(kept)
@@ -92,5 +108,7 @@ def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
     recipe, removed, kept = EXERCISES.get(name, (name, (), ()))
     chosen = with_fields(base, {**RECIPES.get(recipe, BOTTLENECK), "model.condition_on": labels})
     if name == "generator":
-        return with_fields(chosen, {**GENERATOR, "adversary.lambdas": dict.fromkeys(labels, GENERATOR_LAMBDA)})
+        return with_fields(
+            chosen, {**GENERATOR, "adversary.lambdas": dict.fromkeys(labels, GENERATOR_LAMBDA)}
+        )
     return with_signs(chosen, removed, kept) if removed else chosen

@@ -1,7 +1,8 @@
-"""One typed, frozen configuration per model, JSON both ways, and the presets as short diffs against the default.
+"""One typed, frozen configuration per model, JSON both ways, and the presets as short diffs against the
+default.
 
-A field is addressed by its dotted path (`model.noise`), as in the JSON; `with_fields` is what the sweep and the
-train page use.
+A field is addressed by its dotted path (`model.noise`), as in the JSON; `with_fields` is what the sweep and
+the train page use.
 """
 
 import dataclasses
@@ -55,14 +56,18 @@ class ModelConfig:
     encoder_hidden: tuple[int, ...] = (512, 256)
     decoder_hidden: tuple[int, ...] = (256, 512)
     mean_hidden: tuple[int, ...] = ()  # not empty: x̂ = m(y) + r(z, y), m of these widths
-    mean_networks: int = 1  # m is the average of so many, each fitted by itself: they err apart where a slider leaves the sample
+    # m is the average of so many, each fitted by itself: they err apart where a slider leaves the sample
+    mean_networks: int = 1
     activation: str = "relu"
     latent_activation: str = "linear"
     output_activation: str = "linear"
-    flux_scaling: str = "pixel"  # unit variance per pixel, one common scale, the sample's range as 0 to 1, or flux as it is
-    normalise_latent: bool = False  # batch normalisation without affine: unit variance, nothing hides in a tiny scale
+    # unit variance per pixel, one common scale, the sample's range as 0 to 1, or flux as it is
+    flux_scaling: str = "pixel"
+    # batch normalisation without affine: unit variance, nothing hides in a tiny scale
+    normalise_latent: bool = False
     noise: float = 0.0  # σ of the stochastic latent, in training and in the exported z
-    components: int = 0  # the networks see and draw so many principal components of the training spectra; 0: every pixel
+    # the networks see and draw so many principal components of the training spectra; 0: every pixel
+    components: int = 0
     mask_calcium: bool = False  # True: the Ca II cores (±0.12 nm) are never seen
 
 
@@ -76,10 +81,13 @@ class AdversaryConfig:
     binning: str = "width"
     joint: bool = False  # True: a single discriminator over all bin combinations (the paper's comparison)
     sees_kept: bool = False  # True: the discriminators see z and the true kept labels
-    target: str = "maximise"  # what λ > 0 pushes towards: the largest error, uniform bins, or p(bin | kept labels)
+    # what λ > 0 pushes towards: the largest error, uniform bins, or p(bin | kept labels)
+    target: str = "maximise"
     reinforce: str = "discriminator"  # what λ < 0 lowers: the discriminator's error, or a regression head's
-    nuisances: Weights = field(default_factory=Weights)  # weights of heads that read what is no label: z is to hold it
-    dependence: float = 0.0  # weight of a penalty on differences of z between bins of a removed label (dependence.py)
+    # weights of heads that read what is no label: z is to hold it
+    nuisances: Weights = field(default_factory=Weights)
+    # weight of a penalty on differences of z between bins of a removed label (dependence.py)
+    dependence: float = 0.0
     dependence_spread: float = 1.0  # the share in it of differences of spread, beside those of the mean
     steps: int = 1  # discriminator updates per auto-encoder update, each after the first on a fresh batch
     learning_rate: float = 1e-3
@@ -94,11 +102,15 @@ class TrainConfig:
     batch_size: int = 256
     learning_rate: float = 1e-3
     schedule: str = "constant"
-    mean_epochs: int = 30  # passes that fit m(y): beforehand or, where z knows none of its labels, mostly at the end
+    # passes that fit m(y): beforehand or, where z knows none of its labels, mostly at the end
+    mean_epochs: int = 30
     mean_learning_rate: float = 1e-2  # of those passes
-    centring: float = 0.0  # weight of ‖E_z r(z, y)‖²: the rest of a mean + residual decoder leaves to m what labels alone say
-    weight_by_error: bool = False  # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
-    input_noise: float = 0.0  # a: the encoder sees x + a·ε, the loss x − ε/a, ε as large as the spectrum's own noise; 0: both x
+    # weight of ‖E_z r(z, y)‖²: the rest of a mean + residual decoder leaves to m what labels alone say
+    centring: float = 0.0
+    # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
+    weight_by_error: bool = False
+    # a: the encoder sees x + a·ε, the loss x − ε/a, ε as large as the spectrum's own noise; 0: both x
+    input_noise: float = 0.0
     validation_fraction: float = 0.05
     seed: int = 0
 
@@ -133,7 +145,9 @@ class Config:
 
 
 def _settle_types(part: Any, path: str = "") -> None:
-    """Each field as its declared type, whoever made the object: a list becomes a tuple, a text for a number a ConfigError."""
+    """Each field as its declared type, whoever made the object: a list becomes a tuple, a text for a number a
+    ConfigError.
+    """
     for name, hint in get_type_hints(type(part)).items():
         object.__setattr__(part, name, _convert(hint, getattr(part, name), path + name))
 
@@ -155,7 +169,9 @@ def _check_labels(config: Config) -> None:
     for where, names in (("condition_on", config.model.condition_on), ("lambdas", config.lambdas)):
         unknown = [n for n in names if n not in labels]
         if unknown:
-            raise ConfigError(f"{where} names {', '.join(unknown)}, which is not among the labels {', '.join(labels)}")
+            raise ConfigError(
+                f"{where} names {', '.join(unknown)}, which is not among the labels {', '.join(labels)}"
+            )
     if config.model.conditional_encoder and not config.model.condition_on:
         raise ConfigError("a conditional encoder needs labels in condition_on")
 
@@ -163,15 +179,22 @@ def _check_labels(config: Config) -> None:
 def _check_sizes(config: Config) -> None:
     m, a, t = config.model, config.adversary, config.training
     for name, widths in (
-        ("encoder_hidden", m.encoder_hidden), ("decoder_hidden", m.decoder_hidden),
-        ("mean_hidden", m.mean_hidden), ("hidden", a.hidden), ("latent_size", (m.latent_size,)),
-    ):  # fmt: skip
+        ("encoder_hidden", m.encoder_hidden),
+        ("decoder_hidden", m.decoder_hidden),
+        ("mean_hidden", m.mean_hidden),
+        ("hidden", a.hidden),
+        ("latent_size", (m.latent_size,)),
+    ):
         if len(widths) > MAX_LAYERS or any(not 1 <= w <= MAX_WIDTH for w in widths):
             raise ConfigError(f"{name} is {widths}: at most {MAX_LAYERS} layers of 1 to {MAX_WIDTH} units")
     if a.bins < 2 or (a.bins ** len(a.lambdas) if a.joint else a.bins) > MAX_OUTPUTS:
-        raise ConfigError(f"bins is {a.bins}: at least 2, and at most {MAX_OUTPUTS} outputs of a discriminator")
+        raise ConfigError(
+            f"bins is {a.bins}: at least 2, and at most {MAX_OUTPUTS} outputs of a discriminator"
+        )
     if not 0 <= m.components <= MAX_OUTPUTS:
-        raise ConfigError(f"components is {m.components}: 0 for every pixel, or how many principal components")
+        raise ConfigError(
+            f"components is {m.components}: 0 for every pixel, or how many principal components"
+        )
     if not 1 <= m.mean_networks <= MAX_LAYERS:
         raise ConfigError(f"mean_networks is {m.mean_networks}: 1 to {MAX_LAYERS}")
     if m.mean_hidden and not m.condition_on:
@@ -180,7 +203,18 @@ def _check_sizes(config: Config) -> None:
         raise ConfigError("a mean + residual decoder has a linear output")
     if m.output_activation == "sigmoid" and m.flux_scaling not in ("range", "none"):
         raise ConfigError("a sigmoid output draws between 0 and 1: set flux_scaling to range (or none)")
-    if min(m.noise, t.input_noise, t.centring, a.dependence, a.dependence_spread, a.ramp_epochs, *a.nuisances.values()) < 0:
+    if (
+        min(
+            m.noise,
+            t.input_noise,
+            t.centring,
+            a.dependence,
+            a.dependence_spread,
+            a.ramp_epochs,
+            *a.nuisances.values(),
+        )
+        < 0
+    ):
         named = "noise, input_noise, centring, dependence, dependence_spread, ramp_epochs and weights of nuisances"
         raise ConfigError(f"{named} ≥ 0 are needed")
     if max(map(abs, a.lambdas.values()), default=0) > MAX_LAMBDA:
@@ -191,8 +225,14 @@ def _check_sizes(config: Config) -> None:
         raise ConfigError("0 ≤ validation_fraction < 1 is needed")
     if min(t.learning_rate, t.mean_learning_rate, a.learning_rate) <= 0:
         raise ConfigError("learning rates must be positive")
-    if not (1 <= t.epochs <= MAX_EPOCHS and 1 <= t.mean_epochs <= MAX_EPOCHS) or t.batch_size < 2 or a.steps < 1:
-        raise ConfigError(f"1 to {MAX_EPOCHS:,} epochs and mean_epochs, batch_size ≥ 2 and steps ≥ 1 are needed")
+    if (
+        not (1 <= t.epochs <= MAX_EPOCHS and 1 <= t.mean_epochs <= MAX_EPOCHS)
+        or t.batch_size < 2
+        or a.steps < 1
+    ):
+        raise ConfigError(
+            f"1 to {MAX_EPOCHS:,} epochs and mean_epochs, batch_size ≥ 2 and steps ≥ 1 are needed"
+        )
     if t.centring and t.batch_size < 3:
         raise ConfigError("centring compares a star with two others: batch_size ≥ 3 is needed")
 
@@ -205,7 +245,8 @@ def from_json(text: str, where: str = "configuration") -> Config:
     """The configuration in a JSON text. ConfigError, naming `where`, for anything that does not fit."""
     try:
         return from_dict(json.loads(text))
-    except (ValueError, RecursionError) as error:  # no JSON, a number of thousands of digits, or a field that does not fit
+    # no JSON, a number of thousands of digits, or a field that does not fit
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: {error}") from None
 
 
@@ -214,7 +255,9 @@ def from_dict(values: dict[str, Any]) -> Config:
 
 
 def _build(kind: type, values: Any, path: str) -> Any:
-    """An object of `kind` with these values in its fields. ConfigError for what is no object, or has no such field."""
+    """An object of `kind` with these values in its fields. ConfigError for what is no object, or has no such
+    field.
+    """
     if not isinstance(values, dict):
         raise ConfigError(f"{path.rstrip('.') or 'the configuration'} must be an object with fields")
     known = get_type_hints(kind)
@@ -235,7 +278,9 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         if get_origin(hint) is tuple:
             return tuple(_convert(get_args(hint)[0], v, path) for v in _expect(value, (list, tuple)))
         if hint is Weights:
-            return Weights({str(k): _convert(float, v, f"{path}.{k}") for k, v in _expect(value, dict).items()})
+            return Weights(
+                {str(k): _convert(float, v, f"{path}.{k}") for k, v in _expect(value, dict).items()}
+            )
         if hint is float:
             number = float(_expect(value, (int, float)))
             return number if math.isfinite(number) else _expect(None, float)
@@ -251,7 +296,9 @@ def _expect(value: Any, kind: Any) -> Any:
 
 
 def with_fields(config: Config, changes: dict[str, Any]) -> Config:
-    """The configuration with fields replaced by dotted path, e.g. {"model.noise": 0.3, "adversary.lambdas.teff": 1}."""
+    """The configuration with fields replaced by dotted path, e.g. {"model.noise": 0.3,
+    "adversary.lambdas.teff": 1}.
+    """
     values = json.loads(to_json(config))
     for path, value in changes.items():
         *parents, leaf = path.split(".")

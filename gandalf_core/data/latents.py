@@ -31,8 +31,14 @@ class LatentSet:
         put("ids", np.asarray(self.ids, dtype=str))
         put("label_names", tuple(self.label_names))
         put("labels", np.asarray(self.labels, np.float64))
-        if self.z.ndim != 2 or self.ids.shape != (len(self.z),) or self.labels.shape != (len(self.z), len(self.label_names)):
-            raise SpectraError(f"latents {self.z.shape}, ids {self.ids.shape}, labels {self.labels.shape} do not belong together")
+        if (
+            self.z.ndim != 2
+            or self.ids.shape != (len(self.z),)
+            or self.labels.shape != (len(self.z), len(self.label_names))
+        ):
+            raise SpectraError(
+                f"latents {self.z.shape}, ids {self.ids.shape}, labels {self.labels.shape} do not belong together"
+            )
         if not np.isfinite(self.z).all():
             raise SpectraError(f"{int((~np.isfinite(self.z)).any(1).sum())} latent vectors are not finite")
 

@@ -1,4 +1,5 @@
-"""Scaling of flux and labels and the bins of the discriminators: fitted on the training split, stored as arrays.
+"""Scaling of flux and labels and the bins of the discriminators: fitted on the training split, stored as
+arrays.
 
 Shapes: N stars, L pixels, P labels, B bins.
 """
@@ -18,9 +19,10 @@ FLATTEST = 1e-3  # of the spectra's rms: a pixel that varies less is not blown u
 class Scaler:
     """Invertible scaling between physical units and the network's.
 
-    wavelength_nm, flux_offset, flux_scale, flux_mean: (L,), flux_mean being the training mean that stands for a masked
-    pixel.  label_mean, label_std: (P,) in physical units.  bin_edges: (P, B−1), the inner edges.
-    unseen: (L,) bool, pixels the networks never see: usable in no training star, or Ca II cores that the configuration masks.
+    wavelength_nm, flux_offset, flux_scale, flux_mean: (L,), flux_mean being the training mean that stands for
+    a masked pixel.  label_mean, label_std: (P,) in physical units.  bin_edges: (P, B−1), the inner edges.
+    unseen: (L,) bool, pixels the networks never see: usable in no training star, or Ca II cores that the
+    configuration masks.
     """
 
     wavelength_nm: np.ndarray
@@ -46,12 +48,17 @@ class Scaler:
         return scaled * self.flux_scale + self.flux_offset
 
     def labels_standard(self, labels: np.ndarray) -> np.ndarray:
-        """(N, P) float32 of zero mean and unit variance over the training split, as the networks receive them; NaN stays NaN."""
+        """(N, P) float32 of zero mean and unit variance over the training split, as the networks receive
+        them; NaN stays NaN.
+        """
         return ((labels - self.label_mean) / self.label_std).astype(np.float32)
 
     def bins(self, labels: np.ndarray) -> np.ndarray:
         """(N, P) int64 bin of each label, 0 to B−1; −1 where the label is missing."""
-        found = [np.searchsorted(edges, column, "right") for edges, column in zip(self.bin_edges, labels.T, strict=True)]
+        found = [
+            np.searchsorted(edges, column, "right")
+            for edges, column in zip(self.bin_edges, labels.T, strict=True)
+        ]
         return np.where(np.isnan(labels), -1, np.stack(found, 1)).astype(np.int64)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -61,7 +68,8 @@ class Scaler:
 def fit_scaler(stars: SpectraSet, config: Config) -> Scaler:
     """The scaling of a training split (and of nothing else).
 
-    Raises nothing of its own: a label missing for every star gets the range 0-1, a constant one is scaled by its own size.
+    Raises nothing of its own: a label missing for every star gets the range 0-1, a constant one is scaled by
+    its own size.
     """
     labels = stars.labels_for(config.model.labels)
     blank = stars.mask.all(0)
@@ -70,15 +78,21 @@ def fit_scaler(stars: SpectraSet, config: Config) -> Scaler:
     low, high = _finite(np.nanmin, labels, 0.0), _finite(np.nanmax, labels, 1.0)
     centre, spread = _finite(np.nanmean, labels, 0.0), _finite(np.nanstd, labels, 1.0)
     return Scaler(
-        stars.wavelength_nm, offset, scale, mean,
-        centre, np.where(high > low, spread, np.maximum(np.abs(centre), 1.0)),
+        stars.wavelength_nm,
+        offset,
+        scale,
+        mean,
+        centre,
+        np.where(high > low, spread, np.maximum(np.abs(centre), 1.0)),
         _bin_edges(labels, low, np.where(high > low, high, low + 1.0), config),
         blank | _calcium(stars.wavelength_nm, config.model.mask_calcium),
-    )  # fmt: skip
+    )
 
 
 def _flux_statistics(stars: SpectraSet, blank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (L,) over the unmasked pixels; float32, as the networks. blank: (L,) where there are none."""
+    """Mean and standard deviation (L,) over the unmasked pixels; float32, as the networks. blank: (L,) where
+    there are none.
+    """
     usable = ~stars.mask
     count = np.maximum(usable.sum(0), 1)
     mean = np.where(usable, stars.flux, 0).sum(0, dtype=np.float64) / count
@@ -90,11 +104,15 @@ def _flux_statistics(stars: SpectraSet, blank: np.ndarray) -> tuple[np.ndarray, 
     return mean.astype(np.float32), np.maximum(std, FLATTEST * rms).astype(np.float32)
 
 
-def _flux_scaling(kind: str, stars: SpectraSet, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _flux_scaling(
+    kind: str, stars: SpectraSet, mean: np.ndarray, std: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     if kind == "none":
         return np.zeros_like(mean), np.ones_like(std)
     if kind == "range":
-        low, high = (np.full_like(mean, pick(np.where(stars.mask, mean, stars.flux))) for pick in (np.min, np.max))
+        low, high = (
+            np.full_like(mean, pick(np.where(stars.mask, mean, stars.flux))) for pick in (np.min, np.max)
+        )
         return low, np.where(high > low, high - low, np.float32(1))
     if kind == "global":
         return mean, np.full_like(std, np.sqrt(np.mean(std**2)))
@@ -112,7 +130,9 @@ def _bin_edges(labels: np.ndarray, low: np.ndarray, high: np.ndarray, config: Co
     if config.adversary.binning == "width":
         return low[:, None] + (high - low)[:, None] * inner
     columns = [c[np.isfinite(c)] for c in labels.T]
-    return np.array([np.quantile(c, inner) if len(c) else inner for c in columns]).reshape(labels.shape[1], bins - 1)
+    return np.array([np.quantile(c, inner) if len(c) else inner for c in columns]).reshape(
+        labels.shape[1], bins - 1
+    )
 
 
 def _calcium(wavelength_nm: np.ndarray, mask_calcium: bool) -> np.ndarray:

@@ -28,8 +28,8 @@ class SpectraSet:
     mask: (N, L) bool, true = unusable pixel.
     provenance: where the spectra come from; JSON-serialisable.
 
-    Raises SpectraError when shapes disagree, the grid does not increase, unmasked flux is not finite, two labels share a name
-    or ids are floats (a 64-bit id loses its last digits there).
+    Raises SpectraError when shapes disagree, the grid does not increase, unmasked flux is not finite, two
+    labels share a name or ids are floats (a 64-bit id loses its last digits there).
     """
 
     flux: np.ndarray
@@ -87,8 +87,13 @@ class SpectraSet:
             rows = [rows]
         error = None if self.flux_error is None else self.flux_error[rows]
         return replace(
-            self, flux=self.flux[rows], ids=self.ids[rows], labels=self.labels[rows], flux_error=error, mask=self.mask[rows],
-        )  # fmt: skip
+            self,
+            flux=self.flux[rows],
+            ids=self.ids[rows],
+            labels=self.labels[rows],
+            flux_error=error,
+            mask=self.mask[rows],
+        )
 
     def label(self, name: str) -> np.ndarray:
         """(N,) values of one label; NaN where missing. SpectraError when the set has no such label."""
@@ -115,7 +120,9 @@ class SpectraSet:
         """(N,) median flux over error per pixel; NaN where errors are unknown."""
         if self.flux_error is None:
             return np.full(len(self), np.nan)
-        ratio = np.where(self.mask | ~(self.flux_error > 0), np.nan, self.flux / np.maximum(self.flux_error, 1e-12))
+        ratio = np.where(
+            self.mask | ~(self.flux_error > 0), np.nan, self.flux / np.maximum(self.flux_error, 1e-12)
+        )
         known = np.isfinite(ratio).any(1)
         out = np.full(len(self), np.nan)
         out[known] = np.nanmedian(ratio[known], 1)
@@ -131,7 +138,9 @@ class SpectraSet:
 def _texts(ids) -> np.ndarray:
     ids = np.asarray(ids)
     if ids.dtype.kind == "f" and ids.size:
-        raise SpectraError(f"ids are floats (first: {ids.flat[0]}), which lose digits of a source_id: give texts or integers")
+        raise SpectraError(
+            f"ids are floats (first: {ids.flat[0]}), which lose digits of a source_id: give texts or integers"
+        )
     return ids.astype(str)
 
 
@@ -149,10 +158,15 @@ def concatenate(sets: list[SpectraSet]) -> SpectraSet:
     names = tuple(dict.fromkeys(n for s in sets for n in s.label_names))
     errors = None if any(s.flux_error is None for s in sets) else np.concatenate([s.flux_error for s in sets])
     return SpectraSet(
-        np.concatenate([s.flux for s in sets]), first.wavelength_nm, np.concatenate([s.ids for s in sets]),
-        np.concatenate([s.labels_for(names) for s in sets]), names, errors,
-        np.concatenate([s.mask for s in sets]), first.provenance if len(sets) == 1 else {"parts": [s.provenance for s in sets]},
-    )  # fmt: skip
+        np.concatenate([s.flux for s in sets]),
+        first.wavelength_nm,
+        np.concatenate([s.ids for s in sets]),
+        np.concatenate([s.labels_for(names) for s in sets]),
+        names,
+        errors,
+        np.concatenate([s.mask for s in sets]),
+        first.provenance if len(sets) == 1 else {"parts": [s.provenance for s in sets]},
+    )
 
 
 def same_grid(a_nm: np.ndarray, b_nm: np.ndarray) -> bool:

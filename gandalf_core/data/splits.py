@@ -5,11 +5,13 @@ import numpy as np
 TEST_FRACTION = 0.2  # the paper's 80/20: 51,444 and 12,861 of 64,305
 
 
-def split(ids: np.ndarray, test_fraction: float = TEST_FRACTION, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def split(
+    ids: np.ndarray, test_fraction: float = TEST_FRACTION, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows that train and rows that test, each in increasing order.
 
-    ids: (N,) strings; stars with the same id land on the same side. The choice depends on the set of ids and the
-    seed only.
+    ids: (N,) strings; stars with the same id land on the same side. The choice depends on the set of ids and
+    the seed only.
     """
     unique, inverse = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(unique))

@@ -1,4 +1,6 @@
-"""Figures and words of the audit's report (the dictionary of `audit.report`), and of the probes that the cards state."""
+"""Figures and words of the audit's report (the dictionary of `audit.report`), and of the probes that the
+cards state.
+"""
 
 from html import escape
 
@@ -48,15 +50,22 @@ LEAKING = {
 
 
 def excess(report: dict) -> go.Figure:
-    """The excess R² of the best fresh probe over what the kept labels tell, for each removed parameter, with 95 % intervals:
-    of the exported latent, of the latent before its noise, and of a plain auto-encoder."""
+    """The excess R² of the best fresh probe over what the kept labels tell, for each removed parameter, with
+    95 % intervals: of the exported latent, of the latent before its noise, and of a plain auto-encoder."""
     title = "Leakage: what the latent adds to the kept labels"
     removed = report.get("removed") or {}
     if not removed:
         return style.empty_figure(title, "This model removes nothing.")
-    rows = {"z": removed, **{k: v for k, v in (report.get("references") or {}).items() if k in LEAKING and k != "z"}}
+    rows = {
+        "z": removed,
+        **{k: v for k, v in (report.get("references") or {}).items() if k in LEAKING and k != "z"},
+    }
     figure = go.Figure(
-        [_excesses(list(removed), k, v) for k, v in rows.items() if all("excess" in v.get(n, {}) for n in removed)]
+        [
+            _excesses(list(removed), k, v)
+            for k, v in rows.items()
+            if all("excess" in v.get(n, {}) for n in removed)
+        ]
     )
     figure.add_vline(x=0, line={"color": style.GREY, "width": 1.5})
     figure.add_vline(x=REMOVED_LIMIT, line={"color": style.GREEN, "width": 1.5, "dash": "dash"})
@@ -69,7 +78,13 @@ def _excesses(names: list[str], row: str, found: dict) -> go.Scatter:
     colour, mark, size = LEAKING[row]
     middle = np.array([found[n]["excess"] for n in names], float)
     ends = np.array([found[n].get("interval") or [np.nan] * 2 for n in names], float)
-    bars = {"type": "data", "symmetric": False, "array": ends[:, 1] - middle, "arrayminus": middle - ends[:, 0], "thickness": 2}
+    bars = {
+        "type": "data",
+        "symmetric": False,
+        "array": ends[:, 1] - middle,
+        "arrayminus": middle - ends[:, 0],
+        "thickness": 2,
+    }
     return go.Scatter(
         x=middle,
         y=[style.symbol(n) for n in names],
@@ -82,11 +97,17 @@ def _excesses(names: list[str], row: str, found: dict) -> go.Scatter:
 
 
 def references(report: dict) -> go.Figure:
-    """R² of the best fresh probe for every parameter, from the latent and from everything it is compared with."""
+    """R² of the best fresh probe for every parameter, from the latent and from everything it is compared
+    with.
+    """
     title = "What a fresh probe reads, and from what"
     own = {n: v for part in ("removed", "kept", "untouched") for n, v in (report.get(part) or {}).items()}
     rows = {"z": own, **(report.get("references") or {})}
-    rows = {ROW_NAMES.get(k, k): {n: _r2(v[n]) for n in own if n in v} for k, v in rows.items() if isinstance(v, dict)}
+    rows = {
+        ROW_NAMES.get(k, k): {n: _r2(v[n]) for n in own if n in v}
+        for k, v in rows.items()
+        if isinstance(v, dict)
+    }
     return r2_table(rows, title)
 
 
@@ -127,22 +148,32 @@ def counterfactual(report: dict) -> go.Figure:
     title = "Do the sliders tell the truth?"
     found = {n: v["relative_error"] for n, v in _acting(report).items()}
     if not found:
-        return style.empty_figure(title, "Not measured: the decoder receives no labels, or the stars have no known truth.")
+        return style.empty_figure(
+            title, "Not measured: the decoder receives no labels, or the stars have no known truth."
+        )
     colours = [GRADE_COLOURS[_grade(e)[0]] for e in found.values()]
     figure = _bars([style.symbol(n) for n in found], list(found.values()), colours)
     figure.add_hline(y=1, line={"color": style.GREY, "width": 1.5, "dash": "dash"})
     figure.update_xaxes(title_text="Slider")
-    figure.update_yaxes(title_text="Relative error of the change", range=[0, max(1.15, max(found.values()) * 1.15)])
+    figure.update_yaxes(
+        title_text="Relative error of the change", range=[0, max(1.15, max(found.values()) * 1.15)]
+    )
     return style.finish(figure, title, 340)
 
 
 def restoration(report: dict) -> go.Figure:
     """How much of each star's nuisances the generator restores: R² read back from its reconstructions."""
     title = "What else about the star survives"
-    found = {n: v for n, v in ((report.get("restoration") or {}).get("nuisances") or {}).items() if _number(v)}
+    found = {
+        n: v for n, v in ((report.get("restoration") or {}).get("nuisances") or {}).items() if _number(v)
+    }
     if not found:
         return style.empty_figure(title, "Not measured for this model.")
-    figure = _bars([NUISANCES.get(n, escape(n)) for n in found], [max(v, 0) for v in found.values()], [style.BLUE] * len(found))
+    figure = _bars(
+        [NUISANCES.get(n, escape(n)) for n in found],
+        [max(v, 0) for v in found.values()],
+        [style.BLUE] * len(found),
+    )
     figure.update_xaxes(title_text="Nuisance")
     figure.update_yaxes(title_text="R² read from the reconstruction", range=[0, 1.1])
     return style.finish(figure, title, 340)
@@ -150,7 +181,9 @@ def restoration(report: dict) -> go.Figure:
 
 def _bars(names: list[str], heights: list[float], colours: list[str]) -> go.Figure:
     text = [f"{v:z.2f}" for v in heights]
-    return go.Figure(go.Bar(x=names, y=heights, marker_color=colours, text=text, textposition="outside", cliponaxis=False))
+    return go.Figure(
+        go.Bar(x=names, y=heights, marker_color=colours, text=text, textposition="outside", cliponaxis=False)
+    )
 
 
 def _number(value) -> bool:
@@ -162,7 +195,8 @@ def _acting(report: dict) -> dict[str, dict]:
     return {n: v for n, v in found.items() if isinstance(v, dict) and _number(v.get("relative_error"))}
 
 
-# --- words --------------------------------------------------------------------------------------------------------
+# --- words
+# --------------------------------------------------------------------------------------------------------
 
 
 def verdict(report: dict) -> list[tuple[str, str]]:
@@ -205,7 +239,10 @@ def _said_removed(name: str, found: dict) -> tuple[str, str]:
     plain, ends = style.words(name), found.get("interval") or [None, None]
     amount = _signed(found["excess"]) + (f" ({_between(ends)})" if _between(ends) else "")
     if found["excess"] <= REMOVED_LIMIT:
-        return "good", f"{plain} is removed: the latent adds R² = {amount} to what the kept labels tell anyway."
+        return (
+            "good",
+            f"{plain} is removed: the latent adds R² = {amount} to what the kept labels tell anyway.",
+        )
     kind = "unsure" if _number(ends[0]) and ends[0] <= REMOVED_LIMIT else "bad"
     probe = f", read by {probe_words(found['probe'])}" if found.get("probe") else ""
     return kind, f"{plain} is still in the latent: a fresh probe finds an excess R² of {amount}{probe}."
@@ -214,7 +251,10 @@ def _said_removed(name: str, found: dict) -> tuple[str, str]:
 def _said_kept(name: str, found: dict) -> tuple[str, str]:
     plain, loss = style.words(name), found.get("loss")
     if not _number(loss):
-        return "unsure", f"{plain} reads with R² = {found['r2']:.3f}; there is no plain auto-encoder to compare with."
+        return (
+            "unsure",
+            f"{plain} reads with R² = {found['r2']:.3f}; there is no plain auto-encoder to compare with.",
+        )
     kind, words = ("good", "is kept") if loss <= KEPT_LIMIT else ("bad", "lost information")
     return (
         kind,
@@ -227,23 +267,31 @@ def _said_slider(name: str, error: float) -> tuple[str, str]:
     return kind, f"The {style.words(name)} slider {words}: relative error {error:.2f}."
 
 
-# --- numbers ------------------------------------------------------------------------------------------------------
+# --- numbers
+# ------------------------------------------------------------------------------------------------------
 
 
 def numbers(report: dict) -> list[dict]:
-    """The report as a table of texts: a row a parameter, with what is known of it. Keys are the heads of the columns."""
+    """The report as a table of texts: a row a parameter, with what is known of it. Keys are the heads of the
+    columns.
+    """
     sliders = _acting(report)
     return [
         {
-            "Parameter": style.words(name), "It was": part,
-            "Excess R²": _text(v.get("excess")), "95 % interval": _between(v.get("interval")),
+            "Parameter": style.words(name),
+            "It was": part,
+            "Excess R²": _text(v.get("excess")),
+            "95 % interval": _between(v.get("interval")),
             "p value": f"{v['p_value']:.1e}" if _number(v.get("p_value")) else "",
-            "R² from the latent": _text(v.get("r2")), "Best probe": probe_words(v.get("probe") or ""),
-            "R² from the kept labels": _text(v.get("floor")), "R² below plain": _text(v.get("loss")),
+            "R² from the latent": _text(v.get("r2")),
+            "Best probe": probe_words(v.get("probe") or ""),
+            "R² from the kept labels": _text(v.get("floor")),
+            "R² below plain": _text(v.get("loss")),
             "Slider's error": _text(sliders.get(name, {}).get("relative_error")),
         }
-        for part in ("removed", "kept", "untouched") for name, v in (report.get(part) or {}).items()
-    ]  # fmt: skip
+        for part in ("removed", "kept", "untouched")
+        for name, v in (report.get(part) or {}).items()
+    ]
 
 
 def _text(value: float | None) -> str:
@@ -252,7 +300,11 @@ def _text(value: float | None) -> str:
 
 def on_traces(report: dict) -> str:
     """Why a label can be called removed although a test finds it; empty where that is not so."""
-    found = {n: v for n, v in (report.get("removed") or {}).items() if v.get("flagged") and v["excess"] <= REMOVED_LIMIT}
+    found = {
+        n: v
+        for n, v in (report.get("removed") or {}).items()
+        if v.get("flagged") and v["excess"] <= REMOVED_LIMIT
+    }
     if not found:
         return ""
     names = " and ".join(map(style.words, found))

@@ -29,13 +29,16 @@ def striking(wavelength_nm: np.ndarray, residual: np.ndarray) -> str:
     return f"The largest: {abs(residual[at]):.0f} σ at {nm:.1f} nm{where}."
 
 
-PAPER = {"teff": 7500.0, "alphafe": 0.0}  # the paper's Figure 2; no model atmosphere of the sample is that hot
+# the paper's Figure 2; no model atmosphere of the sample is that hot
+PAPER = {"teff": 7500.0, "alphafe": 0.0}
 OTHERS = ({"teff": 6500.0}, {"mh": -1.0}, {"logg": 2.0})
 
 
 def presets(names: tuple[str, ...]) -> list[dict]:
     """Changes to offer, those whose labels are all among `names`: {name, labels}."""
-    return [{"name": _words(change), "labels": change} for change in (PAPER, *OTHERS) if set(change) <= set(names)]
+    return [
+        {"name": _words(change), "labels": change} for change in (PAPER, *OTHERS) if set(change) <= set(names)
+    ]
 
 
 def _words(change: dict[str, float]) -> str:

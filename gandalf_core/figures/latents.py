@@ -47,11 +47,17 @@ def _spearman(a: np.ndarray, b: np.ndarray) -> float:
         return np.nan
     ranks = [np.argsort(np.argsort(v[good])).astype(float) for v in (a, b)]
     spread = ranks[0].std() * ranks[1].std()
-    return float(np.mean((ranks[0] - ranks[0].mean()) * (ranks[1] - ranks[1].mean())) / spread) if spread else np.nan
+    return (
+        float(np.mean((ranks[0] - ranks[0].mean()) * (ranks[1] - ranks[1].mean())) / spread)
+        if spread
+        else np.nan
+    )
 
 
 def traverse(wavelength_nm: np.ndarray, values: np.ndarray, flux: np.ndarray, number: int) -> go.Figure:
-    """Decoded spectra (K, L) while one latent number takes `values` (K,), each as a difference from the middle one."""
+    """Decoded spectra (K, L) while one latent number takes `values` (K,), each as a difference from the
+    middle one.
+    """
     title = f"What latent number {number} does"
     if not len(flux):
         return style.empty_figure(title)
@@ -68,7 +74,9 @@ def traverse(wavelength_nm: np.ndarray, values: np.ndarray, flux: np.ndarray, nu
 
 
 def traverse_values(population: np.ndarray, number: int, steps: int = 11) -> np.ndarray:
-    """(K,) values of one latent number from its 1st to its 99th percentile (rows of `bands`), number counted from 1."""
+    """(K,) values of one latent number from its 1st to its 99th percentile (rows of `bands`), number counted
+    from 1.
+    """
     return np.linspace(population[0, number - 1], population[-1, number - 1], steps).astype(np.float32)
 
 
@@ -94,4 +102,6 @@ def _colour_bar(values: np.ndarray, number: int) -> go.Scatter:
         "colorscale": "Viridis",
         "showscale": True,
     }
-    return go.Scatter(x=[None], y=[None], mode="markers", marker={**marker, "colorbar": bar}, hoverinfo="skip")
+    return go.Scatter(
+        x=[None], y=[None], mode="markers", marker={**marker, "colorbar": bar}, hoverinfo="skip"
+    )

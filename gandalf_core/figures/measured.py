@@ -9,30 +9,39 @@ from plotly.subplots import make_subplots
 from ..config.schema import LABELS
 from . import style
 
-RECIPES = {"paper-": ("the paper's recipe", style.GREY, "square-open"), "": ("this project's", style.VERMILION, "circle")}
+RECIPES = {
+    "paper-": ("the paper's recipe", style.GREY, "square-open"),
+    "": ("this project's", style.VERMILION, "circle"),
+}
 EXERCISES = ("physical-removed", "chemical-removed")
 GOAL_EXCESS, GOAL_SLIDER = 0.02, 0.15
 SMALLEST = 0.003  # an excess below this is drawn as this
 
 
 def leakage(runs: dict[str, list[dict]]) -> go.Figure:
-    """Excess R² of each removed parameter of the two exercises, a mark a seed, the paper's recipe beside ours."""
+    """Excess R² of each removed parameter of the two exercises, a mark a seed, the paper's recipe beside
+    ours.
+    """
     figure = go.Figure()
     for prefix, (name, colour, mark) in RECIPES.items():
         points = [
             (f"{style.symbol(n)}, {model}", entry["excess"])
-            for model in EXERCISES for report in runs.get(prefix + model, []) for n, entry in report["removed"].items()
-        ]  # fmt: skip
+            for model in EXERCISES
+            for report in runs.get(prefix + model, [])
+            for n, entry in report["removed"].items()
+        ]
         figure.add_trace(_marks([x for _, x in points], [y for y, _ in points], name, colour, mark))
-    figure.add_vline(x=GOAL_EXCESS, line={"color": style.GREEN, "width": 1.5, "dash": "dash"}, annotation_text="the aim")
+    figure.add_vline(
+        x=GOAL_EXCESS, line={"color": style.GREEN, "width": 1.5, "dash": "dash"}, annotation_text="the aim"
+    )
     figure.update_xaxes(title_text="Excess R² of the best fresh probe", zeroline=True)
     figure.update_yaxes(autorange="reversed")
     return style.finish(figure, "What a fresh probe still reads of the removed parameters", 330)
 
 
 def sliders(runs: dict[str, list[dict]]) -> go.Figure:
-    """Relative error of each slider's change, a mark a seed: of the generator, within the sample's range and everywhere, and of
-    the paper's recipe."""
+    """Relative error of each slider's change, a mark a seed: of the generator, within the sample's range and
+    everywhere, and of the paper's recipe."""
     figure = go.Figure()
     shown = (
         ("paper-physical-removed", "relative_error", "the paper's recipe", style.GREY, "square-open"),
@@ -40,16 +49,29 @@ def sliders(runs: dict[str, list[dict]]) -> go.Figure:
         ("generator", "within", "generator, within the sample's range", style.VERMILION, "circle"),
     )
     for model, key, name, colour, mark in shown:
-        found = [(n, r["counterfactual"][n][key]) for r in runs.get(model, []) for n in LABELS if n in r["counterfactual"]]
-        figure.add_trace(_marks([x for _, x in found], [style.symbol(n) for n, _ in found], name, colour, mark))
-    figure.add_vline(x=GOAL_SLIDER, line={"color": style.GREEN, "width": 1.5, "dash": "dash"}, annotation_text="the aim")
-    figure.update_xaxes(title_text="Relative error of the change (1: the slider does nothing)", rangemode="tozero")
+        found = [
+            (n, r["counterfactual"][n][key])
+            for r in runs.get(model, [])
+            for n in LABELS
+            if n in r["counterfactual"]
+        ]
+        figure.add_trace(
+            _marks([x for _, x in found], [style.symbol(n) for n, _ in found], name, colour, mark)
+        )
+    figure.add_vline(
+        x=GOAL_SLIDER, line={"color": style.GREEN, "width": 1.5, "dash": "dash"}, annotation_text="the aim"
+    )
+    figure.update_xaxes(
+        title_text="Relative error of the change (1: the slider does nothing)", rangemode="tozero"
+    )
     figure.update_yaxes(autorange="reversed")
     return style.finish(figure, "Sliders against the true spectra", 330)
 
 
 def ablation(reports: list[dict]) -> go.Figure:
-    """For each variant the total excess of the removed parameters (left) and the mean R² of the kept ones (right)."""
+    """For each variant the total excess of the removed parameters (left) and the mean R² of the kept ones
+    (right).
+    """
     names = [r["name"] for r in reports]
     leaks = [max(SMALLEST, sum(max(0.0, v["excess"]) for v in r["removed"].values())) for r in reports]
     reads = [_mean([v["r2"] for v in {**r["kept"], **r["untouched"]}.values()]) for r in reports]

@@ -1,7 +1,8 @@
-"""Linked diagrams as plain data: columns over the same stars, and panels that say which column is drawn against which.
+"""Linked diagrams as plain data: columns over the same stars, and panels that say which column is drawn
+against which.
 
-The pages' canvas component draws them (tens of thousands of points, panned and lassoed without a server); whoever
-wants a static picture finds the same numbers here. Shapes: N stars, M overlaid stars, P parameters.
+The pages' canvas component draws them (tens of thousands of points, panned and lassoed without a server);
+whoever wants a static picture finds the same numbers here. Shapes: N stars, M overlaid stars, P parameters.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,9 @@ class Panel(NamedTuple):
 
 
 class LinkedPanels(NamedTuple):
-    """Panels over N stars, with M further stars (uploaded ones) drawn as large marks, error bars in `<column>_error`."""
+    """Panels over N stars, with M further stars (uploaded ones) drawn as large marks, error bars in
+    `<column>_error`.
+    """
 
     ids: np.ndarray
     columns: dict[str, np.ndarray]
@@ -45,7 +48,9 @@ def _range(values: np.ndarray, backwards: bool = False) -> list[float]:
     return style.span(values, reverse=backwards)
 
 
-def label_columns(labels: np.ndarray, names: tuple[str, ...], errors: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def label_columns(
+    labels: np.ndarray, names: tuple[str, ...], errors: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Columns (N,) by label name, and `<name>_error` where errors are given."""
     columns = {name: style.f4(labels[:, p]) for p, name in enumerate(names)}
     if errors is not None:
@@ -54,13 +59,25 @@ def label_columns(labels: np.ndarray, names: tuple[str, ...], errors: np.ndarray
 
 
 def diagrams(
-    ids, labels, names: tuple[str, ...], *, overlay_ids=(), overlay_labels=None, overlay_errors=None, like=None, prefix=""
+    ids,
+    labels,
+    names: tuple[str, ...],
+    *,
+    overlay_ids=(),
+    overlay_labels=None,
+    overlay_errors=None,
+    like=None,
+    prefix="",
 ) -> LinkedPanels:
     """The Kiel and abundance diagrams (or whatever pairs the labels allow), coloured by crowding.
 
     like: (N, P) labels whose ranges the axes take, so that predictions can be laid beside the truth.
     """
-    columns, panels, frame = label_columns(labels, names), [], labels if like is None else np.concatenate([labels, like])
+    columns, panels, frame = (
+        label_columns(labels, names),
+        [],
+        labels if like is None else np.concatenate([labels, like]),
+    )
     for x, y in diagram_axes(names):
         crowd = f"crowding {x} {y}"
         columns[crowd] = density(labels[:, names.index(x)], labels[:, names.index(y)])
@@ -72,7 +89,9 @@ def diagrams(
 
 
 class Map(NamedTuple):
-    """A 2-D map of some stars: `name` heads its row of panels; r2: (P,) k-NN R² of each parameter inside the map."""
+    """A 2-D map of some stars: `name` heads its row of panels; r2: (P,) k-NN R² of each parameter inside the
+    map.
+    """
 
     name: str
     ids: np.ndarray
@@ -81,8 +100,11 @@ class Map(NamedTuple):
     overlay_xy: np.ndarray | None = None
 
 
-def maps(of: list[Map], ids, labels: np.ndarray, names: tuple[str, ...], *, ranges=None, overlay_ids=()) -> LinkedPanels:
-    """One row of panels a map, one panel a parameter, each with its R² under it. Stars that a map lacks are not drawn in it.
+def maps(
+    of: list[Map], ids, labels: np.ndarray, names: tuple[str, ...], *, ranges=None, overlay_ids=()
+) -> LinkedPanels:
+    """One row of panels a map, one panel a parameter, each with its R² under it. Stars that a map lacks are
+    not drawn in it.
 
     ranges: label → (low, high) of the colours; without, the parameter's own range or that of the labels.
     """
@@ -100,7 +122,9 @@ def maps(of: list[Map], ids, labels: np.ndarray, names: tuple[str, ...], *, rang
     return LinkedPanels(ids, columns, panels, np.asarray(overlay_ids, str), extra)
 
 
-def _map_panel(item: Map, x: str, y: str, sides: list, name: str, colours: tuple[float, float], r2: float) -> Panel:
+def _map_panel(
+    item: Map, x: str, y: str, sides: list, name: str, colours: tuple[float, float], r2: float
+) -> Panel:
     note = f"k-NN R² = {r2:z.2f}" if np.isfinite(r2) else ""
     title, colour_title = f"{item.name}: {parameter(name).symbol}", parameter(name).axis_title
     return Panel(title, x, y, "", "", *sides, name, colour_title, colours, note)

@@ -13,11 +13,17 @@ BINS = 60
 DENSITY_BINS = 80
 
 
-def histograms(values: np.ndarray, names: tuple[str, ...], *, others: dict[str, np.ndarray] | None = None) -> go.Figure:
-    """One panel per label of (N, P), stars without that label left out; `others` are drawn as outlines on the same bins."""
+def histograms(
+    values: np.ndarray, names: tuple[str, ...], *, others: dict[str, np.ndarray] | None = None
+) -> go.Figure:
+    """One panel per label of (N, P), stars without that label left out; `others` are drawn as outlines on the
+    same bins.
+    """
     title = "How the labels are distributed"
     if not names or not np.isfinite(values).any():
-        return style.empty_figure(title, "These stars carry no labels: see their predictions on the Parameters page.")
+        return style.empty_figure(
+            title, "These stars carry no labels: see their predictions on the Parameters page."
+        )
     columns = min(len(names), 4)
     rows = -(-len(names) // columns)
     figure = make_subplots(rows=rows, cols=columns, horizontal_spacing=0.06, vertical_spacing=0.28 / rows)
@@ -25,7 +31,9 @@ def histograms(values: np.ndarray, names: tuple[str, ...], *, others: dict[str, 
         place = {"row": p // columns + 1, "col": p % columns + 1}
         _add_histogram(figure, values[:, p], name, style.BLUE, p == 0, place)
         for k, (group, more) in enumerate((others or {}).items()):
-            _add_histogram(figure, more[:, p], group, style.CYCLE[k + 1], p == 0, place, edges_of=values[:, p])
+            _add_histogram(
+                figure, more[:, p], group, style.CYCLE[k + 1], p == 0, place, edges_of=values[:, p]
+            )
         figure.update_xaxes(title_text=style.axis_title(name), **place)
     figure.update_yaxes(title_text="Stars", col=1)
     figure.update_layout(barmode="overlay", bargap=0, showlegend=bool(others))
@@ -38,18 +46,29 @@ def _add_histogram(figure, column, name, colour, legend, place, edges_of=None) -
     if not len(finite):
         return
     counts, edges = np.histogram(column[np.isfinite(column)], BINS, (finite.min(), finite.max() + 1e-9))
-    outline = {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 1.2}} if edges_of is not None else {"color": colour}
+    outline = (
+        {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 1.2}}
+        if edges_of is not None
+        else {"color": colour}
+    )
     figure.add_trace(
         go.Bar(
-            x=style.f4((edges[1:] + edges[:-1]) / 2), y=counts.astype(np.int32), width=float(edges[1] - edges[0]), marker=outline,
-            name=escape(name), showlegend=legend, hovertemplate="%{x:.4~g}: %{y} stars<extra></extra>",
+            x=style.f4((edges[1:] + edges[:-1]) / 2),
+            y=counts.astype(np.int32),
+            width=float(edges[1] - edges[0]),
+            marker=outline,
+            name=escape(name),
+            showlegend=legend,
+            hovertemplate="%{x:.4~g}: %{y} stars<extra></extra>",
         ),
         **place,
-    )  # fmt: skip
+    )
 
 
 def density(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(N,) float32 in 0-1: how crowded the diagram is at each point (log of a smoothed 2-D histogram); NaN stays NaN."""
+    """(N,) float32 in 0-1: how crowded the diagram is at each point (log of a smoothed 2-D histogram); NaN
+    stays NaN.
+    """
     good = np.isfinite(x) & np.isfinite(y)
     out = np.full(len(x), np.nan, np.float32)
     if good.sum() < 2:
@@ -70,7 +89,9 @@ def _smooth(counts: np.ndarray) -> np.ndarray:
 
 
 def diagram_axes(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Which label against which: the Kiel and the abundance diagram where their labels exist, the remaining labels in pairs."""
+    """Which label against which: the Kiel and the abundance diagram where their labels exist, the remaining
+    labels in pairs.
+    """
     pairs = [pair for pair in (("teff", "logg"), ("mh", "alphafe")) if set(pair) <= set(names)]
     left = [n for n in names if not any(n in pair for pair in pairs)]
     pairs += [(left[k], left[k + 1]) for k in range(0, len(left) - 1, 2)]

@@ -38,12 +38,16 @@ def running(x: np.ndarray, y: np.ndarray, bins: int = RUNNING_BINS) -> tuple[np.
 
 
 def statistics(predicted: np.ndarray, true: np.ndarray, names: tuple[str, ...]) -> list[dict]:
-    """Table 1's columns for each label of (N, P): mean, mean absolute value and standard deviation of predicted − true."""
+    """Table 1's columns for each label of (N, P): mean, mean absolute value and standard deviation of
+    predicted − true.
+    """
     rows = []
     for p, name in enumerate(names):
         residual = (predicted - true)[:, p]
         residual = residual[np.isfinite(residual)]
-        values = (residual.mean(), np.abs(residual).mean(), residual.std()) if len(residual) else (np.nan,) * 3
+        values = (
+            (residual.mean(), np.abs(residual).mean(), residual.std()) if len(residual) else (np.nan,) * 3
+        )
         rows.append(
             {
                 "parameter": name,
@@ -55,7 +59,9 @@ def statistics(predicted: np.ndarray, true: np.ndarray, names: tuple[str, ...]) 
 
 
 def predicted_against_true(predicted: np.ndarray, true: np.ndarray, names: tuple[str, ...]) -> go.Figure:
-    """One panel per label: every star, the running median and the 16-84 % band, and the line where both agree."""
+    """One panel per label: every star, the running median and the 16-84 % band, and the line where both
+    agree.
+    """
     title = "Predicted against true"
     if not names or not np.isfinite(true).any():
         return style.empty_figure(title, "These stars carry no true labels to compare with.")
@@ -71,8 +77,12 @@ def predicted_against_true(predicted: np.ndarray, true: np.ndarray, names: tuple
     return style.finish(figure, title, _height(len(names)))
 
 
-def residuals_against_snr(predicted: np.ndarray, true: np.ndarray, snr: np.ndarray, names: tuple[str, ...]) -> go.Figure:
-    """One panel per label: predicted − true against the signal-to-noise ratio per pixel, with running median and band."""
+def residuals_against_snr(
+    predicted: np.ndarray, true: np.ndarray, snr: np.ndarray, names: tuple[str, ...]
+) -> go.Figure:
+    """One panel per label: predicted − true against the signal-to-noise ratio per pixel, with running median
+    and band.
+    """
     title = "Residuals against signal-to-noise"
     if not names or not np.isfinite(true).any() or not np.isfinite(snr).any():
         return style.empty_figure(title, "True labels and flux errors are needed.")
@@ -82,21 +92,30 @@ def residuals_against_snr(predicted: np.ndarray, true: np.ndarray, snr: np.ndarr
         _scatter(figure, np.log10(np.maximum(snr, 1)), residual, place)
         _running(figure, np.log10(np.maximum(snr, 1)), residual, place, p == 0)
         figure.add_hline(
-            y=0, line={"color": style.GREY, "width": 1, "dash": "dash"}, **{"row": place["row"], "col": place["col"]}
+            y=0,
+            line={"color": style.GREY, "width": 1, "dash": "dash"},
+            **{"row": place["row"], "col": place["col"]},
         )
         ticks = [10, 20, 50, 100, 200, 400]
         figure.update_xaxes(
-            title_text="S/N per pixel", tickvals=np.log10(ticks).tolist(), ticktext=[str(t) for t in ticks], **place
+            title_text="S/N per pixel",
+            tickvals=np.log10(ticks).tolist(),
+            ticktext=[str(t) for t in ticks],
+            **place,
         )
         limit = 4 * np.nanstd(residual) or 1.0
         figure.update_yaxes(title_text=f"Δ {style.axis_title(name)}", range=[-limit, limit], **place)
     return style.finish(figure, title, _height(len(names)))
 
 
-def coverage(predicted: np.ndarray, errors: np.ndarray, true: np.ndarray, snr: np.ndarray, names: tuple[str, ...]) -> go.Figure:
-    """Share of stars whose truth lies within 1σ, in bins of S/N (N,) and of true Teff, a line a label; other arrays (N, P).
+def coverage(
+    predicted: np.ndarray, errors: np.ndarray, true: np.ndarray, snr: np.ndarray, names: tuple[str, ...]
+) -> go.Figure:
+    """Share of stars whose truth lies within 1σ, in bins of S/N (N,) and of true Teff, a line a label; other
+    arrays (N, P).
 
-    Bins are those of `compare.coverage`, which leaves out what holds too few stars to say; the band is `HONEST`.
+    Bins are those of `compare.coverage`, which leaves out what holds too few stars to say; the band is
+    `HONEST`.
     """
     from ..regression.compare import MIN_IN_BIN as NEEDED
     from ..regression.compare import coverage as shares
@@ -106,11 +125,17 @@ def coverage(predicted: np.ndarray, errors: np.ndarray, true: np.ndarray, snr: n
     if not known:
         return style.empty_figure(title, "These stars carry no true labels to compare with.")
     names = tuple(names[p] for p in known)
-    found = shares(*(a[:, known] for a in (predicted, errors, true)), names, snr if np.isfinite(snr).any() else None)
+    found = shares(
+        *(a[:, known] for a in (predicted, errors, true)), names, snr if np.isfinite(snr).any() else None
+    )
     if not any(found.values()):
-        return style.empty_figure(title, f"No bin of S/N or temperature holds more than {NEEDED} of these stars: choose more.")
+        return style.empty_figure(
+            title, f"No bin of S/N or temperature holds more than {NEEDED} of these stars: choose more."
+        )
     figure = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06)
-    for column, (key, words) in enumerate((("snr", "S/N per pixel"), ("teff", f"True {style.axis_title('teff')}")), 1):
+    for column, (key, words) in enumerate(
+        (("snr", "S/N per pixel"), ("teff", f"True {style.axis_title('teff')}")), 1
+    ):
         _shares(figure, found.get(key, []), names, column)
         figure.update_xaxes(title_text=words, type="category", row=1, col=column)
     figure.update_yaxes(title_text="Share within 1σ", tickformat=".0%", row=1, col=1)
@@ -123,23 +148,37 @@ def _shares(figure: go.Figure, rows: list[dict], names: tuple[str, ...], column:
     for name, colour in zip(names, style.CYCLE * len(names), strict=False):
         figure.add_trace(
             go.Scatter(
-                x=bins, y=style.f4([r[name] for r in rows]), name=style.symbol(name), legendgroup=name, showlegend=column == 1,
-                mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 7},
-                customdata=[r["stars"] for r in rows], hovertemplate="%{x}: %{y:.1%} of %{customdata:,} stars",
+                x=bins,
+                y=style.f4([r[name] for r in rows]),
+                name=style.symbol(name),
+                legendgroup=name,
+                showlegend=column == 1,
+                mode="lines+markers",
+                line={"color": colour, "width": 2},
+                marker={"size": 7},
+                customdata=[r["stars"] for r in rows],
+                hovertemplate="%{x}: %{y:.1%} of %{customdata:,} stars",
             ),
-            row=1, col=column,
-        )  # fmt: skip
-    figure.add_hrect(*HONEST, fillcolor=style.GREEN, opacity=0.18, line_width=0, layer="below", row=1, col=column)
+            row=1,
+            col=column,
+        )
+    figure.add_hrect(
+        *HONEST, fillcolor=style.GREEN, opacity=0.18, line_width=0, layer="below", row=1, col=column
+    )
 
 
 def representations(tables: dict[str, list[dict]], column: str = "mean_absolute") -> go.Figure:
-    """Bars per label and representation of one column of `statistics`, each label relative to its largest bar."""
+    """Bars per label and representation of one column of `statistics`, each label relative to its largest
+    bar.
+    """
     title = "The same regressor on each representation"
     if not tables:
         return style.empty_figure(title, "These stars carry no true labels to compare with.")
     names = list(dict.fromkeys(row["parameter"] for rows in tables.values() for row in rows))
     figure = go.Figure()
-    largest = {n: max(r[column] for rows in tables.values() for r in rows if r["parameter"] == n) for n in names}
+    largest = {
+        n: max(r[column] for rows in tables.values() for r in rows if r["parameter"] == n) for n in names
+    }
     for k, (representation, rows) in enumerate(tables.items()):
         values = {r["parameter"]: r[column] for r in rows}
         figure.add_trace(
@@ -166,7 +205,10 @@ def _short(name: str, value: float) -> str:
 def _panels(count: int) -> go.Figure:
     columns = min(count, COLUMNS)
     return make_subplots(
-        rows=-(-count // columns), cols=columns, horizontal_spacing=0.12, vertical_spacing=0.3 / -(-count // columns)
+        rows=-(-count // columns),
+        cols=columns,
+        horizontal_spacing=0.12,
+        vertical_spacing=0.3 / -(-count // columns),
     )
 
 
@@ -180,7 +222,9 @@ def _height(count: int) -> int:
 
 def _thin(x, y, colour: str, dash: str = "solid") -> go.Scatter:
     line = {"color": colour, "width": 1, "dash": dash}  # GL like the points: an SVG line would lie under them
-    return go.Scattergl(x=style.f4(x), y=style.f4(y), mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    return go.Scattergl(
+        x=style.f4(x), y=style.f4(y), mode="lines", line=line, showlegend=False, hoverinfo="skip"
+    )
 
 
 def _scatter(figure: go.Figure, x, y, place: dict) -> None:
@@ -188,7 +232,10 @@ def _scatter(figure: go.Figure, x, y, place: dict) -> None:
     x, y = x[rows], y[rows]
     marker = {"size": 4, "color": density(x, y), "colorscale": "Viridis", "opacity": 0.7}
     figure.add_trace(
-        go.Scattergl(x=style.f4(x), y=style.f4(y), mode="markers", marker=marker, showlegend=False, hoverinfo="x+y"), **place
+        go.Scattergl(
+            x=style.f4(x), y=style.f4(y), mode="markers", marker=marker, showlegend=False, hoverinfo="x+y"
+        ),
+        **place,
     )
 
 

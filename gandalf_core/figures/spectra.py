@@ -16,7 +16,10 @@ OFFSET = 0.35  # flux between two spectra of a stack
 
 
 def line(wavelength_nm, flux, name: str, colour: str, **more) -> go.Scatter:
-    more = {"line": {"color": colour, "width": more.pop("width", 1.4), "dash": more.pop("dash", "solid")}, **more}
+    more = {
+        "line": {"color": colour, "width": more.pop("width", 1.4), "dash": more.pop("dash", "solid")},
+        **more,
+    }
     return go.Scatter(x=style.f4(wavelength_nm), y=style.f4(flux), name=escape(name), mode="lines", **more)
 
 
@@ -26,7 +29,14 @@ def masked(flux: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
 
 
 def spectra(
-    wavelength_nm, flux, names, *, stacked: bool = False, mask=None, lines: bool = True, title: str = "Spectra"
+    wavelength_nm,
+    flux,
+    names,
+    *,
+    stacked: bool = False,
+    mask=None,
+    lines: bool = True,
+    title: str = "Spectra",
 ) -> go.Figure:
     """Spectra (N, L) overlaid, or one above the other with a constant offset; only the first 40 are drawn."""
     flux = masked(np.atleast_2d(flux), mask)[:MAX_DRAWN]
@@ -35,7 +45,9 @@ def spectra(
     figure = go.Figure()
     step = OFFSET if stacked else 0.0
     for k, row in enumerate(flux):
-        figure.add_trace(line(wavelength_nm, row + k * step, str(names[k]), style.CYCLE[k % len(style.CYCLE)], width=1.1))
+        figure.add_trace(
+            line(wavelength_nm, row + k * step, str(names[k]), style.CYCLE[k % len(style.CYCLE)], width=1.1)
+        )
     figure.update_xaxes(title_text=style.WAVELENGTH_TITLE)
     figure.update_yaxes(title_text="Normalised flux + offset" if stacked else style.FLUX_TITLE)
     figure.update_layout(showlegend=len(flux) <= 8)
@@ -44,8 +56,12 @@ def spectra(
     return style.finish(figure, title, 380 + (12 * len(flux) if stacked else 0))
 
 
-def reconstruction(wavelength_nm, observed, reconstructed, *, error=None, mask=None, title: str = "Reconstruction") -> go.Figure:
-    """One star (L,) with its reconstruction above, and the residual below (in units of the error where it is known)."""
+def reconstruction(
+    wavelength_nm, observed, reconstructed, *, error=None, mask=None, title: str = "Reconstruction"
+) -> go.Figure:
+    """One star (L,) with its reconstruction above, and the residual below (in units of the error where it is
+    known).
+    """
     if not len(observed):
         return style.empty_figure(title)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
@@ -53,7 +69,9 @@ def reconstruction(wavelength_nm, observed, reconstructed, *, error=None, mask=N
     figure.add_trace(line(wavelength_nm, star, "observed", style.OBSERVED, width=1.6), 1, 1)
     figure.add_trace(line(wavelength_nm, reconstructed, "reconstruction", style.RECONSTRUCTED), 1, 1)
     residual = residuals(observed, reconstructed, error, mask)
-    figure.add_trace(line(wavelength_nm, residual, "residual", style.OBSERVED, width=0.9, showlegend=False), 2, 1)
+    figure.add_trace(
+        line(wavelength_nm, residual, "residual", style.OBSERVED, width=0.9, showlegend=False), 2, 1
+    )
     figure.add_hline(y=0, line={"color": style.RECONSTRUCTED, "width": 1}, row=2, col=1)
     figure.update_yaxes(title_text=style.FLUX_TITLE, row=1, col=1)
     figure.update_yaxes(title_text="Residual" if error is None else "Residual [σ]", row=2, col=1)
@@ -67,7 +85,9 @@ def residuals(observed, reconstructed, error=None, mask=None) -> np.ndarray:
     return (masked(observed, mask) - style.f4(reconstructed)) / scale
 
 
-def mean_and_spread(wavelength_nm, groups: dict[str, np.ndarray], title: str = "Mean spectrum and spread") -> go.Figure:
+def mean_and_spread(
+    wavelength_nm, groups: dict[str, np.ndarray], title: str = "Mean spectrum and spread"
+) -> go.Figure:
     """For each named group of spectra (N, L): the median and the band from the 16th to the 84th percentile."""
     groups = {name: flux for name, flux in groups.items() if len(flux)}
     if not groups:
@@ -76,8 +96,25 @@ def mean_and_spread(wavelength_nm, groups: dict[str, np.ndarray], title: str = "
     for (name, flux), colour in zip(groups.items(), (style.SELECTED, style.GREY, style.BLUE), strict=False):
         low, middle, high = np.nanpercentile(flux, [16, 50, 84], axis=0)
         label = f"{name} ({len(flux):,})"
-        figure.add_trace(line(wavelength_nm, low, label, colour, width=0, showlegend=False, hoverinfo="skip", legendgroup=name))
-        band = {"fill": "tonexty", "fillcolor": fade(colour), "showlegend": False, "hoverinfo": "skip", "legendgroup": name}
+        figure.add_trace(
+            line(
+                wavelength_nm,
+                low,
+                label,
+                colour,
+                width=0,
+                showlegend=False,
+                hoverinfo="skip",
+                legendgroup=name,
+            )
+        )
+        band = {
+            "fill": "tonexty",
+            "fillcolor": fade(colour),
+            "showlegend": False,
+            "hoverinfo": "skip",
+            "legendgroup": name,
+        }
         figure.add_trace(line(wavelength_nm, high, label, colour, width=0, **band))
         figure.add_trace(line(wavelength_nm, middle, label, colour, legendgroup=name))
     figure.update_xaxes(title_text=style.WAVELENGTH_TITLE)

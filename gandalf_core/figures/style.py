@@ -1,4 +1,5 @@
-"""What every figure shares: colours safe for colour-blind readers, axes as astronomers draw them, the empty figure.
+"""What every figure shares: colours safe for colour-blind readers, axes as astronomers draw them, the empty
+figure.
 
 Figures carry no background and no text colour, so that a page's light or dark theme supplies them.
 """
@@ -24,7 +25,9 @@ FLUX_TITLE = "Normalised flux"
 
 
 def colour_range(name: str, values: np.ndarray) -> tuple[float, float]:
-    """One fixed range per known parameter, so that a colour means the same on every page; else the 1-99 % range."""
+    """One fixed range per known parameter, so that a colour means the same on every page; else the 1-99 %
+    range.
+    """
     known = parameter(name)
     if known.low is not None and known.high is not None:
         return known.low, known.high
@@ -40,7 +43,9 @@ def f4(values) -> np.ndarray:
 def empty_figure(title: str, message: str = "Nothing to draw yet.", height: int = 320) -> go.Figure:
     """A titled figure that says why it is empty."""
     figure = go.Figure()
-    figure.add_annotation(text=escape(message), showarrow=False, font_size=14, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure.add_annotation(
+        text=escape(message), showarrow=False, font_size=14, x=0.5, y=0.5, xref="paper", yref="paper"
+    )
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return finish(figure, title, height)
 
@@ -48,10 +53,19 @@ def empty_figure(title: str, message: str = "Nothing to draw yet.", height: int 
 def finish(figure: go.Figure, title: str, height: int) -> go.Figure:
     """Common layout; every figure leaves through here."""
     figure.update_layout(
-        title={"text": title, "font": {"size": 15}, "x": 0.0, "xanchor": "left", "y": 0.985, "yanchor": "top"},
-        height=height, margin=MARGIN, hovermode="closest",
+        title={
+            "text": title,
+            "font": {"size": 15},
+            "x": 0.0,
+            "xanchor": "left",
+            "y": 0.985,
+            "yanchor": "top",
+        },
+        height=height,
+        margin=MARGIN,
+        hovermode="closest",
         legend={"orientation": "h", "y": 1.0, "x": 1, "xanchor": "right", "yanchor": "bottom"},
-    )  # fmt: skip
+    )
     figure.update_xaxes(zeroline=False)
     figure.update_yaxes(zeroline=False)
     return figure
@@ -98,19 +112,33 @@ def _make_room(figure: go.Figure) -> None:
 
 
 def mark_lines(figure: go.Figure, wavelength_nm: np.ndarray) -> go.Figure:
-    """Thin vertical marks with the species' names at the foot of the first panel, under all that is drawn there; on two levels
-    so that neighbours do not collide."""
+    """Thin vertical marks with the species' names at the foot of the first panel, under all that is drawn
+    there; on two levels so that neighbours do not collide."""
     _make_room(figure)
     last = [-np.inf, -np.inf]
     for line in lines_within(wavelength_nm):
         level = int(line.wavelength_nm - last[0] < LABEL_GAP_NM)
         last[level] = line.wavelength_nm
         figure.add_shape(
-            type="line", x0=line.wavelength_nm, x1=line.wavelength_nm, y0=0, y1=1, xref="x", yref="y domain",
-            line={"color": GREY, "width": 1, "dash": "dot"}, opacity=0.55, layer="below",
-        )  # fmt: skip
+            type="line",
+            x0=line.wavelength_nm,
+            x1=line.wavelength_nm,
+            y0=0,
+            y1=1,
+            xref="x",
+            yref="y domain",
+            line={"color": GREY, "width": 1, "dash": "dot"},
+            opacity=0.55,
+            layer="below",
+        )
         figure.add_annotation(
-            x=line.wavelength_nm, y=0.0 + 0.055 * level, xref="x", yref="y domain", text=line.species, showarrow=False,
-            font={"size": 10, "color": GREY}, yanchor="bottom",
-        )  # fmt: skip
+            x=line.wavelength_nm,
+            y=0.0 + 0.055 * level,
+            xref="x",
+            yref="y domain",
+            text=line.species,
+            showarrow=False,
+            font={"size": 10, "color": GREY},
+            yanchor="bottom",
+        )
     return figure

@@ -43,10 +43,14 @@ def label_name(name: str) -> str:
 
 
 def refuse_repeats(given: Sequence[str], names: Sequence[str]) -> None:
-    """SpectraError when two of the labels as `given` are one under the project's spelling (`names`): which one counts?"""
+    """SpectraError when two of the labels as `given` are one under the project's spelling (`names`): which
+    one counts?
+    """
     for k, name in enumerate(names):
         if name in names[:k]:
-            raise SpectraError(f"labels {given[names.index(name)]} and {given[k]} are both {name}: keep one of them")
+            raise SpectraError(
+                f"labels {given[names.index(name)]} and {given[k]} are both {name}: keep one of them"
+            )
 
 
 def label_column(name: str) -> str:
@@ -56,17 +60,24 @@ def label_column(name: str) -> str:
 
 @dataclass
 class Table:
-    """One table of a file: values by role, (R,) or (R, L); `meta` holds an id and labels that stand beside the rows."""
+    """One table of a file: values by role, (R,) or (R, L); `meta` holds an id and labels that stand beside
+    the rows.
+    """
 
-    columns: dict[str, Any] = field(default_factory=dict)  # arrays; ids may be any sequence pandas can factorise
+    # arrays; ids may be any sequence pandas can factorise
+    columns: dict[str, Any] = field(default_factory=dict)
     wavelength_unit: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, columns: Iterable[tuple[str, Any, str | None]], meta: Mapping[str, Any] | None = None) -> "Table":
-        """A table from (name, values, unit) of every column of a file, and the file's keywords; unknown ones are left out."""
+    def build(
+        cls, columns: Iterable[tuple[str, Any, str | None]], meta: Mapping[str, Any] | None = None
+    ) -> "Table":
+        """A table from (name, values, unit) of every column of a file, and the file's keywords; unknown ones
+        are left out.
+        """
         table = cls()
         for name, values, unit in columns:
             table.names += (name,)
@@ -79,7 +90,12 @@ class Table:
         for key, value in (meta or {}).items():
             if key.lower() == PROVENANCE_KEY:
                 table.provenance = parse_provenance(value)
-            elif (role := role_of(key)) not in (None, "wavelength", "flux", "flux_error") and key.lower() not in ("id", "star"):
+            elif (role := role_of(key)) not in (
+                None,
+                "wavelength",
+                "flux",
+                "flux_error",
+            ) and key.lower() not in ("id", "star"):
                 table.meta[role] = value
         return table
 
@@ -122,13 +138,16 @@ def stack(values: Any, name: str) -> np.ndarray:
 def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
     """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is no length.
 
-    Without a unit they are taken as nm, except where they look like the RVS range in another one, or lie below 1 nm as
-    metres do: then SpectraError.
+    Without a unit they are taken as nm, except where they look like the RVS range in another one, or lie
+    below 1 nm as metres do: then SpectraError.
     """
     if unit:
         return wavelength * _nm_per(unit)
     middle = np.median(wavelength) if len(wavelength) else np.nan
-    for low, high, other, cure in ((8000, 9000, "Ångström", "divide by 10"), (0.8, 0.9, "micrometres", "multiply by 1000")):
+    for low, high, other, cure in (
+        (8000, 9000, "Ångström", "divide by 10"),
+        (0.8, 0.9, "micrometres", "multiply by 1000"),
+    ):
         if low < middle < high:
             raise SpectraError(
                 f"wavelengths near {middle:.5g} without a unit look like {other}: {cure} to give vacuum nanometres, or name the "

@@ -17,7 +17,11 @@ def read(stream: BinaryIO) -> list[Table]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with fits.open(stream, memmap=False) as hdus:
-            tables = [_table(hdu) for hdu in _complete(hdus, size) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+            tables = [
+                _table(hdu)
+                for hdu in _complete(hdus, size)
+                if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
+            ]
             about = Table.build((), _keywords(hdus[0].header)).meta
     spectra = [t for t in tables if "flux" in t.columns]
     if len(spectra) == 1:  # the primary header then speaks of this one
@@ -32,7 +36,9 @@ def _complete(hdus: fits.HDUList, size: int):
     for k, hdu in enumerate(hdus):
         end = hdu.fileinfo()["datLoc"] + hdu.size
         if end > size:
-            raise SpectraError(f"truncated FITS: extension {k} should reach byte {end}, the file has {size}: fetch it again")
+            raise SpectraError(
+                f"truncated FITS: extension {k} should reach byte {end}, the file has {size}: fetch it again"
+            )
         yield hdu
 
 

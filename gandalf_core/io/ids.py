@@ -34,7 +34,9 @@ def as_strings(values: np.ndarray) -> np.ndarray:
         raise SpectraError(f"{int((text == '').sum())} rows have no id")
     lossy = next((t for t in text if not t.isdigit() and _FLOAT_LIKE.fullmatch(t)), None)
     if lossy is not None:
-        raise SpectraError(f"id {lossy} was written as a floating-point number, its last digits are lost: {_CURE}")
+        raise SpectraError(
+            f"id {lossy} was written as a floating-point number, its last digits are lost: {_CURE}"
+        )
     return text
 
 
@@ -56,7 +58,9 @@ def as_integers(ids: np.ndarray) -> np.ndarray | None:
 
 
 def from_file_name(name: str) -> str:
-    """The id of a star whose file does not give one: the source_id in the file's name, else the name without suffix."""
+    """The id of a star whose file does not give one: the source_id in the file's name, else the name without
+    suffix.
+    """
     stem = PurePath(name).name.split(".")[0] or PurePath(name).name
     found = _SOURCE_ID.search(stem)
     return found.group() if found else stem

@@ -1,4 +1,6 @@
-"""The project's npz array files. Nothing is ever unpickled. Shapes: N stars, L pixels, P labels, Z latent numbers."""
+"""The project's npz array files. Nothing is ever unpickled. Shapes: N stars, L pixels, P labels, Z latent
+numbers.
+"""
 
 import json
 from pathlib import PurePath
@@ -15,7 +17,9 @@ from .tables import finish
 
 
 def read_stars(stream: BinaryIO, name: str) -> SpectraSet:
-    """Spectra: `flux` (N, L) and `wavelength_nm` (L,) are needed, the rest may be absent. SpectraError when they do not fit."""
+    """Spectra: `flux` (N, L) and `wavelength_nm` (L,) are needed, the rest may be absent. SpectraError when
+    they do not fit.
+    """
     arrays = _arrays(stream)
     for key in ("flux", "wavelength_nm"):
         if key not in arrays:
@@ -27,7 +31,9 @@ def read_stars(stream: BinaryIO, name: str) -> SpectraSet:
     error, mask = (_matching(arrays, key, flux.shape) for key in ("flux_error", "mask"))
     ids, labels, names = _common(arrays, len(flux), name)
     grid = _numeric(arrays, "wavelength_nm", np.float64)
-    return finish(flux, error, grid, ids, list(labels.T), names, mask, parse_provenance(arrays.get("provenance", "{}")))
+    return finish(
+        flux, error, grid, ids, list(labels.T), names, mask, parse_provenance(arrays.get("provenance", "{}"))
+    )
 
 
 def read_latents(stream: BinaryIO, name: str) -> LatentSet:
@@ -45,20 +51,33 @@ def write_stars(stream: BinaryIO, stars: SpectraSet) -> None:
     unknown = stars.flux_error is None
     error = np.full(stars.flux.shape, np.nan, np.float32) if unknown else stars.flux_error
     np.savez(
-        stream, flux=stars.flux, flux_error=error, mask=stars.mask, wavelength_nm=stars.wavelength_nm, labels=stars.labels,
-        label_names=_names(stars.label_names), ids=stars.ids, provenance=np.array(json.dumps(stars.provenance)),
-    )  # fmt: skip
+        stream,
+        flux=stars.flux,
+        flux_error=error,
+        mask=stars.mask,
+        wavelength_nm=stars.wavelength_nm,
+        labels=stars.labels,
+        label_names=_names(stars.label_names),
+        ids=stars.ids,
+        provenance=np.array(json.dumps(stars.provenance)),
+    )
 
 
 def write_latents(stream: BinaryIO, latents: LatentSet) -> None:
     """`z` in place of the spectra, and the model that made them."""
     np.savez(
-        stream, z=latents.z, labels=latents.labels, label_names=_names(latents.label_names), ids=latents.ids,
+        stream,
+        z=latents.z,
+        labels=latents.labels,
+        label_names=_names(latents.label_names),
+        ids=latents.ids,
         model_id=np.array(latents.model_id),
-    )  # fmt: skip
+    )
 
 
-def write_map(stream: BinaryIO, xy: np.ndarray, ids: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> None:
+def write_map(
+    stream: BinaryIO, xy: np.ndarray, ids: np.ndarray, labels: np.ndarray, names: tuple[str, ...]
+) -> None:
     """`xy` (N, 2) beside ids and labels."""
     np.savez(stream, xy=xy, ids=ids, labels=labels, label_names=_names(names))
 
@@ -73,7 +92,9 @@ def _arrays(stream: BinaryIO) -> dict[str, np.ndarray]:
             return {key: data[key] for key in data.files}
         except ValueError as error:
             if "allow_pickle" in str(error):
-                raise SpectraError("an array holds Python objects, which are never unpickled: save text as strings") from None
+                raise SpectraError(
+                    "an array holds Python objects, which are never unpickled: save text as strings"
+                ) from None
             raise
 
 
@@ -93,14 +114,26 @@ def _matching(arrays: dict[str, np.ndarray], key: str, shape: tuple[int, ...]) -
     return values
 
 
-def _common(arrays: dict[str, np.ndarray], n: int, name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Ids (N,), labels (N, P) and their names, with what is absent made up: no labels, ids from the file's name."""
+def _common(
+    arrays: dict[str, np.ndarray], n: int, name: str
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Ids (N,), labels (N, P) and their names, with what is absent made up: no labels, ids from the file's
+    name.
+    """
     stem = star_ids.from_file_name(PurePath(name).name)
-    ids = star_ids.as_strings(arrays["ids"]) if "ids" in arrays else np.array([f"{stem}-{i}" for i in range(n)], dtype=str)
+    ids = (
+        star_ids.as_strings(arrays["ids"])
+        if "ids" in arrays
+        else np.array([f"{stem}-{i}" for i in range(n)], dtype=str)
+    )
     given = tuple(map(str, np.atleast_1d(arrays.get("label_names", ()))))
     names = tuple(map(label_name, given))
     refuse_repeats(given, names)
-    labels = _numeric(arrays, "labels", np.float64) if "labels" in arrays else np.full((n, len(names)), np.nan)
+    labels = (
+        _numeric(arrays, "labels", np.float64) if "labels" in arrays else np.full((n, len(names)), np.nan)
+    )
     if ids.shape != (n,) or labels.shape != (n, len(names)):
-        raise SpectraError(f"{n} rows, but ids have shape {ids.shape}, labels {labels.shape} under {len(names)} label_names")
+        raise SpectraError(
+            f"{n} rows, but ids have shape {ids.shape}, labels {labels.shape} under {len(names)} label_names"
+        )
     return ids, labels, names

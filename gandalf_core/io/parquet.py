@@ -1,7 +1,9 @@
-"""Parquet at survey scale: one row per star, fixed-size lists of float32, read and written in batches of constant memory.
+"""Parquet at survey scale: one row per star, fixed-size lists of float32, read and written in batches of
+constant memory.
 
-The grid, the label names and the provenance stand in the file's metadata under the key `gandalf`. A masked pixel's flux is
-NaN. Pages are neither compressed nor dictionary-encoded: noise does not shrink, and a batch becomes an array without a copy.
+The grid, the label names and the provenance stand in the file's metadata under the key `gandalf`. A masked
+pixel's flux is NaN. Pages are neither compressed nor dictionary-encoded: noise does not shrink, and a batch
+becomes an array without a copy.
 """
 
 import json
@@ -42,11 +44,12 @@ def read_latents(stream: BinaryIO, size: int) -> LatentSet:
 
 
 def iter_parquet(path: str | Path, chunk: int = CHUNK, *, errors: bool = True) -> Iterator[SpectraSet]:
-    """The stars of a Parquet file, one row per star, in sets of at most `chunk`: memory does not grow with the file.
+    """The stars of a Parquet file, one row per star, in sets of at most `chunk`: memory does not grow with
+    the file.
 
-    Without `errors` the flux errors are not read, which halves the time (the mask of a file of ours stands in the flux).
-    The flux of a set is read-only (it is Arrow's own memory). Raises SpectraError, naming the file, when it is damaged,
-    has one row per sample, or holds no spectra.
+    Without `errors` the flux errors are not read, which halves the time (the mask of a file of ours stands in
+    the flux). The flux of a set is read-only (it is Arrow's own memory). Raises SpectraError, naming the
+    file, when it is damaged, has one row per sample, or holds no spectra.
     """
     with _open(path) as file:
         meta, columns = _meta(file), [c for c in _wanted(file) if errors or role_of(c) != "flux_error"]
@@ -78,16 +81,20 @@ def _open(path: str | Path) -> Iterator[pq.ParquetFile]:
         raise SpectraError(f"{path}: no such file")
     with open(path, "rb") as stream:
         if stream.read(4) != b"PAR1":
-            raise SpectraError(f"{path}: is no Parquet file, and other formats are not streamed: convert it with `ingest` first")
+            raise SpectraError(
+                f"{path}: is no Parquet file, and other formats are not streamed: convert it with `ingest` first"
+            )
     with parsing(str(path), "Parquet file"), pq.ParquetFile(path, pre_buffer=False) as file:
         yield file
 
 
 class ParquetWriter:
-    """Spectra or latents, written piece by piece; the file appears under its name when the block ends without an error.
+    """Spectra or latents, written piece by piece; the file appears under its name when the block ends without
+    an error.
 
     `integer_ids` None: the first piece decides whether `source_id` is a 64-bit integer or text.
-    Raises SpectraError when a piece has another grid, other labels or ids that do not fit, or when there was none.
+    Raises SpectraError when a piece has another grid, other labels or ids that do not fit, or when there was
+    none.
 
     >>> with ParquetWriter("latents.parquet") as out:
     ...     for stars in iter_parquet("spectra.parquet"):
@@ -113,13 +120,17 @@ class ParquetWriter:
         if self._file is None:
             self.integer_ids = ids is not None if self.integer_ids is None else self.integer_ids
         if self.integer_ids and ids is None:
-            raise SpectraError(f"{self.path}: some ids are names, not integers: open the writer with integer_ids=False")
+            raise SpectraError(
+                f"{self.path}: some ids are names, not integers: open the writer with integer_ids=False"
+            )
         table = _to_arrow(piece, ids if self.integer_ids else piece.ids)
         if self._file is None:
             self._open_for(piece, table.schema)
         elif not _alike(self._first, piece):
             raise SpectraError(f"{self.path}: a later piece has another grid, other labels or another model")
-        self._file.write_table(table.replace_schema_metadata(self._file.schema.metadata), row_group_size=CHUNK)
+        self._file.write_table(
+            table.replace_schema_metadata(self._file.schema.metadata), row_group_size=CHUNK
+        )
         self.rows += len(piece)
 
     def _open_for(self, piece: SpectraSet | LatentSet, schema: pa.Schema) -> None:
@@ -127,7 +138,12 @@ class ParquetWriter:
         stream = self._stack.enter_context(atomic(self.path))
         self._file = self._stack.enter_context(
             pq.ParquetWriter(
-                stream, schema, compression="none", use_dictionary=False, write_statistics=["source_id"], data_page_version="2.0"
+                stream,
+                schema,
+                compression="none",
+                use_dictionary=False,
+                write_statistics=["source_id"],
+                data_page_version="2.0",
             )
         )
 
@@ -159,9 +175,17 @@ def _to_arrow(piece: SpectraSet | LatentSet, ids: np.ndarray) -> pa.Table:
         columns["flux"] = _lists(_masked(piece.flux, piece.mask))
         if piece.flux_error is not None:
             columns["flux_error"] = _lists(_masked(piece.flux_error, piece.mask))
-        meta |= {"kind": "spectra", "wavelength_nm": piece.wavelength_nm.tolist(), "provenance": piece.provenance}
-    fields = [pa.field(k, v.type, nullable=not pa.types.is_fixed_size_list(v.type)) for k, v in columns.items()]
-    return pa.table(list(columns.values()), schema=pa.schema(fields, metadata={KEY: json.dumps(meta).encode()}))
+        meta |= {
+            "kind": "spectra",
+            "wavelength_nm": piece.wavelength_nm.tolist(),
+            "provenance": piece.provenance,
+        }
+    fields = [
+        pa.field(k, v.type, nullable=not pa.types.is_fixed_size_list(v.type)) for k, v in columns.items()
+    ]
+    return pa.table(
+        list(columns.values()), schema=pa.schema(fields, metadata={KEY: json.dumps(meta).encode()})
+    )
 
 
 def _masked(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -169,9 +193,13 @@ def _masked(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _lists(values: np.ndarray) -> pa.FixedSizeListArray:
-    """(N, L) float32 as N lists, without a copy; nothing is nullable, which spares Parquet its definition levels."""
+    """(N, L) float32 as N lists, without a copy; nothing is nullable, which spares Parquet its definition
+    levels.
+    """
     kind = pa.list_(pa.field("element", pa.float32(), nullable=False), values.shape[1])
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values, np.float32).ravel()), type=kind)
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(np.ascontiguousarray(values, np.float32).ravel()), type=kind
+    )
 
 
 def _meta(file: pq.ParquetFile) -> dict[str, Any]:
@@ -209,7 +237,11 @@ def _latents(table: pa.Table, meta: dict[str, Any]) -> LatentSet:
     if meta.get("kind") != "latents":
         raise SpectraError("no latents in this file: expected one that `encode` wrote")
     names = tuple(meta["label_names"])
-    labels = np.stack([table[label_column(n)].to_numpy() for n in names], 1) if names else np.empty((len(table), 0))
+    labels = (
+        np.stack([table[label_column(n)].to_numpy() for n in names], 1)
+        if names
+        else np.empty((len(table), 0))
+    )
     ids = star_ids.as_strings(_scalars(table["source_id"]))
     return LatentSet(_matrix(table["z"]), ids, labels, names, meta.get("model_id", ""))
 

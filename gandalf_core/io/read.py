@@ -22,11 +22,12 @@ _KIND = {"text": "text file", "ecsv": "ECSV", "fits": "FITS", "votable": "VOTabl
 
 
 def read_stars(path: str | Path) -> SpectraSet:
-    """The spectra of a file: Gaia archive csv, ecsv, fits, votable (INDIVIDUAL, COMBINED, RAW), npz, Parquet or text.
+    """The spectra of a file: Gaia archive csv, ecsv, fits, votable (INDIVIDUAL, COMBINED, RAW), npz, Parquet
+    or text.
 
-    It may be gzipped, or a zip bundle of such files, as the archive delivers them. Wavelengths are taken as vacuum nm.
-    Samples without a finite flux or a positive error are masked; ids are strings; known label columns come along.
-    Raises SpectraError, one line with the file's name, the cause and the cure.
+    It may be gzipped, or a zip bundle of such files, as the archive delivers them. Wavelengths are taken as
+    vacuum nm. Samples without a finite flux or a positive error are masked; ids are strings; known label
+    columns come along. Raises SpectraError, one line with the file's name, the cause and the cure.
     """
     return _joined(str(path), _stars_of((path,)))
 
@@ -39,11 +40,12 @@ def read_bytes(name: str, data: bytes) -> SpectraSet:
 def read_many(
     sources: Iterable[str | Path | Upload], wavelength_nm: np.ndarray | None = None
 ) -> tuple[SpectraSet, dict[str, str]]:
-    """The good stars of many files (paths, or (name, bytes) of uploads) on one grid, and why the others were refused.
+    """The good stars of many files (paths, or (name, bytes) of uploads) on one grid, and why the others were
+    refused.
 
-    The grid is `wavelength_nm` (L,), or else that of the first readable file. Returns the set and {file or star id: cause}:
-    unreadable files, stars that cover less than MIN_COVERAGE of the grid, and stars given twice.
-    Raises SpectraError when no star is left, with the first cause.
+    The grid is `wavelength_nm` (L,), or else that of the first readable file. Returns the set and {file or
+    star id: cause}: unreadable files, stars that cover less than MIN_COVERAGE of the grid, and stars given
+    twice. Raises SpectraError when no star is left, with the first cause.
     """
     good, rejected = [], {}
     for name, stars in _stars_of(sources):
@@ -64,18 +66,29 @@ def read_many(
 
 
 def joined(sets: list[SpectraSet]) -> SpectraSet:
-    """`concatenate`, with a warning where that loses flux errors: those of some of the stars alone are not kept."""
+    """`concatenate`, with a warning where that loses flux errors: those of some of the stars alone are not
+    kept.
+    """
     bare = sum(len(s) for s in sets if s.flux_error is None)
     if bare and any(s.flux_error is not None for s in sets):
-        _LOG.warning("%d of %d stars come without flux errors: those of the others are left out too", bare, sum(map(len, sets)))
+        _LOG.warning(
+            "%d of %d stars come without flux errors: those of the others are left out too",
+            bare,
+            sum(map(len, sets)),
+        )
     return concatenate(sets)
 
 
-def _covering(stars: SpectraSet, wavelength_nm: np.ndarray, name: str, rejected: dict[str, str]) -> SpectraSet:
+def _covering(
+    stars: SpectraSet, wavelength_nm: np.ndarray, name: str, rejected: dict[str, str]
+) -> SpectraSet:
     """The stars that cover the grid, on it; the others are noted."""
     binned = rebin(stars, wavelength_nm)
     short = binned.coverage < MIN_COVERAGE
-    rejected |= {str(binned.ids[i]): f"{name}: star {binned.ids[i]}: {refusal(stars, binned, i)}" for i in np.flatnonzero(short)}
+    rejected |= {
+        str(binned.ids[i]): f"{name}: star {binned.ids[i]}: {refusal(stars, binned, i)}"
+        for i in np.flatnonzero(short)
+    }
     return binned[~short] if short.any() else binned
 
 
@@ -84,12 +97,17 @@ def _without_repeats(stars: SpectraSet, rejected: dict[str, str]) -> SpectraSet:
     if len(first) == len(stars):
         return stars
     repeated = np.delete(np.arange(len(stars)), first)
-    rejected |= {f"{stars.ids[i]} (again)": f"star {stars.ids[i]} was given more than once: the first is used" for i in repeated}
+    rejected |= {
+        f"{stars.ids[i]} (again)": f"star {stars.ids[i]} was given more than once: the first is used"
+        for i in repeated
+    }
     return stars[np.sort(first)]
 
 
 def read_latents(path: str | Path) -> LatentSet:
-    """The latents that `write_latents` (or `encode`) put into an npz or Parquet file. Raises SpectraError naming the file."""
+    """The latents that `write_latents` (or `encode`) put into an npz or Parquet file. Raises SpectraError
+    naming the file.
+    """
     name = str(path)
     with _opened(path) as stream:
         member = next(members(name, stream))

@@ -1,4 +1,6 @@
-"""Spectra from one wavelength grid to another: bin means by overlap. Shapes: N stars, K source samples, L target pixels."""
+"""Spectra from one wavelength grid to another: bin means by overlap. Shapes: N stars, K source samples, L
+target pixels.
+"""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -17,15 +19,17 @@ ROWS = 256  # a block and its transpose stay in the cache
 def resample(stars: SpectraSet, wavelength_nm: np.ndarray, origin: str | None = None) -> SpectraSet:
     """The spectra (N, K) on another grid (L,) of vacuum nanometres.
 
-    A target pixel is the mean of the source over the pixel's width, each sample weighted by its overlap: 2401 samples of
-    0.01 nm become the means of three over 800 pixels of 0.03 nm, and the odd last sample is dropped. A target pixel
-    narrower than the source samples is interpolated linearly between the two nearest. Masked samples carry no weight; a
-    pixel with less than half of its weight usable is masked; gaps and the outside of the grid are never filled.
-    Errors are propagated as if neighbouring samples were independent (σ/√3 for three), which holds for Gaia's mean
-    spectra at 0.03 nm; interpolated pixels share samples, so theirs are correlated.
+    A target pixel is the mean of the source over the pixel's width, each sample weighted by its overlap: 2401
+    samples of
+    0.01 nm become the means of three over 800 pixels of 0.03 nm, and the odd last sample is dropped. A target
+    pixel narrower than the source samples is interpolated linearly between the two nearest. Masked samples
+    carry no weight; a pixel with less than half of its weight usable is masked; gaps and the outside of the
+    grid are never filled. Errors are propagated as if neighbouring samples were independent (σ/√3 for three),
+    which holds for Gaia's mean spectra at 0.03 nm; interpolated pixels share samples, so theirs are
+    correlated.
 
-    Raises SpectraError naming `origin` (default: the file in their provenance) and the stars that cover less than
-    `MIN_COVERAGE` of the target grid.
+    Raises SpectraError naming `origin` (default: the file in their provenance) and the stars that cover less
+    than `MIN_COVERAGE` of the target grid.
     """
     origin = origin or stars.provenance.get("file")
     prefix = f"{origin}: " if origin else ""
@@ -45,7 +49,11 @@ def refusal(stars: SpectraSet, binned: SpectraSet, row: int) -> str:
     used = stars.wavelength_nm[~stars.mask[row]]
     if not len(used):
         unsure = stars.flux_error is not None and np.isfinite(stars.flux[row]).any()
-        return "its flux errors are unknown or not positive, those of other stars are known" if unsure else "no usable sample"
+        return (
+            "its flux errors are unknown or not positive, those of other stars are known"
+            if unsure
+            else "no usable sample"
+        )
     seen = f"usable samples at {used[0]:.2f}-{used[-1]:.2f} nm"
     grid = f"{binned.wavelength_nm[0]:.2f}-{binned.wavelength_nm[-1]:.2f} nm"
     return f"{seen} cover {binned.coverage[row]:.1%} of {grid}, at least {MIN_COVERAGE:.0%} are needed"
@@ -60,7 +68,12 @@ def rebin(stars: SpectraSet, wavelength_nm: np.ndarray) -> SpectraSet:
     if same_grid(stars.wavelength_nm, grid):
         return stars
     for name, values in (("source", stars.wavelength_nm), ("target", grid)):
-        if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all() or not (np.diff(values) > 0).all():
+        if (
+            values.ndim != 1
+            or len(values) < 2
+            or not np.isfinite(values).all()
+            or not (np.diff(values) > 0).all()
+        ):
             raise SpectraError(f"the {name} grid needs at least two wavelengths that increase")
     weights = _weights(stars.wavelength_nm.tobytes(), grid.tobytes())
     flux = np.empty((len(stars), len(grid)), np.float32)
@@ -79,7 +92,11 @@ def _bin(flux: np.ndarray, mask: np.ndarray, error: np.ndarray | None, weights):
     """One block of rows: (n, K) to (n, L) flux, mask and error (one standard deviation)."""
     matrix, squared, full = weights
     any_masked = mask.any()
-    usable = (matrix @ (~mask).T.astype(np.float32)).T if any_masked else np.broadcast_to(full, (len(flux), len(full)))
+    usable = (
+        (matrix @ (~mask).T.astype(np.float32)).T
+        if any_masked
+        else np.broadcast_to(full, (len(flux), len(full)))
+    )
     bad = usable < MIN_USABLE - 1e-5
     norm = np.where(bad, np.float32(np.nan), usable)
     put = lambda values: np.where(mask, np.float32(0), values) if any_masked else values  # noqa: E731
@@ -92,23 +109,30 @@ def _bin(flux: np.ndarray, mask: np.ndarray, error: np.ndarray | None, weights):
 
 @lru_cache(maxsize=8)
 def _weights(source: bytes, target: bytes):
-    """Sparse (L, K) weights, their squares, and (L,) the weight of a pixel whose samples are all usable (1 inside the grid)."""
+    """Sparse (L, K) weights, their squares, and (L,) the weight of a pixel whose samples are all usable (1
+    inside the grid).
+    """
     import scipy.sparse
 
     source_nm, target_nm = np.frombuffer(source), np.frombuffer(target)
     low, high = _edges(source_nm)
-    holder = np.clip(np.searchsorted(high, target_nm, side="right"), 0, len(source_nm) - 1)  # the sample around each centre
+    # the sample around each centre
+    holder = np.clip(np.searchsorted(high, target_nm, side="right"), 0, len(source_nm) - 1)
     inside = (target_nm >= low[holder]) & (target_nm <= high[holder])
     t_low, t_high = _edges(target_nm)
     ratio = (high - low)[holder] / (t_high - t_low)
     if inside.any() and np.median(ratio[inside]) > MAX_REFINEMENT:
         steps = f"samples {np.median(np.diff(source_nm)):.3g} nm apart for pixels of {np.median(np.diff(target_nm)):.3g} nm"
-        raise SpectraError(f"{steps}: the spectrum is too coarse for this grid, is it from another instrument?")
+        raise SpectraError(
+            f"{steps}: the spectrum is too coarse for this grid, is it from another instrument?"
+        )
     finer = inside & (ratio > 1.001)
     overlap = _overlaps(low, high, t_low, t_high, np.flatnonzero(~finer))
     linear = _interpolation(source_nm, low, high, target_nm, holder, np.flatnonzero(finer))
     rows, columns, values = (np.concatenate(pair) for pair in zip(overlap, linear, strict=True))
-    matrix = scipy.sparse.csr_matrix((values.astype(np.float32), (rows, columns)), shape=(len(target_nm), len(source_nm)))
+    matrix = scipy.sparse.csr_matrix(
+        (values.astype(np.float32), (rows, columns)), shape=(len(target_nm), len(source_nm))
+    )
     return matrix, matrix.multiply(matrix).tocsr(), np.asarray(matrix.sum(1), np.float32).ravel()
 
 
@@ -136,9 +160,16 @@ def _overlaps(low: np.ndarray, high: np.ndarray, t_low: np.ndarray, t_high: np.n
 
 
 def _interpolation(
-    centres: np.ndarray, low: np.ndarray, high: np.ndarray, target: np.ndarray, holder: np.ndarray, pixels: np.ndarray
-):  # fmt: skip
-    """Rows, columns and weights of the target `pixels` narrower than their sample: linear, flat beside a gap or an end."""
+    centres: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    target: np.ndarray,
+    holder: np.ndarray,
+    pixels: np.ndarray,
+):
+    """Rows, columns and weights of the target `pixels` narrower than their sample: linear, flat beside a gap
+    or an end.
+    """
     own = holder[pixels]
     side = np.where(target[pixels] >= centres[own], 1, -1)
     other = np.clip(own + side, 0, len(centres) - 1)

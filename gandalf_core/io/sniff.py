@@ -1,4 +1,6 @@
-"""What a file is, by its content: formats, compressed files, bundles, and the guards against files that explode."""
+"""What a file is, by its content: formats, compressed files, bundles, and the guards against files that
+explode.
+"""
 
 import gzip
 import io
@@ -18,16 +20,27 @@ MAX_EXPANSION = 20  # beyond that, its growth: spectra as text shrink about sixf
 MAX_SAMPLES = 10**9  # flux values read at once; larger files are streamed from Parquet
 MAX_MEMBERS = 20_000
 _PACKED = {"gzip": "gzip file", "zip": "zip or npz file"}
-READABLE = "Gaia archive csv, ecsv, fits or votable, npz, Parquet, or text with the columns wavelength, flux, error"
+READABLE = (
+    "Gaia archive csv, ecsv, fits or votable, npz, Parquet, or text with the columns wavelength, flux, error"
+)
 
 _MAGIC = {
-    b"SIMPLE  =": "fits", b"PAR1": "parquet", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip",
-}  # fmt: skip
+    b"SIMPLE  =": "fits",
+    b"PAR1": "parquet",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\x1f\x8b": "gzip",
+}
 _FOREIGN = {
-    b"\xff\xd8\xff": "a JPEG image", b"\x89PNG": "a PNG image", b"GIF8": "a GIF image", b"%PDF": "a PDF document",
-    b"\x89HDF": "an HDF5 file", b"\x93NUMPY": "a bare npy array (save an npz with flux and wavelength_nm)",
-    b"BZh": "a bzip2 file (unpack it first)", b"\xfd7zXZ": "an xz file (unpack it first)",
-}  # fmt: skip
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x89PNG": "a PNG image",
+    b"GIF8": "a GIF image",
+    b"%PDF": "a PDF document",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a bare npy array (save an npz with flux and wavelength_nm)",
+    b"BZh": "a bzip2 file (unpack it first)",
+    b"\xfd7zXZ": "an xz file (unpack it first)",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,9 @@ def parsing(name: str, kind: str) -> Iterator[None]:
         raise  # our own fault, not the file's
     except Exception as error:
         cause = " ".join(str(error).split())[:160] or type(error).__name__
-        raise SpectraError(f"{name}: damaged or truncated {kind} ({cause}): fetch or write it again") from error
+        raise SpectraError(
+            f"{name}: damaged or truncated {kind} ({cause}): fetch or write it again"
+        ) from error
 
 
 def detect(head: bytes) -> str:
@@ -76,7 +91,9 @@ def _detect_text(head: str) -> str:
     if head.startswith("<"):
         if re.search(r"<(\w+:)?VOTABLE", head):
             return "votable"
-        raise SpectraError("this is a web page or XML other than VOTable, not spectra: was the download refused?")
+        raise SpectraError(
+            "this is a web page or XML other than VOTable, not spectra: was the download refused?"
+        )
     if head.startswith("# %ECSV"):
         return "ecsv"
     first = first_line(head)
@@ -87,7 +104,9 @@ def _detect_text(head: str) -> str:
 
 def first_line(text: str) -> str | None:
     """The first line that is neither blank nor a comment."""
-    return next((line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), None)
+    return next(
+        (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), None
+    )
 
 
 def fields(line: str) -> list[str]:
@@ -107,7 +126,9 @@ def is_number(field: str) -> bool:
 def check_expansion(expanded: int, stored: int) -> None:
     """Refuse content that would grow out of proportion (SpectraError): a zip bomb, or a damaged size field."""
     if expanded > max(MIN_EXPANDED, MAX_EXPANSION * stored):
-        raise SpectraError(f"{stored:,} bytes would grow to {expanded:,} or more when unpacked: refused, split the file")
+        raise SpectraError(
+            f"{stored:,} bytes would grow to {expanded:,} or more when unpacked: refused, split the file"
+        )
 
 
 def size_of(stream: BinaryIO) -> int:
@@ -118,9 +139,11 @@ def size_of(stream: BinaryIO) -> int:
 
 
 def members(name: str, stream: BinaryIO, depth: int = 0) -> Iterator[Member]:
-    """The readable files inside one: itself, the content of a .gz, or every file of a .zip bundle (as DataLink sends).
+    """The readable files inside one: itself, the content of a .gz, or every file of a .zip bundle (as
+    DataLink sends).
 
-    A member of a bundle that is no spectra is yielded with the format "bad: <cause>", so that the others still count.
+    A member of a bundle that is no spectra is yielded with the format "bad: <cause>", so that the others
+    still count.
     """
     try:
         kind = detect(stream.read(HEAD_BYTES))
@@ -135,7 +158,11 @@ def members(name: str, stream: BinaryIO, depth: int = 0) -> Iterator[Member]:
         return
     try:
         with parsing(name, _PACKED[kind]):
-            inside = [(name.removesuffix(".gz"), partial(_gunzip, stream))] if kind == "gzip" else _zip_members(name, stream)
+            inside = (
+                [(name.removesuffix(".gz"), partial(_gunzip, stream))]
+                if kind == "gzip"
+                else _zip_members(name, stream)
+            )
     except SpectraError as error:
         yield Member(name, stream, f"bad: {error}")
         return

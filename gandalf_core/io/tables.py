@@ -1,6 +1,7 @@
 """From the tables of a file to a SpectraSet: the archive's three layouts.
 
-INDIVIDUAL and COMBINED have one row per sample (of one star, of many); RAW has one row per star with array columns.
+INDIVIDUAL and COMBINED have one row per sample (of one star, of many); RAW has one row per star with array
+columns.
 Shapes: R rows, N stars, L pixels.
 """
 
@@ -16,16 +17,21 @@ from . import ids as star_ids
 from .columns import Table, to_nm
 from .sniff import MAX_SAMPLES
 
-ARCHIVE_GRID_NM = np.round(np.arange(84600, 87001) * 0.01, 2)  # Gaia DR3's 2401 samples, which its RAW tables leave implicit
+# Gaia DR3's 2401 samples, which its RAW tables leave implicit
+ARCHIVE_GRID_NM = np.round(np.arange(84600, 87001) * 0.01, 2)
 MIN_FILL = 0.8  # of a star's own range that its samples fill on the common grid of a file
 
 
 def assemble(tables: list[Table], name: str) -> SpectraSet:
-    """The stars of a file from its tables. Raises SpectraError (without the file's name) when they are no spectra."""
+    """The stars of a file from its tables. Raises SpectraError (without the file's name) when they are no
+    spectra.
+    """
     spectra = [t for t in tables if "flux" in t.columns]
     if not spectra:
         seen = ", ".join(dict.fromkeys(n for t in tables for n in t.names)) or "none"
-        raise SpectraError(f"no column 'flux' (columns: {seen[:200]}): expected source_id, wavelength, flux, flux_error")
+        raise SpectraError(
+            f"no column 'flux' (columns: {seen[:200]}): expected source_id, wavelength, flux, flux_error"
+        )
     arrays = {t.columns["flux"].ndim for t in spectra}
     if arrays not in ({1}, {2}):
         raise SpectraError("flux is neither one number per row nor one array per row")
@@ -60,13 +66,17 @@ def _ids_of_rows(table: Table, name: str) -> np.ndarray:
 
 
 def _grid_of_rows(spectra: list[Table], tables: list[Table]) -> np.ndarray:
-    """(L,) the grid of RAW rows: their own (equal) arrays, a table of wavelengths alone, or the archive's implicit one."""
+    """(L,) the grid of RAW rows: their own (equal) arrays, a table of wavelengths alone, or the archive's
+    implicit one.
+    """
     length = spectra[0].columns["flux"].shape[1]
     table = next((t for t in tables if "wavelength" in t.columns), None)
     if table is None:
         if length == len(ARCHIVE_GRID_NM):
             return ARCHIVE_GRID_NM
-        raise SpectraError(f"{length} samples per star and no wavelengths: add a column 'wavelength' [nm, vacuum]")
+        raise SpectraError(
+            f"{length} samples per star and no wavelengths: add a column 'wavelength' [nm, vacuum]"
+        )
     grid = _floats(table, "wavelength", np.float64)
     if grid.ndim == 2:
         if not len(grid) or not (np.abs(grid - grid[0]).max() < 1e-6 * np.abs(grid[0]).max()):
@@ -76,12 +86,18 @@ def _grid_of_rows(spectra: list[Table], tables: list[Table]) -> np.ndarray:
 
 
 def _from_samples(spectra: list[Table], name: str) -> SpectraSet:
-    """INDIVIDUAL and COMBINED: one row per sample, rows in any order, samples of a star may be missing (masked)."""
+    """INDIVIDUAL and COMBINED: one row per sample, rows in any order, samples of a star may be missing
+    (masked).
+    """
     import pandas as pd
 
     if any("wavelength" not in t.columns for t in spectra):
-        raise SpectraError("no column 'wavelength' beside flux: expected wavelength [nm, vacuum], flux, flux_error")
-    wavelength = np.concatenate([to_nm(_floats(t, "wavelength", np.float64), t.wavelength_unit) for t in spectra])
+        raise SpectraError(
+            "no column 'wavelength' beside flux: expected wavelength [nm, vacuum], flux, flux_error"
+        )
+    wavelength = np.concatenate(
+        [to_nm(_floats(t, "wavelength", np.float64), t.wavelength_unit) for t in spectra]
+    )
     star, stars = pd.factorize(_ids_of_samples(spectra, name))
     if not len(star):
         raise SpectraError("the table has no rows")
@@ -119,7 +135,9 @@ def _common_grid(wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     if not np.isfinite(wavelength).all():
         raise SpectraError(f"{int((~np.isfinite(wavelength)).sum())} rows have no wavelength")
-    codes, _ = pd.factorize(np.round(wavelength / (np.abs(wavelength).max() or 1.0) * 1e9).astype(np.int64), sort=True)
+    codes, _ = pd.factorize(
+        np.round(wavelength / (np.abs(wavelength).max() or 1.0) * 1e9).astype(np.int64), sort=True
+    )
     grid = np.empty(codes.max() + 1)
     grid[codes] = wavelength
     return codes, grid
@@ -127,7 +145,9 @@ def _common_grid(wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_common_grid(star: np.ndarray, pixel: np.ndarray, n_stars: int, n_pixels: int) -> None:
     if n_stars * n_pixels > MAX_SAMPLES:
-        raise SpectraError(f"{n_stars} stars on {n_pixels} distinct wavelengths are too many: split the file, or use Parquet")
+        raise SpectraError(
+            f"{n_stars} stars on {n_pixels} distinct wavelengths are too many: split the file, or use Parquet"
+        )
     low, high = np.full(n_stars, n_pixels), np.zeros(n_stars, int)
     np.minimum.at(low, star, pixel)
     np.maximum.at(high, star, pixel)
@@ -165,17 +185,21 @@ def finish(
 ) -> SpectraSet:
     """A SpectraSet from (N, L) arrays: whatever has no finite flux or no positive error is masked.
 
-    An error column without a single value means errors are unknown. Raises SpectraError without any usable flux, and when
-    errors are given but none is positive.
+    An error column without a single value means errors are unknown. Raises SpectraError without any usable
+    flux, and when errors are given but none is positive.
     """
     mask = ~np.isfinite(flux) if mask is None else mask | ~np.isfinite(flux)
     if error is not None:
         good = np.isfinite(error) & (error > 0)
         if not good.any() and (error < 0).any():
-            raise SpectraError("no flux error is positive: give one standard deviation of each sample, above 0")
+            raise SpectraError(
+                "no flux error is positive: give one standard deviation of each sample, above 0"
+            )
         error = (error if good.all() else np.where(good, error, np.float32(np.nan))) if good.any() else None
         mask = mask if error is None else mask | ~good
     if mask.all():
-        raise SpectraError(f"no usable flux: all {mask.size} samples are missing, NaN or without a positive error")
+        raise SpectraError(
+            f"no usable flux: all {mask.size} samples are missing, NaN or without a positive error"
+        )
     matrix = np.stack(labels, 1) if labels else np.empty((len(flux), 0))
     return SpectraSet(flux, grid, ids, matrix, names, error, mask, dict(provenance or {}))

@@ -1,4 +1,6 @@
-"""Headered csv (the archive's INDIVIDUAL, COMBINED and RAW) and plain text with the columns wavelength, flux, error."""
+"""Headered csv (the archive's INDIVIDUAL, COMBINED and RAW) and plain text with the columns wavelength, flux,
+error.
+"""
 
 import re
 from codecs import BOM_UTF8 as BOM
@@ -15,16 +17,37 @@ from .columns import Table, role_of
 from .sniff import fields
 
 MISSING = [
-    "", "--", "null", "NULL", "masked", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "None",
-    "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND",
-]  # fmt: skip
+    "",
+    "--",
+    "null",
+    "NULL",
+    "masked",
+    "nan",
+    "NaN",
+    "-nan",
+    "-NaN",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "#NA",
+    "<NA>",
+    "None",
+    "1.#QNAN",
+    "-1.#QNAN",
+    "1.#IND",
+    "-1.#IND",
+]
 TAIL = 2**24  # bytes at a file's end within which its last row begins
 _KEYWORD = re.compile(r"#\s*([\w/\[\]]+)\s*[:=]\s*(.*\S)")
 PLAIN_COLUMNS = ("wavelength", "flux", "flux_error")
 
 
-def read_csv(stream: BinaryIO, units: Mapping[str, str] | None = None, meta: Mapping[str, Any] | None = None) -> list[Table]:
-    """A csv with a header line; separators may be comma, semicolon, tab or blanks. Unknown columns are not even parsed.
+def read_csv(
+    stream: BinaryIO, units: Mapping[str, str] | None = None, meta: Mapping[str, Any] | None = None
+) -> list[Table]:
+    """A csv with a header line; separators may be comma, semicolon, tab or blanks. Unknown columns are not
+    even parsed.
 
     `units` by column and `meta` come from elsewhere (an ECSV header).
     """
@@ -45,7 +68,9 @@ def read_csv(stream: BinaryIO, units: Mapping[str, str] | None = None, meta: Map
         encoding_errors="replace",
         skipinitialspace=True,
     )
-    table = Table.build(((name, _values(frame[name]), (units or {}).get(name)) for name in frame.columns), meta)
+    table = Table.build(
+        ((name, _values(frame[name]), (units or {}).get(name)) for name in frame.columns), meta
+    )
     table.names = tuple(names)
     return [table]
 
@@ -62,30 +87,44 @@ def skip_comments(stream: BinaryIO) -> tuple[bytes, str]:
 
 
 def read_text(stream: BinaryIO) -> list[Table]:
-    """Two or three columns of numbers without a header; comment lines may say `# source_id: …` or `# teff: …`."""
+    """Two or three columns of numbers without a header; comment lines may say `# source_id: …` or `# teff:
+    …`.
+    """
     comments, line = skip_comments(stream)
     count = len(fields(line))
     if count not in (2, 3):
-        raise SpectraError(f"{count} columns of numbers and no header: expected wavelength, flux and perhaps flux_error")
+        raise SpectraError(
+            f"{count} columns of numbers and no header: expected wavelength, flux and perhaps flux_error"
+        )
     _check_last_row(stream, _separator(line), count)
     frame = pd.read_csv(
-        stream, sep=_separator(line), header=None, comment="#", na_values=MISSING, encoding="utf-8-sig", skipinitialspace=True
+        stream,
+        sep=_separator(line),
+        header=None,
+        comment="#",
+        na_values=MISSING,
+        encoding="utf-8-sig",
+        skipinitialspace=True,
     )
     if frame.shape[1] != count:
         raise SpectraError(f"the first line has {count} columns, others have {frame.shape[1]}")
     found = (m.groups() for m in map(_KEYWORD.match, comments.decode("utf-8", "replace").splitlines()) if m)
-    meta = {key: text if role_of(key) == "source_id" else text.split()[0] for key, text in found}  # `5700 K` is a number
+    # `5700 K` is a number
+    meta = {key: text if role_of(key) == "source_id" else text.split()[0] for key, text in found}
     columns = zip(PLAIN_COLUMNS, (frame[c] for c in frame.columns), strict=False)
     return [Table.build(((name, _values(c), None) for name, c in columns), meta)]
 
 
 def _check_last_row(stream: BinaryIO, separator: str, count: int) -> None:
-    """SpectraError when the last row has fewer than `count` values: where a download broke off, the last one is half a number."""
+    """SpectraError when the last row has fewer than `count` values: where a download broke off, the last one
+    is half a number.
+    """
     here, end = stream.tell(), stream.seek(0, SEEK_END)
     stream.seek(max(here, end - TAIL))
     last = stream.read().rstrip(b"\r\n").rpartition(b"\n")[2].decode("utf-8", "replace")
     stream.seek(here)
-    if not last.strip() or last.lstrip().startswith("#") or last.count('"') % 2:  # no row, or the end of one of several lines
+    # no row, or the end of one of several lines
+    if not last.strip() or last.lstrip().startswith("#") or last.count('"') % 2:
         return
     values = re.split(separator, re.sub('"[^"]*"', "", last).strip(" "))
     if len(values) < count:
@@ -110,7 +149,9 @@ def _values(column: pd.Series) -> np.ndarray | pd.api.extensions.ExtensionArray:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
     bad = np.flatnonzero(np.isnan(numbers) & column.notna().to_numpy())
     if len(bad):
-        raise SpectraError(f"column {column.name} is not numeric: '{str(column.iloc[bad[0]])[:40]}' in row {bad[0] + 1}")
+        raise SpectraError(
+            f"column {column.name} is not numeric: '{str(column.iloc[bad[0]])[:40]}' in row {bad[0] + 1}"
+        )
     return numbers
 
 

@@ -13,7 +13,9 @@ from .columns import Table, role_of
 
 
 def read(stream: BinaryIO) -> list[Table]:
-    """Every table of every resource. Raises SpectraError for an error report of a server or a file without tables."""
+    """Every table of every resource. Raises SpectraError for an error report of a server or a file without
+    tables.
+    """
     data = stream.read()
     if b"<!ENTITY" in data:
         raise SpectraError("a VOTable that defines XML entities is refused: write it without")

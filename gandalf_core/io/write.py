@@ -28,10 +28,10 @@ BLOCK = 500  # stars whose samples stand in memory as text columns at once
 def write_stars(path: str | Path, stars: SpectraSet) -> None:
     """Spectra in the format of the suffix: .csv .ecsv .fits .vot .xml .npz .parquet .txt.
 
-    csv and ecsv are written as the Gaia archive's INDIVIDUAL or COMBINED files (one row per sample); fits and votable
-    likewise for one star, and as RAW (one row per star, plus a table of wavelengths) for many; txt holds one star.
-    Raises SpectraError for an unknown suffix, an unwritable path, and for what the format cannot hold: several stars in a
-    txt, two stars of one id in csv or ecsv, text that is not ASCII in FITS.
+    csv and ecsv are written as the Gaia archive's INDIVIDUAL or COMBINED files (one row per sample); fits and
+    votable likewise for one star, and as RAW (one row per star, plus a table of wavelengths) for many; txt
+    holds one star. Raises SpectraError for an unknown suffix, an unwritable path, and for what the format
+    cannot hold: several stars in a txt, two stars of one id in csv or ecsv, text that is not ASCII in FITS.
     """
     path, suffix = check_output(path, STAR_SUFFIXES)
     if not len(stars):
@@ -41,7 +41,9 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
 
         return write(path, stars)
     if suffix == ".txt" and len(stars) != 1:
-        raise SpectraError(f"{path}: a text file holds one star, not {len(stars)}: choose .csv, .npz or .parquet")
+        raise SpectraError(
+            f"{path}: a text file holds one star, not {len(stars)}: choose .csv, .npz or .parquet"
+        )
     if suffix in (".csv", ".ecsv"):
         _check_distinct(path, stars.ids)
     with atomic(path) as stream:
@@ -55,12 +57,16 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
             blocks = (_samples(stars[i : i + BLOCK]) for i in range(0, len(stars), BLOCK))
             _write_delimited(stream, blocks, suffix, stars.provenance)
         else:
-            tables = [_samples(stars)] if len(stars) == 1 else [_rows(stars), {"wavelength": stars.wavelength_nm}]
+            tables = (
+                [_samples(stars)] if len(stars) == 1 else [_rows(stars), {"wavelength": stars.wavelength_nm}]
+            )
             _write_astropy(stream, tables, path, stars.provenance)
 
 
 def write_latents(path: str | Path, latents: LatentSet) -> None:
-    """Latents as npz (`z`, labels, label_names, ids, model_id) or Parquet, or as a table with the columns z_0, z_1 …"""
+    """Latents as npz (`z`, labels, label_names, ids, model_id) or Parquet, or as a table with the columns
+    z_0, z_1 …
+    """
     path, suffix = check_output(path, ARRAY_SUFFIXES)
     if suffix == ".npz":
         from .npz import write_latents as write_npz
@@ -73,18 +79,26 @@ def write_latents(path: str | Path, latents: LatentSet) -> None:
         write(path, latents)
     else:
         z = {f"z_{k}": column for k, column in enumerate(latents.z.T)}
-        write_table(path, {"source_id": latents.ids, **_label_columns(latents.labels, latents.label_names), **z})
+        write_table(
+            path, {"source_id": latents.ids, **_label_columns(latents.labels, latents.label_names), **z}
+        )
 
 
 def write_map(
-    path: str | Path, xy: np.ndarray, ids: Sequence[str], labels: np.ndarray | None = None, label_names: tuple[str, ...] = ()
+    path: str | Path,
+    xy: np.ndarray,
+    ids: Sequence[str],
+    labels: np.ndarray | None = None,
+    label_names: tuple[str, ...] = (),
 ) -> None:
     """A 2-D map: `xy` (N, 2) with ids and labels (N, P) as npz, or as a table with the columns x and y."""
     path, suffix = check_output(path, ARRAY_SUFFIXES)
     ids, xy = np.asarray(ids, dtype=str), np.asarray(xy)
     labels = np.empty((len(xy), 0)) if labels is None else np.asarray(labels, np.float64)
     if suffix != ".npz":
-        return write_table(path, {"source_id": ids, "x": xy[:, 0], "y": xy[:, 1], **_label_columns(labels, label_names)})
+        return write_table(
+            path, {"source_id": ids, "x": xy[:, 0], "y": xy[:, 1], **_label_columns(labels, label_names)}
+        )
     from .npz import write_map as write_npz
 
     with atomic(path) as stream:
@@ -94,13 +108,15 @@ def write_map(
 def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
     """Results per star, equally long columns by name, as csv, ecsv, fits, votable or Parquet.
 
-    Ids that are decimal integers are stored as 64-bit integers; known parameters (and `<name>_error`) carry their unit.
-    Raises SpectraError for an unknown suffix or columns of different lengths.
+    Ids that are decimal integers are stored as 64-bit integers; known parameters (and `<name>_error`) carry
+    their unit. Raises SpectraError for an unknown suffix or columns of different lengths.
     """
     path, suffix = check_output(path, TABLE_SUFFIXES)
     arrays = {name: _column(name, values) for name, values in columns.items()}
     if len({len(a) for a in arrays.values()}) != 1:
-        raise SpectraError(f"{path}: columns of different lengths: {', '.join(f'{k} {len(a)}' for k, a in arrays.items())}")
+        raise SpectraError(
+            f"{path}: columns of different lengths: {', '.join(f'{k} {len(a)}' for k, a in arrays.items())}"
+        )
     with atomic(path) as stream:
         if suffix == ".parquet":
             import pyarrow as pa
@@ -113,18 +129,22 @@ def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
             _write_astropy(stream, [arrays], path)
 
 
-def check_output(path: str | Path, allowed: tuple[str, ...], inputs: Iterable[str | Path] = ()) -> tuple[Path, str]:
+def check_output(
+    path: str | Path, allowed: tuple[str, ...], inputs: Iterable[str | Path] = ()
+) -> tuple[Path, str]:
     """The path and its suffix in lower case, checked before the work whose result is to stand there.
 
-    inputs: what the work reads; a name that is no file counts for nothing. SpectraError for a folder, a suffix that is not
-    `allowed`, a name in a folder that does not exist, and for one of the inputs.
+    inputs: what the work reads; a name that is no file counts for nothing. SpectraError for a folder, a
+    suffix that is not `allowed`, a name in a folder that does not exist, and for one of the inputs.
     """
     path = Path(path)
     if path.suffix.lower() not in allowed and not os.path.isdir(path):
         raise SpectraError(f"{path}: unknown suffix '{path.suffix}': choose {', '.join(allowed)}")
     check_place(path)
     if os.path.exists(path) and any(path.samefile(name) for name in inputs if os.path.exists(name)):
-        raise SpectraError(f"{path}: is read by this command and would be lost: choose another name for the output")
+        raise SpectraError(
+            f"{path}: is read by this command and would be lost: choose another name for the output"
+        )
     return path, path.suffix.lower()
 
 
@@ -142,7 +162,11 @@ def _column(name: str, values: Any) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind == "O":
         array = array.astype(str)
-    integers = star_ids.as_integers(array) if array.dtype.kind == "U" and name in ("source_id", "id", "ids") else None
+    integers = (
+        star_ids.as_integers(array)
+        if array.dtype.kind == "U" and name in ("source_id", "id", "ids")
+        else None
+    )
     return array if integers is None else integers
 
 
@@ -158,20 +182,33 @@ def _label_columns(labels: np.ndarray, names: Sequence[str]) -> dict[str, np.nda
 def _fluxes(stars: SpectraSet) -> dict[str, np.ndarray]:
     nan = np.float32(np.nan)
     out = {"flux": np.where(stars.mask, nan, stars.flux)}
-    return out if stars.flux_error is None else {**out, "flux_error": np.where(stars.mask, nan, stars.flux_error)}
+    return (
+        out
+        if stars.flux_error is None
+        else {**out, "flux_error": np.where(stars.mask, nan, stars.flux_error)}
+    )
 
 
 def _samples(stars: SpectraSet) -> dict[str, np.ndarray]:
     """Columns of one row per sample, (N·L,) each, named as the archive names them."""
     pixels = len(stars.wavelength_nm)
-    columns = {"source_id": np.repeat(_id_column(stars.ids), pixels), "wavelength": np.tile(stars.wavelength_nm, len(stars))}
+    columns = {
+        "source_id": np.repeat(_id_column(stars.ids), pixels),
+        "wavelength": np.tile(stars.wavelength_nm, len(stars)),
+    }
     columns |= {name: values.ravel() for name, values in _fluxes(stars).items()}
-    return columns | {k: np.repeat(v, pixels) for k, v in _label_columns(stars.labels, stars.label_names).items()}
+    return columns | {
+        k: np.repeat(v, pixels) for k, v in _label_columns(stars.labels, stars.label_names).items()
+    }
 
 
 def _rows(stars: SpectraSet) -> dict[str, np.ndarray]:
     """Columns of one row per star, flux as arrays."""
-    return {"source_id": _id_column(stars.ids), **_fluxes(stars), **_label_columns(stars.labels, stars.label_names)}
+    return {
+        "source_id": _id_column(stars.ids),
+        **_fluxes(stars),
+        **_label_columns(stars.labels, stars.label_names),
+    }
 
 
 def _unit(column: str) -> str | None:
@@ -195,9 +232,14 @@ def _arrow(values: np.ndarray):
 
 
 def _write_delimited(
-    stream: BinaryIO, blocks: Iterator[Mapping[str, np.ndarray]], suffix: str, provenance: Mapping[str, Any] | None = None
+    stream: BinaryIO,
+    blocks: Iterator[Mapping[str, np.ndarray]],
+    suffix: str,
+    provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """csv, or ecsv (the same rows under astropy's header, which has a place for the provenance), block by block."""
+    """csv, or ecsv (the same rows under astropy's header, which has a place for the provenance), block by
+    block.
+    """
     import io
 
     import pyarrow as pa
@@ -215,7 +257,10 @@ def _write_delimited(
 
 
 def _write_astropy(
-    stream: BinaryIO, tables: list[Mapping[str, np.ndarray]], path: Path, provenance: Mapping[str, Any] | None = None
+    stream: BinaryIO,
+    tables: list[Mapping[str, np.ndarray]],
+    path: Path,
+    provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """FITS extensions or VOTable tables, one for each set of columns; the first carries the provenance."""
     as_fits = path.suffix.lower() == ".fits"
@@ -247,7 +292,9 @@ def _check_ascii(path: Path, tables: list[Mapping[str, np.ndarray]]) -> None:
         texts = [name, *(values.tolist() if values.dtype.kind == "U" else ())]
         foreign = next((t for t in texts if not t.isascii()), None)
         if foreign is not None:
-            raise SpectraError(f"{path}: FITS holds ASCII text only, not '{foreign}': choose .csv, .vot, .npz or .parquet")
+            raise SpectraError(
+                f"{path}: FITS holds ASCII text only, not '{foreign}': choose .csv, .vot, .npz or .parquet"
+            )
 
 
 def _write_text(stream: BinaryIO, stars: SpectraSet) -> None:

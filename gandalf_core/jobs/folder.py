@@ -1,6 +1,8 @@
-"""A job folder: how a running command and the app (or a queue) follow each other. The folder is the only channel.
+"""A job folder: how a running command and the app (or a queue) follow each other. The folder is the only
+channel.
 
-    status.json    {state, pid, command, message, fraction, epoch, epochs, seconds_left, started, updated, result, error},
+    status.json    {state, pid, command, message, fraction, epoch, epochs, seconds_left, started, updated,
+    result, error},
                    replaced in one move; state is `running`, then `done`, `cancelled` or `failed`
     metrics.jsonl  one line per finished epoch: the fields of `train.EpochRecord`
     cancel         the command stops within about a second once this file exists; training can be resumed
@@ -25,7 +27,9 @@ PATROL_SECONDS = 0.5
 
 
 class Stopped(BaseException):
-    """Somebody asked for an end. Not a KeyboardInterrupt: scikit-learn swallows that one and goes on with a half-made fit."""
+    """Somebody asked for an end. Not a KeyboardInterrupt: scikit-learn swallows that one and goes on with a
+    half-made fit.
+    """
 
 
 def raise_stopped(*_: Any) -> None:
@@ -56,7 +60,12 @@ class Job:
         except OSError as error:
             raise GandalfError(f"{folder}: cannot be a job folder ({error.strerror})") from None
         self._finished = threading.Event()
-        self._status: dict[str, Any] = {"state": "running", "command": command, "pid": os.getpid(), "started": time.time()}
+        self._status: dict[str, Any] = {
+            "state": "running",
+            "command": command,
+            "pid": os.getpid(),
+            "started": time.time(),
+        }
         self._parent = os.getppid()
 
     def __enter__(self) -> "Job":
@@ -86,4 +95,6 @@ class Job:
 
     def restart_metrics(self, records: list[dict[str, Any]]) -> None:
         """The epochs that a resumed training already has, in place of what an earlier run wrote."""
-        (self.folder / "metrics.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
+        (self.folder / "metrics.jsonl").write_text(
+            "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records)
+        )

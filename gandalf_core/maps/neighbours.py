@@ -1,13 +1,16 @@
-"""Nearest neighbours, and how well they predict a value. Shapes: N stars, M queries, D numbers a star, P values."""
+"""Nearest neighbours, and how well they predict a value. Shapes: N stars, M queries, D numbers a star, P
+values.
+"""
 
 import numpy as np
 
 
 def neighbour_r2(xy: np.ndarray, values: np.ndarray, k: int = 10) -> np.ndarray:
-    """(P,) R² with which the k nearest stars in the map (N, 2), the star itself left out, predict each value (N, P).
+    """(P,) R² with which the k nearest stars in the map (N, 2), the star itself left out, predict each value
+    (N, P).
 
-    Leave-one-out over the stars whose value is known; about −1/k for a label unrelated to the map; NaN where fewer than
-    k + 2 stars have the label or it does not vary.
+    Leave-one-out over the stars whose value is known; about −1/k for a label unrelated to the map; NaN where
+    fewer than k + 2 stars have the label or it does not vary.
     """
     values = np.asarray(values, np.float64).reshape(len(xy), -1)
     return np.array([_neighbour_r2(np.asarray(xy), column, k) for column in values.T])
@@ -22,9 +25,14 @@ def _neighbour_r2(xy: np.ndarray, value: np.ndarray, k: int) -> float:
     return float(1 - np.mean((value[index].mean(1) - value) ** 2) / value.var())
 
 
-def nearest(reference: np.ndarray, k: int, queries: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Exact (distances, rows), both (M, k), of the nearest reference stars; of the reference itself without itself."""
+def nearest(
+    reference: np.ndarray, k: int, queries: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Exact (distances, rows), both (M, k), of the nearest reference stars; of the reference itself without
+    itself.
+    """
     from sklearn.neighbors import NearestNeighbors
 
-    algorithm = "brute" if reference.shape[1] > 8 else "kd_tree"  # trees lose to a matrix product beyond a few dimensions
+    # trees lose to a matrix product beyond a few dimensions
+    algorithm = "brute" if reference.shape[1] > 8 else "kd_tree"
     return NearestNeighbors(n_neighbors=k, algorithm=algorithm).fit(reference).kneighbors(queries)

@@ -22,8 +22,10 @@ CITATIONS = (
 
 def describe(
     config: Config, data: dict[str, Any], figures: dict[str, Any], simulated: bool, told: tuple[str, ...] = ()
-) -> dict[str, Any]:  # fmt: skip
-    """The card's dictionary. data: source and numbers of stars; figures: measured on the test split; told: known nuisances."""
+) -> dict[str, Any]:
+    """The card's dictionary. data: source and numbers of stars; figures: measured on the test split; told:
+    known nuisances.
+    """
     return {
         "name": config.name,
         "recipe": recipe(config),
@@ -37,7 +39,8 @@ def describe(
         "seed": config.training.seed,
         "data": data,
         "figures": figures,
-        "versions": {"gandalf_core": __version__, "python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        "versions": {"gandalf_core": __version__, "python": platform.python_version()}
+        | {p: version(p) for p in PACKAGES},
         "caveats": [SIMULATED_CAVEAT] if simulated else [],
         "citations": list(CITATIONS if simulated else CITATIONS[:1]),
     }
@@ -70,7 +73,9 @@ def _recipe_line(found: dict[str, Any]) -> str:
 
 
 def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
-    """What a card keeps of an audit's report on the stars `source`: excess, kept R² and slider errors, a number each."""
+    """What a card keeps of an audit's report on the stars `source`: excess, kept R² and slider errors, a
+    number each.
+    """
     others = {**report["kept"], **report["untouched"]}
     return {
         "source": source,
@@ -84,7 +89,8 @@ def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
 def signs(card: dict[str, Any]) -> dict[str, str]:
     """Label → `removed`, `kept` or `untouched`."""
     return {
-        name: "removed" if name in card["removed"] else "kept" if name in card["kept"] else "untouched" for name in card["labels"]
+        name: "removed" if name in card["removed"] else "kept" if name in card["kept"] else "untouched"
+        for name in card["labels"]
     }
 
 
@@ -92,14 +98,17 @@ def card_text(name: str, card: dict[str, Any]) -> str:
     """The card as Markdown."""
     data = card["data"]
     lines = [f"# {name}", ""]
-    lines += [f"- {_markdown(n)}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()]
+    lines += [
+        f"- {_markdown(n)}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()
+    ]
     lines += [_recipe_line(card["recipe"])] if "recipe" in card else []  # earlier cards have none
     told = card.get("told", [])  # earlier cards have none
     lines += [f"- told in training, so that z holds it: {', '.join(f'`{n}`' for n in told)}"] if told else []
     lines += [
         f"- latent: {card['latent_size']} numbers, noise σ = {card['noise']:g}; seed {card['seed']}",
         f"- data: `{data['source']}`, {data['train']:,} stars to train, {data['test']:,} to test",
-        f"- made in {data['seconds']:.0f} s with " + ", ".join(f"{k} {v}" for k, v in card["versions"].items()),
+        f"- made in {data['seconds']:.0f} s with "
+        + ", ".join(f"{k} {v}" for k, v in card["versions"].items()),
         "",
         "## Measured on the test split",
         "",
@@ -116,7 +125,9 @@ def card_text(name: str, card: dict[str, Any]) -> str:
 
 
 def _markdown(name: str) -> str:
-    """The label's name with its brackets escaped: `[M/H]: …` would be read as the target of a link, and vanish."""
+    """The label's name with its brackets escaped: `[M/H]: …` would be read as the target of a link, and
+    vanish.
+    """
     return parameter(name).plain.replace("[", "\\[").replace("]", "\\]")
 
 
@@ -127,7 +138,10 @@ def _audit_lines(found: dict[str, Any] | None) -> list[str]:
     parts = ("excess", "r2", "sliders")
     names = dict.fromkeys(n for part in parts for n in found[part])
     lines = [f"## Audited on `{found['source']}`, {found['stars']:,} stars", ""]
-    lines += ["| parameter | excess R² of a removed one | R² of another | error of its slider |", "|---|---|---|---|"]
+    lines += [
+        "| parameter | excess R² of a removed one | R² of another | error of its slider |",
+        "|---|---|---|---|",
+    ]
     for n in names:
         cells = [f"{found[part][n]:.3f}" if found[part].get(n) is not None else "-" for part in parts]
         lines.append(f"| {_markdown(n)} | " + " | ".join(cells) + " |")
@@ -135,7 +149,11 @@ def _audit_lines(found: dict[str, Any] | None) -> list[str]:
 
 
 def _figure_lines(figures: dict[str, Any]) -> list[str]:
-    lines = [f"- {key.replace('_', ' ')}: {value:.4g}" for key, value in figures.items() if isinstance(value, (int, float))]
+    lines = [
+        f"- {key.replace('_', ' ')}: {value:.4g}"
+        for key, value in figures.items()
+        if isinstance(value, (int, float))
+    ]
     table = figures.get("parameters", {})
     if table:
         lines += ["", "| parameter | R² from z | MAE | RMSE | 68 % interval holds |", "|---|---|---|---|---|"]

@@ -1,4 +1,6 @@
-"""From stars and a configuration to a finished model: split, train, regressors, maps, outlier reference, card."""
+"""From stars and a configuration to a finished model: split, train, regressors, maps, outlier reference,
+card.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -26,7 +28,9 @@ MAP_STARS = 6000
 
 @dataclass(frozen=True)
 class Extras:
-    """What `finish` adds to the networks. Maps of spectra are the same for every model: one folder carries them."""
+    """What `finish` adds to the networks. Maps of spectra are the same for every model: one folder carries
+    them.
+    """
 
     maps: tuple[str, ...] = ()
     spectra_maps: tuple[str, ...] = ()
@@ -46,8 +50,8 @@ def train(
 ) -> TrainedModel:
     """Train on 80 % of the stars (by id, fixed seed) and finish the model; the rest is its test split.
 
-    config: a configuration or the name of a preset, whose labels are then those of the stars. on_epoch: called with each
-    epoch's record. Raises ConfigError for an unknown preset, ModelError for too few stars.
+    config: a configuration or the name of a preset, whose labels are then those of the stars. on_epoch:
+    called with each epoch's record. Raises ConfigError for an unknown preset, ModelError for too few stars.
     """
     config = preset(config, labels_like(stars.label_names)) if isinstance(config, str) else config
     trainer = prepared(stars, config, device)
@@ -65,16 +69,22 @@ def usable_rows(stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
 
 
 def prepared(stars: SpectraSet, config: Config, device: str = "auto") -> Trainer:
-    """A Trainer on the training split of `stars`. What would stop `finish` after the last epoch is raised here: ModelError."""
+    """A Trainer on the training split of `stars`. What would stop `finish` after the last epoch is raised
+    here: ModelError.
+    """
     fitted, tested = usable_rows(stars)
     if not len(tested):
-        raise ModelError(f"no usable star of {len(stars)} is left to test on: give spectra of more stars, each with its own id")
+        raise ModelError(
+            f"no usable star of {len(stars)} is left to test on: give spectra of more stars, each with its own id"
+        )
     train_rows, _ = split(stars.ids)
     trainer = Trainer(stars[train_rows], config, device)
     complete = len(train_rows) - trainer.left_out
     if complete < min(MIN_LABELLED, len(fitted)):
         needed = f"at least {MIN_LABELLED} must have them, so that they can be estimated of the others"
-        raise ModelError(f"{complete} of {len(fitted)} stars have {', '.join(config.model.condition_on)}: {needed}")
+        raise ModelError(
+            f"{complete} of {len(fitted)} stars have {', '.join(config.model.condition_on)}: {needed}"
+        )
     return trainer
 
 
@@ -87,16 +97,23 @@ def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
         ranges = np.nanpercentile(known, [1, 99], axis=0).T
     networks = [net.to("cpu").eval().requires_grad_(False) for net in (trainer.encoder, trainer.decoder)]
     return TrainedModel(
-        trainer.config.name, trainer.config, trainer.scaler, *networks, stars.ids[fitted], stars.ids[tested],
-        ranges, [asdict(r) for r in trainer.history], check_ids=trainer.check_ids,
-    )  # fmt: skip
+        trainer.config.name,
+        trainer.config,
+        trainer.scaler,
+        *networks,
+        stars.ids[fitted],
+        stars.ids[tested],
+        ranges,
+        [asdict(r) for r in trainer.history],
+        check_ids=trainer.check_ids,
+    )
 
 
 def finish(trainer: Trainer, stars: SpectraSet, extras: Extras) -> TrainedModel:
     """Regressors on the latent and on the spectrum, outlier reference, maps and card.
 
-    stars: the whole sample, of which the trainer had the training split. Where hardly any star has a label the model comes
-    without regressors: it encodes, reconstructs and maps.
+    stars: the whole sample, of which the trainer had the training split. Where hardly any star has a label
+    the model comes without regressors: it encodes, reconstructs and maps.
     """
     model = bare_model(trainer, stars)
     fitted, tested = (stars[rows] for rows in usable_rows(stars))
@@ -110,14 +127,18 @@ def finish(trainer: Trainer, stars: SpectraSet, extras: Extras) -> TrainedModel:
 
 
 def fit_latent_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:
-    """The regressor from the exported latent to the labels; its error bars are those of the encoder's validation stars."""
+    """The regressor from the exported latent to the labels; its error bars are those of the encoder's
+    validation stars.
+    """
     latents, unseen = model.encode(fitted), np.isin(fitted.ids, model.check_ids)
     settings = {"snr": fitted.known_snr, "seed": model.config.training.seed, "max_iter": epochs}
     return fit_calibrated(latents.z, latents.labels, model.label_names, unseen, **settings)
 
 
 def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:
-    """The regressor from the (filled) spectrum to the labels; the same for every model of one sample and scaling."""
+    """The regressor from the (filled) spectrum to the labels; the same for every model of one sample and
+    scaling.
+    """
     x = model.scaler.filled(fitted.flux, fitted.mask)
     labels, snr = fitted.labels_for(model.label_names), fitted.known_snr
     settings = {"seed": model.config.training.seed, "max_iter": epochs} | ({} if snr is None else FOR_SPECTRA)
@@ -133,7 +154,12 @@ def _outlier_reference(model: TrainedModel, tested: SpectraSet):
 
 def _maps(model: TrainedModel, tested: SpectraSet, extras: Extras) -> dict:
     shown = tested[: extras.map_stars]
-    about = {"seed": 0, "ids": shown.ids, "labels": shown.labels_for(model.label_names), "label_names": model.label_names}
+    about = {
+        "seed": 0,
+        "ids": shown.ids,
+        "labels": shown.labels_for(model.label_names),
+        "label_names": model.label_names,
+    }
     maps = {}
     if extras.maps:
         z = model.encode(shown).z
@@ -147,14 +173,18 @@ def _maps(model: TrainedModel, tested: SpectraSet, extras: Extras) -> dict:
 def _card(model: TrainedModel, trainer: Trainer, tested: SpectraSet, extras: Extras) -> dict[str, Any]:
     data = {
         "source": extras.source or str(tested.provenance.get("source", "given stars")),
-        "train": len(model.train_ids), "test": len(model.test_ids), "left_out": trainer.left_out,
+        "train": len(model.train_ids),
+        "test": len(model.test_ids),
+        "left_out": trainer.left_out,
         "seconds": sum(r["seconds"] for r in model.history),
-    }  # fmt: skip
+    }
     return describe(model.config, data, test_figures(model, tested), is_simulated(tested), trainer.told)
 
 
 def test_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:
-    """What the card states: reconstruction and the parameters read from the latent, on stars that did not train."""
+    """What the card states: reconstruction and the parameters read from the latent, on stars that did not
+    train.
+    """
     guess = model.reconstruct(tested)
     error = np.where(model.hidden(tested), np.nan, np.nan_to_num(tested.flux) - guess)
     return {
@@ -178,6 +208,8 @@ def _parameters(model: TrainedModel, tested: SpectraSet) -> dict[str, dict[str, 
 def _scores(truth: np.ndarray, value: np.ndarray, error: np.ndarray) -> dict[str, float]:
     difference = value - truth
     return {
-        "r2": float(1 - (difference**2).mean() / truth.var()), "mae": float(np.abs(difference).mean()),
-        "rmse": float(np.sqrt((difference**2).mean())), "coverage": float((np.abs(difference) <= error).mean()),
-    }  # fmt: skip
+        "r2": float(1 - (difference**2).mean() / truth.var()),
+        "mae": float(np.abs(difference).mean()),
+        "rmse": float(np.sqrt((difference**2).mean())),
+        "coverage": float((np.abs(difference) <= error).mean()),
+    }

@@ -1,7 +1,8 @@
-"""The noise of an exported latent: a function of the model's seed and the star's id, so that an export is reproducible.
+"""The noise of an exported latent: a function of the model's seed and the star's id, so that an export is
+reproducible.
 
-Counter-based (SplitMix64 of a hash of the id, then Box-Muller): the same number for a star in whatever file, order or
-chunk it comes, and a million stars in about a second.
+Counter-based (SplitMix64 of a hash of the id, then Box-Muller): the same number for a star in whatever file,
+order or chunk it comes, and a million stars in about a second.
 """
 
 from hashlib import blake2b

@@ -10,13 +10,19 @@ import numpy as np
 from ..parameters import CALCIUM_CORES_NM, CALCIUM_HALF_WIDTH_NM
 
 MODEL_ERROR = 0.007  # of the flux: what networks and atmospheres get wrong even for ordinary stars
-REAL_CHI2 = 1.5  # an ordinary real star's chi² over a simulated one's: beyond it the star is strange, not the simulator's physics
+# an ordinary real star's chi² over a simulated one's: beyond it the star is strange, not the simulator's
+# physics
+REAL_CHI2 = 1.5
 QUANTILES = np.linspace(0, 1, 201)
 
 
-def reduced_chi2(flux: np.ndarray, guess: np.ndarray, error: np.ndarray | None, mask: np.ndarray) -> np.ndarray:
+def reduced_chi2(
+    flux: np.ndarray, guess: np.ndarray, error: np.ndarray | None, mask: np.ndarray
+) -> np.ndarray:
     """(N,) mean of (x − x̂)²/(σ² + (0.007 x)²) over the usable pixels. Without errors σ = 0 is taken."""
-    variance = (MODEL_ERROR * flux) ** 2 + (0.0 if error is None else np.nan_to_num(error, nan=0.0, posinf=0.0) ** 2)
+    variance = (MODEL_ERROR * flux) ** 2 + (
+        0.0 if error is None else np.nan_to_num(error, nan=0.0, posinf=0.0) ** 2
+    )
     terms = np.where(mask, 0.0, (flux - guess) ** 2 / np.maximum(variance, 1e-10))
     return np.nan_to_num(terms).sum(1) / np.maximum((~mask).sum(1), 1)
 
@@ -33,8 +39,8 @@ def core_flux(flux: np.ndarray, wavelength_nm: np.ndarray, mask: np.ndarray) -> 
 class OutlierReference:
     """Quantiles of the reference stars' measures, stored as arrays.
 
-    core_fit: coefficients of the core flux expected from the labels (quadratic).  latent_mean (Z,), latent_whiten (Z, Z).
-    label_mean, label_std (P,).  chi2, core, distance, joint: (201,) quantiles.
+    core_fit: coefficients of the core flux expected from the labels (quadratic).  latent_mean (Z,),
+    latent_whiten (Z, Z). label_mean, label_std (P,).  chi2, core, distance, joint: (201,) quantiles.
     """
 
     label_mean: np.ndarray
@@ -47,13 +53,19 @@ class OutlierReference:
     distance: np.ndarray
     joint: np.ndarray
 
-    def percentiles(self, chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray) -> dict[str, np.ndarray]:
-        """(N,) each in 0-1: `chi2`, `core` (excess of the Ca II cores over the labels' expectation), `distance` (latent)."""
+    def percentiles(
+        self, chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """(N,) each in 0-1: `chi2`, `core` (excess of the Ca II cores over the labels' expectation),
+        `distance` (latent).
+        """
         measured = {"chi2": chi2, "core": self._excess(core, labels), "distance": self._distance(z)}
         return {name: np.interp(value, getattr(self, name), QUANTILES) for name, value in measured.items()}
 
     def score(self, percentiles: dict[str, np.ndarray]) -> np.ndarray:
-        """(N,) in 0-1: the percentile, among the reference stars, of the largest of the percentiles that are known."""
+        """(N,) in 0-1: the percentile, among the reference stars, of the largest of the percentiles that are
+        known.
+        """
         return np.interp(_largest(percentiles), self.joint, QUANTILES)
 
     def _excess(self, core: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -67,7 +79,9 @@ class OutlierReference:
 
 
 def fit_outliers(chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray) -> OutlierReference:
-    """The reference from ordinary stars. chi2, core: (N,); labels (N, P): as the model estimates them; z: (N, Z)."""
+    """The reference from ordinary stars. chi2, core: (N,); labels (N, P): as the model estimates them; z: (N,
+    Z).
+    """
     mean, std = labels.mean(0), labels.std(0) + 1e-9
     known = np.isfinite(core)
     core_fit = np.linalg.lstsq(_quadratic((labels[known] - mean) / std), core[known], rcond=None)[0]

@@ -1,8 +1,8 @@
 """A trained model as a folder without pickles: save, load, list.
 
-config.json · weights.safetensors (encoder and decoder) · scaling.npz (scaling, label ranges, outlier reference) ·
-split.npz (ids that trained and tested) · regressor-latent.npz · regressor-spectrum.npz · projections/<name>.npz ·
-history.jsonl · card.json · CARD.md · audit.json where the model was audited
+config.json · weights.safetensors (encoder and decoder) · scaling.npz (scaling, label ranges, outlier
+reference) · split.npz (ids that trained and tested) · regressor-latent.npz · regressor-spectrum.npz ·
+projections/<name>.npz · history.jsonl · card.json · CARD.md · audit.json where the model was audited
 """
 
 import contextlib
@@ -35,8 +35,16 @@ PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 NEEDED = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json")
 ELSEWHERE = ".in"  # an array of a map that another map's file holds
 FAILURES = (
-    OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, SafetensorError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    EOFError,
+    SafetensorError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,8 @@ class ModelInfo:
     card: dict[str, Any]
 
 
-# --- save ---------------------------------------------------------------------------------------------------------
+# --- save
+# ---------------------------------------------------------------------------------------------------------
 
 
 def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
@@ -59,15 +68,21 @@ def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
     folder = Path(folder)
     (folder / "projections").mkdir(parents=True, exist_ok=True)
     nets = {"encoder": model.encoder, "decoder": model.decoder}
-    weights = serialize({f"{n}.{k}": v.contiguous() for n, net in nets.items() for k, v in net.state_dict().items()})
+    weights = serialize(
+        {f"{n}.{k}": v.contiguous() for n, net in nets.items() for k, v in net.state_dict().items()}
+    )
     _make_room(folder, weights)
     (folder / "weights.safetensors").write_bytes(weights)
     (folder / "config.json").write_text(to_json(model.config))
     _save_arrays(
         folder / "scaling.npz",
-        _prefixed(scaler=model.scaler, outliers=model.outlier_reference) | {"label_ranges": model.label_ranges},
+        _prefixed(scaler=model.scaler, outliers=model.outlier_reference)
+        | {"label_ranges": model.label_ranges},
     )
-    _save_arrays(folder / "split.npz", {"train_ids": model.train_ids, "test_ids": model.test_ids, "check_ids": model.check_ids})
+    _save_arrays(
+        folder / "split.npz",
+        {"train_ids": model.train_ids, "test_ids": model.test_ids, "check_ids": model.check_ids},
+    )
     for name, regressor in (("latent", model.regressor_latent), ("spectrum", model.regressor_spectrum)):
         if regressor is not None:
             _save_arrays(folder / f"regressor-{name}.npz", regressor.arrays())
@@ -81,7 +96,11 @@ def _make_room(folder: Path, weights: bytes) -> None:
     """Remove what belongs to the networks of another model in the folder."""
     there = folder / "weights.safetensors"
     if there.is_file() and there.read_bytes() != weights:
-        for left in (*folder.glob("projections/*.npz"), *folder.glob("regressor-*.npz"), folder / "audit.json"):
+        for left in (
+            *folder.glob("projections/*.npz"),
+            *folder.glob("regressor-*.npz"),
+            folder / "audit.json",
+        ):
             left.unlink(missing_ok=True)
 
 
@@ -91,7 +110,9 @@ def _save_card(folder: Path, name: str, card: dict[str, Any]) -> None:
 
 
 def record_audit(name_or_folder: str | Path, report: dict[str, Any], source: str) -> Path:
-    """Keep an audit's report with the model: `audit.json`, and its summary on the card. ModelError without a usable folder."""
+    """Keep an audit's report with the model: `audit.json`, and its summary on the card. ModelError without a
+    usable folder.
+    """
     folder = find_model(name_or_folder)
     card = _part(folder / "card.json", _card) | {"audit": audit_summary(report, source)}
     (folder / "audit.json").write_text(json.dumps(report, indent=1, ensure_ascii=False))
@@ -109,7 +130,9 @@ def _save_maps(folder: Path, maps: dict[str, Projection]) -> None:
     for name, projection in sorted(maps.items()):
         stored = {}
         for key, array in projection.arrays().items():
-            home = homes.setdefault(f"{key}:{array.dtype}:{array.shape}:{hashlib.sha256(array.tobytes()).hexdigest()}", name)
+            home = homes.setdefault(
+                f"{key}:{array.dtype}:{array.shape}:{hashlib.sha256(array.tobytes()).hexdigest()}", name
+            )
             stored |= {key: array} if home == name else {f"{key}{ELSEWHERE}": np.array(home)}
         _save_arrays(folder / f"{name}.npz", stored)
 
@@ -118,7 +141,8 @@ def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
-# --- load ---------------------------------------------------------------------------------------------------------
+# --- load
+# ---------------------------------------------------------------------------------------------------------
 
 
 def load_model(name_or_folder: str | Path) -> TrainedModel:
@@ -126,23 +150,35 @@ def load_model(name_or_folder: str | Path) -> TrainedModel:
     folder = find_model(name_or_folder)
     for needed in NEEDED:
         if not (folder / needed).is_file():
-            raise ModelError(f"{folder}: the model folder has no {needed}; copy the whole folder, or train again")
+            raise ModelError(
+                f"{folder}: the model folder has no {needed}; copy the whole folder, or train again"
+            )
     config = _part(folder / "config.json", lambda path: from_json(path.read_text()))
     scaling = _load_arrays(folder / "scaling.npz")
     scaler = _part(folder / "scaling.npz", lambda _: _scaler(_under("scaler", scaling), config))
     encoder, decoder = _load_networks(folder / "weights.safetensors", config, len(scaler.wavelength_nm))
     splits = _load_arrays(folder / "split.npz")
-    return _part(folder, lambda _: TrainedModel(
-        name=folder.name, config=config, scaler=scaler, encoder=encoder, decoder=decoder,
-        train_ids=splits["train_ids"], test_ids=splits["test_ids"], check_ids=splits.get("check_ids", np.empty(0, str)),
-        label_ranges=scaling["label_ranges"],
-        history=_part(folder / "history.jsonl", _history), card=_part(folder / "card.json", _card),
-        model_id=f"{folder.name}@{_digest(folder / 'weights.safetensors')}",
-        regressor_latent=_regressor(folder / "regressor-latent.npz"),
-        regressor_spectrum=_regressor(folder / "regressor-spectrum.npz"),
-        outlier_reference=_optional(lambda a: OutlierReference(**a), _under("outliers", scaling)),
-        projections=_maps(folder / "projections"),
-    ))  # fmt: skip
+    return _part(
+        folder,
+        lambda _: TrainedModel(
+            name=folder.name,
+            config=config,
+            scaler=scaler,
+            encoder=encoder,
+            decoder=decoder,
+            train_ids=splits["train_ids"],
+            test_ids=splits["test_ids"],
+            check_ids=splits.get("check_ids", np.empty(0, str)),
+            label_ranges=scaling["label_ranges"],
+            history=_part(folder / "history.jsonl", _history),
+            card=_part(folder / "card.json", _card),
+            model_id=f"{folder.name}@{_digest(folder / 'weights.safetensors')}",
+            regressor_latent=_regressor(folder / "regressor-latent.npz"),
+            regressor_spectrum=_regressor(folder / "regressor-spectrum.npz"),
+            outlier_reference=_optional(lambda a: OutlierReference(**a), _under("outliers", scaling)),
+            projections=_maps(folder / "projections"),
+        ),
+    )
 
 
 def find_model(name_or_folder: str | Path) -> Path:
@@ -176,9 +212,14 @@ def _maps(folder: Path) -> dict[str, Projection]:
         for key in [k for k in arrays if k.endswith(ELSEWHERE)]:
             whole, home = key.removesuffix(ELSEWHERE), str(arrays.pop(key))
             if whole not in files.get(home, {}):
-                raise ModelError(f"{folder / name}.npz: its {whole} is in {home}.npz, which is not there; copy the whole folder")
+                raise ModelError(
+                    f"{folder / name}.npz: its {whole} is in {home}.npz, which is not there; copy the whole folder"
+                )
             arrays[whole] = files[home][whole]
-    return {name: _part(folder / f"{name}.npz", lambda _, a=arrays: Projection.from_arrays(a)) for name, arrays in files.items()}
+    return {
+        name: _part(folder / f"{name}.npz", lambda _, a=arrays: Projection.from_arrays(a))
+        for name, arrays in files.items()
+    }
 
 
 def _load_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -194,7 +235,13 @@ def _scaler(arrays: dict[str, np.ndarray], config: Config) -> Scaler:
     scaler = Scaler(**arrays)
     pixels, labels = len(scaler.wavelength_nm), len(config.model.labels)
     for name, array in arrays.items():
-        wanted = (labels, config.adversary.bins - 1) if name == "bin_edges" else (labels,) if "label" in name else (pixels,)
+        wanted = (
+            (labels, config.adversary.bins - 1)
+            if name == "bin_edges"
+            else (labels,)
+            if "label" in name
+            else (pixels,)
+        )
         if array.shape != wanted:
             raise ValueError(f"{name} has shape {array.shape}, not {wanted}")
     return scaler
@@ -208,7 +255,9 @@ def _part(path: Path, read: Callable[[Path], Any]) -> Any:
         raise error if str(error).startswith(str(path.parent)) else ModelError(f"{path}: {error}") from None
     except FAILURES as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: cannot be used ({cause}); copy the model again, or train it again") from None
+        raise ModelError(
+            f"{path}: cannot be used ({cause}); copy the model again, or train it again"
+        ) from None
 
 
 def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -235,11 +284,14 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-# --- list ---------------------------------------------------------------------------------------------------------
+# --- list
+# ---------------------------------------------------------------------------------------------------------
 
 
 def list_models(root: str | Path | None = None) -> list[ModelInfo]:
-    """The model folders under `root` (pretrained/) with their cards, by name; one without a usable card is passed over."""
+    """The model folders under `root` (pretrained/) with their cards, by name; one without a usable card is
+    passed over.
+    """
     found = []
     for path in sorted(Path(root or PRETRAINED).glob("*/card.json")):
         with contextlib.suppress(OSError, ValueError, TypeError):

@@ -32,7 +32,8 @@ CHUNK = 8192  # stars at once: bounds the memory without costing speed
 class Predictions:
     """What a model says of N stars. values, errors: (N, P), physical units, errors 1σ.
 
-    chi2: (N,) of the reconstruction, reduced, with a model error of 0.7 % of the flux.  outlier_score: (N,) in 0-1.
+    chi2: (N,) of the reconstruction, reduced, with a model error of 0.7 % of the flux.  outlier_score: (N,)
+    in 0-1.
     percentiles: its parts (`chi2`, `core`, `distance`), each (N,).
     """
 
@@ -76,13 +77,15 @@ class TrainedModel:
     history: list[dict] = field(default_factory=list)
     card: dict[str, Any] = field(default_factory=dict)
     model_id: str = ""
-    check_ids: np.ndarray = field(default_factory=lambda: np.empty(0, str))  # training stars held back for validation
+    # training stars held back for validation
+    check_ids: np.ndarray = field(default_factory=lambda: np.empty(0, str))
     regressor_latent: Regressor | None = None
     regressor_spectrum: Regressor | None = None
     outlier_reference: OutlierReference | None = None
     projections: dict[str, Projection] = field(default_factory=dict)
 
-    # --- what it is -----------------------------------------------------------------------------------------------
+    # --- what it is
+    # -----------------------------------------------------------------------------------------------
 
     @property
     def wavelength_nm(self) -> np.ndarray:
@@ -115,28 +118,38 @@ class TrainedModel:
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Label → the range that holds 98 % of the training sample."""
-        return {n: (float(low), float(high)) for n, (low, high) in zip(self.label_names, self.label_ranges, strict=True)}
+        return {
+            n: (float(low), float(high))
+            for n, (low, high) in zip(self.label_names, self.label_ranges, strict=True)
+        }
 
     def held_out(self, stars: SpectraSet) -> np.ndarray:
         """(N,) true for the stars that did not train this model."""
         return ~np.isin(stars.ids, self.train_ids)
 
     def on_grid(self, stars: SpectraSet) -> SpectraSet:
-        """The stars on this model's wavelength grid. SpectraError names a star that covers less than 95 % of it."""
+        """The stars on this model's wavelength grid. SpectraError names a star that covers less than 95 % of
+        it.
+        """
         if not same_grid(stars.wavelength_nm, self.wavelength_nm):
             return resample(stars, self.wavelength_nm)
         thin = stars.coverage < MIN_COVERAGE
         if thin.any():
             worst = stars.ids[thin][0]
-            raise SpectraError(f"{worst}: usable on less than 95 % of the grid ({thin.sum()} of {len(stars)} such stars)")
+            raise SpectraError(
+                f"{worst}: usable on less than 95 % of the grid ({thin.sum()} of {len(stars)} such stars)"
+            )
         return stars
 
-    # --- encode ---------------------------------------------------------------------------------------------------
+    # --- encode
+    # ---------------------------------------------------------------------------------------------------
 
     def encode(self, stars: SpectraSet, *, seed: int | None = None) -> LatentSet:
-        """The exported latent: z = μ(x) + σ·ε, ε a function of the star's id and the seed (the model's, if not given).
+        """The exported latent: z = μ(x) + σ·ε, ε a function of the star's id and the seed (the model's, if
+        not given).
 
-        Raises SpectraError for spectra that do not cover the grid, ModelError when a conditional encoder lacks labels.
+        Raises SpectraError for spectra that do not cover the grid, ModelError when a conditional encoder
+        lacks labels.
         """
         stars = self.on_grid(stars)
         z = self.encode_mean(stars)
@@ -148,8 +161,13 @@ class TrainedModel:
     def encode_mean(self, stars: SpectraSet) -> np.ndarray:
         """(N, Z) μ(x), for the audit only: μ is what the noise of the exported latent hides."""
         stars = self.on_grid(stars)
-        if self.config.model.conditional_encoder and np.isnan(self._conditions(stars.labels_for(self.label_names))).any():
-            raise ModelError(f"{self.name}: its encoder needs {', '.join(self.condition_on)} of every star: give labels")
+        if (
+            self.config.model.conditional_encoder
+            and np.isnan(self._conditions(stars.labels_for(self.label_names))).any()
+        ):
+            raise ModelError(
+                f"{self.name}: its encoder needs {', '.join(self.condition_on)} of every star: give labels"
+            )
         return np.concatenate([self._encode_chunk(stars[rows]) for rows in _chunks(len(stars))])
 
     @torch.inference_mode()
@@ -160,13 +178,14 @@ class TrainedModel:
             x = np.concatenate([x, self._conditions(labels)], 1)
         return self.encoder(torch.from_numpy(x)).numpy()
 
-    # --- decode ---------------------------------------------------------------------------------------------------
+    # --- decode
+    # ---------------------------------------------------------------------------------------------------
 
     def decode(self, latents: LatentSet | np.ndarray, labels: np.ndarray) -> np.ndarray:
         """(N, L) float32 flux of latents (N, Z) under labels (N, P) in physical units.
 
-        Labels that this model's decoder does not receive have no effect. ModelError for a missing one that it does, for latents
-        of another model and for shapes that do not fit.
+        Labels that this model's decoder does not receive have no effect. ModelError for a missing one that it
+        does, for latents of another model and for shapes that do not fit.
         """
         z = np.asarray(latents.z if isinstance(latents, LatentSet) else latents, np.float32)
         labels = np.asarray(labels, np.float64)
@@ -176,16 +195,22 @@ class TrainedModel:
             wanted = f"({self.latent_size} latent numbers, {len(self.label_names)} labels)"
             raise ModelError(f"{self.name}: decode needs {wanted} a star, not {z.shape} and {labels.shape}")
         if not np.isfinite(z).all():
-            raise ModelError(f"{self.name}: {(~np.isfinite(z)).any(1).sum()} of {len(z)} latents are not finite")
+            raise ModelError(
+                f"{self.name}: {(~np.isfinite(z)).any(1).sum()} of {len(z)} latents are not finite"
+            )
         conditions = self._conditions(self.scaler.labels_standard(labels))
         if not np.isfinite(conditions).all():
             missing = int((~np.isfinite(conditions)).any(1).sum())
-            raise ModelError(f"{self.name}: {missing} stars lack one of {', '.join(self.condition_on)}, which its decoder needs")
+            raise ModelError(
+                f"{self.name}: {missing} stars lack one of {', '.join(self.condition_on)}, which its decoder needs"
+            )
         return np.concatenate([self._decode_chunk(z[rows], conditions[rows]) for rows in _chunks(len(z))])
 
     @torch.inference_mode()
     def _decode_chunk(self, z: np.ndarray, conditions: np.ndarray) -> np.ndarray:
-        return self.scaler.flux_out(self.decoder(torch.from_numpy(z), torch.from_numpy(conditions)).numpy()).astype(np.float32)
+        return self.scaler.flux_out(
+            self.decoder(torch.from_numpy(z), torch.from_numpy(conditions)).numpy()
+        ).astype(np.float32)
 
     def _conditions(self, labels: np.ndarray) -> np.ndarray:
         return labels[:, [self.label_names.index(n) for n in self.condition_on]]
@@ -208,12 +233,17 @@ class TrainedModel:
             labels[~given] = np.where(np.isfinite(labels[~given]), labels[~given], estimates)
         return labels, given
 
-    # --- predict --------------------------------------------------------------------------------------------------
+    # --- predict
+    # --------------------------------------------------------------------------------------------------
 
     def predict_from_spectrum(self, stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
-        """(N, P) values and 1σ errors read from the spectrum itself. ModelError when the folder holds no regressor."""
+        """(N, P) values and 1σ errors read from the spectrum itself. ModelError when the folder holds no
+        regressor.
+        """
         if self.regressor_spectrum is None:
-            raise ModelError(f"{self.name}: no regressor from the spectrum in this model; give the stars' labels")
+            raise ModelError(
+                f"{self.name}: no regressor from the spectrum in this model; give the stars' labels"
+            )
         stars = self.on_grid(stars)
         return self.regressor_spectrum.predict(self.scaler.filled(stars.flux, stars.mask), snr=stars.snr)
 
@@ -232,7 +262,8 @@ class TrainedModel:
         if self.outlier_reference is None:
             nothing = np.full(len(stars), np.nan)
             return Predictions(stars.ids, self.label_names, values, errors, chi2, nothing, {})
-        known = chi2 if stars.flux_error is not None else np.full(len(stars), np.nan)  # without errors it says nothing
+        # without errors it says nothing
+        known = chi2 if stars.flux_error is not None else np.full(len(stars), np.nan)
         parts = self.outlier_reference.percentiles(known, core, self._estimates(stars, labels), latents.z)
         score = self.outlier_reference.score(parts)
         return Predictions(stars.ids, self.label_names, values, errors, chi2, score, parts)
@@ -241,7 +272,9 @@ class TrainedModel:
         return labels if self.regressor_spectrum is None else self.predict_from_spectrum(stars)[0]
 
     def hidden(self, stars: SpectraSet) -> np.ndarray:
-        """(N, L) true for the pixels that say nothing of the model: masked in the star, or never seen by the networks."""
+        """(N, L) true for the pixels that say nothing of the model: masked in the star, or never seen by the
+        networks.
+        """
         return stars.mask | self.scaler.unseen
 
     def fit_quality(self, stars: SpectraSet, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -250,7 +283,8 @@ class TrainedModel:
         chi2 = outliers.reduced_chi2(flux, guess, stars.flux_error, self.hidden(stars))
         return chi2, outliers.core_flux(flux, self.wavelength_nm, stars.mask)
 
-    # --- for the browser ------------------------------------------------------------------------------------------
+    # --- for the browser
+    # ------------------------------------------------------------------------------------------
 
     def decoder_spec(self) -> dict[str, Any]:
         """Everything a decoder in another language needs: float32 layers, activations and both scalings.
@@ -261,26 +295,38 @@ class TrainedModel:
         columns = [self.label_names.index(n) for n in self.condition_on]
         m = self.config.model
         return {
-            "rest": _drawing([self.decoder.rest], self.decoder.axes), "mean": _drawing(self.decoder.means, self.decoder.axes),
-            "activation": m.activation, "output_activation": m.output_activation, "latent_size": m.latent_size,
+            "rest": _drawing([self.decoder.rest], self.decoder.axes),
+            "mean": _drawing(self.decoder.means, self.decoder.axes),
+            "activation": m.activation,
+            "output_activation": m.output_activation,
+            "latent_size": m.latent_size,
             "labels": list(self.condition_on),
-            "label_mean": self.scaler.label_mean[columns], "label_std": self.scaler.label_std[columns],
-            "flux_offset": self.scaler.flux_offset, "flux_scale": self.scaler.flux_scale,
+            "label_mean": self.scaler.label_mean[columns],
+            "label_std": self.scaler.label_std[columns],
+            "flux_offset": self.scaler.flux_offset,
+            "flux_scale": self.scaler.flux_scale,
             "wavelength_nm": self.wavelength_nm,
-        }  # fmt: skip
+        }
 
 
 def _drawing(nets: list[Mlp], axes: torch.nn.Module) -> list[dict[str, np.ndarray]]:
-    """The layers of one network that is the average of these and, within the last one, the product with the axes it draws in."""
+    """The layers of one network that is the average of these and, within the last one, the product with the
+    axes it draws in.
+    """
     depth = len(nets[0].linear) if nets else 0
-    layers = [_side_by_side([net.linear[i] for net in nets], first=i == 0, last=i == depth - 1) for i in range(depth)]
+    layers = [
+        _side_by_side([net.linear[i] for net in nets], first=i == 0, last=i == depth - 1)
+        for i in range(depth)
+    ]
     if layers and isinstance(axes, torch.nn.Linear):
         layers[-1] = {k: axes.weight.numpy() @ v for k, v in layers[-1].items()}
     return layers
 
 
 def _side_by_side(linear: list[torch.nn.Linear], first: bool, last: bool) -> dict[str, np.ndarray]:
-    """One layer of K networks as one: all see the same input, none sees the others' units, the last one averages."""
+    """One layer of K networks as one: all see the same input, none sees the others' units, the last one
+    averages.
+    """
     weights, biases = [m.weight.numpy() for m in linear], [m.bias.numpy() for m in linear]
     if last:
         return {"weight": np.concatenate(weights, 1) / len(linear), "bias": np.mean(biases, 0)}

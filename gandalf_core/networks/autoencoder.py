@@ -25,7 +25,9 @@ class Encoder(nn.Module):
         inputs = seen + (len(config.condition_on) if config.conditional_encoder else 0)
         self.net = Mlp((inputs, *config.encoder_hidden, config.latent_size), config.activation)
         self.squash = ACTIVATIONS[config.latent_activation]()
-        self.norm = nn.BatchNorm1d(config.latent_size, affine=False) if config.normalise_latent else nn.Identity()
+        self.norm = (
+            nn.BatchNorm1d(config.latent_size, affine=False) if config.normalise_latent else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:  # (N, L [+ C]) -> (N, Z)
         return self.norm(self.raw(x))
@@ -51,7 +53,9 @@ class Decoder(nn.Module):
     @property
     def means(self) -> list[Mlp]:
         """The networks whose average is m; none without a mean part."""
-        return [*self.mean] if isinstance(self.mean, Average) else [self.mean] if self.mean is not None else []
+        return (
+            [*self.mean] if isinstance(self.mean, Average) else [self.mean] if self.mean is not None else []
+        )
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
         rest = self.rest(torch.cat([z, y], 1))
@@ -60,7 +64,9 @@ class Decoder(nn.Module):
 
 @torch.no_grad()
 def set_components(encoder: Encoder, decoder: Decoder, axes: Tensor) -> None:
-    """Give both networks the orthonormal axes (R, L) they work in, scaled so that inputs keep the mean square of pixels."""
+    """Give both networks the orthonormal axes (R, L) they work in, scaled so that inputs keep the mean square
+    of pixels.
+    """
     scale = (axes.shape[0] / axes.shape[1]) ** 0.5
     encoder.axes.weight.copy_(axes * scale)
     decoder.axes.weight.copy_(axes.T / scale)

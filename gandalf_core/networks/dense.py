@@ -1,8 +1,10 @@
-"""Fully connected layers as one node of the autograd graph: the training step's share of time outside the products.
+"""Fully connected layers as one node of the autograd graph: the training step's share of time outside the
+products.
 
-A graph of single operations writes every activation twice and, at batches of 50 stars, spends as long in bookkeeping as
-in products. Here activations are formed in place and the backward pass is written out. Same operations in the same
-order as the layers one by one. Shapes: N stars, K networks of a stack, I inputs, O outputs of a layer.
+A graph of single operations writes every activation twice and, at batches of 50 stars, spends as long in
+bookkeeping as in products. Here activations are formed in place and the backward pass is written out. Same
+operations in the same order as the layers one by one. Shapes: N stars, K networks of a stack, I inputs, O
+outputs of a layer.
 """
 
 from typing import Any
@@ -25,7 +27,8 @@ _ACTIVATIONS = {
 def dense(x: Tensor, weights: list[Tensor], biases: list[Tensor], activation: str) -> Tensor:
     """The layers' output for x (N, I), the activation between layers and none at the end.
 
-    Weights are (O, I) with biases (O,), as nn.Linear has them: (N, O) comes back. Or they are a stack's, (K, I, O) with
+    Weights are (O, I) with biases (O,), as nn.Linear has them: (N, O) comes back. Or they are a stack's, (K,
+    I, O) with
     biases (K, 1, O): (K, N, O). Differentiable once.
     """
     return _Dense.apply(x, activation, *weights, *biases)
@@ -61,7 +64,9 @@ class _Dense(torch.autograd.Function):
             if needs[2 + i]:
                 of_weights[i], of_biases[i] = _gradients(gradient, inputs[i], weights[i])
             if i or needs[0]:
-                gradient = torch.matmul(gradient, weights[i] if weights[i].dim() == 2 else weights[i].transpose(1, 2))
+                gradient = torch.matmul(
+                    gradient, weights[i] if weights[i].dim() == 2 else weights[i].transpose(1, 2)
+                )
             if i:
                 gradient = through(gradient, saved[i - 1])
         of_x = (gradient.sum(0) if gradient.dim() == 3 else gradient) if needs[0] else None

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from .dense import dense
 
-ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
+}
 
 
 class Mlp(nn.Sequential):
@@ -42,9 +48,11 @@ class Average(nn.ModuleList):
 
 
 class Stack(nn.Module):
-    """K small networks of equal shape that read the same input, evaluated as one batched product: (N, D) → (K, N, B).
+    """K small networks of equal shape that read the same input, evaluated as one batched product: (N, D) →
+    (K, N, B).
 
-    Used for the discriminators and for the regression heads. `frozen` evaluates them without a gradient to their own
+    Used for the discriminators and for the regression heads. `frozen` evaluates them without a gradient to
+    their own
     weights: the auto-encoder's step must not train its adversary.
     """
 

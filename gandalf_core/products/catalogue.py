@@ -1,9 +1,9 @@
 """Survey scale: Parquet in, Parquet out, partition by partition and chunk by chunk, in constant memory.
 
-Reading, computing and writing overlap: one thread reads the next chunk while the networks work on this one and another
-thread writes the last. A folder of partitions may be stopped at any time: the same call goes on with the partitions that
-are not there yet. The networks use every core by themselves, so partitions go one after the other; to spread them over
-machines, give each machine a folder of its own.
+Reading, computing and writing overlap: one thread reads the next chunk while the networks work on this one
+and another thread writes the last. A folder of partitions may be stopped at any time: the same call goes on
+with the partitions that are not there yet. The networks use every core by themselves, so partitions go one
+after the other; to spread them over machines, give each machine a folder of its own.
 Shapes: N stars of a chunk, L pixels, P labels.
 """
 
@@ -36,12 +36,15 @@ T = TypeVar("T")
 Progress = Callable[[float, str], None]
 
 
-# --- what is done to a chunk --------------------------------------------------------------------------------------
+# --- what is done to a chunk
+# --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Task:
-    """work: SpectraSet on the grid (L,) → SpectraSet, LatentSet or columns. about: what identifies it, JSON-serialisable."""
+    """work: SpectraSet on the grid (L,) → SpectraSet, LatentSet or columns. about: what identifies it,
+    JSON-serialisable.
+    """
 
     work: Callable[[SpectraSet], Any]
     wavelength_nm: np.ndarray
@@ -73,15 +76,27 @@ def decode_task(model, changes: dict[str, float], seed: int | None = None) -> Ta
     return Task(lambda stars: decoded(model, stars, changes, seed)[0], model.wavelength_nm, about)
 
 
-def decoded(model, stars: SpectraSet, changes: dict[str, float], seed: int | None = None) -> tuple[SpectraSet, np.ndarray]:
-    """The stars as the model decodes them under modified labels, and (N,) true where the other labels are the star's own."""
+def decoded(
+    model, stars: SpectraSet, changes: dict[str, float], seed: int | None = None
+) -> tuple[SpectraSet, np.ndarray]:
+    """The stars as the model decodes them under modified labels, and (N,) true where the other labels are the
+    star's own.
+    """
     labels, given = model.labels_of(stars)
     labels = labels.copy()
     for name, value in changes.items():
         labels[:, model.label_names.index(name)] = value
     flux = model.decode(model.encode(stars, seed=seed), labels)
     about = {"decoded_by": model.model_id, "set": changes, "from": stars.provenance}
-    made = replace(stars, flux=flux, labels=labels, label_names=model.label_names, flux_error=None, mask=None, provenance=about)
+    made = replace(
+        stars,
+        flux=flux,
+        labels=labels,
+        label_names=model.label_names,
+        flux_error=None,
+        mask=None,
+        provenance=about,
+    )
     return made, given
 
 
@@ -93,7 +108,8 @@ def prediction_columns(found) -> dict[str, np.ndarray]:
     return columns | {"chi2": found.chi2, "outlier_score": found.outlier_score}
 
 
-# --- partitions ---------------------------------------------------------------------------------------------------
+# --- partitions
+# ---------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -108,11 +124,14 @@ class Summary:
     causes: dict[str, str] = field(default_factory=dict)
 
 
-def run(task: Task, source: str | Path, out: str | Path, *, chunk: int = CHUNK, progress: Progress | None = None) -> Summary:
+def run(
+    task: Task, source: str | Path, out: str | Path, *, chunk: int = CHUNK, progress: Progress | None = None
+) -> Summary:
     """Apply a task to a Parquet file, or to every partition in a folder.
 
-    A star that covers less than 95 % of the grid is refused and counted; it never stops the run. Raises SpectraError,
-    naming the file, for one that cannot be read or written, and for a folder that other work was begun in.
+    A star that covers less than 95 % of the grid is refused and counted; it never stops the run. Raises
+    SpectraError, naming the file, for one that cannot be read or written, and for a folder that other work
+    was begun in.
     """
     started, summary = time.perf_counter(), Summary()
     pairs = partitions(source, out)
@@ -128,7 +147,9 @@ def run(task: Task, source: str | Path, out: str | Path, *, chunk: int = CHUNK, 
         else:
             for done in _one(task, path, target, chunk, summary):
                 if progress:
-                    progress((seen + done) / sum(rows), f"{path.name}: {seen + done:,} of {sum(rows):,} stars")
+                    progress(
+                        (seen + done) / sum(rows), f"{path.name}: {seen + done:,} of {sum(rows):,} stars"
+                    )
         seen += n
     summary.seconds = time.perf_counter() - started
     return summary
@@ -137,8 +158,8 @@ def run(task: Task, source: str | Path, out: str | Path, *, chunk: int = CHUNK, 
 def partitions(source: str | Path, out: str | Path) -> list[tuple[Path, Path]]:
     """(input, output) files; a folder's partitions keep their names and subfolders.
 
-    Raises SpectraError for a folder without a Parquet file, for an output inside the source, and for a single output that
-    is the source or cannot be a Parquet file.
+    Raises SpectraError for a folder without a Parquet file, for an output inside the source, and for a single
+    output that is the source or cannot be a Parquet file.
     """
     source, out = Path(source), Path(out)
     if not source.is_dir():
@@ -159,15 +180,21 @@ def _claim(folder: Path, about: dict[str, Any]) -> None:
     if not manifest.exists():
         manifest.write_text(text)
     elif manifest.read_text() != text:
-        raise SpectraError(f"{folder}: was begun with another task, model or setting ({MANIFEST}): choose another folder")
+        raise SpectraError(
+            f"{folder}: was begun with another task, model or setting ({MANIFEST}): choose another folder"
+        )
 
 
 def _one(task: Task, path: Path, out: Path, chunk: int, summary: Summary) -> Iterator[int]:
     """Work through one file; yields how many of its stars have been seen."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    ours = KEY in (pq.read_schema(path).metadata or {})  # there the mask stands in the flux; elsewhere errors tell it too
+    # there the mask stands in the flux; elsewhere errors tell it too
+    ours = KEY in (pq.read_schema(path).metadata or {})
     seen = 0
-    with sink(out) as write, closing(ahead(iter_parquet(path, chunk, errors=task.needs_errors or not ours))) as chunks:
+    with (
+        sink(out) as write,
+        closing(ahead(iter_parquet(path, chunk, errors=task.needs_errors or not ours))) as chunks,
+    ):
         for stars in chunks:
             good = usable(stars, task.wavelength_nm, summary)
             if len(good):
@@ -187,13 +214,16 @@ def usable(stars: SpectraSet, wavelength_nm: np.ndarray, summary: Summary) -> Sp
     return on_grid[~short] if short.any() else on_grid
 
 
-# --- the pipeline -------------------------------------------------------------------------------------------------
+# --- the pipeline
+# -------------------------------------------------------------------------------------------------
 
 _END = object()
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
-    """The items, each fetched by a thread while the one before it is in use. What the source raises is raised here."""
+    """The items, each fetched by a thread while the one before it is in use. What the source raises is raised
+    here.
+    """
     source = iter(items)
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(next, source, _END)
@@ -223,7 +253,8 @@ def behind(write: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
 
 @contextmanager
 def sink(out: Path) -> Iterator[Callable[[Any], None]]:
-    """A function that appends SpectraSets, LatentSets or columns to a Parquet file, which appears when the block ends.
+    """A function that appends SpectraSets, LatentSets or columns to a Parquet file, which appears when the
+    block ends.
 
     Raises SpectraError when nothing was written.
     """
@@ -243,7 +274,9 @@ def sink(out: Path) -> Iterator[Callable[[Any], None]]:
 
 
 class ColumnWriter:
-    """Columns of equal length, appended piece by piece to a Parquet file; ids that are integers stay integers."""
+    """Columns of equal length, appended piece by piece to a Parquet file; ids that are integers stay
+    integers.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.file, self.stack = path, None, ExitStack()

@@ -1,8 +1,9 @@
-"""A whole grid of generated spectra from a decoder with sliders: the paper's use of a generator for new synthetic grids.
+"""A whole grid of generated spectra from a decoder with sliders: the paper's use of a generator for new
+synthetic grids.
 
-Whose latent? It carries what labels do not say (line widths, shifts, interstellar absorption). `mean`: the mean latent of
-the model's reference stars, an average star in all of that. `median`: of given stars, the one nearest to their mean. Or
-the latent of one given star, for a grid of spectra as that star would show them.
+Whose latent? It carries what labels do not say (line widths, shifts, interstellar absorption). `mean`: the
+mean latent of the model's reference stars, an average star in all of that. `median`: of given stars, the one
+nearest to their mean. Or the latent of one given star, for a grid of spectra as that star would show them.
 Shapes: N nodes, L pixels, P labels, Z latent.
 """
 
@@ -34,9 +35,10 @@ Steps = float | tuple[float, float, float] | list[float]
 class Grid:
     """Generated spectra on a grid of labels.
 
-    flux: (N, L).  labels: (N, P) in physical units, NaN for a label that the decoder does not receive.  axes: the values of
-    each label, the first label of `axes` varying slowest.  extrapolated: (N,) true where a label lies beyond the range that
-    holds 98 % of the training sample, or where no such star exists (the simulator's region).  comparison: see `compared`.
+    flux: (N, L).  labels: (N, P) in physical units, NaN for a label that the decoder does not receive.  axes:
+    the values of each label, the first label of `axes` varying slowest.  extrapolated: (N,) true where a
+    label lies beyond the range that holds 98 % of the training sample, or where no such star exists (the
+    simulator's region).  comparison: see `compared`.
     """
 
     flux: np.ndarray
@@ -55,33 +57,45 @@ class Grid:
     def stars(self) -> SpectraSet:
         """The nodes as stars, with ids `node-0` …"""
         ids = np.char.add("node-", np.arange(len(self)).astype(str))
-        return SpectraSet(self.flux, self.wavelength_nm, ids, self.labels, self.label_names, provenance={"grid": self.about})
+        return SpectraSet(
+            self.flux, self.wavelength_nm, ids, self.labels, self.label_names, provenance={"grid": self.about}
+        )
 
 
-# --- generate -----------------------------------------------------------------------------------------------------
+# --- generate
+# -----------------------------------------------------------------------------------------------------
 
 
 def generate_grid(model, steps: dict[str, Steps], latent: np.ndarray | LatentSet | str = "mean") -> Grid:
     """Decode one latent under every combination of labels.
 
-    steps: label → a step (over the range of the training sample), (low, high, step), or a list of values. A label of the
-    decoder that is not named stands at the training sample's mean.  latent: `mean`, or (Z,) or (1, Z) of one star.
-    Raises ModelError for a label that the decoder does not receive, ConfigError for impossible steps or too many nodes.
+    steps: label → a step (over the range of the training sample), (low, high, step), or a list of values. A
+    label of the decoder that is not named stands at the training sample's mean.  latent: `mean`, or (Z,) or
+    (1, Z) of one star. Raises ModelError for a label that the decoder does not receive, ConfigError for
+    impossible steps or too many nodes.
     """
     deaf = [n for n in steps if n not in model.condition_on]
     if deaf:
         received = ", ".join(model.condition_on) or "none"
-        raise ModelError(f"{model.name}: no grid over {', '.join(deaf)}: its decoder receives {received}; use a generator")
+        raise ModelError(
+            f"{model.name}: no grid over {', '.join(deaf)}: its decoder receives {received}; use a generator"
+        )
     axes = {n: axis(n, steps.get(n, [_mean(model, n)]), model.ranges[n]) for n in model.condition_on}
     labels = nodes(model.label_names, axes)
-    z = mean_latent(model) if isinstance(latent, str) else np.asarray(getattr(latent, "z", latent), np.float32).reshape(1, -1)
+    z = (
+        mean_latent(model)
+        if isinstance(latent, str)
+        else np.asarray(getattr(latent, "z", latent), np.float32).reshape(1, -1)
+    )
     flux = model.decode(np.repeat(z, len(labels), 0), labels)
     about = {"model": model.model_id or model.name, "latent": latent if isinstance(latent, str) else "given"}
     return Grid(flux, model.wavelength_nm, labels, model.label_names, axes, beyond(model, labels), about)
 
 
 def axis(name: str, steps: Steps, sample: tuple[float, float]) -> np.ndarray:
-    """The values of one label; `sample` is the training sample's range. ConfigError for steps that lead nowhere."""
+    """The values of one label; `sample` is the training sample's range. ConfigError for steps that lead
+    nowhere.
+    """
     if isinstance(steps, list):
         values = np.unique(np.asarray(steps, np.float64))
     else:
@@ -90,7 +104,8 @@ def axis(name: str, steps: Steps, sample: tuple[float, float]) -> np.ndarray:
             raise ConfigError(f"{name}: from {low:g} to {high:g} in steps of {step:g} is no axis")
         if (high - low) / step > MAX_NODES:
             raise ConfigError(f"{name}: more than {MAX_NODES:,} values: use larger steps")
-        first = low if isinstance(steps, tuple) else np.ceil(low / step) * step  # round numbers inside the range
+        # round numbers inside the range
+        first = low if isinstance(steps, tuple) else np.ceil(low / step) * step
         values = np.round(first + step * np.arange(np.floor((high - first) / step + 1e-6) + 1), DECIMALS)
     if not len(values) or not np.isfinite(values).all():
         raise ConfigError(f"{name}: no finite values to put on the axis")
@@ -98,7 +113,9 @@ def axis(name: str, steps: Steps, sample: tuple[float, float]) -> np.ndarray:
 
 
 def nodes(label_names: tuple[str, ...], axes: dict[str, np.ndarray]) -> np.ndarray:
-    """(N, P) every combination of the axes' values; NaN for a label without an axis. ConfigError for too many."""
+    """(N, P) every combination of the axes' values; NaN for a label without an axis. ConfigError for too
+    many.
+    """
     count = int(np.prod([len(v) for v in axes.values()], dtype=np.float64))
     if count > MAX_NODES:
         sizes = " × ".join(f"{n} {len(v)}" for n, v in axes.items())
@@ -110,7 +127,9 @@ def nodes(label_names: tuple[str, ...], axes: dict[str, np.ndarray]) -> np.ndarr
 
 
 def beyond(model, labels: np.ndarray) -> np.ndarray:
-    """(N,) true for labels (N, P) outside the training sample: beyond the range of one label, or where no such star exists."""
+    """(N,) true for labels (N, P) outside the training sample: beyond the range of one label, or where no
+    such star exists.
+    """
     out = np.zeros(len(labels), bool)
     for name in model.condition_on:
         low, high = model.ranges[name]
@@ -138,19 +157,24 @@ def _mean(model, name: str) -> float:
     return round(float(model.scaler.label_mean[model.label_names.index(name)]), parameter(name).decimals)
 
 
-# --- against the simulator ----------------------------------------------------------------------------------------
+# --- against the simulator
+# ----------------------------------------------------------------------------------------
 
 
 def compared(grid: Grid, star: SpectraSet | None = None) -> Grid:
     """The grid with its difference from the simulator's own spectra, where those reach.
 
-    star: one simulated star, whose nuisances the true spectra share (give it when its latent made the grid); without,
-    they are means over simulated stars, as the mean latent is. `rms` (N,) is that of flux; NaN where the simulator does not
-    reach. comparison: `nodes` compared, their `rms`, `relative` (rms of the difference over the flux) and
-    `relative_to_change`, √Σ‖generated − true‖² / √Σ‖true − mean of the true‖², which a constant spectrum makes 1.
-    Raises SpectraError for labels or a wavelength grid that the simulator does not have.
+    star: one simulated star, whose nuisances the true spectra share (give it when its latent made the grid);
+    without, they are means over simulated stars, as the mean latent is. `rms` (N,) is that of flux; NaN where
+    the simulator does not reach. comparison: `nodes` compared, their `rms`, `relative` (rms of the difference
+    over the flux) and `relative_to_change`, √Σ‖generated − true‖² / √Σ‖true − mean of the true‖², which a
+    constant spectrum makes 1. Raises SpectraError for labels or a wavelength grid that the simulator does not
+    have.
     """
-    if not set(LABELS) <= set(grid.label_names) or not np.isfinite(_physical(grid.label_names, grid.labels)).all():
+    if (
+        not set(LABELS) <= set(grid.label_names)
+        or not np.isfinite(_physical(grid.label_names, grid.labels)).all()
+    ):
         raise SpectraError(f"the simulator needs {', '.join(LABELS)} of every node")
     stars = simulate(REFERENCE_STARS, seed=REFERENCE_SEED) if star is None else star
     true = true_spectra(grid, stars)
@@ -161,7 +185,9 @@ def compared(grid: Grid, star: SpectraSet | None = None) -> Grid:
 
 
 def true_spectra(grid: Grid, stars: SpectraSet) -> np.ndarray:
-    """(N, L) noise-free spectra of the nodes, the mean over the simulated stars' nuisances; NaN where there are none."""
+    """(N, L) noise-free spectra of the nodes, the mean over the simulated stars' nuisances; NaN where there
+    are none.
+    """
     if not same_grid(stars.wavelength_nm, grid.wavelength_nm):
         raise SpectraError("the simulated star is not on the model's wavelength grid")
     labels, total = _physical(grid.label_names, grid.labels), np.zeros(grid.flux.shape)
@@ -176,10 +202,12 @@ def _summary(difference: np.ndarray, true: np.ndarray, rms: np.ndarray) -> dict[
         return {"nodes": 0, "rms": None, "median_rms": None, "relative": None, "relative_to_change": None}
     change = np.sqrt(np.square(true - true.mean(0)).sum())
     return {
-        "nodes": len(true), "rms": float(np.sqrt(np.square(difference).mean())), "median_rms": float(np.median(rms)),
+        "nodes": len(true),
+        "rms": float(np.sqrt(np.square(difference).mean())),
+        "median_rms": float(np.median(rms)),
         "relative": float(np.sqrt(np.square(difference / true).mean())),
         "relative_to_change": float(np.sqrt(np.square(difference).sum()) / change) if change else None,
-    }  # fmt: skip
+    }
 
 
 def _stellar(model) -> bool:
@@ -191,11 +219,13 @@ def _physical(names: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
     return labels[:, [names.index(n) for n in LABELS]]
 
 
-# --- files --------------------------------------------------------------------------------------------------------
+# --- files
+# --------------------------------------------------------------------------------------------------------
 
 
 def write_grid(path: str | Path, grid: Grid) -> None:
-    """`.fits` or `.npz`: the nodes as stars (`io.read_stars` reads them) with `extrapolated` and, if compared, `rms`.
+    """`.fits` or `.npz`: the nodes as stars (`io.read_stars` reads them) with `extrapolated` and, if
+    compared, `rms`.
 
     SpectraError for another suffix.
     """
@@ -204,9 +234,16 @@ def write_grid(path: str | Path, grid: Grid) -> None:
     if suffix == ".npz":
         with atomic(path) as stream:
             np.savez(
-                stream, flux=stars.flux, mask=stars.mask, flux_error=np.full_like(stars.flux, np.nan), ids=stars.ids,
-                wavelength_nm=stars.wavelength_nm, labels=stars.labels, label_names=np.array(stars.label_names, str), **extra,
-            )  # fmt: skip
+                stream,
+                flux=stars.flux,
+                mask=stars.mask,
+                flux_error=np.full_like(stars.flux, np.nan),
+                ids=stars.ids,
+                wavelength_nm=stars.wavelength_nm,
+                labels=stars.labels,
+                label_names=np.array(stars.label_names, str),
+                **extra,
+            )
     else:
         _write_fits(path, stars, extra, grid.about)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 GIANT_LOGG = 3.5  # below: giants and the upper subgiant branch, as in the calibrations of APOGEE
 HALO_MH = -1.0  # below: halo, whatever [α/Fe]
-THICK_ALPHAFE, THICK_SLOPE = 0.05, -0.20  # above alphafe = .05 − .20·mh: thick disc; the gap between the two sequences
+# above alphafe = .05 − .20·mh: thick disc; the gap between the two sequences
+THICK_ALPHAFE, THICK_SLOPE = 0.05, -0.20
 
 
 def stage(labels: dict[str, np.ndarray]) -> np.ndarray:
@@ -24,27 +25,34 @@ def population(labels: dict[str, np.ndarray]) -> np.ndarray:
     return np.where(mh < HALO_MH, "halo", disc)
 
 
-SCHEMES: dict[str, tuple[tuple[str, ...], Callable[[dict[str, np.ndarray]], np.ndarray], tuple[str, ...], str]] = {
+SCHEMES: dict[
+    str, tuple[tuple[str, ...], Callable[[dict[str, np.ndarray]], np.ndarray], tuple[str, ...], str]
+] = {
     "dwarf_giant": (("logg",), stage, ("dwarf", "giant"), f"giant: logg < {GIANT_LOGG}"),
     "population": (
-        ("mh", "alphafe"), population, ("thin disc", "thick disc", "halo"),
+        ("mh", "alphafe"),
+        population,
+        ("thin disc", "thick disc", "halo"),
         f"halo: mh < {HALO_MH}; else thick disc: alphafe > {THICK_ALPHAFE} − {-THICK_SLOPE}·mh",
     ),
-}  # fmt: skip
+}
 
 
 def class_scores(predicted: np.ndarray, true: np.ndarray, names: tuple[str, ...]) -> dict[str, dict]:
     """Completeness and purity of each class of each scheme whose labels are there.
 
-    predicted, true: (N, P) labels; a star lacking one of a scheme's labels does not count. Completeness: the share of a true
-    class that is predicted as such; purity: the share of a predicted class that is true; None where the class is empty.
+    predicted, true: (N, P) labels; a star lacking one of a scheme's labels does not count. Completeness: the
+    share of a true class that is predicted as such; purity: the share of a predicted class that is true; None
+    where the class is empty.
     """
     found = {}
     for scheme, (needed, classify, members, rule) in SCHEMES.items():
         if set(needed) <= set(names):
             columns = [names.index(n) for n in needed]
             known = np.isfinite(predicted[:, columns]).all(1) & np.isfinite(true[:, columns]).all(1)
-            guess, truth = (classify(dict(zip(needed, v[known][:, columns].T, strict=True))) for v in (predicted, true))
+            guess, truth = (
+                classify(dict(zip(needed, v[known][:, columns].T, strict=True))) for v in (predicted, true)
+            )
             found[scheme] = {"rule": rule, "classes": {m: _scores(guess == m, truth == m) for m in members}}
     return found
 

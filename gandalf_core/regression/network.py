@@ -1,4 +1,6 @@
-"""A fully connected network as plain arrays: what scikit-learn trained, evaluated by numpy alone. (N, in) → (N, out)."""
+"""A fully connected network as plain arrays: what scikit-learn trained, evaluated by numpy alone. (N, in) →
+(N, out).
+"""
 
 from dataclasses import dataclass
 
@@ -22,10 +24,17 @@ class Mlp:
     @classmethod
     def of(cls, network) -> "Mlp":
         """A copy of what a scikit-learn `MLPRegressor` with ReLU has learnt so far."""
-        return cls(*(tuple(np.array(p, np.float32) for p in params) for params in (network.coefs_, network.intercepts_)))
+        return cls(
+            *(
+                tuple(np.array(p, np.float32) for p in params)
+                for params in (network.coefs_, network.intercepts_)
+            )
+        )
 
     def after(self, turn: np.ndarray) -> "Mlp":
-        """The network that reads x as this one reads x @ turn, turn (D, in): a linear step melts into the first layer."""
+        """The network that reads x as this one reads x @ turn, turn (D, in): a linear step melts into the
+        first layer.
+        """
         return Mlp((turn @ self.weights[0], *self.weights[1:]), self.biases)
 
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:
@@ -35,7 +44,9 @@ class Mlp:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], prefix: str) -> "Mlp":
         """The inverse of `arrays`; layers are counted by their names."""
-        numbered = lambda kind: (np.asarray(arrays[f"{prefix}{kind}{i}"]) for i in counted(arrays, f"{prefix}{kind}{{}}"))  # noqa: E731
+        numbered = lambda kind: (
+            np.asarray(arrays[f"{prefix}{kind}{i}"]) for i in counted(arrays, f"{prefix}{kind}{{}}")
+        )
         return cls(tuple(numbered("weight")), tuple(numbered("bias")))
 
 

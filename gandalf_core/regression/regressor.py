@@ -27,10 +27,12 @@ class Group:
 class Regressor:
     """Labels from D numbers a star.
 
-    names: P labels.  x_mean, x_scale: (D,), and one more for log10 S/N where `reads_snr`.  y_mean, y_scale: (P,) in physical
-    units.  groups: networks on standardised inputs.  errors: 68 % half-widths from the standardised predictions and log10 S/N.
-    snr: median S/N of the fit, which stands for an unknown one; NaN when the fit knew none.  summary: seconds, epochs, held-out
-    loss; JSON-serialisable.  reads_snr: the networks see the S/N of a star beside its D numbers.
+    names: P labels.  x_mean, x_scale: (D,), and one more for log10 S/N where `reads_snr`.  y_mean, y_scale:
+    (P,) in physical units.  groups: networks on standardised inputs.  errors: 68 % half-widths from the
+    standardised predictions and log10 S/N.
+    snr: median S/N of the fit, which stands for an unknown one; NaN when the fit knew none.  summary:
+    seconds, epochs, held-out loss; JSON-serialisable.  reads_snr: the networks see the S/N of a star beside
+    its D numbers.
     """
 
     names: tuple[str, ...]
@@ -47,20 +49,29 @@ class Regressor:
     def predict(self, x: np.ndarray, snr: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Values (N, P) and 1σ errors (N, P) in physical units for x (N, D); the errors are 68 % half-widths.
 
-        snr: (N,) per pixel, as in the fit; where None or NaN the fit's median is used.  A label that the fit knew for too
-        few stars is NaN.  Raises ModelError when x has another width than in the fit or is not finite.
+        snr: (N,) per pixel, as in the fit; where None or NaN the fit's median is used.  A label that the fit
+        knew for too few stars is NaN.  Raises ModelError when x has another width than in the fit or is not
+        finite.
         """
         standard = self._standard(x, snr)
-        return standard * self.y_scale + self.y_mean, self.errors.half_width(self._features(standard, snr)) * self.y_scale
+        return standard * self.y_scale + self.y_mean, self.errors.half_width(
+            self._features(standard, snr)
+        ) * self.y_scale
 
     def calibrated(self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None = None) -> "Regressor":
-        """The same networks with error bars fitted to other stars: those that trained neither them nor what made x."""
+        """The same networks with error bars fitted to other stars: those that trained neither them nor what
+        made x.
+        """
         return replace(self, errors=self.errors.levelled(*self._residuals(x, y, snr)))
 
-    def _residuals(self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _residuals(
+        self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(N, F) features of the error model and (N, P) residuals in units of the labels' spread."""
         standard = self._standard(x, snr)
-        return self._features(standard, snr), (np.asarray(y, np.float64) - self.y_mean) / self.y_scale - standard
+        return self._features(standard, snr), (
+            np.asarray(y, np.float64) - self.y_mean
+        ) / self.y_scale - standard
 
     def _standard(self, x: np.ndarray, snr: np.ndarray | None) -> np.ndarray:
         """(N, P) float64 predictions in units of the labels' spread."""
@@ -90,7 +101,11 @@ class Regressor:
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as arrays for `np.savez`: the inverse of `from_arrays`, to the bit."""
         stored = {name: getattr(self, name) for name in ("x_mean", "x_scale", "y_mean", "y_scale")}
-        stored |= {"names": np.array(self.names, dtype=str), "snr": np.array(self.snr), "reads_snr": np.array(self.reads_snr)}
+        stored |= {
+            "names": np.array(self.names, dtype=str),
+            "snr": np.array(self.snr),
+            "reads_snr": np.array(self.reads_snr),
+        }
         stored |= {"summary": np.array(json.dumps(self.summary))}
         stored |= self.errors.arrays("errors_")
         for g, group in enumerate(self.groups):
@@ -104,18 +119,24 @@ class Regressor:
         """From what `arrays` gave. Raises ModelError naming the array that is missing."""
         try:
             return cls(
-                tuple(arrays["names"].tolist()), *(np.asarray(arrays[n]) for n in ("x_mean", "x_scale", "y_mean", "y_scale")),
+                tuple(arrays["names"].tolist()),
+                *(np.asarray(arrays[n]) for n in ("x_mean", "x_scale", "y_mean", "y_scale")),
                 tuple(_stored_groups(arrays)),
-                ErrorModel.from_arrays(arrays, "errors_"), float(arrays["snr"]), json.loads(str(arrays["summary"])),
+                ErrorModel.from_arrays(arrays, "errors_"),
+                float(arrays["snr"]),
+                json.loads(str(arrays["summary"])),
                 bool(arrays.get("reads_snr", False)),
-            )  # fmt: skip
+            )
         except KeyError as missing:
             raise ModelError(f"a stored regressor lacks the array {missing}: fit it again") from None
 
 
 def _stored_groups(arrays: dict[str, np.ndarray]):
     for g in counted(arrays, "group{}_columns"):
-        members = [Mlp.from_arrays(arrays, f"group{g}_member{m}_") for m in counted(arrays, f"group{g}_member{{}}_weight0")]
+        members = [
+            Mlp.from_arrays(arrays, f"group{g}_member{m}_")
+            for m in counted(arrays, f"group{g}_member{{}}_weight0")
+        ]
         yield Group(np.asarray(arrays[f"group{g}_columns"]), tuple(members))
 
 

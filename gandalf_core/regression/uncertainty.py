@@ -1,10 +1,12 @@
-"""How wide an error bar must be: the 68 % half-width of |residual| as a function of what is known about a star.
+"""How wide an error bar must be: the 68 % half-width of |residual| as a function of what is known about a
+star.
 
-Two steps, because the many stars that trained a regressor tell best where it errs more, and only stars that did not train
-it tell by how much. `shape`: a small network for the mean of log |residual|, from the training stars. `level`: what must be
-added to it, additive and piecewise linear in every feature, from held-out stars, by quantile regression (Koenker & Bassett
-1978; the majorise-minimise iteration of Hunter & Lange 2000), then shifted so that held-out stars are covered exactly as often
-as promised (split conformal prediction).  Shapes: N stars, F features, K knots, C basis functions, P labels.
+Two steps, because the many stars that trained a regressor tell best where it errs more, and only stars that
+did not train it tell by how much. `shape`: a small network for the mean of log |residual|, from the training
+stars. `level`: what must be added to it, additive and piecewise linear in every feature, from held-out stars,
+by quantile regression (Koenker & Bassett 1978; the majorise-minimise iteration of Hunter & Lange 2000), then
+shifted so that held-out stars are covered exactly as often as promised (split conformal prediction).  Shapes:
+N stars, F features, K knots, C basis functions, P labels.
 """
 
 import warnings
@@ -24,8 +26,10 @@ _PER_KNOT, _MAX_KNOTS = 100, 2  # held-out stars a knot needs; more only follow 
 
 @dataclass(frozen=True, eq=False)
 class ErrorModel:
-    """low, high: (F,) range of the features, beyond which the width stays constant.  shape: (N, F) scaled features → (N, P).
-    knots: (F, K).  coefficients: (C, P) of what is added to the shape; together, the logarithm of the half-width.
+    """low, high: (F,) range of the features, beyond which the width stays constant.  shape: (N, F) scaled
+    features → (N, P).
+    knots: (F, K).  coefficients: (C, P) of what is added to the shape; together, the logarithm of the
+    half-width.
     """
 
     low: np.ndarray
@@ -48,7 +52,9 @@ class ErrorModel:
         count = int(np.clip(len(unit) // _PER_KNOT - 1, 0, _MAX_KNOTS))
         knots = np.quantile(unit, np.arange(1, count + 1) / (count + 1), axis=0).T
         basis, target = _basis(unit, knots), _log(residuals) - self._shape(unit)
-        return replace(self, knots=knots, coefficients=np.stack([_fit_level(basis, column) for column in target.T], 1))
+        return replace(
+            self, knots=knots, coefficients=np.stack([_fit_level(basis, column) for column in target.T], 1)
+        )
 
     def _unit(self, features: np.ndarray) -> np.ndarray:
         return (np.clip(features, self.low, self.high) - self.low) / (self.high - self.low)
@@ -79,7 +85,9 @@ def fit_shape(features: np.ndarray, residuals: np.ndarray, seed: int = 0) -> Err
     known = np.isfinite(residuals[:, usable]).all(1)
     if known.sum() < _FEWEST:
         return model
-    return replace(model, shape=_fit_network(model._unit(features[known]), _log(residuals[known]), usable, seed))
+    return replace(
+        model, shape=_fit_network(model._unit(features[known]), _log(residuals[known]), usable, seed)
+    )
 
 
 def _fit_network(unit: np.ndarray, target: np.ndarray, usable: np.ndarray, seed: int) -> Mlp:
@@ -90,9 +98,15 @@ def _fit_network(unit: np.ndarray, target: np.ndarray, usable: np.ndarray, seed:
     target = np.where(usable, target, 0.0).astype(np.float32)
     centre = target.mean(0)
     network = MLPRegressor(
-        hidden_layer_sizes=_HIDDEN, alpha=1e-2, batch_size=_BATCH, learning_rate_init=2e-3, max_iter=_EPOCHS, early_stopping=True,
-        n_iter_no_change=8, random_state=seed,
-    )  # fmt: skip
+        hidden_layer_sizes=_HIDDEN,
+        alpha=1e-2,
+        batch_size=_BATCH,
+        learning_rate_init=2e-3,
+        max_iter=_EPOCHS,
+        early_stopping=True,
+        n_iter_no_change=8,
+        random_state=seed,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the level is set afterwards, whatever the shape
         network.fit(unit.astype(np.float32), np.squeeze(target - centre))

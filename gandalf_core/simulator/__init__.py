@@ -1,4 +1,6 @@
-"""Simulated Gaia RVS stars with known truth: `simulate` makes them, `truth` shows them noise-free or under other labels."""
+"""Simulated Gaia RVS stars with known truth: `simulate` makes them, `truth` shows them noise-free or under
+other labels.
+"""
 
 from .derivatives import jacobian
 from .emulator import inside

@@ -17,18 +17,25 @@ from .stars import spectra
 
 # Half-widths of the central differences: wide enough to average over the emulator's small wiggles.
 LABEL_STEPS = {"teff": 25.0, "logg": 0.05, "mh": 0.03, "alphafe": 0.03}
-NUISANCE_STEPS = {"shift_kms": 0.5, "broadening_kms": 1.0, "calcium_depth": 0.05, "dib_depth": 0.01, "dib_velocity_kms": 3.0}
+NUISANCE_STEPS = {
+    "shift_kms": 0.5,
+    "broadening_kms": 1.0,
+    "calcium_depth": 0.05,
+    "dib_depth": 0.01,
+    "dib_velocity_kms": 3.0,
+}
 CONTINUUM_STEP = 0.001
 NEVER_NEGATIVE = ("broadening_kms", "dib_depth")
 
 
 def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
-    """(N, K, L) derivatives of each star's noise-free spectrum at its truth, and their K names: the labels, then the nuisances.
+    """(N, K, L) derivatives of each star's noise-free spectrum at its truth, and their K names: the labels,
+    then the nuisances.
 
-    Central differences of LABEL_STEPS, NUISANCE_STEPS and CONTINUUM_STEP, per unit of the name (teff: per K). One-sided where a
-    step leaves the emulator's region, NaN where both do. K is 14: take a few thousand stars at a time.
-    Some nuisances may have no effect at a star (the band's velocity without a band): give them the prior of `priors`.
-    Raises SpectraError for a grid that is not the simulator's, and for stars that are not.
+    Central differences of LABEL_STEPS, NUISANCE_STEPS and CONTINUUM_STEP, per unit of the name (teff: per K).
+    One-sided where a step leaves the emulator's region, NaN where both do. K is 14: take a few thousand stars
+    at a time. Some nuisances may have no effect at a star (the band's velocity without a band): give them the
+    prior of `priors`. Raises SpectraError for a grid that is not the simulator's, and for stars that are not.
     """
     pixels = 800 if same_grid(stars.wavelength_nm, PIXELS_800) else 2401
     if not same_grid(stars.wavelength_nm, wavelengths(pixels)):
@@ -36,7 +43,8 @@ def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
     names = [*LABEL_STEPS, *NUISANCE_STEPS, *(f"continuum{i}" for i in range(CONTINUUM_TERMS))]
     out = np.full((len(stars), len(names), pixels), np.nan, np.float32)
     for recipe, rows, k in origins(stars):
-        smooth = replace(recipe, config=replace(recipe.config, model_error=0))  # additive: no part of any derivative
+        # additive: no part of any derivative
+        smooth = replace(recipe, config=replace(recipe.config, model_error=0))
         own = recipe.own_labels(stars, rows, k)
         values = recipe.deal(k, own)
         for i, name in enumerate(names):
@@ -44,7 +52,9 @@ def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
     return out, names
 
 
-def _derivative(recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: dict, name: str, pixels: int) -> np.ndarray:
+def _derivative(
+    recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: dict, name: str, pixels: int
+) -> np.ndarray:
     """(N, L) derivative by one label or nuisance."""
     sides = []
     for side in (-1, 1):

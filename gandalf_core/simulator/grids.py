@@ -1,6 +1,8 @@
-"""Wavelength grids of the simulator and the stored grid of synthetic spectra. Shapes: N stars (grid nodes), L pixels.
+"""Wavelength grids of the simulator and the stored grid of synthetic spectra. Shapes: N stars (grid nodes), L
+pixels.
 
-The simulator computes on `FINE_NM`, 0.01 nm samples a little wider than the observed range, so that shifts find spectrum there.
+The simulator computes on `FINE_NM`, 0.01 nm samples a little wider than the observed range, so that shifts
+find spectrum there.
 """
 
 from functools import cache
@@ -19,7 +21,8 @@ STEP_NM = 0.01
 MARGIN = 10  # samples of FINE_NM beyond each end of PIXELS_2401
 PIXELS_2401 = np.round(846.0 + STEP_NM * np.arange(2401), 2)
 FINE_NM = np.round(846.0 + STEP_NM * np.arange(-MARGIN, 2401 + MARGIN), 2)
-PIXELS_800 = PIXELS_2401[:2400].reshape(800, 3).mean(1)  # means of three samples; the last sample, 870.00 nm, is dropped
+# means of three samples; the last sample, 870.00 nm, is dropped
+PIXELS_800 = PIXELS_2401[:2400].reshape(800, 3).mean(1)
 CENTRE_NM = 858.0
 FLUX_UNIT = 50_000  # the stored grid counts flux in 1/50,000, as the raw one does
 
@@ -37,7 +40,9 @@ def observe(fine: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def pack_flux(flux: np.ndarray) -> dict[str, np.ndarray]:
-    """Spectra (N, L) as 16-bit second differences along wavelength, low and high bytes apart: half of what counts zip to."""
+    """Spectra (N, L) as 16-bit second differences along wavelength, low and high bytes apart: half of what
+    counts zip to.
+    """
     counts = np.round(flux * FLUX_UNIT).astype(np.int32)
     bends = np.diff(np.pad(counts, ((0, 0), (2, 0))), n=2, axis=1)
     return {"bends_low": (bends & 255).astype(np.uint8), "bends_high": (bends >> 8).astype(np.int8)}

@@ -1,7 +1,9 @@
-"""A mock of the paper's reference sample (Manteiga et al. 2025, section 3): 54,422 APOGEE and 9,883 GALAH stars of 8 <= G <= 14.
+"""A mock of the paper's reference sample (Manteiga et al. 2025, section 3): 54,422 APOGEE and 9,883 GALAH
+stars of 8 <= G <= 14.
 
-Not a model of the Galaxy: simple analytic isochrones in (teff, logg) that move with age and [M/H], and the [α/Fe]-[M/H] sequences
-of thin disc, thick disc and halo, so that the Kiel and abundance diagrams look like the survey's. Shapes: N stars.
+Not a model of the Galaxy: simple analytic isochrones in (teff, logg) that move with age and [M/H], and the
+[α/Fe]-[M/H] sequences of thin disc, thick disc and halo, so that the Kiel and abundance diagrams look like
+the survey's. Shapes: N stars.
 """
 
 import numpy as np
@@ -13,7 +15,8 @@ from .emulator import inside
 COMPONENTS = ("thin disc", "thick disc", "halo")
 STAGES = ("main sequence", "subgiant", "red-giant branch", "red clump")
 COMPONENT_SHARE = np.array([0.73, 0.23, 0.04])
-STAGE_SHARE = np.array([[0.29, 0.11, 0.32, 0.28], [0.24, 0.13, 0.43, 0.20], [0.12, 0.10, 0.70, 0.08]])  # by component
+# by component
+STAGE_SHARE = np.array([[0.29, 0.11, 0.32, 0.28], [0.24, 0.13, 0.43, 0.20], [0.12, 0.10, 0.70, 0.08]])
 MH_MEAN, MH_SPREAD = np.array([-0.08, -0.48, -1.35]), np.array([0.22, 0.24, 0.45])
 AGE_RANGE_GYR = np.array([[0.8, 9.0], [8.0, 12.5], [10.0, 13.0]])
 ALPHA_SCATTER = np.array([0.032, 0.038, 0.055])
@@ -24,7 +27,9 @@ ROUNDS = 200  # of redrawing the stars that fell outside; a few dozen suffice
 
 def classes(seed: int, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N,) component and (N,) evolutionary stage of the stars k, as indices into COMPONENTS and STAGES."""
-    component = np.searchsorted(COMPONENT_SHARE.cumsum()[:-1], streams.uniform(seed, "component", k), side="right")
+    component = np.searchsorted(
+        COMPONENT_SHARE.cumsum()[:-1], streams.uniform(seed, "component", k), side="right"
+    )
     stage = (streams.uniform(seed, "stage", k)[:, None] > STAGE_SHARE[component].cumsum(1)[:, :-1]).sum(1)
     return component, stage
 
@@ -74,8 +79,9 @@ def _draw(component: np.ndarray, stage: np.ndarray, dice: np.ndarray, bell: np.n
 
 
 def alpha_sequence(component: np.ndarray, mh: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """(N,) mean [α/Fe]: low, slowly rising to the metal-poor in the thin disc; a plateau with a knee at [M/H] = -0.6 in the thick
-    disc; in the halo (`u` picks) the plateau of stars born here or the earlier knee of accreted ones.
+    """(N,) mean [α/Fe]: low, slowly rising to the metal-poor in the thin disc; a plateau with a knee at [M/H]
+    = -0.6 in the thick disc; in the halo (`u` picks) the plateau of stars born here or the earlier knee of
+    accreted ones.
     """
     thin = 0.01 + 0.16 * np.clip(-mh, -0.1, 0.8)
     thick = 0.27 - 0.30 * np.clip(mh + 0.6, 0, 0.75)
@@ -90,7 +96,9 @@ def turn_off(mh: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main_sequence(u: np.ndarray, mh: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) teff and logg along the main sequence; a magnitude-limited sample favours the part below the turn-off."""
+    """(N,) teff and logg along the main sequence; a magnitude-limited sample favours the part below the
+    turn-off.
+    """
     hot, logg_hot = turn_off(mh, age)
     teff = hot - (hot - 4450) * (1 - u**0.6)
     zero_age = lambda t: 4.64 - 0.22 * np.clip((t - 4500) / 1500, 0, 2) ** 1.3 - 0.07 * mh  # noqa: E731
@@ -109,7 +117,9 @@ def subgiants(u: np.ndarray, mh: np.ndarray, age: np.ndarray) -> tuple[np.ndarra
     hot, logg_hot = turn_off(mh, age)
     foot = giant_branch(np.full(len(u), 3.5), mh, age)
     a, b, c = (1 - u) ** 2, 2 * u * (1 - u), u**2
-    return a * hot + b * (hot - 0.15 * (hot - foot)) + c * foot, a * logg_hot + b * (logg_hot - 0.38) + c * 3.5
+    return a * hot + b * (hot - 0.15 * (hot - foot)) + c * foot, a * logg_hot + b * (
+        logg_hot - 0.38
+    ) + c * 3.5
 
 
 def giants(u: np.ndarray, mh: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,7 +129,9 @@ def giants(u: np.ndarray, mh: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, 
 
 
 def clump(u: np.ndarray, mh: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) teff and logg of core-helium burning stars: the clump, and for the youngest the secondary clump below it."""
+    """(N,) teff and logg of core-helium burning stars: the clump, and for the youngest the secondary clump
+    below it.
+    """
     young = np.clip((1.6 - age) / 0.8, 0, 1)
     logg = 2.45 + 0.35 * young + 0.24 * (u - 0.5)
     return giant_branch(logg, mh, np.full(len(u), 5.0)) + 170 - 60 * np.maximum(-mh - 0.6, 0), logg

@@ -30,7 +30,12 @@ class Recipe:
     def settings(self) -> dict:
         """The recipe as JSON, as it stands in the provenance."""
         snr = list(self.snr) if self.snr else None
-        return {"seed": self.seed, "snr": snr, "given_labels": self.given_labels, "nuisances": asdict(self.config)}
+        return {
+            "seed": self.seed,
+            "snr": snr,
+            "given_labels": self.given_labels,
+            "nuisances": asdict(self.config),
+        }
 
     @classmethod
     def from_settings(cls, settings: dict) -> "Recipe":
@@ -56,13 +61,17 @@ def origins(stars: SpectraSet) -> Iterator[tuple[Recipe, np.ndarray, np.ndarray]
     matches = [ID.fullmatch(i) for i in stars.ids]
     foreign = [i for i, match in zip(stars.ids, matches, strict=True) if match is None]
     if foreign:
-        raise SpectraError(f"{len(foreign)} stars are not simulated (first: {foreign[0]}): their truth is unknown")
+        raise SpectraError(
+            f"{len(foreign)} stars are not simulated (first: {foreign[0]}): their truth is unknown"
+        )
     seeds, k = np.array([m.groups() for m in matches], dtype=np.int64).reshape(-1, 2).T
     recipes = list(_recipes(stars.provenance))
     for seed in np.unique(seeds):
         found = {recipe for recipe in recipes if recipe.seed == seed}
         if len(found) != 1:
-            raise SpectraError(f"the provenance holds {len(found)} settings for the stars of seed {seed}, not exactly one")
+            raise SpectraError(
+                f"the provenance holds {len(found)} settings for the stars of seed {seed}, not exactly one"
+            )
         rows = np.flatnonzero(seeds == seed)
         yield found.pop(), rows, k[rows]
 

@@ -1,7 +1,9 @@
-"""Reproducible chance: what star k is dealt depends on the seed, the quantity's name and k alone. Shapes: N stars.
+"""Reproducible chance: what star k is dealt depends on the seed, the quantity's name and k alone. Shapes: N
+stars.
 
-Every (seed, name, block of 256 stars) has its own generator and a whole block is always drawn, so the first stars of a large
-sample are those of a small one, rows may be asked for in any order, and one quantity more or less changes no other.
+Every (seed, name, block of 256 stars) has its own generator and a whole block is always drawn, so the first
+stars of a large sample are those of a small one, rows may be asked for in any order, and one quantity more or
+less changes no other.
 """
 
 from collections.abc import Callable
@@ -17,7 +19,9 @@ def stream(seed: int, name: str, block: int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64([seed, crc32(name.encode()), block]))
 
 
-def dealt(seed: int, name: str, k: np.ndarray, draw: Callable[[np.random.Generator], np.ndarray]) -> np.ndarray:
+def dealt(
+    seed: int, name: str, k: np.ndarray, draw: Callable[[np.random.Generator], np.ndarray]
+) -> np.ndarray:
     """(N, ...) what the stars k (N,) are dealt; `draw(generator)` makes a whole block, (BLOCK, ...)."""
     blocks, which = np.unique(k // BLOCK, return_inverse=True)
     drawn = np.stack([draw(stream(seed, name, int(b))) for b in blocks])

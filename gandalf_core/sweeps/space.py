@@ -15,9 +15,11 @@ MAX_TRIALS = 10_000
 
 @dataclass(frozen=True)
 class Axis:
-    """One field: `choices`, or a range from `low` to `high` (whole numbers where both are), even in the logarithm with `log`.
+    """One field: `choices`, or a range from `low` to `high` (whole numbers where both are), even in the
+    logarithm with `log`.
 
-    path: a dotted configuration path, or `lambda_scale`. Lists and objects among the choices are kept as JSON texts.
+    path: a dotted configuration path, or `lambda_scale`. Lists and objects among the choices are kept as JSON
+    texts.
     """
 
     path: str
@@ -35,7 +37,9 @@ class Axis:
 
 
 def parse_axis(path: str, text: str) -> Axis:
-    """`0.1,0.2,0.4` as choices (JSON values), `0.1:0.8` or `1e-4:1e-2:log` as a range. ConfigError for anything else."""
+    """`0.1,0.2,0.4` as choices (JSON values), `0.1:0.8` or `1e-4:1e-2:log` as a range. ConfigError for
+    anything else.
+    """
     try:
         if ":" in text and not text.lstrip().startswith(("[", "{", '"')):
             low, high, *log = text.split(":")
@@ -45,7 +49,9 @@ def parse_axis(path: str, text: str) -> Axis:
             return axis
         values = json.loads(f"[{text}]")
     except (ValueError, TypeError):
-        raise ConfigError(f"{path}={text}: give values as JSON (0.1,0.4), or a range (0.1:0.8 or 1e-4:1e-2:log)") from None
+        raise ConfigError(
+            f"{path}={text}: give values as JSON (0.1,0.4), or a range (0.1:0.8 or 1e-4:1e-2:log)"
+        ) from None
     if not values:
         raise ConfigError(f"{path}: no values to try")
     return Axis(path, tuple(json.dumps(v) if isinstance(v, list | dict) else v for v in values))
@@ -53,7 +59,8 @@ def parse_axis(path: str, text: str) -> Axis:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Everything that defines a sweep. stars: sources as `load_stars` takes them; trials: how many (a grid knows by itself).
+    """Everything that defines a sweep. stars: sources as `load_stars` takes them; trials: how many (a grid
+    knows by itself).
 
     Raises ConfigError for an unknown score, sampler or field, and for a grid over a range.
     """
@@ -89,7 +96,8 @@ class Sweep:
     def grid(self) -> list[dict[str, Any]]:
         """Every combination of the choices."""
         return [
-            dict(zip((a.path for a in self.axes), v, strict=True)) for v in itertools.product(*(a.choices for a in self.axes))
+            dict(zip((a.path for a in self.axes), v, strict=True))
+            for v in itertools.product(*(a.choices for a in self.axes))
         ]
 
     def to_json(self) -> str:
@@ -104,7 +112,9 @@ class Sweep:
 
 
 def changed(config: Config, values: dict[str, Any], check_field: bool = False) -> Config:
-    """The configuration with these values. ConfigError for an impossible one; with `check_field` only for an unknown field."""
+    """The configuration with these values. ConfigError for an impossible one; with `check_field` only for an
+    unknown field.
+    """
     fields = {path: _value(v) for path, v in values.items() if path != LAMBDA_SCALE}
     try:
         config = with_fields(config, fields)
@@ -115,7 +125,9 @@ def changed(config: Config, values: dict[str, Any], check_field: bool = False) -
     if scale is None:
         return config
     if not config.lambdas:
-        raise ConfigError(f"{LAMBDA_SCALE}: this configuration has no λ to multiply: name labels to remove or keep")
+        raise ConfigError(
+            f"{LAMBDA_SCALE}: this configuration has no λ to multiply: name labels to remove or keep"
+        )
     return with_fields(config, {"adversary.lambdas": {n: v * scale for n, v in config.lambdas.items()}})
 
 

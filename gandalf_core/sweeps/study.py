@@ -1,7 +1,9 @@
-"""Search of configurations with Optuna: any field by its dotted path, on a grid or by TPE, in several processes, resumable.
+"""Search of configurations with Optuna: any field by its dotted path, on a grid or by TPE, in several
+processes, resumable.
 
-The study stands in `study.db` (SQLite) of the sweep's folder, what it searches in `sweep.json`. One run at a time works in
-a folder; a run that was stopped goes on with the same call, the trials that were under way from their beginning.
+The study stands in `study.db` (SQLite) of the sweep's folder, what it searches in `sweep.json`. One run at a
+time works in a folder; a run that was stopped goes on with the same call, the trials that were under way from
+their beginning.
 """
 
 import contextlib
@@ -23,7 +25,9 @@ LOCK_SECONDS = 60  # how long a process waits for another one's write
 Progress = Callable[[float, str], None]
 
 
-def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: Progress | None = None) -> None:
+def run_sweep(
+    folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: Progress | None = None
+) -> None:
     """Do what is left of a sweep in its folder; several workers are processes of their own.
 
     Raises ConfigError when the folder holds another sweep. A trial that fails is recorded with its cause.
@@ -43,14 +47,18 @@ def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: P
             time.sleep(1.0)
     tell(*_state(study, sweep))
     if any(p.exitcode for p in processes):
-        raise GandalfError(f"{folder}: a worker of the sweep ended with an error (above); the same command goes on")
+        raise GandalfError(
+            f"{folder}: a worker of the sweep ended with an error (above); the same command goes on"
+        )
 
 
 def _claim(folder: Path, sweep: Sweep) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path, text = folder / "sweep.json", sweep.to_json()
     if path.exists() and replace(load_sweep(folder), trials=sweep.trials) != sweep:
-        raise ConfigError(f"{folder}: holds another sweep (sweep.json); repeat that one, or choose another folder")
+        raise ConfigError(
+            f"{folder}: holds another sweep (sweep.json); repeat that one, or choose another folder"
+        )
     path.write_text(text)  # more trials may be asked of the same sweep
 
 
@@ -64,16 +72,21 @@ def load_sweep(folder: str | Path) -> Sweep:
 
 
 def open_study(folder: str | Path, sweep: Sweep, worker: int = 0):
-    """The folder's Optuna study, made when it is not there. Each worker, and each resumed run, draws its own proposals."""
+    """The folder's Optuna study, made when it is not there. Each worker, and each resumed run, draws its own
+    proposals.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(
-        f"sqlite:///{(Path(folder) / 'study.db').resolve()}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
+        f"sqlite:///{(Path(folder) / 'study.db').resolve()}",
+        engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}},
     )
     study = optuna.create_study(storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True)
     drawn = len(study.get_trials(deepcopy=False))
-    study.sampler = optuna.samplers.TPESampler(seed=sweep.seed + 1000 * worker + 1_000_003 * drawn, multivariate=True)
+    study.sampler = optuna.samplers.TPESampler(
+        seed=sweep.seed + 1000 * worker + 1_000_003 * drawn, multivariate=True
+    )
     return study
 
 
@@ -93,7 +106,8 @@ def _prepare(study, sweep: Sweep) -> None:
 def _processes(folder: Path, workers: int) -> Iterator[list]:
     """Worker processes that share the cores; they end with the block."""
     threads = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))  # read by the children as they start
+    # read by the children as they start
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     context = multiprocessing.get_context("spawn")  # a fork after threads have run may hang
     made = [context.Process(target=_worker, args=(str(folder), k), daemon=True) for k in range(workers)]
     try:
@@ -135,12 +149,16 @@ def _trials(folder: Path, sweep: Sweep, worker: int = 0) -> Iterator[None]:
 
 
 def enough(study, sweep: Sweep) -> bool:
-    """True when nothing is left to begin: a failed trial counts, one that was stopped and queued again does not."""
+    """True when nothing is left to begin: a failed trial counts, one that was stopped and queued again does
+    not.
+    """
     from optuna.trial import TrialState
 
     trials = study.get_trials(deepcopy=False)
     waiting = sum(t.state == TrialState.WAITING for t in trials)
-    begun = sum(t.state in (TrialState.COMPLETE, TrialState.RUNNING) or "cause" in t.user_attrs for t in trials)
+    begun = sum(
+        t.state in (TrialState.COMPLETE, TrialState.RUNNING) or "cause" in t.user_attrs for t in trials
+    )
     return not waiting and (sweep.sampler == "grid" or begun >= sweep.count)
 
 
@@ -149,15 +167,18 @@ def _state(study, sweep: Sweep) -> tuple[float, str]:
 
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     best = min((t.value for t in done), default=float("nan"))
-    return min(1.0, len(done) / sweep.count), f"{len(done)} of {sweep.count} trials, best {sweep.score} {best:.4g}"
+    return min(
+        1.0, len(done) / sweep.count
+    ), f"{len(done)} of {sweep.count} trials, best {sweep.score} {best:.4g}"
 
 
-# --- what was found -----------------------------------------------------------------------------------------------
+# --- what was found
+# -----------------------------------------------------------------------------------------------
 
 
 def results(folder: str | Path):
-    """A pandas DataFrame, a row a finished trial, the best first: number, state, score, each field, each measure, and the cause
-    where it failed. Trials that were stopped and begun again count once.
+    """A pandas DataFrame, a row a finished trial, the best first: number, state, score, each field, each
+    measure, and the cause where it failed. Trials that were stopped and begun again count once.
 
     Raises ConfigError when the folder holds no sweep.
     """
@@ -167,11 +188,19 @@ def results(folder: str | Path):
     every = open_study(folder, sweep).get_trials(deepcopy=False)
     trials = [t for t in every if t.values or "cause" in t.user_attrs]
     rows = [
-        {"trial": t.number, "state": t.state.name.lower(), "score": t.value if t.values else None, **t.params, **t.user_attrs}
+        {
+            "trial": t.number,
+            "state": t.state.name.lower(),
+            "score": t.value if t.values else None,
+            **t.params,
+            **t.user_attrs,
+        }
         for t in trials
-    ]  # fmt: skip
+    ]
     first = ["trial", "state", "score", *(a.path for a in sweep.axes)]
-    columns = first + [c for c in dict.fromkeys(c for row in rows for c in row) if c not in (*first, "epoch", "node")]
+    columns = first + [
+        c for c in dict.fromkeys(c for row in rows for c in row) if c not in (*first, "epoch", "node")
+    ]
     return pd.DataFrame(rows, columns=columns).sort_values("score", ignore_index=True)
 
 
@@ -186,8 +215,9 @@ def best_config(folder: str | Path) -> Config:
 
 
 def curves(folder: str | Path) -> dict[str, list[dict[str, float]]]:
-    """The two plots by which the paper chose its settings, as points: `latent_size` (reconstruction error against latent size)
-    and `adversary` (reconstruction error against discriminator error, over λ). Failed trials are left out."""
+    """The two plots by which the paper chose its settings, as points: `latent_size` (reconstruction error
+    against latent size) and `adversary` (reconstruction error against discriminator error, over λ). Failed
+    trials are left out."""
     frame = results(folder)
     done = frame[frame["state"] == "complete"]
 

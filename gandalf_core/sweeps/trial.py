@@ -1,8 +1,9 @@
 """One trial of a sweep: train a configuration and score it. What all trials found, as tables for figures.
 
-Scores, smaller is better:  `reconstruction`: mean squared error of the flux;  `excess`: Σ/n max(0, excess) over the removed
-labels + Σ/n (1 − R²) over the others, read by two quick probes;  `audit`: the same by all probes of the audit.
-Test stars take no part: a trial trains on 80 % of the training stars and is scored on the rest of them.
+Scores, smaller is better:  `reconstruction`: mean squared error of the flux;  `excess`: Σ/n max(0, excess)
+over the removed labels + Σ/n (1 − R²) over the others, read by two quick probes;  `audit`: the same by all
+probes of the audit. Test stars take no part: a trial trains on 80 % of the training stars and is scored on
+the rest of them.
 """
 
 import math
@@ -28,7 +29,8 @@ def training_stars(sweep: Sweep) -> SpectraSet:
 
 
 def measured(trial, sweep: Sweep, stars: SpectraSet) -> float:
-    """Train an Optuna trial's configuration on 80 % of `stars`; its score on the rest. Measures become its attributes.
+    """Train an Optuna trial's configuration on 80 % of `stars`; its score on the rest. Measures become its
+    attributes.
 
     Raises ConfigError for an impossible combination, ModelError for a training that diverged.
     """
@@ -53,20 +55,29 @@ def measured(trial, sweep: Sweep, stars: SpectraSet) -> float:
 
 
 def from_training(config: Config, last, seconds: float) -> dict[str, Any]:
-    """What the last epoch tells: reconstruction, and the discriminators' mean error beside that of the best guess without z."""
+    """What the last epoch tells: reconstruction, and the discriminators' mean error beside that of the best
+    guess without z.
+    """
     strengths = [abs(v) for v in config.lambdas.values()]
     found = {
-        "reconstruction_mse": last.reconstruction_mse, "latent_size": config.model.latent_size, "seconds": seconds,
+        "reconstruction_mse": last.reconstruction_mse,
+        "latent_size": config.model.latent_size,
+        "seconds": seconds,
         "mean_lambda": sum(strengths) / len(strengths) if strengths else 0.0,
-    }  # fmt: skip
-    for name, accuracies in (("discriminator_error", last.discriminator_accuracy), ("chance_error", last.chance)):
+    }
+    for name, accuracies in (
+        ("discriminator_error", last.discriminator_accuracy),
+        ("chance_error", last.chance),
+    ):
         if accuracies:
             found[name] = 1 - sum(accuracies.values()) / len(accuracies)
     return found
 
 
 def from_probes(model, stars: SpectraSet, sweep: Sweep) -> dict[str, float]:
-    """The audit's measures of the exported latent (N, Z) and the score they make. AuditError with too few labelled stars."""
+    """The audit's measures of the exported latent (N, Z) and the score they make. AuditError with too few
+    labelled stars.
+    """
     labels, probes = stars.labels_for(model.label_names), PROBES if sweep.score == "audit" else QUICK_PROBES
     plan = Plan(model.label_names, model.removed, model.kept, labels, probes, sweep.seed).checked()
     z = model.encode(stars).z
@@ -75,4 +86,8 @@ def from_probes(model, stars: SpectraSet, sweep: Sweep) -> dict[str, float]:
     read = {n: v["r2"] for part in ("kept", "untouched") for n, v in found[part].items()}
     parts = [[max(0.0, v) for v in leaks.values()], [1 - v for v in read.values()]]
     score = sum(sum(p) / len(p) for p in parts if p)
-    return {"score": score} | {f"excess {n}": v for n, v in leaks.items()} | {f"r2 {n}": v for n, v in read.items()}
+    return (
+        {"score": score}
+        | {f"excess {n}": v for n, v in leaks.items()}
+        | {f"r2 {n}": v for n, v in read.items()}
+    )

@@ -31,7 +31,9 @@ class Adversary(nn.Module):
         count = (1 if a.joint else len(self.watched)) if self.watched else 0
         self.discriminators = Stack(count, (latent + len(self.kept_columns), *a.hidden, outputs), activation)
         self.heads = Stack(len(self.by_head), (latent, *HEAD, 1), activation)
-        self.nuisance_heads = Stack(len(a.nuisances), (latent + len(config.model.condition_on), *HEAD, 1), activation)
+        self.nuisance_heads = Stack(
+            len(a.nuisances), (latent + len(config.model.condition_on), *HEAD, 1), activation
+        )
         self.removed_rows = [k for k, n in enumerate(self.watched) if a.lambdas[n] > 0]
         shape = (len(self.removed_rows), latent, a.bins)
         self.dependence = Dependence(*shape, spread=a.dependence_spread) if a.dependence else None
@@ -46,7 +48,8 @@ class Adversary(nn.Module):
         out = self.discriminators(self._seen(z, standard), frozen)
         if self.config.adversary.joint:
             return self._marginals(torch.log_softmax(out[0], -1))
-        # over so few bins the processor's kernel is several times faster along a middle axis than along the last one
+        # over so few bins the processor's kernel is several times faster along a middle axis than along the
+        # last one
         return torch.log_softmax(out.transpose(1, 2).contiguous(), 1).transpose(1, 2)
 
     def _seen(self, z: Tensor, standard: Tensor) -> Tensor:
@@ -57,12 +60,15 @@ class Adversary(nn.Module):
         n, labels, bins = len(joint), len(self.watched), self.config.adversary.bins
         cube = joint.view(n, *[bins] * labels)
         axes = range(1, labels + 1)
-        return torch.stack([torch.logsumexp(cube, [a for a in axes if a != k]) if labels > 1 else cube for k in axes])
+        return torch.stack(
+            [torch.logsumexp(cube, [a for a in axes if a != k]) if labels > 1 else cube for k in axes]
+        )
 
     def discriminator_loss(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar that the discriminators minimise: Σ_i CE_i, or the cross-entropy over the joint bins.
 
-        The joint one learns of a star with missing labels that it is in one of the combinations its known labels allow.
+        The joint one learns of a star with missing labels that it is in one of the combinations its known
+        labels allow.
         """
         if not self.config.adversary.joint:
             return true_cross_entropy(self.log_probabilities(z, batch.standard), batch.bins).sum()
@@ -78,7 +84,9 @@ class Adversary(nn.Module):
         return -(likelihood * some).sum() / some.sum().clamp(min=1)
 
     def term(self, z: Tensor, batch: Batch) -> Tensor:
-        """Scalar: what λ adds to the auto-encoder's loss through the discriminators, −Σ λ_i·CE_i or its bounded form."""
+        """Scalar: what λ adds to the auto-encoder's loss through the discriminators, −Σ λ_i·CE_i or its
+        bounded form.
+        """
         log_q = self.log_probabilities(z, batch.standard, frozen=True)
         on_truth = -self.lambdas * true_cross_entropy(log_q, batch.bins)
         if self.config.adversary.target == "maximise":
@@ -94,10 +102,14 @@ class Adversary(nn.Module):
 
     def head_term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: Σ |λ_i|·(h_i(z) − y_i)² over the stars that have the label."""
-        return (self.head_weights * known_mse(self.heads(z)[..., 0], batch.standard[:, self.head_columns].T)).sum()
+        return (
+            self.head_weights * known_mse(self.heads(z)[..., 0], batch.standard[:, self.head_columns].T)
+        ).sum()
 
     def nuisance_term(self, z: Tensor, batch: Batch) -> Tensor:
-        """Scalar: Σ w_j·(g_j(z, y) − n_j)² over the stars whose nuisance is known, each star counting as in L_rec."""
+        """Scalar: Σ w_j·(g_j(z, y) − n_j)² over the stars whose nuisance is known, each star counting as in
+        L_rec.
+        """
         guess = self.nuisance_heads(torch.cat([z, batch.conditions], 1))[..., 0]
         star_weight = None if batch.weight is None else batch.weight.mean(1)
         return (self.nuisance_weights * known_mse(guess, batch.nuisances.T, star_weight)).sum()

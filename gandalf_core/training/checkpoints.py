@@ -1,4 +1,6 @@
-"""Checkpoints: the whole state of a training in one safetensors file, replaced in one move, never half written."""
+"""Checkpoints: the whole state of a training in one safetensors file, replaced in one move, never half
+written.
+"""
 
 import hashlib
 import json
@@ -20,7 +22,9 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 class State(NamedTuple):
-    """What a checkpoint holds of a training. stars: `fingerprint` of those that train; history: the finished epochs."""
+    """What a checkpoint holds of a training. stars: `fingerprint` of those that train; history: the finished
+    epochs.
+    """
 
     config: Config
     stars: str
@@ -29,7 +33,9 @@ class State(NamedTuple):
 
 
 def fingerprint(stars: SpectraSet) -> str:
-    """A short hash of the training stars, in their order, with spectra and labels: other data cannot continue a training."""
+    """A short hash of the training stars, in their order, with spectra and labels: other data cannot continue
+    a training.
+    """
     found = hashlib.sha256("\n".join(stars.ids).encode())
     for array in (stars.flux, stars.mask, stars.labels):
         found.update(np.ascontiguousarray(array))
@@ -52,14 +58,19 @@ def save(folder: Path, state: State, history: list[dict]) -> None:
 def load(folder: Path, state: State) -> list[dict]:
     """Put the folder's checkpoint into the networks and optimisers; its history.
 
-    Raises ModelError when there is none, it is damaged, or it belongs to another configuration or to other stars.
+    Raises ModelError when there is none, it is damaged, or it belongs to another configuration or to other
+    stars.
     """
     path = folder / CHECKPOINT
     about, tensors = _read(path)
     if from_json(about["config"], str(path)) != state.config:
-        raise ModelError(f"{path}: written under another configuration; resume with that one or choose another --out")
+        raise ModelError(
+            f"{path}: written under another configuration; resume with that one or choose another --out"
+        )
     if about["stars"] != state.stars:
-        raise ModelError(f"{path}: written with other training stars; resume with those or choose another --out")
+        raise ModelError(
+            f"{path}: written with other training stars; resume with those or choose another --out"
+        )
     try:
         for name, module in state.modules.items():
             module.load_state_dict(_under(name, tensors))
@@ -71,7 +82,9 @@ def load(folder: Path, state: State) -> list[dict]:
 
 
 def checkpoint_config(folder: Path) -> Config:
-    """The configuration that a folder's checkpoint was written under. ModelError when there is none or it is damaged."""
+    """The configuration that a folder's checkpoint was written under. ModelError when there is none or it is
+    damaged.
+    """
     path = folder / CHECKPOINT
     return from_json(_read(path, with_tensors=False)[0]["config"], str(path))
 

@@ -1,14 +1,16 @@
-"""A penalty on what the latent tells about removed labels that needs no opponent: differences between the stars of the bins.
+"""A penalty on what the latent tells about removed labels that needs no opponent: differences between the
+stars of the bins.
 
-For label i with bins b and p_b = p(bin | kept labels), every star has the residuals e_b = √B·(1[bin = b] − p_b), which nobody can
-foretell from the kept labels. A latent that says nothing more has
+For label i with bins b and p_b = p(bin | kept labels), every star has the residuals e_b = √B·(1[bin = b] −
+p_b), which nobody can foretell from the kept labels. A latent that says nothing more has
 
     C_db = mean over the stars of φ_d(μ)·e_b = 0   for any φ;   here φ(μ) = (μ, √s·(μ² − 1)/√2),
 
-so that neither the mean nor, with weight s, the spread of a latent number differs between bins. The penalty is Σ_i Σ_db C_db².
-A nuisance that is measured well in some stars and badly in others has a spread that differs between labels. One batch
-estimates C badly; a running mean over about 1/(1 − MEMORY) batches does it well, and the gradient flows through the present one.
-This is a kernel dependence measure (HSIC, Gretton et al. 2005) with an explicit quadratic kernel on z and a delta kernel on bins.
+so that neither the mean nor, with weight s, the spread of a latent number differs between bins. The penalty
+is Σ_i Σ_db C_db². A nuisance that is measured well in some stars and badly in others has a spread that
+differs between labels. One batch estimates C badly; a running mean over about 1/(1 − MEMORY) batches does it
+well, and the gradient flows through the present one. This is a kernel dependence measure (HSIC, Gretton et
+al. 2005) with an explicit quadratic kernel on z and a delta kernel on bins.
 Shapes: N stars, K removed labels, Z latent, B bins.
 """
 

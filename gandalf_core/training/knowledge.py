@@ -9,14 +9,16 @@ from torch.nn import functional as F
 from ..config.schema import Config
 from ..networks.layers import Mlp
 
-KNOWLEDGE_EPOCHS = 63  # passes over the labels when p(bin | kept labels) is learned: 1500 steps on the standard sample
+# passes over the labels when p(bin | kept labels) is learned: 1500 steps on the standard sample
+KNOWLEDGE_EPOCHS = 63
 
 
 class Knowledge:
-    """p(bin_i | kept labels): what a reader knows without z, learned once from the labels of the training split.
+    """p(bin_i | kept labels): what a reader knows without z, learned once from the labels of the training
+    split.
 
-    bins: (K, N), −1 = missing; kept: (N, number of kept labels seen), standardised. Without kept labels, or with a target
-    that does not need them, it is the frequency of the bins; for `target = uniform` it is 1/B.
+    bins: (K, N), −1 = missing; kept: (N, number of kept labels seen), standardised. Without kept labels, or
+    with a target that does not need them, it is the frequency of the bins; for `target = uniform` it is 1/B.
     """
 
     def __init__(self, bins: Tensor, kept: Tensor, config: Config, steps: int = 1500) -> None:
@@ -28,21 +30,24 @@ class Knowledge:
         self.frequency /= self.frequency.sum(1, keepdim=True)
         asks = config.adversary.target == "conditional" and kept.shape[1]
         seed = config.training.seed
-        self.nets = [_classifier(b, torch.nan_to_num(kept), n_bins, seed, steps) for b in bins] if asks else []
+        self.nets = (
+            [_classifier(b, torch.nan_to_num(kept), n_bins, seed, steps) for b in bins] if asks else []
+        )
 
     @torch.no_grad()
     def __call__(self, kept: Tensor) -> Tensor:
         """(K, N, B) for the kept labels of N stars."""
         if self.nets:
             return torch.stack([torch.softmax(net(torch.nan_to_num(kept)), 1) for net in self.nets])
-        return self.frequency[:, None].expand(-1, len(kept), -1).contiguous()  # picking rows of an expanded one is slow
+        # picking rows of an expanded one is slow
+        return self.frequency[:, None].expand(-1, len(kept), -1).contiguous()
 
 
 def _classifier(bins: Tensor, kept: Tensor, n_bins: int, seed: int, steps: int) -> nn.Module:
     """A small network labels → bin, by cross-entropy with a cosine learning rate.
 
-    A small sample gets small batches and fewer steps: a classifier that has learned its stars by heart would tell the
-    encoder to encode what it should remove.
+    A small sample gets small batches and fewer steps: a classifier that has learned its stars by heart would
+    tell the encoder to encode what it should remove.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -1,4 +1,6 @@
-"""Errors as scalars of tensors, where stars, pixels or labels may be missing. Shapes: N stars, L pixels, K labels, B bins."""
+"""Errors as scalars of tensors, where stars, pixels or labels may be missing. Shapes: N stars, L pixels, K
+labels, B bins.
+"""
 
 import torch
 from torch import Tensor
@@ -9,7 +11,9 @@ from .batches import Batch
 
 
 def known_mse(guess: Tensor, truth: Tensor, star_weight: Tensor | None = None) -> Tensor:
-    """(K,) mean of (guess − truth)² where the truth is known. guess, truth: (K, N), NaN = unknown; star_weight: (N,)."""
+    """(K,) mean of (guess − truth)² where the truth is known. guess, truth: (K, N), NaN = unknown;
+    star_weight: (N,).
+    """
     counts = (~torch.isnan(truth)).to(guess.dtype)
     counts = counts if star_weight is None else counts * star_weight
     error = (guess - torch.nan_to_num(truth)).square() * counts
@@ -18,7 +22,8 @@ def known_mse(guess: Tensor, truth: Tensor, star_weight: Tensor | None = None) -
 
 def true_cross_entropy(log_q: Tensor, bins: Tensor) -> Tensor:
     """(K,) mean of −log q(true bin) over the stars whose label is known. log_q: (K, N, B), bins: (K, N)."""
-    terms = F.nll_loss(log_q.transpose(1, 2), bins, ignore_index=-1, reduction="none")  # (K, N), 0 where missing
+    # (K, N), 0 where missing
+    terms = F.nll_loss(log_q.transpose(1, 2), bins, ignore_index=-1, reduction="none")
     return terms.sum(1) / (bins >= 0).sum(1).clamp(min=1)
 
 
@@ -28,7 +33,9 @@ def weighted_mse(guess: Tensor, x: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def square_of_mean(decoder: Decoder, z: Tensor, batch: Batch) -> Tensor:
-    """Scalar: ‖E_z r(z, y)‖² as the product of r under the latents of two other stars, which has no bias; weighted as L_rec."""
+    """Scalar: ‖E_z r(z, y)‖² as the product of r under the latents of two other stars, which has no bias;
+    weighted as L_rec.
+    """
     others = torch.cat([z.roll(1, 0), z.roll(2, 0)])
     first, second = decoder.rest(torch.cat([others, batch.conditions.repeat(2, 1)], 1)).chunk(2)
     weight = 1.0 if batch.weight is None else batch.weight.mean(1, keepdim=True)

@@ -1,8 +1,10 @@
-"""The mean part m(y) of a decoder: the expected spectrum of stars with labels y, fitted alone, with a loss of its own.
+"""The mean part m(y) of a decoder: the expected spectrum of stars with labels y, fitted alone, with a loss of
+its own.
 
-m takes no gradient from r(z, y), so it can be fitted before everything else and held: a small network on a few labels passes
-over the sample in a fraction of an epoch's time. When r is known, m is fitted once more, to x − r(z, y): the nuisances that r
-explains scatter x about m more than the noise does, and z is independent of y, so that leaving them out costs no truth.
+m takes no gradient from r(z, y), so it can be fitted before everything else and held: a small network on a
+few labels passes over the sample in a fraction of an epoch's time. When r is known, m is fitted once more, to
+x − r(z, y): the nuisances that r explains scatter x about m more than the noise does, and z is independent of
+y, so that leaving them out costs no truth.
 Shapes: N stars, L pixels, R components, C conditioned labels.
 """
 
@@ -12,21 +14,33 @@ from torch import Tensor, nn
 from .losses import weighted_mse
 from .schedule import one_cycle
 
-LARGEST_STEP = 1.0  # norm of a gradient; without a limit a fit was now and then thrown off and did not come back
-SHRINKAGE = 1e-4  # of the weights at a full step: a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
+# norm of a gradient; without a limit a fit was now and then thrown off and did not come back
+LARGEST_STEP = 1.0
+# of the weights at a full step: a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
+SHRINKAGE = 1e-4
 
 
 def fit_mean(
-    net: nn.Module, axes: nn.Module, conditions: Tensor, x: Tensor, weight: Tensor | None, *,
-    batch_size: int, epochs: int, learning_rate: float, seed: int,
-) -> None:  # fmt: skip
+    net: nn.Module,
+    axes: nn.Module,
+    conditions: Tensor,
+    x: Tensor,
+    weight: Tensor | None,
+    *,
+    batch_size: int,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+) -> None:
     """Minimise the mean squared error of axes(m(y)) against x over m, in place.
 
-    axes: (·, R) → (·, L), held. conditions: (N, C) standardised; x: (N, L) scaled flux; weight: (N, 1) or (N, L), or None where
-    all count the same.
+    axes: (·, R) → (·, L), held. conditions: (N, C) standardised; x: (N, L) scaled flux; weight: (N, 1) or (N,
+    L), or None where all count the same.
     """
     net.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(net.parameters(), learning_rate, weight_decay=SHRINKAGE / learning_rate, fused=True)
+    optimiser = torch.optim.AdamW(
+        net.parameters(), learning_rate, weight_decay=SHRINKAGE / learning_rate, fused=True
+    )
     generator = torch.Generator(x.device).manual_seed(seed)
     steps = len(x) // batch_size
     for epoch in range(epochs):

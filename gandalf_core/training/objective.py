@@ -2,18 +2,20 @@
 
     L = L_rec − Σ_i λ_i·CE_i                                        (paper section 3: `target = maximise`)
 
-L_rec is the mean squared error of x̂, CE_i the cross-entropy of discriminator i on the true bin of label i, which the
-discriminator itself minimises. λ_i > 0 removes label i from z, λ_i < 0 reinforces it, λ_i = 0 only watches.
+L_rec is the mean squared error of x̂, CE_i the cross-entropy of discriminator i on the true bin of label i,
+which the discriminator itself minimises. λ_i > 0 removes label i from z, λ_i < 0 reinforces it, λ_i = 0 only
+watches.
 
-A maximised error pays for confident wrong answers, which are information too. With `target = uniform | conditional` a
-removed label's term is instead the bounded cross-entropy against what a reader knows without z,
+A maximised error pays for confident wrong answers, which are information too. With `target = uniform |
+conditional` a removed label's term is instead the bounded cross-entropy against what a reader knows without
+z,
 
     + λ_i·H(t_i, q_i),   t_i = 1/B  or  p(bin_i | kept labels),
 
-and with `reinforce = regression` a kept label's term is |λ_i|·(h_i(z) − y_i)² of a regression head h_i. `nuisances` adds such
-terms, w_j·(g_j(z, y) − n_j)², for what is known of a star besides its labels and would drown in the latent's noise.
-`dependence` adds a penalty without an opponent (dependence.py). For a decoder m(y) + r(z, y), `centring` keeps r from saying
-what y alone says,
+and with `reinforce = regression` a kept label's term is |λ_i|·(h_i(z) − y_i)² of a regression head h_i.
+`nuisances` adds such terms, w_j·(g_j(z, y) − n_j)², for what is known of a star besides its labels and would
+drown in the latent's noise. `dependence` adds a penalty without an opponent (dependence.py). For a decoder
+m(y) + r(z, y), `centring` keeps r from saying what y alone says,
 
     + c·‖E_z r(z, y)‖²,
 
@@ -41,11 +43,17 @@ class Terms(NamedTuple):
 
 
 def autoencoder_loss(
-    decoder: Decoder, adversary: Adversary, z: Tensor, batch: Batch, ramp: float, exported: tuple[Tensor, Tensor] | None = None
+    decoder: Decoder,
+    adversary: Adversary,
+    z: Tensor,
+    batch: Batch,
+    ramp: float,
+    exported: tuple[Tensor, Tensor] | None = None,
 ) -> Terms:
     """The formula of this module's head. `ramp` (0-1) scales the adversarial term during the first epochs.
 
-    exported: μ and z of the spectra as they are, which the adversary watches, where `z` is that of spectra with added noise.
+    exported: μ and z of the spectra as they are, which the adversary watches, where `z` is that of spectra
+    with added noise.
     """
     mu, watched = exported or (z, z)
     rec = weighted_mse(decoder(z, batch.conditions), batch.x, batch.weight)

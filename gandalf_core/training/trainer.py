@@ -1,7 +1,7 @@
 """Training as a generator of epoch records: stop by not asking for the next one. No I/O but checkpoints.
 
-The random numbers of an epoch depend on the seed and the epoch alone, so a run resumed from the checkpoint of epoch e
-ends in the same weights as one that was never stopped (at equal thread count).
+The random numbers of an epoch depend on the seed and the epoch alone, so a run resumed from the checkpoint of
+epoch e ends in the same weights as one that was never stopped (at equal thread count).
 """
 
 import time
@@ -32,12 +32,15 @@ from .schedule import one_cycle
 
 CHUNK = 4096  # stars at once where no gradient is needed
 FIRST = 4  # a first m, to be fitted again, has a quarter of the passes
-MODEL_ERROR = 0.006  # what the networks cannot fit anyway, in flux: keeps one bright star from outweighing a hundred
+# what the networks cannot fit anyway, in flux: keeps one bright star from outweighing a hundred
+MODEL_ERROR = 0.006
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One finished epoch. Losses are in scaled units; `reconstruction_mse` is that of the validation stars in flux units."""
+    """One finished epoch. Losses are in scaled units; `reconstruction_mse` is that of the validation stars in
+    flux units.
+    """
 
     epoch: int
     epochs: int
@@ -72,10 +75,15 @@ class Tensors:
     def batch(self, rows: Tensor) -> Batch:
         weight = None if self.weight is None else self.weight.index_select(0, rows)
         return Batch(
-            self.x.index_select(0, rows), self.conditions.index_select(0, rows), self.standard.index_select(0, rows),
-            self.bins.index_select(1, rows), self.target.index_select(1, rows), weight,
-            None if self.error is None else self.error[rows], None if self.nuisances is None else self.nuisances[rows],
-        )  # fmt: skip
+            self.x.index_select(0, rows),
+            self.conditions.index_select(0, rows),
+            self.standard.index_select(0, rows),
+            self.bins.index_select(1, rows),
+            self.target.index_select(1, rows),
+            weight,
+            None if self.error is None else self.error[rows],
+            None if self.nuisances is None else self.nuisances[rows],
+        )
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -106,14 +114,18 @@ def conditioned(labels: np.ndarray, config: Config) -> np.ndarray:
 class Trainer:
     """The networks, their optimisers and the loop.
 
-    stars: the training split (validation is carved from it). Stars that are not `usable` or lack a label the decoder receives
-    are left out and counted in `left_out`. Raises ModelError when fewer stars than one batch remain.
+    stars: the training split (validation is carved from it). Stars that are not `usable` or lack a label the
+    decoder receives are left out and counted in `left_out`. Raises ModelError when fewer stars than one batch
+    remain.
     """
 
     def __init__(self, stars: SpectraSet, config: Config, device: str = "auto") -> None:
-        torch.set_flush_denormal(True)  # dying weights and saturated softmaxes leave numbers ten times slower to multiply
+        # dying weights and saturated softmaxes leave numbers ten times slower to multiply
+        torch.set_flush_denormal(True)
         self.config, self.device = config, pick_device(device)
-        complete = np.isfinite(conditioned(stars.labels_for(config.model.labels), config)).all(1) & usable(stars)
+        complete = np.isfinite(conditioned(stars.labels_for(config.model.labels), config)).all(1) & usable(
+            stars
+        )
         self.left_out = int((~complete).sum())
         stars = stars if complete.all() else stars[complete]
         fit_rows, check_rows = split(stars.ids, config.training.validation_fraction, config.training.seed)
@@ -133,7 +145,11 @@ class Trainer:
         needed, batch = ", ".join(self.config.model.condition_on), self.config.training.batch_size
         lacking = f"usable spectra with all of {needed}" if needed else "usable spectra"
         left_out = f" ({self.left_out} are left out: only {lacking} count)" if self.left_out else ""
-        cure = "give more stars" + (", with these labels," if needed and self.left_out else "") + " or lower training.batch_size"
+        cure = (
+            "give more stars"
+            + (", with these labels," if needed and self.left_out else "")
+            + " or lower training.batch_size"
+        )
         return f"{count} stars to train on{left_out}, fewer than one batch of {batch}: {cure}"
 
     def _build_networks(self, pixels: int) -> None:
@@ -166,16 +182,28 @@ class Trainer:
         labels = stars.labels_for(names)
         standard = torch.as_tensor(scaler.labels_standard(labels))
         kept = standard[:, self.adversary.kept_columns]
-        bins = torch.as_tensor(scaler.bins(labels))[:, [names.index(n) for n in self.adversary.watched]].T.contiguous()
+        bins = torch.as_tensor(scaler.bins(labels))[
+            :, [names.index(n) for n in self.adversary.watched]
+        ].T.contiguous()
         bins[:, torch.isnan(kept).any(1)] = -1  # a discriminator that needs a missing label cannot be asked
         self.knowledge = self.knowledge or Knowledge(bins, kept, self.config)
         x = torch.as_tensor(scaler.flux_in(stars.flux, stars.mask))
         conditions = conditioned(standard, self.config)
-        parts = (x, conditions, standard, bins, self.knowledge(kept), self._weights(stars), self._errors(stars))
+        parts = (
+            x,
+            conditions,
+            standard,
+            bins,
+            self.knowledge(kept),
+            self._weights(stars),
+            self._errors(stars),
+        )
         return Tensors(*(None if p is None else p.to(self.device) for p in parts))
 
     def _weights(self, stars: SpectraSet) -> Tensor | None:
-        """(N, 1) that makes L_rec a reduced χ², (N, L) where pixels are masked; None when every pixel counts the same."""
+        """(N, 1) that makes L_rec a reduced χ², (N, L) where pixels are masked; None when every pixel counts
+        the same.
+        """
         weight = np.ones((len(stars), 1), np.float32)
         if self.config.training.weight_by_error and stars.flux_error is not None:
             variance = mean_error(stars)[:, None] ** 2
@@ -187,7 +215,9 @@ class Trainer:
     def _errors(self, stars: SpectraSet) -> Tensor | None:
         if not self.config.training.input_noise or stars.flux_error is None:
             return None
-        return torch.as_tensor((mean_error(stars)[:, None] / np.sqrt(np.mean(self.scaler.flux_scale**2))).astype(np.float32))
+        return torch.as_tensor(
+            (mean_error(stars)[:, None] / np.sqrt(np.mean(self.scaler.flux_scale**2))).astype(np.float32)
+        )
 
     def _nuisances(self, stars: SpectraSet) -> Tensor | None:
         """(N, Q) standardised by these stars, NaN where unknown; None when no head reads them."""
@@ -205,7 +235,8 @@ class Trainer:
         known = () if self.data.nuisances is None else (~self.data.nuisances.isnan()).any(0).tolist()
         return tuple(name for name, some in zip(self.config.adversary.nuisances, known, strict=True) if some)
 
-    # --- the loop -------------------------------------------------------------------------------------------------
+    # --- the loop
+    # -------------------------------------------------------------------------------------------------
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train, one record an epoch, from where the history ends to `config.training.epochs`."""
@@ -222,7 +253,10 @@ class Trainer:
 
     def _check_progress(self, record: EpochRecord) -> None:
         if not np.isfinite([record.loss, record.reconstruction_mse]).all():
-            rate, largest = self.config.training.learning_rate, max(map(abs, self.config.lambdas.values()), default=0)
+            rate, largest = (
+                self.config.training.learning_rate,
+                max(map(abs, self.config.lambdas.values()), default=0),
+            )
             known = f"training.learning_rate is {rate:g}, the largest |λ| {largest:g}"
             raise ModelError(f"the loss of epoch {record.epoch} is not a number: {known}; lower one of them")
 
@@ -247,15 +281,24 @@ class Trainer:
         return bool(self.decoder.means) and set(self.config.model.condition_on) <= set(self.config.removed)
 
     def _fit_means(self, x: Tensor, epochs: int) -> None:
-        """Fit each network of m to x (N, L). Where a star's pixels count the same, components tell the same error."""
+        """Fit each network of m to x (N, L). Where a star's pixels count the same, components tell the same
+        error.
+        """
         t, axes, weight = self.config.training, self.decoder.axes, self.data.weight
         if weight is None or weight.shape[1] == 1:
             x, axes = self.encoder.axes(x), torch.nn.Identity()
         for k, net in enumerate(self.decoder.means):
             fit_mean(
-                net, axes, self.data.conditions, x, weight, batch_size=t.batch_size, epochs=epochs,
-                learning_rate=t.mean_learning_rate, seed=t.seed + k,
-            )  # fmt: skip
+                net,
+                axes,
+                self.data.conditions,
+                x,
+                weight,
+                batch_size=t.batch_size,
+                epochs=epochs,
+                learning_rate=t.mean_learning_rate,
+                seed=t.seed + k,
+            )
 
     @torch.no_grad()
     def _rests(self) -> Tensor:
@@ -282,7 +325,9 @@ class Trainer:
         return totals / steps
 
     def step(self, rows: Tensor, ramp: float = 1.0) -> tuple[Tensor, ...]:
-        """One update of every discriminator (several, if so configured) and one of the auto-encoder; its loss terms."""
+        """One update of every discriminator (several, if so configured) and one of the auto-encoder; its loss
+        terms.
+        """
         batch = self.data.batch(rows)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             batch, shaken, mu = self._two_views(batch)
@@ -311,10 +356,12 @@ class Trainer:
         return self.encoder(seen)
 
     def _two_views(self, batch: Batch) -> tuple[Batch, Tensor, Tensor]:
-        """The batch with the spectra that the loss compares with, μ of those that the decoder redraws, μ of those as they are.
+        """The batch with the spectra that the loss compares with, μ of those that the decoder redraws, μ of
+        those as they are.
 
-        Two views of a spectrum whose noises are independent, x + a·ε and x − ε/a with ε of the noise's own size: what the
-        encoder sees of the noise is of no use to the decoder, and nothing is known by heart (Pang et al. 2021, CVPR, eq. 3).
+        Two views of a spectrum whose noises are independent, x + a·ε and x − ε/a with ε of the noise's own
+        size: what the encoder sees of the noise is of no use to the decoder, and nothing is known by heart
+        (Pang et al. 2021, CVPR, eq. 3).
         """
         if batch.error is None:
             mu = self._encode(batch)
@@ -337,7 +384,9 @@ class Trainer:
 
     @torch.no_grad()
     def _settle_norm(self) -> None:
-        """The running averages of the batch normalisation lag behind: put the training split's own in their place."""
+        """The running averages of the batch normalisation lag behind: put the training split's own in their
+        place.
+        """
         if not self.config.model.normalise_latent:
             return
         self.encoder.eval()
@@ -348,9 +397,12 @@ class Trainer:
     def _seen_chunks(self) -> Iterator[Tensor]:
         for rows in torch.arange(len(self.data), device=self.device).split(CHUNK):
             x = self.data.x[rows]
-            yield torch.cat([x, self.data.conditions[rows]], 1) if self.config.model.conditional_encoder else x
+            yield (
+                torch.cat([x, self.data.conditions[rows]], 1) if self.config.model.conditional_encoder else x
+            )
 
-    # --- what an epoch tells --------------------------------------------------------------------------------------
+    # --- what an epoch tells
+    # --------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def _record(self, totals: Tensor, seconds: float, before: float = 0.0) -> EpochRecord:
@@ -362,14 +414,25 @@ class Trainer:
             self.scaler.flux_scale, device=self.device
         )
         usable = 1.0 if self.check.weight is None else (self.check.weight > 0).expand_as(error)
-        mse = float((error.square() * usable).mean()) / float(torch.as_tensor(usable, dtype=torch.float32).mean())
+        mse = float((error.square() * usable).mean()) / float(
+            torch.as_tensor(usable, dtype=torch.float32).mean()
+        )
         loss, rec, adversary, heads = totals.tolist()
         done = len(self.history) + 1
         epochs = self.config.training.epochs
         return EpochRecord(
-            done, epochs, loss, rec, adversary, heads, mse, *self._accuracies(z), before + seconds,
-            len(self.data) / seconds, seconds * (epochs - done),
-        )  # fmt: skip
+            done,
+            epochs,
+            loss,
+            rec,
+            adversary,
+            heads,
+            mse,
+            *self._accuracies(z),
+            before + seconds,
+            len(self.data) / seconds,
+            seconds * (epochs - done),
+        )
 
     def _accuracies(self, z: Tensor) -> tuple[dict[str, float], dict[str, float]]:
         """Each discriminator's accuracy on the validation stars, and that of the best guess without z."""
@@ -383,7 +446,8 @@ class Trainer:
 
         return score(self.adversary.log_probabilities(z, self.check.standard)), score(self.check.target)
 
-    # --- checkpoints ----------------------------------------------------------------------------------------------
+    # --- checkpoints
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def _state(self) -> checkpoints.State:
@@ -395,5 +459,7 @@ class Trainer:
         checkpoints.save(folder, self._state, [asdict(r) for r in self.history])
 
     def load_checkpoint(self, folder: Path) -> None:
-        """Continue from a checkpoint. ModelError when it is missing or damaged, or of another configuration or other stars."""
+        """Continue from a checkpoint. ModelError when it is missing or damaged, or of another configuration
+        or other stars.
+        """
         self.history = [EpochRecord(**r) for r in checkpoints.load(folder, self._state)]

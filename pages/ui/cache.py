@@ -47,17 +47,25 @@ def grid_key(model: TrainedModel) -> str:
     return hashlib.sha256(model.wavelength_nm.tobytes()).hexdigest()[:12]
 
 
-# --- models -------------------------------------------------------------------------------------------------------
+# --- models
+# -------------------------------------------------------------------------------------------------------
 
 
 def model_folders() -> dict[str, Path]:
     """Name in the picker → folder: the pretrained models, then the finished trainings, newest first."""
-    found = {info.name: info.path for info in store.list_models(os.environ.get("GANDALF_PRETRAINED", store.PRETRAINED))}
+    found = {
+        info.name: info.path
+        for info in store.list_models(os.environ.get("GANDALF_PRETRAINED", store.PRETRAINED))
+    }
     runs = Path(os.environ.get("GANDALF_RUNS", ROOT / "runs"))
     trained = sorted(runs.glob("*/model/card.json"), key=lambda path: -path.stat().st_mtime)
     for path in trained:
         info = store.list_models(path.parent.parent)
-        found |= {f"{i.card.get('name', 'model')} {path.parent.parent.name[:6]}": i.path for i in info if i.path == path.parent}
+        found |= {
+            f"{i.card.get('name', 'model')} {path.parent.parent.name[:6]}": i.path
+            for i in info
+            if i.path == path.parent
+        }
     return found
 
 
@@ -73,7 +81,8 @@ def load(name: str) -> TrainedModel:
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model …")
 def _model(path: str, stamp: int, name: str) -> TrainedModel:
-    return replace(store.load_model(path), name=name)  # a finished training is called as in the picker, not as its folder
+    # a finished training is called as in the picker, not as its folder
+    return replace(store.load_model(path), name=name)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -82,7 +91,9 @@ def decoder_bytes(model_id: str, _model: TrainedModel) -> bytes:
 
 
 def sweep_found(folder: Path) -> tuple[pd.DataFrame, dict]:
-    """The trials of a sweep's folder, the best first, and the paper's two curves. ConfigError when there is no sweep."""
+    """The trials of a sweep's folder, the best first, and the paper's two curves. ConfigError when there is
+    no sweep.
+    """
     study = folder / "study.db"
     return _sweep_found(str(folder), study.stat().st_mtime_ns if study.is_file() else 0)
 
@@ -92,7 +103,8 @@ def _sweep_found(folder: str, stamp: int) -> tuple[pd.DataFrame, dict]:
     return sweep.results(folder), sweep.curves(folder)
 
 
-# --- stars --------------------------------------------------------------------------------------------------------
+# --- stars
+# --------------------------------------------------------------------------------------------------------
 
 
 def stars(source: str, model: TrainedModel) -> SpectraSet:
@@ -129,7 +141,9 @@ def star(wanted: str, source: str, model: TrainedModel) -> SpectraSet:
     here = stars(source, model)
     rows = np.flatnonzero(here.ids == wanted)
     if not len(rows):
-        raise SpectraError(f"{wanted}: no such star among '{source}' or the uploads; choose another in the side bar")
+        raise SpectraError(
+            f"{wanted}: no such star among '{source}' or the uploads; choose another in the side bar"
+        )
     return here[int(rows[0])]
 
 
@@ -141,7 +155,9 @@ def test_ids(model: TrainedModel) -> np.ndarray:
 
 
 class Preparing(Exception):
-    """The stars `ids` are not simulated yet, and there are too many to wait for: a job will write them to `path`."""
+    """The stars `ids` are not simulated yet, and there are too many to wait for: a job will write them to
+    `path`.
+    """
 
     def __init__(self, ids: np.ndarray, path: Path) -> None:
         super().__init__(f"{len(ids)} stars are being simulated")
@@ -235,12 +251,18 @@ def uploads_on_grid(model: TrainedModel) -> SpectraSet | None:
     return concatenate(fitting) if fitting else None
 
 
-# --- what a model makes of stars ------------------------------------------------------------------------------------
+# --- what a model makes of stars
+# ------------------------------------------------------------------------------------
 
 
 def set_key(found: SpectraSet) -> str:
     """Cheap identity of a set of stars from these caches: its ids and a few of its pixels."""
-    return digest(len(found), *found.ids[:50], *found.ids[-50:], float(np.nansum(found.flux[:: max(1, len(found) // 50)])))
+    return digest(
+        len(found),
+        *found.ids[:50],
+        *found.ids[-50:],
+        float(np.nansum(found.flux[:: max(1, len(found) // 50)])),
+    )
 
 
 def latents(model: TrainedModel, found: SpectraSet) -> LatentSet:
@@ -258,7 +280,9 @@ def predictions(model: TrainedModel, found: SpectraSet, source: str = "latent") 
 
 
 @st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")
-def _predictions(model_id: str, stars_key: str, source: str, _model: TrainedModel, _stars: SpectraSet) -> Predictions:
+def _predictions(
+    model_id: str, stars_key: str, source: str, _model: TrainedModel, _stars: SpectraSet
+) -> Predictions:
     if source == "latent":
         return _model.predict(_stars)
     values, errors = _model.predict_from_spectrum(_stars)
@@ -289,7 +313,8 @@ def population_bands(model: TrainedModel) -> np.ndarray:
     return latent_figures.bands(latents(model, stars(st.session_state[state.STARS], model)).z)
 
 
-# --- maps ---------------------------------------------------------------------------------------------------------
+# --- maps
+# ---------------------------------------------------------------------------------------------------------
 
 
 def projection(model: TrainedModel, of: str, method: str) -> Projection | None:
@@ -297,7 +322,9 @@ def projection(model: TrainedModel, of: str, method: str) -> Projection | None:
     name = f"{of}-{method}"
     if name in model.projections or of == "latent":
         return model.projections.get(name)
-    with_it = (other for other, path in model_folders().items() if (path / "projections" / f"{name}.npz").is_file())
+    with_it = (
+        other for other, path in model_folders().items() if (path / "projections" / f"{name}.npz").is_file()
+    )
     return next((load(other).projections[name] for other in with_it), None)
 
 

@@ -1,4 +1,6 @@
-"""What a page needs, or a sentence that says how to get it and the end of the script. Nothing already loaded is lost."""
+"""What a page needs, or a sentence that says how to get it and the end of the script. Nothing already loaded
+is lost.
+"""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +14,8 @@ from gandalf_core.errors import GandalfError
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import cache, jobs, show, state
 
-AWAY = re.compile(r"(?<![\w./:])/(?:[^\s/:]+/)+(?=[^\s/:]+/[^\s/:]+)")  # an absolute path up to its last two names
+# an absolute path up to its last two names
+AWAY = re.compile(r"(?<![\w./:])/(?:[^\s/:]+/)+(?=[^\s/:]+/[^\s/:]+)")
 
 
 def stop(message: str, kind: str = "info") -> None:
@@ -22,7 +25,9 @@ def stop(message: str, kind: str = "info") -> None:
 
 
 def said(error: object) -> str:
-    """An error's sentence as a page shows it: the server's folders are nobody's business, and a file's name brings no markup."""
+    """An error's sentence as a page shows it: the server's folders are nobody's business, and a file's name
+    brings no markup.
+    """
     return show.escaped(AWAY.sub("", str(error)))
 
 
@@ -45,16 +50,25 @@ def _wait(name: str) -> None:
     if job.state == "done":
         st.rerun()
     if not job.active:
-        st.error(f"Simulating the stars failed: {said(job.status.get('message'))}. Choose other stars in the side bar.")
+        st.error(
+            f"Simulating the stars failed: {said(job.status.get('message'))}. Choose other stars in the side bar."
+        )
         return
-    st.progress(min(1.0, job.status.get("fraction") or 0.0), f"Simulating the test stars, once: {job.status.get('message', '')}")
-    st.caption("What needs no spectra of the whole sample works meanwhile: Maps, Decode, Latent, or other stars in the side bar.")
+    st.progress(
+        min(1.0, job.status.get("fraction") or 0.0),
+        f"Simulating the test stars, once: {job.status.get('message', '')}",
+    )
+    st.caption(
+        "What needs no spectra of the whole sample works meanwhile: Maps, Decode, Latent, or other stars in the side bar."
+    )
 
 
 def need_model() -> TrainedModel:
     """The chosen model."""
     if not st.session_state.get(state.MODEL):
-        stop("No trained model yet: run `python -m gandalf_core pretrain`, or train one on the **Train** page.")
+        stop(
+            "No trained model yet: run `python -m gandalf_core pretrain`, or train one on the **Train** page."
+        )
     with told():
         return cache.load(st.session_state[state.MODEL])
 
@@ -67,7 +81,9 @@ def need_labels() -> tuple[np.ndarray, np.ndarray]:
 
 
 def need_population() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Latents (N, Z), labels (N, P) and their names for statistics over a sample: the model's stored map, or the chosen stars."""
+    """Latents (N, Z), labels (N, P) and their names for statistics over a sample: the model's stored map, or
+    the chosen stars.
+    """
     model = need_model()
     stored = cache.stored_latents(model)
     if stored is None:
@@ -79,7 +95,11 @@ def need_population() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 def prepare_ahead(model: TrainedModel) -> None:
     """Begin to simulate the model's test stars, so that they are there when a page needs their spectra."""
     ids = cache.test_ids(model)
-    if st.session_state[state.STARS] == cache.TEST and len(ids) > cache.QUICK and not cache.file_by_ids(ids).is_file():
+    if (
+        st.session_state[state.STARS] == cache.TEST
+        and len(ids) > cache.QUICK
+        and not cache.file_by_ids(ids).is_file()
+    ):
         jobs.prepare(ids, cache.file_by_ids(ids))
 
 

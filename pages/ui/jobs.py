@@ -1,7 +1,8 @@
 """Long work in niced subprocesses of `python -m gandalf_core … --job FOLDER`: one queue for the whole server.
 
-The job folder is the only channel (gandalf_core/jobs/folder.py writes it, this file reads it), so a job survives reruns,
-closed tabs and other sessions; when the server ends its jobs end too, and a training can be resumed.
+The job folder is the only channel (gandalf_core/jobs/folder.py writes it, this file reads it), so a job
+survives reruns, closed tabs and other sessions; when the server ends its jobs end too, and a training can be
+resumed.
 """
 
 import atexit
@@ -77,14 +78,25 @@ class JobManager:
         atexit.register(self.close)
         threading.Thread(target=self._watch, daemon=True).start()
 
-    # --- what pages ask -------------------------------------------------------------------------------------------
+    # --- what pages ask
+    # -------------------------------------------------------------------------------------------
 
     def submit(
-        self, kind: str, title: str, arguments: list[str], owner: str, config: str = "", module: str = "gandalf_core"
+        self,
+        kind: str,
+        title: str,
+        arguments: list[str],
+        owner: str,
+        config: str = "",
+        module: str = "gandalf_core",
     ) -> str:
-        """Queue `python -m <module> <arguments>`; `{folder}` in an argument becomes the job's folder. Returns its id."""
+        """Queue `python -m <module> <arguments>`; `{folder}` in an argument becomes the job's folder. Returns
+        its id.
+        """
         if sum(job.active and job.owner == owner for job in self.list()) >= PER_OWNER:
-            raise JobError(f"You have {PER_OWNER} jobs waiting or running: wait for one, or stop one on its page.")
+            raise JobError(
+                f"You have {PER_OWNER} jobs waiting or running: wait for one, or stop one on its page."
+            )
         name = uuid4().hex[:12]
         folder = self.root / name
         folder.mkdir()
@@ -119,25 +131,36 @@ class JobManager:
         (job.folder / "cancel").touch()
         process = self.processes.get(name)
         if process is None and job.state == "queued":
-            _write(job.folder / "status.json", job.status | {"state": "cancelled", "message": "stopped before it began"})
+            _write(
+                job.folder / "status.json",
+                job.status | {"state": "cancelled", "message": "stopped before it began"},
+            )
         elif process is not None:
             threading.Timer(GRACE_SECONDS * 4, _end, [process]).start()
 
     def resume(self, name: str) -> None:
-        """Put a stopped job back into the queue; a training goes on from its checkpoint, a sweep with what it lacks."""
+        """Put a stopped job back into the queue; a training goes on from its checkpoint, a sweep with what it
+        lacks.
+        """
         with self.lock:
             job = self.job(name)
             self._await_end(name)
             (job.folder / "cancel").unlink(missing_ok=True)
             facts = json.loads((job.folder / "job.json").read_text())
-            if (job.folder / "model" / "checkpoint.safetensors").is_file() and "--resume" not in facts["arguments"]:
+            if (job.folder / "model" / "checkpoint.safetensors").is_file() and "--resume" not in facts[
+                "arguments"
+            ]:
                 facts["arguments"].append("--resume")
             _write(job.folder / "job.json", facts)
-            _write(job.folder / "status.json", {**job.status, "state": "queued", "message": "waiting to go on"})
+            _write(
+                job.folder / "status.json", {**job.status, "state": "queued", "message": "waiting to go on"}
+            )
         self._start_next()
 
     def _await_end(self, name: str) -> None:
-        """A process that has said its last word still has to end; noted later, its end would pass for that of the next one."""
+        """A process that has said its last word still has to end; noted later, its end would pass for that of
+        the next one.
+        """
         process = self.processes.get(name)
         if process is not None:
             try:
@@ -154,7 +177,8 @@ class JobManager:
             raise JobError("Stop the job first.")
         shutil.rmtree(job.folder)
 
-    # --- the queue ------------------------------------------------------------------------------------------------
+    # --- the queue
+    # ------------------------------------------------------------------------------------------------
 
     def _start_next(self) -> None:
         with self.lock:
@@ -170,9 +194,14 @@ class JobManager:
         command = [sys.executable, "-m", job.module, *job.arguments, "--json", "--job", str(job.folder)]
         with (job.folder / "result.json").open("wb") as out, (job.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, cwd=cache.ROOT, start_new_session=True,
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                cwd=cache.ROOT,
+                start_new_session=True,
                 env=os.environ | {"OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
+            )
         if hasattr(os, "setpriority"):  # the pages' own work comes first
             os.setpriority(os.PRIO_PROCESS, process.pid, 10)
         return process
@@ -261,7 +290,11 @@ def prepare(ids: np.ndarray, path: Path) -> str:
     wanted = cache.folder("stars") / f"{path.stem}-ids.npz"
     np.savez(wanted, ids=ids)
     return manager().submit(
-        "prepare", f"simulating {len(ids):,} stars", [str(wanted), str(path)], f"server {path.stem}", module="pages.ui.prepare"
+        "prepare",
+        f"simulating {len(ids):,} stars",
+        [str(wanted), str(path)],
+        f"server {path.stem}",
+        module="pages.ui.prepare",
     )
 
 

@@ -50,7 +50,9 @@ def pages() -> dict[str, list]:
     return made
 
 
-NAMELESS = ", ".join(f"[data-unformatted='{name}']" for name in sorted({line.species for line in LINES} - {"Ca II", "DIB"}))
+NAMELESS = ", ".join(
+    f"[data-unformatted='{name}']" for name in sorted({line.species for line in LINES} - {"Ca II", "DIB"})
+)
 STYLE = f"""<style>
 [data-testid='stMainBlockContainer'] {{padding-left: 2.2rem; padding-right: 2.2rem; max-width: 1720px}}
 @media (max-width: 640px) {{
@@ -61,7 +63,8 @@ STYLE = f"""<style>
 </style>"""
 
 st.set_page_config("GANDALF Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
-# a laptop's width belongs to the figures; a phone scrolls a table, breaks a switch, and has room for few lines' names
+# a laptop's width belongs to the figures; a phone scrolls a table, breaks a switch, and has room for few
+# lines' names
 st.html(STYLE)
 state.start()
 page = st.navigation(pages())

@@ -1,4 +1,6 @@
-"""The shared pickers of the side bar. Their keys are bound to the link, so a choice survives pages, reloads and sending."""
+"""The shared pickers of the side bar. Their keys are bound to the link, so a choice survives pages, reloads
+and sending.
+"""
 
 import numpy as np
 import streamlit as st
@@ -12,13 +14,16 @@ LISTED = 200  # stars offered in the picker; any other id can be typed, picked i
 
 def show_model() -> str | None:
     """The model all pages use, with what it removed and kept."""
-    names = sorted(cache.model_folders(), key=lambda name: name != DEFAULT)  # the default first, the others as they are
+    # the default first, the others as they are
+    names = sorted(cache.model_folders(), key=lambda name: name != DEFAULT)
     if not names:
         st.session_state.pop(state.MODEL, None)
         st.caption("No trained model yet.")
         return None
     _note_missing(state.MODEL, names, names[0])
-    chosen = st.selectbox("Model", names, key=state.MODEL, bind="query-params", help="Which trained auto-encoder all pages use.")
+    chosen = st.selectbox(
+        "Model", names, key=state.MODEL, bind="query-params", help="Which trained auto-encoder all pages use."
+    )
     _show_note(state.MODEL, chosen)
     try:
         model = cache.load(chosen)
@@ -31,7 +36,10 @@ def show_model() -> str | None:
 def show_stars() -> str:
     """Which stars the diagrams show."""
     linked = st.query_params.get(state.STARS, "")
-    asked = (*st.session_state[state.SIMULATED], *(f"uploaded:{key}" for key in st.session_state[state.UPLOADS]))
+    asked = (
+        *st.session_state[state.SIMULATED],
+        *(f"uploaded:{key}" for key in st.session_state[state.UPLOADS]),
+    )
     extra = (linked,) if linked.startswith(("simulated:", "uploaded:")) else ()
     options = list(dict.fromkeys((*cache.READY_MADE, *asked, *extra)))
     _note_missing(state.STARS, options, options[0])
@@ -42,8 +50,8 @@ def show_stars() -> str:
 
 
 def show_star(name: str | None, source: str) -> str:
-    """The star that is looked at: uploaded ones first; any other id of these stars can be typed. One that is not among them
-    gives way to the first that is."""
+    """The star that is looked at: uploaded ones first; any other id of these stars can be typed. One that is
+    not among them gives way to the first that is."""
     mine, here = uploaded_ids(), _ids(name, source)
     options = list(dict.fromkeys([*mine, *here[:LISTED].tolist()]))
     wanted = st.session_state.get(state.STAR) or st.query_params.get(state.STAR)
@@ -55,10 +63,17 @@ def show_star(name: str | None, source: str) -> str:
             _note(state.STAR, wanted, options[0])
     told = "Uploaded stars come first. Type any other id, click a point in a diagram, or a row of the table on the Data page."
     chosen = st.selectbox(
-        "Star", options, key=state.STAR, bind="query-params", accept_new_options=True, help=told, placeholder="No star yet"
+        "Star",
+        options,
+        key=state.STAR,
+        bind="query-params",
+        accept_new_options=True,
+        help=told,
+        placeholder="No star yet",
     )
     if options and chosen not in options:
-        st.rerun()  # on the first run a link wins over the session: what was put there counts from the second one on
+        # on the first run a link wins over the session: what was put there counts from the second one on
+        st.rerun()
     _show_note(state.STAR, chosen)
     return chosen
 
@@ -115,9 +130,17 @@ def selected_rows(ids: np.ndarray) -> np.ndarray:
 
 def show_other(model) -> object | None:
     """A second star to take latent numbers from; returns its latent."""
-    options = ["none", *uploaded_ids(), *_ids(st.session_state[state.MODEL], st.session_state[state.STARS])[:LISTED].tolist()]
+    options = [
+        "none",
+        *uploaded_ids(),
+        *_ids(st.session_state[state.MODEL], st.session_state[state.STARS])[:LISTED].tolist(),
+    ]
     chosen = st.selectbox(
-        "Take latent numbers from another star", options, key="other_star", persist_state="session", accept_new_options=True
+        "Take latent numbers from another star",
+        options,
+        key="other_star",
+        persist_state="session",
+        accept_new_options=True,
     )
     if not chosen or chosen == "none":
         return None
@@ -131,7 +154,11 @@ def show_other(model) -> object | None:
 def show_simulate() -> None:
     """Ask for another sample of simulated stars; it joins the side bar's list and is chosen."""
     with st.popover("Simulate stars", icon=":material/casino:"):
-        count = st.number_input("How many", 10, 64_305, 2000, 500, key="simulate_count", persist_state="session")
+        count = st.number_input(
+            "How many", 10, 64_305, 2000, 500, key="simulate_count", persist_state="session"
+        )
         seed = st.number_input("Seed", 0, 10_000, 1, key="simulate_seed", persist_state="session")
         st.caption("About a second for a thousand; kept on disk afterwards.")
-        st.button("Simulate", type="primary", on_click=state.add_simulated, args=(f"simulated:{count}:{seed}",))
+        st.button(
+            "Simulate", type="primary", on_click=state.add_simulated, args=(f"simulated:{count}:{seed}",)
+        )

@@ -1,4 +1,6 @@
-"""`python -m pages.ui.prepare IDS.npz OUT.npz --job FOLDER`: simulate the stars of a model's maps once, in the background."""
+"""`python -m pages.ui.prepare IDS.npz OUT.npz --job FOLDER`: simulate the stars of a model's maps once, in
+the background.
+"""
 
 import argparse
 from pathlib import Path
@@ -15,12 +17,14 @@ CHUNK = 400
 
 def prepare(ids: np.ndarray, out: Path, job: Job) -> None:
     """Write the stars `ids` to `out`, telling the job folder how far it is."""
-    order = np.argsort([int(i.rpartition("-")[2]) for i in ids], kind="stable")  # neighbours share their random numbers
+    # neighbours share their random numbers
+    order = np.argsort([int(i.rpartition("-")[2]) for i in ids], kind="stable")
     parts = []
     for start in range(0, len(ids), CHUNK):
         parts.append(by_ids(ids[order[start : start + CHUNK]]))
         job.update(
-            fraction=min(1.0, (start + CHUNK) / len(ids)), message=f"{min(start + CHUNK, len(ids)):,} of {len(ids):,} stars"
+            fraction=min(1.0, (start + CHUNK) / len(ids)),
+            message=f"{min(start + CHUNK, len(ids)):,} of {len(ids):,} stars",
         )
     made = concatenate(parts)[np.argsort(order)]
     write_stars(out, made)

@@ -1,4 +1,6 @@
-"""How results are put on a page: a figure with its sentence, chips, tables, downloads. No widget state, no mathematics."""
+"""How results are put on a page: a figure with its sentence, chips, tables, downloads. No widget state, no
+mathematics.
+"""
 
 import re
 
@@ -11,7 +13,11 @@ from gandalf_core.models.cards import signs
 from gandalf_core.parameters import parameter
 from pages.ui import cache
 
-SIGN = {"removed": ("orange", "remove_circle"), "kept": ("green", "add_circle"), "untouched": ("gray", "radio_button_unchecked")}
+SIGN = {
+    "removed": ("orange", "remove_circle"),
+    "kept": ("green", "add_circle"),
+    "untouched": ("gray", "radio_button_unchecked"),
+}
 
 
 def figure(drawn: go.Figure, sentence: str, key: str) -> None:
@@ -28,7 +34,12 @@ def figure(drawn: go.Figure, sentence: str, key: str) -> None:
 
 def markdown_symbol(name: str) -> str:
     """A label's symbol for Streamlit's markdown, which knows LaTeX but no <sub>."""
-    typeset = {"teff": "T_\\mathrm{eff}", "logg": "\\log g", "mh": "[\\mathrm{M/H}]", "alphafe": "[\\alpha/\\mathrm{Fe}]"}
+    typeset = {
+        "teff": "T_\\mathrm{eff}",
+        "logg": "\\log g",
+        "mh": "[\\mathrm{M/H}]",
+        "alphafe": "[\\alpha/\\mathrm{Fe}]",
+    }
     return f"${typeset[name]}$" if name in typeset else escaped(parameter(name).plain)
 
 
@@ -65,9 +76,14 @@ def fact(label: str, value: str, more: str) -> None:
 def download(table: pd.DataFrame, name: str, key: str) -> None:
     """The table as csv, made only when somebody asks for it."""
     st.download_button(
-        f"Download {name}.csv", lambda: table.to_csv(index=False).encode(), f"{name}.csv", "text/csv", key=key, on_click="ignore",
+        f"Download {name}.csv",
+        lambda: table.to_csv(index=False).encode(),
+        f"{name}.csv",
+        "text/csv",
+        key=key,
+        on_click="ignore",
         icon=":material/download:",
-    )  # fmt: skip
+    )
 
 
 def action(label: str, icon: str, do, *arguments, key: str, **more) -> None:

@@ -1,7 +1,8 @@
 """Every session key of the app, and the few functions that change more than one of them.
 
-The first three are widget keys bound to the link (`?model=…&stars=…&star=…`), so that a choice follows the user
-through all pages, survives a reload and can be sent. Arrays live in caches; the session holds names and small things.
+The first three are widget keys bound to the link (`?model=…&stars=…&star=…`), so that a choice follows the
+user through all pages, survives a reload and can be sent. Arrays live in caches; the session holds names and
+small things.
 """
 
 from typing import Any
@@ -16,12 +17,22 @@ SIMULATED = "simulated"  # sources of simulated stars that were asked for in thi
 UPLOADS = "uploads"  # keys of uploaded sets in cache.uploaded, newest first
 VERDICTS = "verdicts"  # what became of each uploaded file
 SELECTION = "selection"  # {"ids": (K,) ids of the stars lit in every diagram, "token": what they came with}
-SETTINGS = "settings"  # what was last set in the live decoder: {"token", "star", "labels" that were moved, "z", "model" of z}
+# what was last set in the live decoder: {"token", "star", "labels" that were moved, "z", "model" of z}
+SETTINGS = "settings"
 JOB = "job"  # id of the training that is looked at; mirrored in the link
 SWEEP = "sweep"  # id of the sweep that is looked at; mirrored in the link
 NOTES = "notes"  # {picker's key: (what was asked for in vain, what is shown instead)}
 OWNER = "owner"  # who started a job, for the limit per person
-DEFAULTS: dict[str, Any] = {SIMULATED: (), UPLOADS: (), VERDICTS: (), SETTINGS: None, NOTES: {}, JOB: "", SWEEP: "", OWNER: ""}
+DEFAULTS: dict[str, Any] = {
+    SIMULATED: (),
+    UPLOADS: (),
+    VERDICTS: (),
+    SETTINGS: None,
+    NOTES: {},
+    JOB: "",
+    SWEEP: "",
+    OWNER: "",
+}
 
 
 def start() -> None:

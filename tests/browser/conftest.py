@@ -1,4 +1,5 @@
-"""A server with the shipped models and a browser that looks at it. Chromium is needed: where it is missing these tests fail.
+"""A server with the shipped models and a browser that looks at it. Chromium is needed: where it is missing
+these tests fail.
 
 The models are those of `pretrained/`, or of GANDALF_PRETRAINED.
 """
@@ -14,7 +15,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from driver import CHROMIUM, FLAGS, PATIENCE_MS, serving
 
-PROBES = re.compile(r"_stcore/(health|host-config)")  # two 404s of a deep link are the page finding its base path
+# two 404s of a deep link are the page finding its base path
+PROBES = re.compile(r"_stcore/(health|host-config)")
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +35,16 @@ def chromium():
 
 @pytest.fixture
 def open_browser(chromium):
-    """A function that makes a page (width, colour scheme); errors and requests to other machines fail the test."""
+    """A function that makes a page (width, colour scheme); errors and requests to other machines fail the
+    test.
+    """
     contexts, complaints = [], []
 
     def make(width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
         size = {"width": width, "height": height}
-        context = chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce", device_scale_factor=1)
+        context = chromium.new_context(
+            viewport=size, color_scheme=scheme, reduced_motion="reduce", device_scale_factor=1
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)

@@ -33,7 +33,12 @@ def simulated() -> SpectraSet:
 @pytest.fixture(scope="module")
 def archive_csv(simulated, tmp_path_factory) -> Path:
     as_delivered = SpectraSet(
-        simulated.flux, np.round(simulated.wavelength_nm, 3), [STAR], np.empty((1, 0)), (), simulated.flux_error
+        simulated.flux,
+        np.round(simulated.wavelength_nm, 3),
+        [STAR],
+        np.empty((1, 0)),
+        (),
+        simulated.flux_error,
     )
     path = tmp_path_factory.mktemp("archive") / "star.csv"
     path.write_bytes(archive_file("csv", "INDIVIDUAL", as_delivered))
@@ -60,12 +65,16 @@ def test_a_dropped_star_leads_everywhere(open_browser, server, archive_csv, simu
     assert row.inner_text().count("±") == 4
 
     go(page, "Maps")
-    places = panels(page, "v.overlay_ids.map((_, k) => [v.overlay[v.panels[0].x][k], v.overlay[v.panels[0].y][k]])")
+    places = panels(
+        page, "v.overlay_ids.map((_, k) => [v.overlay[v.panels[0].x][k], v.overlay[v.panels[0].y][k]])"
+    )
     [x_range, y_range] = panels(page, "[v.panels[0].x_range, v.panels[0].y_range]")
     assert min(x_range) <= places[0][0] <= max(x_range) and min(y_range) <= places[0][1] <= max(y_range)
 
     go(page, "Home", "GANDALF Explorer")
-    drawn = page.locator(".js-plotly-plot").first.evaluate("el => el.data.map((t, k) => [t.name, el.calcdata[k].length])")
+    drawn = page.locator(".js-plotly-plot").first.evaluate(
+        "el => el.data.map((t, k) => [t.name, el.calcdata[k].length])"
+    )
     assert drawn[:2] == [["observed", 800], ["reconstruction", 800]]
 
     go(page, "Decode")
@@ -82,7 +91,8 @@ def test_a_dropped_star_leads_everywhere(open_browser, server, archive_csv, simu
     true = np.diff([io.resample(truth(simulated, labels), wave).flux[0] for labels in (at, hot)], axis=0)[0]
     got = after - before
     assert np.linalg.norm(got - true) / np.linalg.norm(true) <= TOUCH
-    for core, wing in ((854.444, 0.3), (860.075, 0.6)):  # Ca II grows weaker, Paschen 14 stronger, as in the simulator
+    # Ca II grows weaker, Paschen 14 stronger, as in the simulator
+    for core, wing in ((854.444, 0.3), (860.075, 0.6)):
         near = np.abs(wave - core) < wing
         assert np.sign(got[near].sum()) == np.sign(true[near].sum())
 
@@ -99,7 +109,9 @@ def test_the_browser_decodes_as_python_does(open_browser, server):
     expect(page.locator(".slider.outside .beyond")).to_contain_text("extrapolation: 98 % of stars have")
     model = load_model(Path(os.environ.get("GANDALF_PRETRAINED", "pretrained")) / "generator")
     labels = live(page, "v.labels")
-    flux = model.decode(np.array([live(page, "v.z")], np.float32), np.array([[labels[n] for n in model.label_names]]))[0]
+    flux = model.decode(
+        np.array([live(page, "v.z")], np.float32), np.array([[labels[n] for n in model.label_names]])
+    )[0]
     assert np.abs(np.array(live(page, "[...v.flux]")) - flux).max() < 1e-5
 
 
@@ -148,7 +160,8 @@ def test_dragging_a_slider_repaints_meanwhile_and_keeps_the_zoom(open_browser, s
     for k in range(12):
         page.mouse.move(thumb["x"] + thumb["width"] * (0.5 + 0.01 * k), thumb["y"] + thumb["height"] / 2)
         page.wait_for_timeout(30)
-    assert live(page, "v.paints") >= painted + 6 and live(page, "v.labels.teff") != before  # the button is still down
+    # the button is still down
+    assert live(page, "v.paints") >= painted + 6 and live(page, "v.labels.teff") != before
     page.mouse.up()
     settle(page)
     assert live(page, "v.zoom") == zoom
@@ -195,12 +208,16 @@ def test_sliders_and_server_agree_whatever_is_switched(open_browser, server):
     until(page, "v.data.title", "physical-removed")
     assert live(page, "v.labels.teff") == 6000 == live(page, "v.truth.labels.teff")
     look_at(page, "sim3-30")
-    assert live(page, "v.labels.teff") == live(page, "v.star.labels.teff") == live(page, "v.truth.labels.teff")
+    assert (
+        live(page, "v.labels.teff") == live(page, "v.star.labels.teff") == live(page, "v.truth.labels.teff")
+    )
     look_at(page, "sim3-31")
     assert live(page, "v.labels.teff") == 6000 == live(page, "v.truth.labels.teff")
     page.locator(".gandalf .reset").click()
     until(page, "v.pending", None)
-    assert live(page, "v.labels.teff") == live(page, "v.star.labels.teff") == live(page, "v.truth.labels.teff")
+    assert (
+        live(page, "v.labels.teff") == live(page, "v.star.labels.teff") == live(page, "v.truth.labels.teff")
+    )
 
 
 def test_a_training_is_stopped_taken_up_again_used_and_deleted(open_browser, server, tmp_path):
@@ -211,7 +228,12 @@ def test_a_training_is_stopped_taken_up_again_used_and_deleted(open_browser, ser
     expect(page.get_by_text("few.npz: 500 stars")).to_be_visible()
     settle(page)
     go(page, "Train")
-    sample = page.get_by_test_id("stMain").get_by_test_id("stSelectbox").filter(has_text="Stars").get_by_role("combobox")
+    sample = (
+        page.get_by_test_id("stMain")
+        .get_by_test_id("stSelectbox")
+        .filter(has_text="Stars")
+        .get_by_role("combobox")
+    )
     sample.click()
     page.get_by_role("option", name=re.compile("uploaded:")).click()
     page.get_by_label("Epochs").fill("150")
@@ -260,7 +282,9 @@ def test_a_click_on_a_point_looks_at_that_star(open_browser, server):
     page.wait_for_url(re.compile("star="))
     settle(page)
     picked = panels(page, "v.data.star")
-    kx, ky = panels(page, f"(() => {{ const k = v.ids.indexOf('{picked}'), {last.split('= v.count - 1, ')[1]} }})()")
+    kx, ky = panels(
+        page, f"(() => {{ const k = v.ids.indexOf('{picked}'), {last.split('= v.count - 1, ')[1]} }})()"
+    )
     assert np.hypot(kx - x, ky - y) < 10
 
 
@@ -302,7 +326,8 @@ def test_training_two_epochs_then_stop_and_find_it_by_its_link(open_browser, ser
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of"))).to_be_visible(timeout=3 * PATIENCE_MS)
     expect(page).to_have_url(re.compile(r"job=[0-9a-f]{12}"))
-    page.wait_for_function(  # the figure below the losses: four watched parameters, each with the line of guessing
+    # the figure below the losses: four watched parameters, each with the line of guessing
+    page.wait_for_function(
         "() => document.querySelectorAll('.js-plotly-plot')[1]?.data?.length === 8", timeout=PATIENCE_MS
     )
     page.get_by_role("button", name="Stop after this epoch").click()
@@ -368,7 +393,9 @@ def test_on_a_phone_a_switch_is_whole_and_the_names_of_the_lines_do_not_overprin
     assert last["x"] + last["width"] <= 390
     visit(page, f"{server}/?model=generator&stars=simulated:50:3", "GANDALF Explorer")
     page.locator(".js-plotly-plot .annotation-text").first.wait_for()
-    boxes = page.locator(".js-plotly-plot .annotation-text").evaluate_all("all => all.map(e => e.getBoundingClientRect())")
+    boxes = page.locator(".js-plotly-plot .annotation-text").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect())"
+    )
     seen = sorted((b["x"], b["x"] + b["width"]) for b in boxes if b["width"])
     assert len(seen) >= 3 and all(a[1] <= b[0] for a, b in pairwise(seen))
 

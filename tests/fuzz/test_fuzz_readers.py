@@ -1,4 +1,6 @@
-"""Damaged files: whatever is cut off or flipped, a reader returns a set or raises SpectraError naming the file."""
+"""Damaged files: whatever is cut off or flipped, a reader returns a set or raises SpectraError naming the
+file.
+"""
 
 import sys
 import warnings
@@ -22,7 +24,12 @@ def small() -> SpectraSet:
     rng = np.random.default_rng(0)
     flux = rng.normal(1, 0.1, (2, 40))
     return SpectraSet(
-        flux, 850 + 0.1 * np.arange(40), ["11", "12"], rng.normal(size=(2, 2)), ("teff", "vsini"), np.full((2, 40), 0.1)
+        flux,
+        850 + 0.1 * np.arange(40),
+        ["11", "12"],
+        rng.normal(size=(2, 2)),
+        ("teff", "vsini"),
+        np.full((2, 40), 0.1),
     )
 
 
@@ -40,7 +47,9 @@ def samples(tmp_path_factory) -> dict[str, bytes]:
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:
-    """One of: cut short, some bytes flipped, a piece removed, doubled or replaced by noise; often in the header."""
+    """One of: cut short, some bytes flipped, a piece removed, doubled or replaced by noise; often in the
+    header.
+    """
     raw = np.frombuffer(data, np.uint8).copy()
     start = int(rng.integers(len(raw) if rng.random() < 0.5 else min(len(raw), 3000)))
     stop = min(len(raw), start + int(rng.integers(1, 200)))

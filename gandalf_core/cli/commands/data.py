@@ -8,22 +8,37 @@ from ...parameters import LABELS, MAX_STARS, canonical_name
 from ..choices import CONFIG_ARGUMENTS, chosen_config
 from ..registry import OUT, SEED, STARS, Report, UsageError, arg, command, positive
 
-NO_LABELS = ("", "ra", "dec", "solution_id")  # of the archive's tables, and what an index without a name is written as
-PIXELS = arg("--pixels", type=int, choices=(800, 2401), help="the wavelength grid: 0.03 nm or 0.01 nm over 846-870 nm")
+# of the archive's tables, and what an index without a name is written as
+NO_LABELS = ("", "ra", "dec", "solution_id")
+PIXELS = arg(
+    "--pixels", type=int, choices=(800, 2401), help="the wavelength grid: 0.03 nm or 0.01 nm over 846-870 nm"
+)
 
 
 @command(
-    "simulate", "simulated stars with known truth",
-    arg("--stars", type=positive, metavar="N", help="how many (default: one for each row of --labels)"), SEED,
-    arg("--labels", metavar="FILE.csv", help="parameters to use: a header of label names, a row for each star"),
-    arg("--snr", nargs=2, type=float, metavar=("LO", "HI"), help="range of the S/N per pixel (default: the sample's)"),
-    arg("--clean", action="store_true", help="without noise and nuisances"), PIXELS, OUT,
-)  # fmt: skip
+    "simulate",
+    "simulated stars with known truth",
+    arg("--stars", type=positive, metavar="N", help="how many (default: one for each row of --labels)"),
+    SEED,
+    arg(
+        "--labels", metavar="FILE.csv", help="parameters to use: a header of label names, a row for each star"
+    ),
+    arg(
+        "--snr",
+        nargs=2,
+        type=float,
+        metavar=("LO", "HI"),
+        help="range of the S/N per pixel (default: the sample's)",
+    ),
+    arg("--clean", action="store_true", help="without noise and nuisances"),
+    PIXELS,
+    OUT,
+)
 def simulate(args, console) -> Report:
     """Simulated stars in the format of OUT's suffix.
 
-    Labels, noise and nuisances of star k depend on the seed and k alone. Stars whose labels lie outside the emulator's
-    region get NaN flux and are listed under `rejected`.
+    Labels, noise and nuisances of star k depend on the seed and k alone. Stars whose labels lie outside the
+    emulator's region get NaN flux and are listed under `rejected`.
     """
     from ...io import STAR_SUFFIXES, check_output, write_stars
     from ...simulator import simulate as make
@@ -38,11 +53,15 @@ def simulate(args, console) -> Report:
     if not n or (labels is not None and len(labels) != n):
         raise UsageError("give --stars N, or --labels with a row for each star")
     snr, started = tuple(args.snr) if args.snr else None, time.perf_counter()
-    stars = make(n, args.seed, labels=labels, label_names=names, snr=snr, clean=args.clean, pixels=args.pixels or 800)
+    stars = make(
+        n, args.seed, labels=labels, label_names=names, snr=snr, clean=args.clean, pixels=args.pixels or 800
+    )
     write_stars(args.out, stars)
     seconds = time.perf_counter() - started
     outside = {str(s.ids[0]): _outside(s) for s in map(stars.__getitem__, stars.mask.all(1).nonzero()[0])}
-    return Report({"stars": n, "pixels": stars.flux.shape[1], "seconds": seconds, "rejected": outside, "file": args.out})
+    return Report(
+        {"stars": n, "pixels": stars.flux.shape[1], "seconds": seconds, "rejected": outside, "file": args.out}
+    )
 
 
 def _outside(star) -> str:
@@ -56,7 +75,8 @@ def _outside(star) -> str:
 def read_labels(path: str, console):
     """(N, P) labels and their P names from a csv with a header; an empty cell is NaN.
 
-    Columns of ids, positions and spectra are left out, and that is said. SpectraError names the file and the column or row.
+    Columns of ids, positions and spectra are left out, and that is said. SpectraError names the file and the
+    column or row.
     """
     from ...io.columns import refuse_repeats
     from ...io.sniff import parsing
@@ -72,7 +92,9 @@ def read_labels(path: str, console):
         refuse_repeats(given, names)
         labels = _numbers(rows, columns, given)
     if len(columns) < len(header):
-        console.say(f"{path}: no labels, so left out: {', '.join(name for name in header if not _is_label(name))}")
+        console.say(
+            f"{path}: no labels, so left out: {', '.join(name for name in header if not _is_label(name))}"
+        )
     return labels, names
 
 
@@ -104,7 +126,9 @@ def _numbers(rows: list[list[str]], columns: list[int], given: list[str]):
 
 
 def _is_label(column: str) -> bool:
-    """False for what catalogues and spectra have beside labels: it is nothing that a star could be simulated with."""
+    """False for what catalogues and spectra have beside labels: it is nothing that a star could be simulated
+    with.
+    """
     from ...io.columns import SPECTRAL, role_of
 
     return role_of(column) not in SPECTRAL and column.strip().lower() not in NO_LABELS
@@ -121,18 +145,26 @@ def config(args, console) -> Report:
 
 @command("ingest", "read, check, report and convert spectra", STARS, PIXELS, OUT)
 def ingest(args, console) -> Report:
-    """Read every file, refuse what cannot be used (and say why), and write the rest in the format of OUT's suffix."""
+    """Read every file, refuse what cannot be used (and say why), and write the rest in the format of OUT's
+    suffix.
+    """
     from ...io import STAR_SUFFIXES, check_output, write_stars
 
     check_output(args.out, STAR_SUFFIXES, args.stars)
     stars, rejected = _readable(args.stars, args.pixels)
     write_stars(args.out, stars)
-    return Report({
-        "stars": len(stars), "pixels": stars.flux.shape[1], "masked_fraction": float(stars.mask.mean()),
-        "wavelength_nm": [float(stars.wavelength_nm[0]), float(stars.wavelength_nm[-1])],
-        "labels": {n: int((stars.label(n) == stars.label(n)).sum()) for n in stars.label_names},
-        "rejected": rejected, "file": args.out,
-    }, None)  # fmt: skip
+    return Report(
+        {
+            "stars": len(stars),
+            "pixels": stars.flux.shape[1],
+            "masked_fraction": float(stars.mask.mean()),
+            "wavelength_nm": [float(stars.wavelength_nm[0]), float(stars.wavelength_nm[-1])],
+            "labels": {n: int((stars.label(n) == stars.label(n)).sum()) for n in stars.label_names},
+            "rejected": rejected,
+            "file": args.out,
+        },
+        None,
+    )
 
 
 def _readable(specs: list[str], pixels: int | None):

@@ -6,26 +6,59 @@ from ...errors import ModelError
 from ..console import heading, table
 from ..registry import MODEL, SEED, STARS, Report, arg, command, number, positive
 
-COMPARED = ("autoencoder", "physical-removed", "chemical-removed")  # with the spectra: the paper's four representations
-PROBES = arg("--probes", action="append", default=[], metavar="NAME", help="only this probe (default: all); may repeat")
+# with the spectra: the paper's four representations
+COMPARED = ("autoencoder", "physical-removed", "chemical-removed")
+PROBES = arg(
+    "--probes", action="append", default=[], metavar="NAME", help="only this probe (default: all); may repeat"
+)
 ROW = arg(
-    "--row", action="append", default=[], metavar="NAME", dest="rows",
+    "--row",
+    action="append",
+    default=[],
+    metavar="NAME",
+    dest="rows",
     help="only this reference beside the latent, e.g. plain (default: all); may repeat",
-)  # fmt: skip
-RECORD = arg("--record", action="store_true", help="keep the report in the model's folder, its summary on the card")
-PLAIN = arg("--plain", metavar="MODEL", help=f"the plain auto-encoder to compare with (default: {COMPARED[0]} if there; or none)")
-MAX_ITER = arg("--max-iter", type=positive, default=1000, help="epochs of a regressor at most (default: 1000, the paper's)")
-ALPHA = arg("--alpha", action="append", default=[], type=number(0), dest="alphas",
-            help="penalties of a regressor to choose from (default: 1e-4, scikit-learn's); may repeat")  # fmt: skip
+)
+RECORD = arg(
+    "--record", action="store_true", help="keep the report in the model's folder, its summary on the card"
+)
+PLAIN = arg(
+    "--plain",
+    metavar="MODEL",
+    help=f"the plain auto-encoder to compare with (default: {COMPARED[0]} if there; or none)",
+)
+MAX_ITER = arg(
+    "--max-iter",
+    type=positive,
+    default=1000,
+    help="epochs of a regressor at most (default: 1000, the paper's)",
+)
+ALPHA = arg(
+    "--alpha",
+    action="append",
+    default=[],
+    type=number(0),
+    dest="alphas",
+    help="penalties of a regressor to choose from (default: 1e-4, scikit-learn's); may repeat",
+)
 PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one regressor for each parameter")
 
 
 @command(
-    "audit", "can a fresh probe still read what was removed, and do the sliders tell the truth",
-    MODEL, STARS, PROBES, ROW, PLAIN, RECORD, SEED,
-)  # fmt: skip
+    "audit",
+    "can a fresh probe still read what was removed, and do the sliders tell the truth",
+    MODEL,
+    STARS,
+    PROBES,
+    ROW,
+    PLAIN,
+    RECORD,
+    SEED,
+)
 def audit(args, console) -> Report:
-    """Leakage of removed parameters under fresh probes, loss of kept ones, and counterfactuals where the truth is known."""
+    """Leakage of removed parameters under fresh probes, loss of kept ones, and counterfactuals where the
+    truth is known.
+    """
     from ...auditing import check_choice
     from ...models.store import load_model, record_audit
 
@@ -38,13 +71,26 @@ def audit(args, console) -> Report:
 
 
 @command(
-    "compare", "spectra and latents as inputs of one regressor each (the paper's Table 1)", STARS,
-    arg("--model", action="append", default=[], metavar="MODEL", dest="models",
-        help=f"compare this model's latent (default: {', '.join(COMPARED)}); may repeat"),
-    MAX_ITER, ALPHA, PER_PARAMETER, SEED,
-)  # fmt: skip
+    "compare",
+    "spectra and latents as inputs of one regressor each (the paper's Table 1)",
+    STARS,
+    arg(
+        "--model",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        dest="models",
+        help=f"compare this model's latent (default: {', '.join(COMPARED)}); may repeat",
+    ),
+    MAX_ITER,
+    ALPHA,
+    PER_PARAMETER,
+    SEED,
+)
 def compare(args, console) -> Report:
-    """One regressor on the spectra and one on each latent; 80 % of the stars train it, the rest are what is counted."""
+    """One regressor on the spectra and one on each latent; 80 % of the stars train it, the rest are what is
+    counted.
+    """
     from ...models.store import load_model
 
     models = [load_model(name) for name in args.models or COMPARED]
@@ -52,7 +98,9 @@ def compare(args, console) -> Report:
     return Report(result, compare_text(result))
 
 
-@command("test", "audit and compare in one report", MODEL, STARS, PROBES, PLAIN, MAX_ITER, PER_PARAMETER, SEED)
+@command(
+    "test", "audit and compare in one report", MODEL, STARS, PROBES, PLAIN, MAX_ITER, PER_PARAMETER, SEED
+)
 def test(args, console) -> Report:
     """`audit` of the model, and `compare` of the spectra and its latent."""
     from ...auditing import check_choice
@@ -61,7 +109,10 @@ def test(args, console) -> Report:
     check_choice(**_chosen(args))
     model = load_model(args.model)
     stars = _stars(args, model)
-    result = {"audit": _audited(model, stars, args, console), "compare": _compared(stars, {model.name: model}, args, console)}
+    result = {
+        "audit": _audited(model, stars, args, console),
+        "compare": _compared(stars, {model.name: model}, args, console),
+    }
     return Report(result, f"{audit_text(result['audit'])}\n\n{compare_text(result['compare'])}")
 
 
@@ -75,7 +126,9 @@ def _audited(model, stars, args, console) -> dict[str, Any]:
     from ...auditing import audit as measure
 
     told = lambda text, done: console.progress(done, text)  # noqa: E731
-    return measure(model, stars, plain=_plain(args.plain, model, console), seed=args.seed, progress=told, **_chosen(args))
+    return measure(
+        model, stars, plain=_plain(args.plain, model, console), seed=args.seed, progress=told, **_chosen(args)
+    )
 
 
 def _chosen(args) -> dict[str, tuple[str, ...]]:
@@ -86,7 +139,8 @@ def _chosen(args) -> dict[str, tuple[str, ...]]:
 def _plain(name: str | None, model, console):
     """The plain auto-encoder beside which removal and loss are counted, or None.
 
-    Raises ModelError when the one asked for knows other labels; the default is then left out, and that is said.
+    Raises ModelError when the one asked for knows other labels; the default is then left out, and that is
+    said.
     """
     from ...models.store import load_model
 
@@ -107,13 +161,20 @@ def _plain(name: str | None, model, console):
 def _compared(stars, models: dict, args, console) -> dict[str, Any]:
     from ...regression.compare import compare_models
 
-    settings = {"seed": args.seed, "max_iter": args.max_iter, "per_parameter": args.per_parameter, "progress": console.say}
+    settings = {
+        "seed": args.seed,
+        "max_iter": args.max_iter,
+        "per_parameter": args.per_parameter,
+        "progress": console.say,
+    }
     settings |= {"alphas": tuple(args.alphas)} if getattr(args, "alphas", []) else {}
     return compare_models(stars, models, bounds=_bounds(stars, models, args.seed, console), **settings)
 
 
 def _bounds(stars, models: dict, split_seed: int, console):
-    """(N, P) the smallest attainable errors of simulated stars with the simulator's labels, NaN where they train; else None."""
+    """(N, P) the smallest attainable errors of simulated stars with the simulator's labels, NaN where they
+    train; else None.
+    """
     import numpy as np
 
     from ...data.splits import split
@@ -130,15 +191,20 @@ def _bounds(stars, models: dict, split_seed: int, console):
     return sigma
 
 
-# --- for people ---------------------------------------------------------------------------------------------------
+# --- for people
+# ---------------------------------------------------------------------------------------------------
 
 
 def audit_text(result: dict[str, Any]) -> str:
-    """The tables of removed and kept parameters and of the counterfactuals; each only where there is something in it."""
+    """The tables of removed and kept parameters and of the counterfactuals; each only where there is
+    something in it.
+    """
     parts = [
-        _rows(result, "removed", ("r2", "floor", "excess", "removal_fraction")), _rows(result, "kept", ("r2", "loss")),
-        _rows(result, "counterfactual", ("relative_error",)), _sentences(result.get("verdict")),
-    ]  # fmt: skip
+        _rows(result, "removed", ("r2", "floor", "excess", "removal_fraction")),
+        _rows(result, "kept", ("r2", "loss")),
+        _rows(result, "counterfactual", ("relative_error",)),
+        _sentences(result.get("verdict")),
+    ]
     return "\n\n".join(filter(None, parts)) or "nothing was removed or kept, and no label can be modified"
 
 
@@ -151,7 +217,11 @@ def _rows(result: dict[str, Any], part: str, columns: tuple[str, ...]) -> str:
     """A table of one part of a report, a row for each parameter."""
     known = {n: row for n, row in (result.get(part) or {}).items() if isinstance(row, dict)}
     header = [part, *(c.replace("_", " ") for c in columns)]
-    return table(header, [[heading(n), *(_number(row.get(c)) for c in columns)] for n, row in known.items()]) if known else ""
+    return (
+        table(header, [[heading(n), *(_number(row.get(c)) for c in columns)] for n, row in known.items()])
+        if known
+        else ""
+    )
 
 
 def compare_text(result: dict[str, Any]) -> str:
@@ -159,8 +229,9 @@ def compare_text(result: dict[str, Any]) -> str:
     columns = ("mean", "mean_absolute", "std", "rmse_over_bound")
     rows = [
         [f"{name}: {heading(label)}", *(_number(values.get(c)) for c in columns)]
-        for name, labels in result["representations"].items() for label, values in labels.items()
-    ]  # fmt: skip
+        for name, labels in result["representations"].items()
+        for label, values in labels.items()
+    ]
     return table(["predicted − true", *(c.replace("_", " ") for c in columns)], rows)
 
 

@@ -18,19 +18,35 @@ CARRIES_SPECTRA_MAPS = "autoencoder"  # they are the same for every model
 
 
 @command(
-    "pretrain", "re-make pretrained/",
-    arg("--only", action="append", default=[], choices=SHIPPED, metavar="NAME", help=f"one of {', '.join(SHIPPED)}; may repeat"),
-    arg("--stars", metavar="STARS", help="default: the standard sample, simulated:64305:0"), EPOCHS,
-    arg("--seed", type=seed, help="seed of the trainings (default: the presets')"), DEVICE,
+    "pretrain",
+    "re-make pretrained/",
+    arg(
+        "--only",
+        action="append",
+        default=[],
+        choices=SHIPPED,
+        metavar="NAME",
+        help=f"one of {', '.join(SHIPPED)}; may repeat",
+    ),
+    arg("--stars", metavar="STARS", help="default: the standard sample, simulated:64305:0"),
+    EPOCHS,
+    arg("--seed", type=seed, help="seed of the trainings (default: the presets')"),
+    DEVICE,
     arg("--map", action="append", choices=MAPS, help="maps to make (default: all three); may repeat"),
     arg("--map-stars", type=positive, help="test stars in a map (default: 6000)"),
     arg("--out", metavar="DIR", help="default: pretrained/"),
-    arg("--work", default="runs/pretrain", metavar="DIR", help="checkpoints and the shared regressor (default: runs/pretrain)"),
+    arg(
+        "--work",
+        default="runs/pretrain",
+        metavar="DIR",
+        help="checkpoints and the shared regressor (default: runs/pretrain)",
+    ),
     arg("--again", action="store_true", help="also re-make models that are there already"),
-)  # fmt: skip
+)
 def pretrain(args, console) -> Report:
-    """Train, measure and store every shipped model. A model that is there already, from the same stars and configuration, is
-    passed over; a stopped one goes on from its checkpoint in --work when the command is given again."""
+    """Train, measure and store every shipped model. A model that is there already, from the same stars and
+    configuration, is passed over; a stopped one goes on from its checkpoint in --work when the command is
+    given again."""
     from ...models.store import PRETRAINED
     from ...sources import STANDARD_SAMPLE
 
@@ -53,7 +69,9 @@ def pretrain(args, console) -> Report:
 
 
 def _source(spec: str) -> str:
-    """What a card says of the stars: a simulation's name tells everything, a file's only with a hash of what is in it."""
+    """What a card says of the stars: a simulation's name tells everything, a file's only with a hash of what
+    is in it.
+    """
     path = Path(spec)
     return f"{spec} (sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]})" if path.is_file() else spec
 
@@ -91,16 +109,21 @@ def _make(name: str, config, stars, source: str, args, console: Console) -> bool
         return False
     maps = tuple(args.map or MAPS)
     extras = Extras(
-        maps, maps if name == CARRIES_SPECTRA_MAPS else (), args.map_stars or MAP_STARS,
-        _shared_regressor(trainer, stars, source, args, console), source=source,
-    )  # fmt: skip
+        maps,
+        maps if name == CARRIES_SPECTRA_MAPS else (),
+        args.map_stars or MAP_STARS,
+        _shared_regressor(trainer, stars, source, args, console),
+        source=source,
+    )
     completed(trainer, stars, extras, work, console)
     _install(work, args.out / name)
     return True
 
 
 def _resumable(work: Path, config) -> bool:
-    """True when the checkpoint there belongs to this configuration; another one is an earlier attempt, to be replaced."""
+    """True when the checkpoint there belongs to this configuration; another one is an earlier attempt, to be
+    replaced.
+    """
     from ...training.checkpoints import CHECKPOINT, checkpoint_config
 
     return (work / CHECKPOINT).is_file() and checkpoint_config(work) == config

@@ -1,4 +1,6 @@
-"""The command `train`, and the steps that it shares with `pretrain`: a checkpoint each epoch, a clean stop, a resume."""
+"""The command `train`, and the steps that it shares with `pretrain`: a checkpoint each epoch, a clean stop, a
+resume.
+"""
 
 import contextlib
 import os
@@ -19,16 +21,31 @@ MAPS = ("tsne", "umap", "pca")
 
 
 @command(
-    "train", "train a model", STARS, *CONFIG_ARGUMENTS, DEVICE,
-    arg("--out", required=True, metavar="DIR", help="the model's folder, and where a stopped training leaves its checkpoint"),
+    "train",
+    "train a model",
+    STARS,
+    *CONFIG_ARGUMENTS,
+    DEVICE,
+    arg(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="the model's folder, and where a stopped training leaves its checkpoint",
+    ),
     arg("--resume", action="store_true", help="go on from the checkpoint in --out"),
-    arg("--map", action="append", default=[], choices=MAPS, help="also make this map of the latent; may repeat"),
-)  # fmt: skip
+    arg(
+        "--map",
+        action="append",
+        default=[],
+        choices=MAPS,
+        help="also make this map of the latent; may repeat",
+    ),
+)
 def train(args, console) -> Report:
     """Train on 80 % of the stars (by id) and measure on the rest.
 
-    Ctrl-C stops after the epoch (twice: at once) and leaves a checkpoint; the same command with --resume goes on from it
-    to the same weights.
+    Ctrl-C stops after the epoch (twice: at once) and leaves a checkpoint; the same command with --resume goes
+    on from it to the same weights.
     """
     from ...models.fit import Extras
     from ...sources import load_stars
@@ -44,7 +61,9 @@ def train(args, console) -> Report:
     if not run_epochs(trainer, folder, console):
         console.say(f"stopped after epoch {len(trainer.history)}: the same command with --resume goes on")
         return Report(summary(folder, [asdict(r) for r in trainer.history]) | {"stopped": True})
-    model = completed(trainer, stars, Extras(maps=tuple(args.map), source=" ".join(args.stars)), folder, console)
+    model = completed(
+        trainer, stars, Extras(maps=tuple(args.map), source=" ".join(args.stars)), folder, console
+    )
     return _report(model, folder, trainer.left_out)
 
 
@@ -75,16 +94,23 @@ def _figures_text(parameters: dict[str, dict[str, float]]) -> str:
 
 
 def summary(folder: Path, history: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a training tells, from its epoch records; the last epoch's figures are those of the validation stars."""
+    """What a training tells, from its epoch records; the last epoch's figures are those of the validation
+    stars.
+    """
     seconds, last = sum(r["seconds"] for r in history), history[-1]
     return {
-        "model": str(folder), "epochs": len(history), "seconds": seconds, "reconstruction_mse": last["reconstruction_mse"],
-        "discriminator_accuracy": last["discriminator_accuracy"], "chance": last["chance"],
+        "model": str(folder),
+        "epochs": len(history),
+        "seconds": seconds,
+        "reconstruction_mse": last["reconstruction_mse"],
+        "discriminator_accuracy": last["discriminator_accuracy"],
+        "chance": last["chance"],
         "spectra_per_second": sum(r["seconds"] * r["spectra_per_second"] for r in history) / seconds,
-    }  # fmt: skip
+    }
 
 
-# --- the steps of a training --------------------------------------------------------------------------------------
+# --- the steps of a training
+# --------------------------------------------------------------------------------------
 
 
 def prepared(stars, config, folder: Path, device: str = "auto", resume: bool = False):
@@ -120,7 +146,8 @@ def after_the_epoch() -> Iterator[SimpleNamespace]:
     def ask(*_: Any) -> None:
         stop.asked = True
         signal.signal(signal.SIGINT, raise_stopped)
-        os.write(2, b"stopping after this epoch (Ctrl-C again: at once)\n")  # print is not safe in a signal's handler
+        # print is not safe in a signal's handler
+        os.write(2, b"stopping after this epoch (Ctrl-C again: at once)\n")
 
     with handling(signal.SIGINT, ask):
         yield stop

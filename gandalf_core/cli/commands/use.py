@@ -7,7 +7,20 @@ from ...errors import ModelError
 from ...parameters import canonical_name, parameter
 from ..console import table
 from ..predictions import joined, predictions_table, split_output, write_predictions
-from ..registry import MODEL, NOISE_SEED, OUT, SEED, STARS, Report, UsageError, arg, command, number, number_pair, whole
+from ..registry import (
+    MODEL,
+    NOISE_SEED,
+    OUT,
+    SEED,
+    STARS,
+    Report,
+    UsageError,
+    arg,
+    command,
+    number,
+    number_pair,
+    whole,
+)
 from ..streams import join_latents, pieces, written
 
 
@@ -23,18 +36,33 @@ def encode(args, console) -> Report:
     latents = (model.encode(stars, seed=args.seed) for stars in pieces(args.stars, model.wavelength_nm))
     n = written(args.out, latents, write_latents, join_latents)
     seconds = time.perf_counter() - started
-    return Report({
-        "stars": n, "latent_size": model.latent_size, "spectra_per_second": n / seconds, "seconds": seconds,
-        "model_id": model.model_id, "file": args.out,
-    })  # fmt: skip
+    return Report(
+        {
+            "stars": n,
+            "latent_size": model.latent_size,
+            "spectra_per_second": n / seconds,
+            "seconds": seconds,
+            "model_id": model.model_id,
+            "file": args.out,
+        }
+    )
 
 
 @command(
-    "predict", "parameters with uncertainty and fit quality for each star", MODEL, STARS,
-    arg("--out", metavar="OUT", help="file to write; a last name that is no file of spectra is taken for it as well"), NOISE_SEED,
-)  # fmt: skip
+    "predict",
+    "parameters with uncertainty and fit quality for each star",
+    MODEL,
+    STARS,
+    arg(
+        "--out",
+        metavar="OUT",
+        help="file to write; a last name that is no file of spectra is taken for it as well",
+    ),
+    NOISE_SEED,
+)
 def predict(args, console) -> Report:
-    """`predict MODEL STARS… [OUT]`: parameters read from the latent, 1σ errors, chi² of the reconstruction, outlier score.
+    """`predict MODEL STARS… [OUT]`: parameters read from the latent, 1σ errors, chi² of the reconstruction,
+    outlier score.
 
     OUT is a table (csv, ecsv, fits, vot, parquet) or json.
     """
@@ -47,17 +75,31 @@ def predict(args, console) -> Report:
         write_predictions(out, found)
         console.say(f"{len(found):,} stars written to {out}")
     rows = found.rows() if args.json or not out else []
-    return Report({"model": model.model_id, "stars": rows, "file": out}, "" if out else predictions_table(found))
+    return Report(
+        {"model": model.model_id, "stars": rows, "file": out}, "" if out else predictions_table(found)
+    )
 
 
 @command(
-    "decode", "spectra under modified parameters", MODEL, STARS,
-    arg("--set", action="append", default=[], type=number_pair, metavar="LABEL=VALUE",
-        help="give every star this value, e.g. teff=7500; may repeat"),
-    NOISE_SEED, OUT,
-)  # fmt: skip
+    "decode",
+    "spectra under modified parameters",
+    MODEL,
+    STARS,
+    arg(
+        "--set",
+        action="append",
+        default=[],
+        type=number_pair,
+        metavar="LABEL=VALUE",
+        help="give every star this value, e.g. teff=7500; may repeat",
+    ),
+    NOISE_SEED,
+    OUT,
+)
 def decode(args, console) -> Report:
-    """Spectra decoded from the stars' latents. Labels that are not set are the star's own, or estimated from its spectrum."""
+    """Spectra decoded from the stars' latents. Labels that are not set are the star's own, or estimated from
+    its spectrum.
+    """
     from ...data.spectra import concatenate
     from ...io import STAR_SUFFIXES, check_output, write_stars
     from ...models.store import load_model
@@ -67,24 +109,37 @@ def decode(args, console) -> Report:
     wanted = {canonical_name(name): value for name, value in args.set}
     _check_conditions(model, wanted)
     counts = {"given": 0, "estimated": 0}
-    parts = (_decoded(model, stars, wanted, args.seed, counts) for stars in pieces(args.stars, model.wavelength_nm))
+    parts = (
+        _decoded(model, stars, wanted, args.seed, counts) for stars in pieces(args.stars, model.wavelength_nm)
+    )
     n = written(args.out, parts, write_stars, concatenate)
     beyond = [n for n, v in wanted.items() if not model.ranges[n][0] <= v <= model.ranges[n][1]]
     for name in beyond:
         low, high = (parameter(name).format(v) for v in model.ranges[name])
-        console.say(f"{name} = {wanted[name]:g} is extrapolated: 98 % of the training sample have {low} to {high}")
+        console.say(
+            f"{name} = {wanted[name]:g} is extrapolated: 98 % of the training sample have {low} to {high}"
+        )
     if counts["estimated"]:
         console.say(f"labels of {counts['estimated']:,} of {n:,} stars were estimated from their spectra")
-    return Report({
-        "stars": n, "set": wanted, "extrapolated": n if beyond else 0, "beyond": beyond, "labels": counts,
-        "model_id": model.model_id, "file": args.out,
-    })  # fmt: skip
+    return Report(
+        {
+            "stars": n,
+            "set": wanted,
+            "extrapolated": n if beyond else 0,
+            "beyond": beyond,
+            "labels": counts,
+            "model_id": model.model_id,
+            "file": args.out,
+        }
+    )
 
 
 def _check_conditions(model, wanted: dict[str, float]) -> None:
     deaf = [n for n in wanted if n not in model.condition_on]
     if deaf:
-        received = f"only {', '.join(model.condition_on)}" if model.condition_on else "no labels; use `generator`"
+        received = (
+            f"only {', '.join(model.condition_on)}" if model.condition_on else "no labels; use `generator`"
+        )
         raise ModelError(f"{model.name}: cannot set {', '.join(deaf)}: its decoder receives {received}")
 
 
@@ -99,15 +154,27 @@ def _decoded(model, stars, wanted: dict[str, float], noise_seed: int | None, cou
 
 
 @command(
-    "project", "a map of stars in two dimensions", MODEL, STARS,
+    "project",
+    "a map of stars in two dimensions",
+    MODEL,
+    STARS,
     arg("--of", choices=("latent", "spectra"), default="latent", help="what is mapped (default: latent)"),
     arg("--method", choices=("tsne", "umap", "pca"), default="tsne", help="default: tsne"),
     arg("--perplexity", type=number(1), default=30.0, help="of t-SNE (default: 30)"),
     arg("--neighbours", type=whole(2), default=15, help="of UMAP (default: 15)"),
-    arg("--cache", metavar="DIR", help="keep the whole map here too (it can then place new stars), and find it here again"),
-    arg("--place", action="store_true", help="place the stars in the map that the model carries, instead of making a new one"),
-    SEED, OUT,
-)  # fmt: skip
+    arg(
+        "--cache",
+        metavar="DIR",
+        help="keep the whole map here too (it can then place new stars), and find it here again",
+    ),
+    arg(
+        "--place",
+        action="store_true",
+        help="place the stars in the map that the model carries, instead of making a new one",
+    ),
+    SEED,
+    OUT,
+)
 def project(args, console) -> Report:
     """A t-SNE, UMAP or PCA map, `xy` (N, 2); `neighbour_r2` says how much of each label the map itself shows."""
     from ...io import ARRAY_SUFFIXES, check_output, write_map
@@ -134,7 +201,9 @@ def _placed(model, x, args):
     name = f"{args.of}-{args.method}"
     if name not in model.projections:
         there = ", ".join(model.projections) or "none"
-        raise ModelError(f"{model.name}: carries no map {name} (it has: {there}); leave out --place to make one")
+        raise ModelError(
+            f"{model.name}: carries no map {name} (it has: {there}); leave out --place to make one"
+        )
     return model.projections[name].place(x)
 
 
@@ -149,9 +218,11 @@ def _new_map(x, about, args, console):
 
 
 @command(
-    "models", "list the models with their cards", arg("name", nargs="?", metavar="MODEL", help="print this one's card"),
+    "models",
+    "list the models with their cards",
+    arg("name", nargs="?", metavar="MODEL", help="print this one's card"),
     arg("--root", metavar="DIR", help="list the model folders here (default: pretrained/)"),
-)  # fmt: skip
+)
 def models(args, console) -> Report:
     """The models in pretrained/ (or --root) with what was removed, kept and measured; with MODEL, its card."""
     from ...models.cards import card_text
@@ -160,7 +231,8 @@ def models(args, console) -> Report:
     if args.name:
         model = load_model(args.name)
         return Report(
-            {"models": [{"name": model.name, "path": args.name, "card": model.card}]}, card_text(model.name, model.card)
+            {"models": [{"name": model.name, "path": args.name, "card": model.card}]},
+            card_text(model.name, model.card),
         )
     if args.root and not Path(args.root).is_dir():
         raise UsageError(f"{args.root}: no such folder")

@@ -25,8 +25,14 @@ def show_source(model: TrainedModel) -> tuple[dict | None, str]:
     found = [job for job in jobs.manager().list("audit") if list(job.arguments) == arguments]
     with st.container(horizontal=True, vertical_alignment="center"):
         busy = bool(found) and found[0].active
-        st.button("Run the audit", icon=":material/play_arrow:", disabled=busy, on_click=_submit, args=(model.name, arguments),
-                  help=f"On {DEFAULT_STARS}, in the background; a few minutes.")  # fmt: skip
+        st.button(
+            "Run the audit",
+            icon=":material/play_arrow:",
+            disabled=busy,
+            on_click=_submit,
+            args=(model.name, arguments),
+            help=f"On {DEFAULT_STARS}, in the background; a few minutes.",
+        )
     if busy:
         _follow(found[0].id)
     return report_of(found, folder)
@@ -40,7 +46,9 @@ def report_of(found: list[jobs.Job], folder) -> tuple[dict | None, str]:
             return json.loads(path.read_text()), f"Measured on this server on {DEFAULT_STARS}."
         if job.state in ("failed", "died"):
             return (
-                stored(folder) if stored(folder)[0] else (None, f"The audit ended with: {guards.said(job.status.get('message'))}")
+                stored(folder)
+                if stored(folder)[0]
+                else (None, f"The audit ended with: {guards.said(job.status.get('message'))}")
             )
     return stored(folder)
 
@@ -66,9 +74,13 @@ def show_numbers(report: dict, name: str) -> None:
     told = "The interval is that of the excess, or of the R² below the plain auto-encoder where the parameter was kept."
     st.caption(f"{told} {audits.on_traces(report)}")
     st.download_button(
-        "Download the whole report", json.dumps(report, indent=1, ensure_ascii=False), f"audit-{name}.json", "application/json",
-        on_click="ignore", icon=":material/download:",
-    )  # fmt: skip
+        "Download the whole report",
+        json.dumps(report, indent=1, ensure_ascii=False),
+        f"audit-{name}.json",
+        "application/json",
+        on_click="ignore",
+        icon=":material/download:",
+    )
 
 
 def _submit(name: str, arguments: list[str]) -> None:
@@ -84,5 +96,7 @@ def _follow(name: str) -> None:
     if not job.active:
         st.rerun()
     bar, stop = st.columns([5, 1], vertical_alignment="center")
-    bar.progress(min(1.0, job.status.get("fraction") or 0.0), f"{job.title}: {job.status.get('message', job.state)}")
+    bar.progress(
+        min(1.0, job.status.get("fraction") or 0.0), f"{job.title}: {job.status.get('message', job.state)}"
+    )
     stop.button("Cancel", key=f"cancel {name}", on_click=jobs.manager().cancel, args=(name,))

@@ -15,37 +15,60 @@ from pages.ui.parts import exports
 
 @st.fragment
 def show_decoder(
-    key: str, model: TrainedModel, star: SpectraSet, labels: np.ndarray, *, edit: bool, other: LatentSet | None = None
+    key: str,
+    model: TrainedModel,
+    star: SpectraSet,
+    labels: np.ndarray,
+    *,
+    edit: bool,
+    other: LatentSet | None = None,
 ) -> None:
-    """The component, then the truth's verdict and the downloads for what was settled on. labels: (P,) the star's own."""
+    """The component, then the truth's verdict and the downloads for what was settled on. labels: (P,) the
+    star's own.
+    """
     names, latent = model.label_names, cache.latents(model, star)
     own = dict(zip(names, map(float, labels), strict=True))
     settings = _settings(model, star, own, edit)
     wanted = np.array([settings["labels"].get(n, own[n]) for n in names])
     known = _truth(star, labels, wanted) if not edit else None
     live_decoder.mount(
-        cache.decoder_bytes(model.model_id, model), key, model.model_id, title=model.name,
-        star={"id": str(star.ids[0]), "flux": np.where(star.mask[0], np.nan, star.flux[0]), "z": latent.z[0], "labels": own},
-        sliders=live_decoder.sliders(model.condition_on, model.ranges), presets=presets(model.condition_on), settings=settings,
-        truth=known and {"name": "truth (simulator)", "labels": dict(zip(names, wanted.tolist(), strict=True)), **known},
-        bands=cache.population_bands(model), edit=edit,
-        other=None if other is None else {"id": str(other.ids[0]), "z": other.z[0]}, on_change=lambda: _take(key, model, own),
-    )  # fmt: skip
+        cache.decoder_bytes(model.model_id, model),
+        key,
+        model.model_id,
+        title=model.name,
+        star={
+            "id": str(star.ids[0]),
+            "flux": np.where(star.mask[0], np.nan, star.flux[0]),
+            "z": latent.z[0],
+            "labels": own,
+        },
+        sliders=live_decoder.sliders(model.condition_on, model.ranges),
+        presets=presets(model.condition_on),
+        settings=settings,
+        truth=known
+        and {"name": "truth (simulator)", "labels": dict(zip(names, wanted.tolist(), strict=True)), **known},
+        bands=cache.population_bands(model),
+        edit=edit,
+        other=None if other is None else {"id": str(other.ids[0]), "z": other.z[0]},
+        on_change=lambda: _take(key, model, own),
+    )
     z = np.array(settings["z"], np.float32)[None] if settings.get("z") else latent.z
     with guards.told():
         generated, before = model.decode(z, wanted[None])[0], model.decode(latent.z, labels[None])[0]
     if known:
         _verdict(change_error(generated - before, known["after"] - known["before"]))
     elif not edit and is_simulated(star):
-        st.caption("No true spectrum exists there: these parameters lie outside the region the simulator covers.")
+        st.caption(
+            "No true spectrum exists there: these parameters lie outside the region the simulator covers."
+        )
     exports.show_exports(key, model, star, wanted, generated, known)
 
 
 def _settings(model: TrainedModel, star: SpectraSet, own: dict[str, float], edit: bool) -> dict:
     """What was last settled on for this star, or its own values.
 
-    Labels stay when another model is chosen, so that models can be compared; an edited latent is of the model it was edited in,
-    and only the page where it can be seen edited draws it.
+    Labels stay when another model is chosen, so that models can be compared; an edited latent is of the model
+    it was edited in, and only the page where it can be seen edited draws it.
     """
     kept = state.get(state.SETTINGS)
     if not kept or kept["star"] != star.ids[0]:
@@ -73,7 +96,9 @@ def _truth(star: SpectraSet, labels: np.ndarray, wanted: np.ndarray) -> dict[str
         cache.true_spectrum(str(star.ids[0]), tuple(values.tolist()), str(len(star.wavelength_nm)), star)
         for values in (labels, wanted)
     )
-    return {"before": before, "after": after} if np.isfinite(after).any() and np.isfinite(before).any() else None
+    return (
+        {"before": before, "after": after} if np.isfinite(after).any() and np.isfinite(before).any() else None
+    )
 
 
 def _verdict(error: float) -> None:

@@ -1,4 +1,6 @@
-"""Linked diagrams on a page: the selection and the picked star travel through the session to every other diagram."""
+"""Linked diagrams on a page: the selection and the picked star travel through the session to every other
+diagram.
+"""
 
 from collections.abc import Callable
 
@@ -9,7 +11,9 @@ from pages.ui import cache, pickers, state
 from pages.ui.components import linked_panels
 
 
-def show_linked(key: str, table: str, make: Callable[[], LinkedPanels], names: tuple[str, ...], *, columns: int) -> None:
+def show_linked(
+    key: str, table: str, make: Callable[[], LinkedPanels], names: tuple[str, ...], *, columns: int
+) -> None:
     """Draw panels; `table` identifies their content, `make` builds it when the browser needs it anew."""
 
     def build() -> tuple[bytes, object]:

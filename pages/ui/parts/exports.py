@@ -10,7 +10,12 @@ from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models.trained import TrainedModel
 
-FORMATS = {"csv": "text/csv", "fits": "application/fits", "ecsv": "text/plain", "npz": "application/octet-stream"}
+FORMATS = {
+    "csv": "text/csv",
+    "fits": "application/fits",
+    "ecsv": "text/plain",
+    "npz": "application/octet-stream",
+}
 
 
 def show_exports(
@@ -23,10 +28,17 @@ def show_exports(
         "labels": dict(zip(model.label_names, labels.tolist(), strict=True)),
     }
     made = SpectraSet(
-        flux[None], model.wavelength_nm, star.ids, labels[None], model.label_names, provenance={"decoded": settings}
+        flux[None],
+        model.wavelength_nm,
+        star.ids,
+        labels[None],
+        model.label_names,
+        provenance={"decoded": settings},
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Download the generated spectrum with its parameters (csv: the model stands in the file's name):")
+        st.caption(
+            "Download the generated spectrum with its parameters (csv: the model stands in the file's name):"
+        )
         for kind, mime in FORMATS.items():
             name = f"gandalf-{model.name}-{star.ids[0]}.{kind}"
             st.download_button(

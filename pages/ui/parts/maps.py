@@ -1,4 +1,6 @@
-"""Which maps the Maps page shows: stored ones at once, others through the job queue, found again by what they were made from."""
+"""Which maps the Maps page shows: stored ones at once, others through the job queue, found again by what they
+were made from.
+"""
 
 from typing import NamedTuple
 
@@ -16,7 +18,8 @@ from pages.ui.parts import diagrams
 SPECTRA = "spectra"
 WIDTH = 560  # of the list of representations: four names on a laptop, a line of its own on a phone
 PAIR = ("physical-removed", "chemical-removed")  # the paper's two exercises, side by side
-ROWS, CHOSEN = "map_rows", "map_settings"  # session keys of this page: representations; {method: settings or None = stored maps}
+# session keys of this page: representations; {method: settings or None = stored maps}
+ROWS, CHOSEN = "map_rows", "map_settings"
 STORED = None
 
 
@@ -42,7 +45,9 @@ def settings_of(method: str) -> dict | None:
 
 
 def maps_of(rows: list[str], method: str, model: TrainedModel) -> list[Map]:
-    """The maps of these rows that exist (with the labels of the chosen model), uploaded stars placed into each."""
+    """The maps of these rows that exist (with the labels of the chosen model), uploaded stars placed into
+    each.
+    """
     found = []
     for row in rows:
         owner = _owner(row, model)
@@ -73,7 +78,11 @@ def _map(row: str, owner: TrainedModel, projection: Projection) -> Map:
     key = cache.digest(owner.model_id, row, projection.method, projection.settings, len(projection))
     r2 = cache.map_r2(key, projection.xy, projection.labels)
     return Map(
-        row if row == SPECTRA else f"latent of {row}", projection.ids, projection.xy, r2, _placed(row, owner, projection, key)
+        row if row == SPECTRA else f"latent of {row}",
+        projection.ids,
+        projection.xy,
+        r2,
+        _placed(row, owner, projection, key),
     )
 
 
@@ -105,31 +114,50 @@ def show_one(name: str) -> None:
     if not found:
         guards.stop(f"{name} carries no t-SNE map of its latent.")
     of = labels_of([name], "tsne", model)
-    key = cache.digest("one map", name, model.model_id, *(found[0].overlay_xy[0] if found[0].overlay_xy is not None else ()))
+    key = cache.digest(
+        "one map", name, model.model_id, *(found[0].overlay_xy[0] if found[0].overlay_xy is not None else ())
+    )
     make = lambda: panels.maps(found, of.ids, of.values, of.names, ranges=model.ranges)  # noqa: E731
     diagrams.show_linked(f"map of {name}", key, make, of.names, columns=max(len(of.names), 2))
 
 
-# --- new maps -----------------------------------------------------------------------------------------------------
+# --- new maps
+# -----------------------------------------------------------------------------------------------------
 
 
 def show_settings(rows: list[str], method: str, model: TrainedModel) -> None:
     """Other settings: stored maps of them are shown at once, missing ones are made as jobs."""
     with st.popover("Map settings", icon=":material/tune:", disabled=method == "pca"):
-        st.caption("Maps with other settings are made in the background from the model's test stars, and kept on disk.")
+        st.caption(
+            "Maps with other settings are made in the background from the model's test stars, and kept on disk."
+        )
         seed = st.number_input("Seed", 0, 10_000, 0, key="map_seed", persist_state="session")
         if method == "tsne":
             settings = {
-                "perplexity": st.slider("Perplexity", 5, 100, 30, 5, key="map_perplexity", persist_state="session"),
+                "perplexity": st.slider(
+                    "Perplexity", 5, 100, 30, 5, key="map_perplexity", persist_state="session"
+                ),
                 "seed": int(seed),
             }
         else:
             settings = {
-                "neighbours": st.slider("Neighbours", 5, 100, 15, 5, key="map_neighbours", persist_state="session"),
+                "neighbours": st.slider(
+                    "Neighbours", 5, 100, 15, 5, key="map_neighbours", persist_state="session"
+                ),
                 "seed": int(seed),
             }
-        st.button("Show maps with these settings", type="primary", on_click=_want, args=(rows, method, model, settings))
-        st.button("Back to the stored maps", on_click=_forget, args=(method,), disabled=settings_of(method) is STORED)
+        st.button(
+            "Show maps with these settings",
+            type="primary",
+            on_click=_want,
+            args=(rows, method, model, settings),
+        )
+        st.button(
+            "Back to the stored maps",
+            on_click=_forget,
+            args=(method,),
+            disabled=settings_of(method) is STORED,
+        )
 
 
 def arguments(row: str, owner: TrainedModel, method: str, settings: dict) -> list[str]:
@@ -196,5 +224,8 @@ def _follow(waiting: list[str]) -> None:
         if not job.active:
             st.rerun()
         bar, stop = st.columns([5, 1], vertical_alignment="center")
-        bar.progress(min(1.0, job.status.get("fraction") or 0.0), f"{job.title}: {job.status.get('message', job.state)}")
+        bar.progress(
+            min(1.0, job.status.get("fraction") or 0.0),
+            f"{job.title}: {job.status.get('message', job.state)}",
+        )
         stop.button("Cancel", key=f"cancel {name}", on_click=jobs.manager().cancel, args=(name,))

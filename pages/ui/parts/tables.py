@@ -12,7 +12,8 @@ from gandalf_core.parameters import parameter
 from pages.ui import cache, guards, show, state
 
 SHOWN = 5000
-FOUR = ("autoencoder", "physical-removed", "chemical-removed")  # with the spectra themselves, the paper's four representations
+# with the spectra themselves, the paper's four representations
+FOUR = ("autoencoder", "physical-removed", "chemical-removed")
 
 
 def table_of(stars: SpectraSet, names: tuple[str, ...]) -> pd.DataFrame:
@@ -33,9 +34,14 @@ def show_table(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
 def pick_from(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
     """A table in which one row can be chosen; its star becomes the star that is looked at."""
     st.dataframe(
-        frame, hide_index=True, column_config=settings_for(names), key=key, selection_mode="single-row", height=420,
+        frame,
+        hide_index=True,
+        column_config=settings_for(names),
+        key=key,
+        selection_mode="single-row",
+        height=420,
         on_select=lambda: _take_row(key, frame["id"].tolist()),
-    )  # fmt: skip
+    )
 
 
 def _take_row(key: str, ids: list[str]) -> None:
@@ -53,7 +59,9 @@ def settings_for(names: tuple[str, ...]) -> dict:
         "snr": number("S/N per pixel", format="%.0f"),
         "chi2": number("χ² per pixel", format="%.2f"),
     }
-    made["outlier_score"] = st.column_config.ProgressColumn("Outlier score", min_value=0.0, max_value=1.0, format="%.2f")
+    made["outlier_score"] = st.column_config.ProgressColumn(
+        "Outlier score", min_value=0.0, max_value=1.0, format="%.2f"
+    )
     for name in names:
         shape = f"%.{parameter(name).decimals}f"
         made |= {name: number(show.header(name), format=shape), f"{name}_error": number("±", format=shape)}
@@ -62,14 +70,26 @@ def settings_for(names: tuple[str, ...]) -> dict:
 
 def show_estimates(model: TrainedModel, star: SpectraSet, found: Predictions) -> None:
     """One star: what is given, what the latent says, what the spectrum says, and how ordinary the star looks."""
-    rows = {"given": (star.labels_for(model.label_names)[0], None), "from the latent": (found.values[0], found.errors[0])}
+    rows = {
+        "given": (star.labels_for(model.label_names)[0], None),
+        "from the latent": (found.values[0], found.errors[0]),
+    }
     if model.regressor_spectrum is not None:
         values, errors = model.predict_from_spectrum(star)
         rows["from the spectrum"] = (values[0], errors[0])
-    titles = [f"{show.markdown_symbol(n)} {f'[{parameter(n).unit}]' if parameter(n).unit else ''}" for n in model.label_names]
-    lines = [f"| {show.escaped(str(star.ids[0]))} | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    titles = [
+        f"{show.markdown_symbol(n)} {f'[{parameter(n).unit}]' if parameter(n).unit else ''}"
+        for n in model.label_names
+    ]
+    lines = [
+        f"| {show.escaped(str(star.ids[0]))} | " + " | ".join(titles) + " |",
+        "|---" * (len(titles) + 1) + "|",
+    ]
     for kind, (values, errors) in rows.items():
-        cells = [_cell(n, values[k], None if errors is None else errors[k]) for k, n in enumerate(model.label_names)]
+        cells = [
+            _cell(n, values[k], None if errors is None else errors[k])
+            for k, n in enumerate(model.label_names)
+        ]
         lines.append(f"| **{kind}** | " + " | ".join(cells) + " |")
     left, right = st.columns([5, 3])
     left.markdown("\n".join(lines))
@@ -84,15 +104,26 @@ def _cell(name: str, value: float, error: float | None) -> str:
 
 def show_outlier(found: Predictions) -> None:
     """How unlike the sample the star is, and by what."""
-    words = {"chi2": "are reconstructed better", "core": "have deeper Ca II cores for their parameters",
-             "distance": "lie nearer to the middle of the latent"}  # fmt: skip
+    words = {
+        "chi2": "are reconstructed better",
+        "core": "have deeper Ca II cores for their parameters",
+        "distance": "lie nearer to the middle of the latent",
+    }
     score = found.outlier_score[0]
     st.markdown(
         f"χ² per pixel **{found.chi2[0]:.2f}**, outlier score **{score:.2f}**"
         + (" :orange-badge[unusual]" if score > 0.99 else "")
     )
-    parts = [f"{_share(value[0])} {words[name]}" for name, value in found.percentiles.items() if np.isfinite(value[0])]
-    st.caption("Of the sample's stars, " + ", ".join(parts) + "." if parts else "This model carries no reference for outliers.")
+    parts = [
+        f"{_share(value[0])} {words[name]}"
+        for name, value in found.percentiles.items()
+        if np.isfinite(value[0])
+    ]
+    st.caption(
+        "Of the sample's stars, " + ", ".join(parts) + "."
+        if parts
+        else "This model carries no reference for outliers."
+    )
 
 
 def _share(part: float) -> str:
@@ -120,9 +151,15 @@ def show_representations(stars: SpectraSet) -> None:
         reference = next(iter(models.values()))
         names, true = reference.label_names, stars.labels_for(reference.label_names)
         if not np.isfinite(true).any():
-            return show.figure(regression.representations({}), "Choose simulated stars, or upload some with labels.", "no_labels")
+            return show.figure(
+                regression.representations({}),
+                "Choose simulated stars, or upload some with labels.",
+                "no_labels",
+            )
         estimates = {"spectra": reference.predict_from_spectrum(stars)[0]}
-        estimates |= {f"latent of {name}": cache.predictions(model, stars).values for name, model in models.items()}
+        estimates |= {
+            f"latent of {name}": cache.predictions(model, stars).values for name, model in models.items()
+        }
     tables = {name: regression.statistics(values, true, names) for name, values in estimates.items()}
     show.figure(
         regression.representations(tables),
@@ -141,19 +178,35 @@ def show_representations(stars: SpectraSet) -> None:
         "mean_absolute": "mean |Δ|",
         "std": "σ(Δ)",
     }
-    number = {c: st.column_config.NumberColumn(titles[c], format="%.3g") for c in ("mean", "mean_absolute", "std")}
+    number = {
+        c: st.column_config.NumberColumn(titles[c], format="%.3g") for c in ("mean", "mean_absolute", "std")
+    }
     words = {c: titles[c] for c in ("representation", "parameter")} | {"stars": "Stars"}
     st.dataframe(pd.DataFrame(flat), hide_index=True, column_config=number | words, height="content")
 
 
 def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
-    """Two models: what a fresh probe reads from each, and every figure or setting in which their cards differ."""
-    drawn = audits.r2_table(show.card_probes((first.name, second.name)), "What a fresh probe reads from each latent")
-    show.figure(drawn, "R² of a network trained on each latent afterwards: bright is readable, dark is not.", "compared")
+    """Two models: what a fresh probe reads from each, and every figure or setting in which their cards
+    differ.
+    """
+    drawn = audits.r2_table(
+        show.card_probes((first.name, second.name)), "What a fresh probe reads from each latent"
+    )
+    show.figure(
+        drawn,
+        "R² of a network trained on each latent afterwards: bright is readable, dark is not.",
+        "compared",
+    )
     columns = {model.name: flattened(model.card) for model in (first, second)}
     keys = dict.fromkeys(key for column in columns.values() for key in column)
-    differ = [key for key in keys if key != "name" and len({str(column.get(key)) for column in columns.values()}) > 1]
-    frame = pd.DataFrame([{"what": fact_of(key), **{name: _text(c.get(key)) for name, c in columns.items()}} for key in differ])
+    differ = [
+        key
+        for key in keys
+        if key != "name" and len({str(column.get(key)) for column in columns.values()}) > 1
+    ]
+    frame = pd.DataFrame(
+        [{"what": fact_of(key), **{name: _text(c.get(key)) for name, c in columns.items()}} for key in differ]
+    )
     st.dataframe(frame, hide_index=True, height="content", column_config={"what": "What differs"})
     st.caption(
         "Only what differs between the two cards; errors and shares are those of a regressor on the latent, on test stars."
@@ -161,24 +214,44 @@ def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
 
 
 FACTS = {
-    "reconstruction_mse": "mean squared error of the flux", "median_chi2": "median χ² per pixel", "latent_size": "latent numbers",
-    "seconds": "seconds to make", "r2": "R²", "mae": "mean |Δ|", "rmse": "rms Δ", "coverage": "share within 1σ", "lambdas": "λ",
-    "told": "nuisances told in training", "noise": "noise of the latent", "source": "made from", "train": "training stars",
-    "test": "test stars", "left_out": "stars left out", "versions": "version",
-}  # fmt: skip
+    "reconstruction_mse": "mean squared error of the flux",
+    "median_chi2": "median χ² per pixel",
+    "latent_size": "latent numbers",
+    "seconds": "seconds to make",
+    "r2": "R²",
+    "mae": "mean |Δ|",
+    "rmse": "rms Δ",
+    "coverage": "share within 1σ",
+    "lambdas": "λ",
+    "told": "nuisances told in training",
+    "noise": "noise of the latent",
+    "source": "made from",
+    "train": "training stars",
+    "test": "test stars",
+    "left_out": "stars left out",
+    "versions": "version",
+}
 
 
 AUDITED = {
-    "excess": "excess R² of", "sliders": "relative error of the slider of", "r2": "R² of", "source": "the stars",
+    "excess": "excess R² of",
+    "sliders": "relative error of the slider of",
+    "r2": "R² of",
+    "source": "the stars",
     "stars": "number of stars",
-}  # fmt: skip
+}
 
 
 RECIPE = {
-    "name": "recipe", "target": "target of the discriminators", "encoder": "widths of the encoder",
-    "decoder": "widths of the decoder", "mean_spectrum": "widths of m(y)", "discriminators": "widths of the discriminators",
-    "conditional_encoder": "conditional encoder", "batch_size": "stars in a batch",
-}  # fmt: skip
+    "name": "recipe",
+    "target": "target of the discriminators",
+    "encoder": "widths of the encoder",
+    "decoder": "widths of the decoder",
+    "mean_spectrum": "widths of m(y)",
+    "discriminators": "widths of the discriminators",
+    "conditional_encoder": "conditional encoder",
+    "batch_size": "stars in a batch",
+}
 
 
 def fact_of(key: str) -> str:
@@ -208,5 +281,10 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if np.isfinite(value) else "–"
     if isinstance(value, list):
-        return ", ".join(audits.NUISANCES.get(v) or style.words(v) if isinstance(v, str) else str(v) for v in value) or "–"
+        return (
+            ", ".join(
+                audits.NUISANCES.get(v) or style.words(v) if isinstance(v, str) else str(v) for v in value
+            )
+            or "–"
+        )
     return "–" if value is None else str(value)

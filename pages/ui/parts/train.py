@@ -10,7 +10,8 @@ from gandalf_core.parameters import LABELS
 from pages.ui import cache, guards, jobs, show, state
 
 SAMPLES = ("simulated:4000:1", "simulated:20000:1", "simulated:64305:0")
-STRENGTHS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0)  # |λ| works over decades: even steps of it
+# |λ| works over decades: even steps of it
+STRENGTHS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0)
 MAX_EPOCHS = 500
 
 
@@ -34,7 +35,9 @@ def show_form() -> None:
         lambdas[name] = st.select_slider(words, steps, format_func=signed, key=key, persist_state="session")
     sample = show_samples("train_stars", "80 % train, 20 % test; 4,000 stars take about a minute.")
     left, middle, right = st.columns(3)
-    epochs = left.number_input("Epochs", 1, MAX_EPOCHS, start.training.epochs, key=f"epochs {chosen}", persist_state="session")
+    epochs = left.number_input(
+        "Epochs", 1, MAX_EPOCHS, start.training.epochs, key=f"epochs {chosen}", persist_state="session"
+    )
     latent = middle.number_input(
         "Latent numbers", 1, 256, start.model.latent_size, key=f"latent {chosen}", persist_state="session"
     )
@@ -64,13 +67,24 @@ def file_of(sample: str) -> str:
 
 
 def sign_of(value: float) -> str:
-    return ":orange-badge[removed]" if value > 0 else ":green-badge[kept]" if value < 0 else ":gray-badge[untouched]"
+    return (
+        ":orange-badge[removed]"
+        if value > 0
+        else ":green-badge[kept]"
+        if value < 0
+        else ":gray-badge[untouched]"
+    )
 
 
 def configured(name: str, lambdas: dict[str, float], epochs: int, latent: int, seed: int) -> Config:
     """The preset with the form's values; a λ of 0 trains no discriminator unless the preset had one."""
     signs = {n: v for n, v in lambdas.items() if v or n in preset(name).lambdas}
-    changes = {"adversary.lambdas": signs, "training.epochs": epochs, "model.latent_size": latent, "training.seed": seed}
+    changes = {
+        "adversary.lambdas": signs,
+        "training.epochs": epochs,
+        "model.latent_size": latent,
+        "training.seed": seed,
+    }
     if signs:
         changes["model.condition_on"] = list(LABELS)
     return with_fields(preset(name), changes)
@@ -106,10 +120,14 @@ def _show_job(name: str, was_active: bool) -> None:
         job = jobs.manager().job(name)
     except jobs.JobError:  # deleted meanwhile, here or by somebody else
         st.rerun()
-    if was_active != job.active:  # it ended, or was taken up again: only the page can change how often this is drawn
+    # it ended, or was taken up again: only the page can change how often this is drawn
+    if was_active != job.active:
         st.rerun()
     status, history = job.status, job.history()
-    st.progress(min(1.0, status.get("fraction") or (1.0 if job.state == "done" else 0.0)), f"**{job.state}** · {told(status)}")
+    st.progress(
+        min(1.0, status.get("fraction") or (1.0 if job.state == "done" else 0.0)),
+        f"**{job.state}** · {told(status)}",
+    )
     _show_buttons(job)
     show.figure(
         figures.rms_error(history),
@@ -120,8 +138,10 @@ def _show_job(name: str, was_active: bool) -> None:
         figures.discriminators(history),
         figures.what_they_read(config_of(job).adversary.sees_kept, history),
         f"discriminators {name}",
-    )  # fmt: skip
-    show.figure(figures.losses(history), "The terms that the auto-encoder minimises together.", f"losses {name}")
+    )
+    show.figure(
+        figures.losses(history), "The terms that the auto-encoder minimises together.", f"losses {name}"
+    )
 
 
 def config_of(job: jobs.Job) -> Config:
@@ -138,7 +158,9 @@ def told(status: dict) -> str:
     if not epoch or (status.get("state") == "running" and epoch == epochs):
         return message
     left = status.get("seconds_left")
-    ending = f", {left // 60:.0f} min {left % 60:.0f} s left" if left and status.get("state") == "running" else ""
+    ending = (
+        f", {left // 60:.0f} min {left % 60:.0f} s left" if left and status.get("state") == "running" else ""
+    )
     passes = f"epoch {epoch} of {epochs}{ending}"
     return passes if status.get("state") in ("running", "done") else f"{passes} {message}"
 
@@ -149,10 +171,17 @@ def _show_buttons(job: jobs.Job) -> None:
         if job.active:
             show.action("Stop after this epoch", "stop", manager.cancel, job.id, key=f"stop {job.id}")
         elif job.state == "done":
-            names = {path.parent.name: name for name, path in cache.model_folders().items() if path.name == "model"}
+            names = {
+                path.parent.name: name for name, path in cache.model_folders().items() if path.name == "model"
+            }
             if job.id in names:
                 show.action(
-                    "Use this model everywhere", "check", state.use_model, names[job.id], key=f"use {job.id}", type="primary"
+                    "Use this model everywhere",
+                    "check",
+                    state.use_model,
+                    names[job.id],
+                    key=f"use {job.id}",
+                    type="primary",
                 )
         elif resumable:
             show.action("Go on", "resume", manager.resume, job.id, key=f"resume {job.id}", type="primary")
@@ -162,5 +191,8 @@ def _show_buttons(job: jobs.Job) -> None:
                 log = job.folder / "log.txt"
                 st.code(log.read_text(errors="replace")[-4000:] if log.is_file() else "", language=None)
                 st.json(
-                    (job.folder / "config.json").read_text() if (job.folder / "config.json").is_file() else "{}", expanded=False
+                    (job.folder / "config.json").read_text()
+                    if (job.folder / "config.json").is_file()
+                    else "{}",
+                    expanded=False,
                 )

@@ -26,11 +26,18 @@ CONTINUUM = (0.2, 5.0)  # between which the median of a normalised spectrum lies
 def show_upload() -> None:
     """The box, and under it what became of each file."""
     st.file_uploader(
-        "Drop spectra here", KINDS, accept_multiple_files=True, key=BOX, on_change=take_files, max_upload_size=MAX_MB,
+        "Drop spectra here",
+        KINDS,
+        accept_multiple_files=True,
+        key=BOX,
+        on_change=take_files,
+        max_upload_size=MAX_MB,
         help=f"As the Gaia archive delivers them, one star or many a file, at most {MAX_MB} MB. They stay on this machine.",
-    )  # fmt: skip
+    )
     for verdict in state.get(state.VERDICTS):
-        {"ok": st.success, "partly": st.warning, "refused": st.error}[verdict["kind"]](show.escaped(verdict["text"]))
+        {"ok": st.success, "partly": st.warning, "refused": st.error}[verdict["kind"]](
+            show.escaped(verdict["text"])
+        )
 
 
 def take_files() -> None:
