@@ -29,8 +29,7 @@ def plain(name: str) -> str:
     return parameter(name).plain.replace("[", r"\[").replace("]", r"\]")
 
 
-# --- the goals, over seeds
-# ----------------------------------------------------------------------------------------
+# --- the goals, over seeds ---
 
 
 def spread(values: list[float], digits: int = 3) -> str:
@@ -179,8 +178,7 @@ def bayes_rows(found: dict) -> list[list[str]]:
     ]
 
 
-# --- one run in detail
-# --------------------------------------------------------------------------------------------
+# --- one run in detail ---
 
 
 def plain_table(found: dict) -> str:

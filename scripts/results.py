@@ -136,8 +136,7 @@ def ablation_runs(names: dict) -> list[dict]:
     return [r if r.get("recipe") == recipe_key(r["preset"]) else r | {"name": f"{r['name']} °"} for r in runs]
 
 
-# --- the document
-# -------------------------------------------------------------------------------------------------
+# --- the document ---
 
 MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
 

@@ -266,8 +266,7 @@ def test_both_layouts_of_the_archive(tmp_path, structure):
     assert sorted(ids.astype(np.int64)) == [star(k) for k in range(16)]
 
 
-# --- when things go wrong
-# -----------------------------------------------------------------------------------------
+# --- when things go wrong ---
 
 
 def test_a_failing_call_is_repeated(tmp_path, gaia, capsys):

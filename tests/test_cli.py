@@ -113,8 +113,7 @@ def models(sky):
     return folders
 
 
-# --- the whole path on 2,000 simulated stars
-# ----------------------------------------------------------------------
+# --- the whole path on 2,000 simulated stars ---
 
 
 def test_simulate_writes_what_it_says(ask, tmp_path):
@@ -392,8 +391,7 @@ def test_predictions_go_to_a_file_that_may_be_replaced_but_never_over_spectra(
     assert two.read_bytes() == before
 
 
-# --- the contract
-# -------------------------------------------------------------------------------------------------
+# --- the contract ---
 
 
 def test_every_command_is_there_with_help_json_and_a_job_folder(run, capsys):
@@ -615,8 +613,7 @@ def test_words_of_the_console():
     assert jsonable({"a": (1, np.inf), 3: True}) == {"a": [1, None], "3": True}
 
 
-# --- other labels
-# -------------------------------------------------------------------------------------------------
+# --- other labels ---
 
 
 def test_a_set_with_its_own_labels_trains_by_its_names(ask, tmp_path):
@@ -632,8 +629,7 @@ def test_a_set_with_its_own_labels_trains_by_its_names(ask, tmp_path):
     assert "moisture_error" in rows[0] and len(rows) == 600
 
 
-# --- stop, resume, jobs
-# -------------------------------------------------------------------------------------------
+# --- stop, resume, jobs ---
 
 
 @pytest.fixture(scope="module")
@@ -783,8 +779,7 @@ def test_a_resumed_job_lists_each_epoch_once(run, stars, tmp_path):
     ]
 
 
-# --- measuring and making what is shipped
-# -------------------------------------------------------------------------
+# --- measuring and making what is shipped ---
 
 
 def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch):

@@ -106,8 +106,7 @@ def test_median_star_is_nearest_to_the_middle(model, stars):
     assert (np.square(scaled).sum(1) >= np.square(scaled[row]).sum() - 1e-6).all()
 
 
-# --- against the simulator
-# ----------------------------------------------------------------------------------------
+# --- against the simulator ---
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +165,7 @@ def test_the_simulator_needs_its_own_pixels_and_labels(labels, model):
         )
 
 
-# --- files
-# --------------------------------------------------------------------------------------------------------
+# --- files ---
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".fits"])

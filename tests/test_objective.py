@@ -120,8 +120,7 @@ def test_bounded_target_is_best_when_the_discriminator_knows_what_a_reader_witho
     assert belief.grad.abs().max() < 1e-6
 
 
-# --- one joint discriminator
-# --------------------------------------------------------------------------------------
+# --- one joint discriminator ---
 
 
 def joint():
@@ -163,8 +162,7 @@ def test_the_joint_loss_is_that_of_the_true_combination_or_of_those_that_a_missi
     assert adversary.discriminator_loss(z, some).item() == 0
 
 
-# --- missing labels, heads, weights
-# -------------------------------------------------------------------------------
+# --- missing labels, heads, weights ---
 
 
 def test_cross_entropy_counts_known_labels_only():
@@ -222,8 +220,7 @@ def test_reconstruction_passes_over_weightless_pixels():
     assert weighted_mse(guess, batch.x, batch.weight) == 0
 
 
-# --- what is known without z
-# --------------------------------------------------------------------------------------
+# --- what is known without z ---
 
 
 def test_knowledge_is_uniform_or_the_frequency_of_the_bins():
@@ -262,8 +259,7 @@ def test_knowledge_of_a_small_sample_is_not_learned_by_heart(real_knowledge):
     assert -true_cross_entropy(torch.log(known), bins).item() < -0.8 * np.log(5)
 
 
-# --- the penalty without an opponent
-# ------------------------------------------------------------------------------
+# --- the penalty without an opponent ---
 
 
 def bins_and_frequency(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

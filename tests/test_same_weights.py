@@ -53,8 +53,7 @@ def configuration(name: str, **changes):
     return with_fields(preset(name), small | {k.replace("__", "."): v for k, v in changes.items()})
 
 
-# --- the formulas as they stand
-# -----------------------------------------------------------------------------------
+# --- the formulas as they stand ---
 
 
 def plain_layers(net: nn.Module, x: torch.Tensor, act) -> torch.Tensor:

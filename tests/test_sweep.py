@@ -33,8 +33,7 @@ def small(source, name="autoencoder", score="reconstruction", sampler="grid", tr
     return Sweep(toy_config(name, training__epochs=1), parsed, (source,), score, sampler, trials)
 
 
-# --- what is searched
-# ---------------------------------------------------------------------------------------------
+# --- what is searched ---
 
 
 def test_axes_from_text():
@@ -80,8 +79,7 @@ def test_a_sweep_survives_its_file(source, tmp_path):
         load_sweep(tmp_path)
 
 
-# --- running
-# ------------------------------------------------------------------------------------------------------
+# --- running ---
 
 
 def test_every_node_of_a_grid_once_and_the_best_first(source, tmp_path):
@@ -176,8 +174,7 @@ def test_a_node_that_another_worker_has_finished_meanwhile_is_left_to_it(source,
     assert [t.value for t in study.get_trials()] == [1.0, 1.0, 1.0]
 
 
-# --- scores
-# -------------------------------------------------------------------------------------------------------
+# --- scores ---
 
 
 @pytest.fixture

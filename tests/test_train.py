@@ -36,8 +36,7 @@ def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
     return {f"{n}.{k}": v.clone() for n, m in trainer.modules.items() for k, v in m.state_dict().items()}
 
 
-# --- one step
-# -----------------------------------------------------------------------------------------------------
+# --- one step ---
 
 
 @pytest.mark.parametrize("name", ["paper-physical-removed", "physical-removed", "generator"])
@@ -106,8 +105,7 @@ def test_evaluation_moves_nothing(stars):
     assert unchanged(before, state_of(trainer))
 
 
-# --- the loop
-# -----------------------------------------------------------------------------------------------------
+# --- the loop ---
 
 
 def test_the_loop_stops_when_nobody_asks_for_more(stars):
@@ -169,8 +167,7 @@ def test_one_cycle_rises_then_falls_to_nearly_nothing():
     assert rates.index(max(rates)) == 30
 
 
-# --- what it learns
-# -----------------------------------------------------------------------------------------------
+# --- what it learns ---
 
 
 def r2_of_a_fresh_probe(z: np.ndarray, y: np.ndarray) -> float:
@@ -230,8 +227,7 @@ def test_sliders_act_where_the_label_was_removed(trained_pair):
     assert np.sqrt(((change - truth) ** 2).sum() / (truth**2).sum()) < 0.6
 
 
-# --- stars as they come
-# -------------------------------------------------------------------------------------------
+# --- stars as they come ---
 
 
 @pytest.mark.parametrize("recipe", ["paper", "bottleneck"])

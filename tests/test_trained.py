@@ -24,8 +24,7 @@ def bare(stars, name="physical-removed", **changes):
     return bare_model(trainer, stars)
 
 
-# --- noise
-# --------------------------------------------------------------------------------------------------------
+# --- noise ---
 
 
 def test_star_noise_is_standard_normal_and_different_for_every_star_and_seed():
@@ -58,8 +57,7 @@ def test_latents_carry_ids_labels_and_the_models_identity(model, stars):
     assert latents.model_id == model.model_id and model.model_id.startswith("toy-removed@")
 
 
-# --- masks and grids
-# ----------------------------------------------------------------------------------------------
+# --- masks and grids ---
 
 
 def test_five_percent_of_masked_pixels_bound_the_change_of_the_latent(model, stars):
@@ -110,8 +108,7 @@ def test_another_grid_is_resampled_and_one_elsewhere_refused(model, stars):
         )
 
 
-# --- decode
-# -------------------------------------------------------------------------------------------------------
+# --- decode ---
 
 
 def test_decode_checks_what_it_gets(model, stars):
@@ -190,8 +187,7 @@ def test_the_decoder_in_numpy_is_the_decoder(stars, networks):
     assert np.abs(by_hand - model.decode(z, stars.labels[:6])).max() < 1e-5
 
 
-# --- predict
-# ------------------------------------------------------------------------------------------------------
+# --- predict ---
 
 
 @pytest.fixture(scope="module")

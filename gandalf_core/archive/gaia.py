@@ -101,8 +101,7 @@ def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[s
     }
 
 
-# --- which stars
-# --------------------------------------------------------------------------------------------------
+# --- which stars ---
 
 
 def chosen(task: Fetch) -> Labelled:
@@ -155,8 +154,7 @@ def _cached(task: Fetch, name: str, make: Callable[[], Labelled]) -> Labelled:
     return made
 
 
-# --- spectra
-# ------------------------------------------------------------------------------------------------------
+# --- spectra ---
 
 
 def _claim(task: Fetch, sample: Labelled) -> None:
@@ -255,8 +253,7 @@ def _joined(parts: list[Path], out: Path) -> dict[str, int]:
         return {"stars": file.rows}
 
 
-# --- clients
-# ------------------------------------------------------------------------------------------------------
+# --- clients ---
 
 
 def _vizier() -> Any:

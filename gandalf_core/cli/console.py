@@ -91,8 +91,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-# --- results
-# ------------------------------------------------------------------------------------------------------
+# --- results ---
 
 
 def jsonable(value: Any) -> Any:

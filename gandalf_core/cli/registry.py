@@ -77,8 +77,7 @@ def parser_for(chosen: Command) -> Parser:
     return parser
 
 
-# --- values
-# -------------------------------------------------------------------------------------------------------
+# --- values ---
 
 
 def pair(text: str) -> tuple[str, str]:

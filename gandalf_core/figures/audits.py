@@ -195,8 +195,7 @@ def _acting(report: dict) -> dict[str, dict]:
     return {n: v for n, v in found.items() if isinstance(v, dict) and _number(v.get("relative_error"))}
 
 
-# --- words
-# --------------------------------------------------------------------------------------------------------
+# --- words ---
 
 
 def verdict(report: dict) -> list[tuple[str, str]]:
@@ -267,8 +266,7 @@ def _said_slider(name: str, error: float) -> tuple[str, str]:
     return kind, f"The {style.words(name)} slider {words}: relative error {error:.2f}."
 
 
-# --- numbers
-# ------------------------------------------------------------------------------------------------------
+# --- numbers ---
 
 
 def numbers(report: dict) -> list[dict]:

@@ -56,8 +56,7 @@ class ModelInfo:
     card: dict[str, Any]
 
 
-# --- save
-# ---------------------------------------------------------------------------------------------------------
+# --- save ---
 
 
 def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
@@ -141,8 +140,7 @@ def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
-# --- load
-# ---------------------------------------------------------------------------------------------------------
+# --- load ---
 
 
 def load_model(name_or_folder: str | Path) -> TrainedModel:
@@ -284,8 +282,7 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-# --- list
-# ---------------------------------------------------------------------------------------------------------
+# --- list ---
 
 
 def list_models(root: str | Path | None = None) -> list[ModelInfo]:

@@ -84,8 +84,7 @@ class TrainedModel:
     outlier_reference: OutlierReference | None = None
     projections: dict[str, Projection] = field(default_factory=dict)
 
-    # --- what it is
-    # -----------------------------------------------------------------------------------------------
+    # --- what it is ---
 
     @property
     def wavelength_nm(self) -> np.ndarray:
@@ -141,8 +140,7 @@ class TrainedModel:
             )
         return stars
 
-    # --- encode
-    # ---------------------------------------------------------------------------------------------------
+    # --- encode ---
 
     def encode(self, stars: SpectraSet, *, seed: int | None = None) -> LatentSet:
         """The exported latent: z = μ(x) + σ·ε, ε a function of the star's id and the seed (the model's, if
@@ -178,8 +176,7 @@ class TrainedModel:
             x = np.concatenate([x, self._conditions(labels)], 1)
         return self.encoder(torch.from_numpy(x)).numpy()
 
-    # --- decode
-    # ---------------------------------------------------------------------------------------------------
+    # --- decode ---
 
     def decode(self, latents: LatentSet | np.ndarray, labels: np.ndarray) -> np.ndarray:
         """(N, L) float32 flux of latents (N, Z) under labels (N, P) in physical units.
@@ -233,8 +230,7 @@ class TrainedModel:
             labels[~given] = np.where(np.isfinite(labels[~given]), labels[~given], estimates)
         return labels, given
 
-    # --- predict
-    # --------------------------------------------------------------------------------------------------
+    # --- predict ---
 
     def predict_from_spectrum(self, stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
         """(N, P) values and 1σ errors read from the spectrum itself. ModelError when the folder holds no
@@ -283,8 +279,7 @@ class TrainedModel:
         chi2 = outliers.reduced_chi2(flux, guess, stars.flux_error, self.hidden(stars))
         return chi2, outliers.core_flux(flux, self.wavelength_nm, stars.mask)
 
-    # --- for the browser
-    # ------------------------------------------------------------------------------------------
+    # --- for the browser ---
 
     def decoder_spec(self) -> dict[str, Any]:
         """Everything a decoder in another language needs: float32 layers, activations and both scalings.

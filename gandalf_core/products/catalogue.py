@@ -36,8 +36,7 @@ T = TypeVar("T")
 Progress = Callable[[float, str], None]
 
 
-# --- what is done to a chunk
-# --------------------------------------------------------------------------------------
+# --- what is done to a chunk ---
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,7 @@ def prediction_columns(found) -> dict[str, np.ndarray]:
     return columns | {"chi2": found.chi2, "outlier_score": found.outlier_score}
 
 
-# --- partitions
-# ---------------------------------------------------------------------------------------------------
+# --- partitions ---
 
 
 @dataclass
@@ -214,8 +212,7 @@ def usable(stars: SpectraSet, wavelength_nm: np.ndarray, summary: Summary) -> Sp
     return on_grid[~short] if short.any() else on_grid
 
 
-# --- the pipeline
-# -------------------------------------------------------------------------------------------------
+# --- the pipeline ---
 
 _END = object()
 

@@ -62,8 +62,7 @@ class Grid:
         )
 
 
-# --- generate
-# -----------------------------------------------------------------------------------------------------
+# --- generate ---
 
 
 def generate_grid(model, steps: dict[str, Steps], latent: np.ndarray | LatentSet | str = "mean") -> Grid:
@@ -157,8 +156,7 @@ def _mean(model, name: str) -> float:
     return round(float(model.scaler.label_mean[model.label_names.index(name)]), parameter(name).decimals)
 
 
-# --- against the simulator
-# ----------------------------------------------------------------------------------------
+# --- against the simulator ---
 
 
 def compared(grid: Grid, star: SpectraSet | None = None) -> Grid:
@@ -219,8 +217,7 @@ def _physical(names: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
     return labels[:, [names.index(n) for n in LABELS]]
 
 
-# --- files
-# --------------------------------------------------------------------------------------------------------
+# --- files ---
 
 
 def write_grid(path: str | Path, grid: Grid) -> None:

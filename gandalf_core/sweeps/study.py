@@ -172,8 +172,7 @@ def _state(study, sweep: Sweep) -> tuple[float, str]:
     ), f"{len(done)} of {sweep.count} trials, best {sweep.score} {best:.4g}"
 
 
-# --- what was found
-# -----------------------------------------------------------------------------------------------
+# --- what was found ---
 
 
 def results(folder: str | Path):

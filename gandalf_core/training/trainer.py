@@ -235,8 +235,7 @@ class Trainer:
         known = () if self.data.nuisances is None else (~self.data.nuisances.isnan()).any(0).tolist()
         return tuple(name for name, some in zip(self.config.adversary.nuisances, known, strict=True) if some)
 
-    # --- the loop
-    # -------------------------------------------------------------------------------------------------
+    # --- the loop ---
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train, one record an epoch, from where the history ends to `config.training.epochs`."""
@@ -401,8 +400,7 @@ class Trainer:
                 torch.cat([x, self.data.conditions[rows]], 1) if self.config.model.conditional_encoder else x
             )
 
-    # --- what an epoch tells
-    # --------------------------------------------------------------------------------------
+    # --- what an epoch tells ---
 
     @torch.no_grad()
     def _record(self, totals: Tensor, seconds: float, before: float = 0.0) -> EpochRecord:
@@ -446,8 +444,7 @@ class Trainer:
 
         return score(self.adversary.log_probabilities(z, self.check.standard)), score(self.check.target)
 
-    # --- checkpoints
-    # ----------------------------------------------------------------------------------------------
+    # --- checkpoints ---
 
     @property
     def _state(self) -> checkpoints.State:

@@ -47,8 +47,7 @@ def grid_key(model: TrainedModel) -> str:
     return hashlib.sha256(model.wavelength_nm.tobytes()).hexdigest()[:12]
 
 
-# --- models
-# -------------------------------------------------------------------------------------------------------
+# --- models ---
 
 
 def model_folders() -> dict[str, Path]:
@@ -103,8 +102,7 @@ def _sweep_found(folder: str, stamp: int) -> tuple[pd.DataFrame, dict]:
     return sweep.results(folder), sweep.curves(folder)
 
 
-# --- stars
-# --------------------------------------------------------------------------------------------------------
+# --- stars ---
 
 
 def stars(source: str, model: TrainedModel) -> SpectraSet:
@@ -251,8 +249,7 @@ def uploads_on_grid(model: TrainedModel) -> SpectraSet | None:
     return concatenate(fitting) if fitting else None
 
 
-# --- what a model makes of stars
-# ------------------------------------------------------------------------------------
+# --- what a model makes of stars ---
 
 
 def set_key(found: SpectraSet) -> str:
@@ -313,8 +310,7 @@ def population_bands(model: TrainedModel) -> np.ndarray:
     return latent_figures.bands(latents(model, stars(st.session_state[state.STARS], model)).z)
 
 
-# --- maps
-# ---------------------------------------------------------------------------------------------------------
+# --- maps ---
 
 
 def projection(model: TrainedModel, of: str, method: str) -> Projection | None:

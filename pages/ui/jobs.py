@@ -78,8 +78,7 @@ class JobManager:
         atexit.register(self.close)
         threading.Thread(target=self._watch, daemon=True).start()
 
-    # --- what pages ask
-    # -------------------------------------------------------------------------------------------
+    # --- what pages ask ---
 
     def submit(
         self,
@@ -177,8 +176,7 @@ class JobManager:
             raise JobError("Stop the job first.")
         shutil.rmtree(job.folder)
 
-    # --- the queue
-    # ------------------------------------------------------------------------------------------------
+    # --- the queue ---
 
     def _start_next(self) -> None:
         with self.lock:

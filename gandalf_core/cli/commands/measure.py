@@ -191,8 +191,7 @@ def _bounds(stars, models: dict, split_seed: int, console):
     return sigma
 
 
-# --- for people
-# ---------------------------------------------------------------------------------------------------
+# --- for people ---
 
 
 def audit_text(result: dict[str, Any]) -> str:

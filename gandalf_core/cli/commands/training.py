@@ -109,8 +109,7 @@ def summary(folder: Path, history: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-# --- the steps of a training
-# --------------------------------------------------------------------------------------
+# --- the steps of a training ---
 
 
 def prepared(stars, config, folder: Path, device: str = "auto", resume: bool = False):

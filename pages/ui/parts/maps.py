@@ -121,8 +121,7 @@ def show_one(name: str) -> None:
     diagrams.show_linked(f"map of {name}", key, make, of.names, columns=max(len(of.names), 2))
 
 
-# --- new maps
-# -----------------------------------------------------------------------------------------------------
+# --- new maps ---
 
 
 def show_settings(rows: list[str], method: str, model: TrainedModel) -> None:

@@ -49,8 +49,7 @@ def every() -> dict[str, Found]:
     return found | {path.name: Found(f"{path.name} · stored", path, None) for path in stored}
 
 
-# --- the form
-# -----------------------------------------------------------------------------------------------------
+# --- the form ---
 
 
 def show_form() -> None:
@@ -183,8 +182,7 @@ def _start(wanted: Sweep, fields: dict[str, str]) -> None:
     st.rerun()
 
 
-# --- one sweep
-# ----------------------------------------------------------------------------------------------------
+# --- one sweep ---
 
 
 def show_sweep(name: str) -> None:
