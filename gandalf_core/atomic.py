@@ -46,3 +46,15 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SpectraError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Replace a text file (UTF-8) as a whole. SpectraError as from `atomic`."""
+    with atomic(path) as stream:
+        stream.write(text.encode())
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Replace a file as a whole. SpectraError as from `atomic`."""
+    with atomic(path) as stream:
+        stream.write(content)

@@ -17,6 +17,10 @@ class ModelError(GandalfError, ValueError):
     """A model folder that is incomplete or a call that the model cannot answer."""
 
 
+class ClaimError(GandalfError, ValueError):
+    """A folder of results that was begun for other work."""
+
+
 class AuditError(GandalfError, ValueError):
     """A measurement that would not mean anything, for example with too few labelled stars."""
 

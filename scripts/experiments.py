@@ -214,7 +214,7 @@ def bayes(only: list[str]) -> None:
 def posterior(stars) -> dict:
     from gandalf_core.auditing.optimal import bayes_optimal
 
-    best = bayes_optimal(stars, progress=lambda text, done: print(f"\r{text} {done:.0%}", end="", flush=True))
+    best = bayes_optimal(stars, progress=lambda done, text: print(f"\r{text} {done:.0%}", end="", flush=True))
     return {
         "stars": len(stars),
         "untrusted": stars.ids[~best.trusted].tolist(),

@@ -17,7 +17,7 @@ from astroquery.utils.commons import TableList
 from gandalf_core.archive.gaia import MOST_IDS, SOURCES_QUERY, fetch_sample
 from gandalf_core.archive.surveys import APOGEE, GALAH, discovered, good_rows
 from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.errors import ArchiveError
+from gandalf_core.errors import ArchiveError, ClaimError
 from gandalf_core.io import read_stars
 from gandalf_core.io.tables import ARCHIVE_GRID_NM
 from gandalf_core.parameters import LABELS
@@ -347,7 +347,7 @@ def test_a_smaller_sample_is_a_choice_by_seed(tmp_path, gaia):
 def test_a_folder_of_another_choice_is_refused(tmp_path, gaia):
     fetched(tmp_path, gaia)
     for other in ({"chunk": 5}, {"most": 3}):
-        with pytest.raises(ArchiveError, match="choose another folder"):
+        with pytest.raises(ClaimError, match="choose another folder"):
             fetched(tmp_path, gaia, **other)
     assert json.loads((tmp_path / "cache" / "plan.json").read_text())["chunk"] == 6
 

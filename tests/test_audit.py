@@ -163,7 +163,7 @@ def test_progress_goes_up_and_names_the_rows(many):
         many,
         probes=FAST,
         workers=1,
-        progress=lambda message, fraction: said.append((fraction, message)),
+        progress=lambda fraction, message: said.append((fraction, message)),
     )
     assert [f for f, _ in said] == sorted(f for f, _ in said) and said[-1][0] <= 1
     assert any("spectrum" in message for _, message in said)

@@ -20,9 +20,9 @@ from gandalf_core.auditing.probes import (
     enough,
     fold_numbers,
     label_basis,
-    r_squared,
     read,
 )
+from gandalf_core.data.scores import r_squared
 from gandalf_core.errors import AuditError
 
 FAST = ("ridge", "trees")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from gandalf_core.errors import ModelError, SpectraError
+from gandalf_core.errors import ClaimError, ModelError, SpectraError
 from gandalf_core.io import read_latents, read_stars, write_stars
 from gandalf_core.products.catalogue import (
     MANIFEST,
@@ -136,7 +136,7 @@ def test_partitions_keep_their_names_and_a_second_run_does_only_what_is_missing(
 def test_a_folder_of_other_work_is_refused(model, folder, tmp_path):
     run(encode_task(model), folder, tmp_path / "out")
     for other in (encode_task(model, seed=3), predict_task(model)):
-        with pytest.raises(SpectraError, match="choose another folder"):
+        with pytest.raises(ClaimError, match="choose another folder"):
             run(other, folder, tmp_path / "out")
 
 

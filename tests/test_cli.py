@@ -15,10 +15,11 @@ from toy import toy_config, toy_stars
 
 from gandalf_core import read_stars, write_stars
 from gandalf_core.cli import COMMANDS, main
-from gandalf_core.cli.console import duration, facts, jsonable, table
+from gandalf_core.cli.console import duration, facts, table
 from gandalf_core.config.presets import HEAD, LAMBDA, preset
 from gandalf_core.config.schema import from_dict, to_json
 from gandalf_core.io import read_latents
+from gandalf_core.io.plain import jsonable
 
 ROOT = Path(__file__).resolve().parent.parent
 PLANNED = [
@@ -793,7 +794,7 @@ def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch
     seen = {}
 
     def audit(model, stars, *, plain, seed, progress, **settings):
-        progress("probing", 0.5)
+        progress(0.5, "probing")
         seen.update(settings, seed=seed, stars=len(stars), name=model.name, plain=plain.name)
         return {
             "removed": {"teff": {"r2": 0.1, "floor": 0.05, "excess": 0.05, "removal_fraction": 0.9}},

@@ -12,7 +12,7 @@ from toy import toy_config, toy_stars
 
 from gandalf_core.config.presets import LAMBDA
 from gandalf_core.config.schema import from_json, to_json
-from gandalf_core.errors import ConfigError
+from gandalf_core.errors import ClaimError, ConfigError
 from gandalf_core.io import write_stars
 from gandalf_core.sweeps import study as runner
 from gandalf_core.sweeps.space import LAMBDA_SCALE, Axis, Sweep, changed, parse_axis
@@ -98,7 +98,7 @@ def test_a_finished_sweep_does_nothing_and_another_is_refused(source, tmp_path):
     before = results(tmp_path)
     run_sweep(tmp_path, small(source, model__latent_size="1,3"))
     assert results(tmp_path).equals(before)
-    with pytest.raises(ConfigError, match="holds another sweep"):
+    with pytest.raises(ClaimError, match="another choice of"):
         run_sweep(tmp_path, small(source, model__latent_size="1,4"))
 
 

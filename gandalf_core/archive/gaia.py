@@ -17,13 +17,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..atomic import atomic
-from ..data.spectra import MIN_COVERAGE, SpectraSet
+from ..atomic import atomic, write_text
+from ..data.spectra import SpectraSet
 from ..errors import ArchiveError, SpectraError
-from ..io import ParquetWriter, iter_parquet, rebin
+from ..io import ParquetWriter, covering, iter_parquet
+from ..io.claim import claim
 from ..io.columns import Table
 from ..io.ids import as_strings
 from ..io.tables import assemble
+from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
 from ..simulator import PIXELS_800
 from .surveys import SURVEYS, Labelled, floats, merged, survey_labels
@@ -55,7 +57,7 @@ class Fetch:
     pause: float = 5.0  # seconds before the second try, doubled for each further one
     vizier: Any = None
     gaia: Any = None
-    progress: Callable[[float, str], None] = lambda fraction, text: None
+    progress: Progress = silent
 
     def ask(self, what: str, call: Callable[[], T]) -> T:
         """What the call returns; it is repeated when it fails. ArchiveError after the last try. Chatter goes
@@ -85,7 +87,7 @@ def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[s
         raise ArchiveError(f"{task.chunk} spectra a call: the archive gives 1 to {MOST_IDS:,}")
     task.folder.mkdir(parents=True, exist_ok=True)
     sample = chosen(task)
-    _claim(task, sample)
+    claim(task.folder, "plan.json", _purpose(task, sample))
     parts, notes = [], []
     for start in range(0, len(sample.ids), task.chunk):
         task.progress(start / len(sample.ids), f"spectra of {start:,} of {len(sample.ids):,} stars")
@@ -157,9 +159,9 @@ def _cached(task: Fetch, name: str, make: Callable[[], Labelled]) -> Labelled:
 # --- spectra ---
 
 
-def _claim(task: Fetch, sample: Labelled) -> None:
-    """Chunks are numbered: a folder belongs to one choice of stars and one chunk size."""
-    plan = {
+def _purpose(task: Fetch, sample: Labelled) -> dict[str, Any]:
+    """What a folder is for: chunks are numbered, so it belongs to one choice of stars and one chunk size."""
+    return {
         "stars": len(sample.ids),
         "first": int(sample.ids[0]),
         "last": int(sample.ids[-1]),
@@ -168,13 +170,6 @@ def _claim(task: Fetch, sample: Labelled) -> None:
         "chunk": task.chunk,
         "pixels": len(task.wavelength_nm),
     }
-    path = task.folder / "plan.json"
-    if not path.exists():
-        path.write_text(json.dumps(plan))
-    elif json.loads(path.read_text()) != plan:
-        raise ArchiveError(
-            f"{task.folder}: was begun for other stars or settings (plan.json): choose another folder"
-        )
 
 
 def _chunk(task: Fetch, stars: Labelled, path: Path) -> dict[str, list[str]]:
@@ -188,7 +183,7 @@ def _chunk(task: Fetch, stars: Labelled, path: Path) -> dict[str, list[str]]:
         found += _spectra(task, missing.astype(np.int64))
         missing = np.setdiff1d(missing, np.concatenate([s.ids for s in found]))
     told = {"missing": missing.tolist(), "refused": _write(found, stars, task.wavelength_nm, path)}
-    note.write_text(json.dumps(told))
+    write_text(note, json.dumps(told))
     return told
 
 
@@ -228,12 +223,11 @@ def _write(found: list[SpectraSet], stars: Labelled, grid: np.ndarray, path: Pat
     order = {i: k for k, i in enumerate(as_strings(stars.ids))}
     good = []
     for part in found:
-        binned = rebin(part[np.isin(part.ids, list(order))], grid)
-        short = binned.coverage < MIN_COVERAGE
-        refused += binned.ids[short].tolist()
-        rows = [order[i] for i in binned.ids[~short]]
+        binned, causes = covering(part[np.isin(part.ids, list(order))], grid)
+        refused += causes
+        rows = [order[i] for i in binned.ids]
         about = {"spectra": "Gaia DR3 RVS", "labels": sorted({SURVEYS[k].name for k in stars.survey})}
-        good.append(replace(binned[~short], labels=stars.labels[rows], label_names=LABELS, provenance=about))
+        good.append(replace(binned, labels=stars.labels[rows], label_names=LABELS, provenance=about))
     good = [g for g in good if len(g)]
     if good:
         with ParquetWriter(path, integer_ids=True) as out:

@@ -9,7 +9,6 @@ prior of that standard deviation (a weak
 one: an exponential band depth and a uniform broadening are not Gaussian); labels have no prior in the bound.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from ..data.spectra import SpectraSet, same_grid
 from ..errors import AuditError
+from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
 from ..simulator import (
     NuisanceConfig,
@@ -32,7 +32,6 @@ from ..simulator.nuisances import NOISE_BEYOND, NOISE_EDGE_PER_NM
 SNR_EDGES = (15, 30, 45, 60, 100, 400)  # per 0.03 nm pixel
 CHUNK = 500  # stars: bounds the memory of the derivatives
 SAMPLE_NM = 0.01  # of the archive
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +140,7 @@ def free_parameters(names: list[str], config: NuisanceConfig) -> tuple[np.ndarra
     return sigma > 0, sigma
 
 
-def star_bounds(stars: SpectraSet, progress: Progress | None = None) -> Bounds:
+def star_bounds(stars: SpectraSet, progress: Progress = silent) -> Bounds:
     """The Cramér-Rao bound of each label of each simulated star at its truth, all other labels and nuisances
     free.
     """
@@ -155,8 +154,7 @@ def star_bounds(stars: SpectraSet, progress: Progress | None = None) -> Bounds:
         white = metric.whitened(derivatives[:, free], noise_level(part)[:, None])
         covariance = cramer_rao(white, prior[free])
         sigma[start : start + CHUNK] = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)[:, : len(LABELS)])
-        if progress:
-            progress("Cramér-Rao bounds", min(1.0, (start + CHUNK) / len(stars)))
+        progress(min(1.0, (start + CHUNK) / len(stars)), "Cramér-Rao bounds")
     return Bounds(stars.ids, LABELS, sigma, nuisance_values(stars)["snr"])
 
 

@@ -12,13 +12,13 @@ from functools import cached_property
 
 import numpy as np
 
+from ..data.scores import r_squared
 from ..data.spectra import SpectraSet
 from ..errors import AuditError
 from ..parameters import LABELS, parameter
 from ..simulator import READABLE, inside, is_simulated, nuisance_values, truth
 from .excess import DRAWS, interval
 from .independent import QUANTITIES, Instrument, instrument, true_values
-from .probes import r_squared
 
 MOST = 2000  # stars: the pooled error is then known to a few percent of itself
 BRIGHT_SNR = 60.0

@@ -16,12 +16,13 @@ from scipy.special import ndtr, ndtri
 
 from ..data.spectra import SpectraSet
 from ..errors import AuditError
+from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
 from ..simulator import NuisanceConfig, jacobian, nuisance_values, population, true_labels, truth
 from ..simulator.emulator import emulate
 from ..simulator.grids import observe
 from ..simulator.nuisances import CONTINUUM_TERMS, apply
-from .bounds import Metric, Progress, config_of, cramer_rao, error_metric, free_parameters, noise_level
+from .bounds import Metric, config_of, cramer_rao, error_metric, free_parameters, noise_level
 
 POPULATION, POPULATION_SEED = 300_000, 770_001  # labels that no test set uses
 CANDIDATES = 500
@@ -74,7 +75,7 @@ class Estimate:
         return float(self.centre[self.names.index(name)]) if name in self.names else 0.0
 
 
-def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress | None = None) -> Optimal:
+def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress = silent) -> Optimal:
     """The posterior mean of each of N simulated stars of the mock sample; about half a second a star.
 
     Raises AuditError when the stars' labels were given (their prior is not the mock sample) or the stars are
@@ -96,8 +97,8 @@ def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress | None = 
         if found[2] < ENOUGH:
             found = posterior(estimate, flux, error, config, metric, pool, rng, 10 * CANDIDATES)
         got.append(found)
-        if progress and len(got) % 10 == 0:
-            progress("posterior means", len(got) / len(stars))
+        if len(got) % 10 == 0:
+            progress(len(got) / len(stars), "posterior means")
     mean, sigma, effective = (np.array(part) for part in zip(*got, strict=True))
     return Optimal(stars.ids, LABELS, mean, sigma, true_labels(stars), effective)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import Parallel, delayed
 
+from ..data.scores import r_squared
 from ..errors import AuditError
 
 PROBES = ("ridge", "mlp", "trees", "neighbours")
@@ -35,12 +36,6 @@ class Reading:
     @property
     def r2(self) -> float:
         return r_squared(self.truth, self.prediction)
-
-
-def r_squared(truth: np.ndarray, prediction: np.ndarray) -> float:
-    """1 − Σ(truth − prediction)² / Σ(truth − mean)²; below 0 for a reader worse than the mean."""
-    spread = np.square(truth - truth.mean()).sum()
-    return float(1 - np.square(truth - prediction).sum() / spread) if spread > 0 else 0.0
 
 
 def enough(labels: np.ndarray, what: str) -> np.ndarray:

@@ -4,15 +4,15 @@ Shapes: N stars, D numbers a star, P labels, T targets. Definitions: excess.py (
 counterfactual.py (sliders).
 """
 
-import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..data.spectra import SpectraSet
 from ..errors import AuditError
+from ..io.plain import jsonable
+from ..jobs.progress import Progress, silent
 from ..parameters import parameter
 from ..simulator import is_simulated
 from . import counterfactual, references
@@ -24,7 +24,6 @@ from .probes import PROBES, Reading, default_workers, enough, read, refuse_unkno
 TRACE = 0.02  # excess R² up to which what is demonstrably there is called a trace
 # a row that is there for its R²; 800 inputs twice would take as long as all other rows
 WITHOUT_EXCESS = ("spectrum",)
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def audit(
     seed: int = 0,
     workers: int | None = None,
     rows: tuple[str, ...] = tuple(references.ROWS),
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict:
     """The leakage and counterfactual report of a model, JSON-able.
 
@@ -98,7 +97,7 @@ def audit(
     of the time. Raises AuditError with fewer than 200 labelled stars, and for an unknown probe or row.
     """
     check_choice(probes, rows)
-    begun, say = time.perf_counter(), progress or (lambda message, fraction: None)
+    begun = time.perf_counter()
     given, stars = len(stars), held_out(model, plain, model.on_grid(stars))
     plan = Plan(
         model.label_names,
@@ -109,11 +108,11 @@ def audit(
         seed,
         workers or default_workers(),
     ).checked()
-    say("encoding", 0.0)
+    progress(0.0, "encoding")
     numbers = references.representations(model, stars, plain, seed, rows)
     if "plain" in numbers and plan.removed and "plain_erased" in rows:
         numbers["plain_erased"] = erased_where_known(numbers["plain"], plan)
-    found, leaks, floors = measure(plan, numbers, say)
+    found, leaks, floors = measure(plan, numbers, progress)
     report = {
         "model": model.name,
         "model_id": model.model_id,
@@ -124,7 +123,7 @@ def audit(
         "information": information(plan, rows_z=model.encode(stars).z),
         "maps": {name: p.neighbour_r2() for name, p in model.projections.items()},
     }
-    say("sliders against the truth", 0.9)
+    progress(0.9, "sliders against the truth")
     report |= truths(model, stars, seed)
     report |= {"verdict": verdict(report), "seconds": round(time.perf_counter() - begun, 1)}
     return jsonable(report)
@@ -140,14 +139,14 @@ def held_out(model, plain, stars: SpectraSet) -> SpectraSet:
     return stars[rows]
 
 
-def measure(plan: Plan, numbers: dict[str, np.ndarray], say: Progress) -> tuple[dict, dict, dict]:
+def measure(plan: Plan, numbers: dict[str, np.ndarray], progress: Progress) -> tuple[dict, dict, dict]:
     """Readings {row: {label: Reading}}, excesses {row: {label: Excess}} and floors {label: Reading} of every
     representation.
     """
     floors = floors_of(plan)
     rows, leaks = {}, {}
     for i, (row, x) in enumerate(numbers.items()):
-        say(f"probes on {row.replace('_', ' ')}", 0.05 + 0.85 * i / len(numbers))
+        progress(0.05 + 0.85 * i / len(numbers), f"probes on {row.replace('_', ' ')}")
         rows[row] = {**readings(plan, x, plan.removed), **readings(plan, x, plan.others)}
         leaks[row] = {} if row in WITHOUT_EXCESS else excesses(plan, x, floors)
     return rows, leaks, floors
@@ -317,16 +316,3 @@ def _said_removed(name: str, v: dict) -> str:
 def _said_kept(name: str, v: dict) -> str:
     beside = "" if v["loss"] is None else f"; {v['loss']:+.3f} lost against the plain latent"
     return f"{parameter(name).plain}: the best fresh probe reads it with R² {v['r2']:.3f}{beside}."
-
-
-def jsonable(value):
-    """The report in plain types; what is not finite becomes None, since JSON has no NaN."""
-    if isinstance(value, dict):
-        return {str(k): jsonable(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(v) for v in value]
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value

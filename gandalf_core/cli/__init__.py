@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from ..errors import GandalfError
+from ..io.plain import jsonable, to_json
 from ..jobs.folder import Job, Stopped, handling, raise_stopped
-from .console import Console, facts, jsonable, to_json
+from .console import Console, facts
 from .registry import COMMANDS, Command, Report, UsageError, parser_for
 
 COMMAND_FILES = ("data", "training", "use", "measure", "scale", "pretrain")

@@ -1,12 +1,11 @@
 """What a command says: messages and progress on standard error, the result on standard output."""
 
-import json
-import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..io.plain import jsonable
 from ..jobs.folder import Job
 from ..parameters import parameter
 
@@ -92,23 +91,6 @@ def duration(seconds: float) -> str:
 
 
 # --- results ---
-
-
-def jsonable(value: Any) -> Any:
-    """Plain JSON values: arrays become lists, NaN and infinity null."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {str(k): jsonable(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(v) for v in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
-
-
-def to_json(result: dict[str, Any]) -> str:
-    return json.dumps(jsonable(result), ensure_ascii=False, allow_nan=False)
 
 
 def facts(result: dict[str, Any]) -> str:

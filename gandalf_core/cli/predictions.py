@@ -1,10 +1,11 @@
 """What `predict` writes and prints, and how it tells its output file from its input files."""
 
-import json
 import os
 from pathlib import Path
 
-from .console import heading, jsonable, table
+from ..atomic import write_text
+from ..io.plain import to_json
+from .console import heading, table
 from .registry import UsageError
 
 SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".json")
@@ -65,7 +66,7 @@ def joined(parts: list):
 def write_predictions(out: str, found) -> None:
     """A table, or JSON, in one row a star."""
     if out.lower().endswith(".json"):
-        Path(out).write_text(json.dumps({"stars": jsonable(found.rows())}, ensure_ascii=False))
+        write_text(out, to_json({"stars": found.rows()}))
         return
     from ..io import write_table
     from ..products.catalogue import prediction_columns

@@ -9,10 +9,10 @@ from typing import BinaryIO
 import numpy as np
 
 from ..data.latents import LatentSet
-from ..data.spectra import MIN_COVERAGE, SpectraSet, concatenate
+from ..data.spectra import SpectraSet, concatenate
 from ..errors import SpectraError
 from .columns import Table
-from .resample import rebin, refusal
+from .resampling import covering
 from .sniff import Member, members, parsing, size_of
 from .tables import assemble
 
@@ -83,13 +83,9 @@ def _covering(
     stars: SpectraSet, wavelength_nm: np.ndarray, name: str, rejected: dict[str, str]
 ) -> SpectraSet:
     """The stars that cover the grid, on it; the others are noted."""
-    binned = rebin(stars, wavelength_nm)
-    short = binned.coverage < MIN_COVERAGE
-    rejected |= {
-        str(binned.ids[i]): f"{name}: star {binned.ids[i]}: {refusal(stars, binned, i)}"
-        for i in np.flatnonzero(short)
-    }
-    return binned[~short] if short.any() else binned
+    good, causes = covering(stars, wavelength_nm)
+    rejected |= {star: f"{name}: star {star}: {cause}" for star, cause in causes.items()}
+    return good
 
 
 def _without_repeats(stars: SpectraSet, rejected: dict[str, str]) -> SpectraSet:

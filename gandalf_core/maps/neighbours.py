@@ -4,6 +4,8 @@ values.
 
 import numpy as np
 
+from ..data.scores import r_squared
+
 
 def neighbour_r2(xy: np.ndarray, values: np.ndarray, k: int = 10) -> np.ndarray:
     """(P,) R² with which the k nearest stars in the map (N, 2), the star itself left out, predict each value
@@ -22,7 +24,7 @@ def _neighbour_r2(xy: np.ndarray, value: np.ndarray, k: int) -> float:
     if len(value) < k + 2 or np.ptp(value) == 0:
         return float("nan")
     _, index = nearest(xy[known], k)
-    return float(1 - np.mean((value[index].mean(1) - value) ** 2) / value.var())
+    return r_squared(value, value[index].mean(1))
 
 
 def nearest(

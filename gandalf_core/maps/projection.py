@@ -10,7 +10,6 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +18,9 @@ import numpy as np
 
 from ..data.components import principal
 from ..errors import ConfigError, ModelError, SpectraError
+from ..jobs.progress import Progress, silent
 from .neighbours import nearest, neighbour_r2
 
-Progress = Callable[[float], None] | None
 METHODS = ("tsne", "umap", "pca")
 # beyond this many principal components, distances between spectra are noise and a stored map is large
 REDUCE_TO = 50
@@ -157,7 +156,7 @@ def fit_projection(
     labels: np.ndarray | None = None,
     label_names: tuple[str, ...] = (),
     n_jobs: int = -1,
-    progress: Progress = None,
+    progress: Progress = silent,
 ) -> Projection:
     """A map of x (N, D), distances taken as they are: scale x before, if its numbers are not alike.
 
@@ -195,7 +194,7 @@ def cached_projection(
     cache_dir: str | Path,
     *,
     n_jobs: int = -1,
-    progress: Progress = None,
+    progress: Progress = silent,
     **settings,
 ) -> Projection:
     """`fit_projection`, kept in `cache_dir` under a hash of x and everything else the map depends on or
@@ -274,10 +273,10 @@ def _fit_tsne(x: np.ndarray, settings: dict, n_jobs: int, progress: Progress) ->
 
 
 def _callbacks(progress: Progress, done: int, total: int) -> dict:
-    if progress is None:
+    if progress is silent:  # each call costs openTSNE an evaluation of its loss
         return {}
     return {
-        "callbacks": [lambda step, error, xy: progress((done + step) / total)],
+        "callbacks": [lambda step, error, xy: progress((done + step) / total, "t-SNE")],
         "callbacks_every_iters": 25,
     }
 

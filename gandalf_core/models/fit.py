@@ -11,6 +11,7 @@ import numpy as np
 
 from ..config.presets import preset
 from ..config.schema import Config
+from ..data.scores import r_squared
 from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import ModelError
@@ -208,7 +209,7 @@ def _parameters(model: TrainedModel, tested: SpectraSet) -> dict[str, dict[str, 
 def _scores(truth: np.ndarray, value: np.ndarray, error: np.ndarray) -> dict[str, float]:
     difference = value - truth
     return {
-        "r2": float(1 - (difference**2).mean() / truth.var()),
+        "r2": r_squared(truth, value),
         "mae": float(np.abs(difference).mean()),
         "rmse": float(np.sqrt((difference**2).mean())),
         "coverage": float((np.abs(difference) <= error).mean()),

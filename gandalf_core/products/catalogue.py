@@ -7,12 +7,12 @@ after the other; to spread them over machines, give each machine a folder of its
 Shapes: N stars of a chunk, L pixels, P labels.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,19 +21,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..atomic import atomic
-from ..data.spectra import MIN_COVERAGE, SpectraSet
+from ..data.spectra import SpectraSet
 from ..errors import ModelError, SpectraError
-from ..io import ParquetWriter, check_output, count_rows, iter_parquet, rebin
+from ..io import ParquetWriter, check_output, count_rows, covering, iter_parquet
+from ..io.claim import claim
 from ..io.ids import as_integers
 from ..io.parquet import KEY
-from ..io.resample import refusal
+from ..jobs.progress import Progress, silent
 
 CHUNK = 8192  # stars at once; a few chunks are in memory
 CAUSES = 100  # refused stars whose cause is kept; the others are only counted
 MANIFEST = "catalogue.json"
 
 T = TypeVar("T")
-Progress = Callable[[float, str], None]
 
 
 # --- what is done to a chunk ---
@@ -123,7 +123,7 @@ class Summary:
 
 
 def run(
-    task: Task, source: str | Path, out: str | Path, *, chunk: int = CHUNK, progress: Progress | None = None
+    task: Task, source: str | Path, out: str | Path, *, chunk: int = CHUNK, progress: Progress = silent
 ) -> Summary:
     """Apply a task to a Parquet file, or to every partition in a folder.
 
@@ -135,7 +135,7 @@ def run(
     pairs = partitions(source, out)
     into_folder = Path(source).is_dir()
     if into_folder:
-        _claim(Path(out), task.about)
+        claim(Path(out), MANIFEST, task.about)
     rows = [count_rows(path) for path, _ in pairs]
     seen = 0
     for (path, target), n in zip(pairs, rows, strict=True):
@@ -144,10 +144,7 @@ def run(
             summary.already += 1
         else:
             for done in _one(task, path, target, chunk, summary):
-                if progress:
-                    progress(
-                        (seen + done) / sum(rows), f"{path.name}: {seen + done:,} of {sum(rows):,} stars"
-                    )
+                progress((seen + done) / sum(rows), f"{path.name}: {seen + done:,} of {sum(rows):,} stars")
         seen += n
     summary.seconds = time.perf_counter() - started
     return summary
@@ -171,18 +168,6 @@ def partitions(source: str | Path, out: str | Path) -> list[tuple[Path, Path]]:
     return [(path, out / path.relative_to(source)) for path in found]
 
 
-def _claim(folder: Path, about: dict[str, Any]) -> None:
-    """Note in the folder what it is for, or see that it is for this."""
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest, text = folder / MANIFEST, json.dumps(about, sort_keys=True)
-    if not manifest.exists():
-        manifest.write_text(text)
-    elif manifest.read_text() != text:
-        raise SpectraError(
-            f"{folder}: was begun with another task, model or setting ({MANIFEST}): choose another folder"
-        )
-
-
 def _one(task: Task, path: Path, out: Path, chunk: int, summary: Summary) -> Iterator[int]:
     """Work through one file; yields how many of its stars have been seen."""
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -203,13 +188,11 @@ def _one(task: Task, path: Path, out: Path, chunk: int, summary: Summary) -> Ite
 
 def usable(stars: SpectraSet, wavelength_nm: np.ndarray, summary: Summary) -> SpectraSet:
     """The stars that cover the grid (L,), on it; `summary` counts them and the others."""
-    on_grid = rebin(stars, wavelength_nm)
-    short = on_grid.coverage < MIN_COVERAGE
-    summary.stars += int((~short).sum())
-    summary.refused += int(short.sum())
-    for row in np.flatnonzero(short)[: CAUSES - len(summary.causes)]:
-        summary.causes[str(on_grid.ids[row])] = refusal(stars, on_grid, row)
-    return on_grid[~short] if short.any() else on_grid
+    good, causes = covering(stars, wavelength_nm)
+    summary.stars += len(good)
+    summary.refused += len(stars) - len(good)
+    summary.causes |= dict(islice(causes.items(), CAUSES - len(summary.causes)))
+    return good
 
 
 # --- the pipeline ---

@@ -5,15 +5,17 @@ Shapes: N training stars, M test stars, D numbers a star, P labels.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..data.scores import r_squared
 from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import AuditError
+from ..jobs.progress import Progress, silent
 from .classes import class_scores
 from .fitting import FOR_SPECTRA, Regressor, fit_calibrated, fit_regressor
 
@@ -54,7 +56,7 @@ def compare(
     per_parameter: bool = False,
     max_iter: int = 1000,
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Table 1 for each representation: name -> `Inputs` or its (train, test), all of the same stars.
 
@@ -81,10 +83,9 @@ def compare(
         "stars": {"train": len(y_train), "test": len(y_test)},
         **{part: {} for part in parts},
     }
-    for name, given in representations.items():
+    for k, (name, given) in enumerate(representations.items()):
         inputs = Inputs(*given)
-        if progress:
-            progress(f"regressor on {name}: {inputs.train.shape[1]} numbers a star")
+        progress(k / len(representations), f"regressor on {name}: {inputs.train.shape[1]} numbers a star")
         regressor = best_of(inputs, y_train, alphas, **settings)
         values, errors = regressor.predict(inputs.test, snr_test)
         report["representations"][name] = statistics(values, errors, y_test, names, bounds)
@@ -211,7 +212,7 @@ def _label_statistics(value, error, truth, bound) -> dict[str, float | int | Non
         "mean_absolute": float(np.abs(difference).mean()),
         "std": float(difference.std()),
         "rmse": rmse(difference),
-        "r2": float(1 - np.mean(difference**2) / max(truth[known].var(), 1e-12)),
+        "r2": r_squared(truth[known], value[known]),
         "coverage": float((np.abs(difference) <= error[known]).mean()),
         "stars": int(known.sum()),
         "rmse_over_bound": None,

@@ -7,59 +7,46 @@ their beginning.
 """
 
 import contextlib
+import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..config.schema import Config
 from ..errors import ConfigError, GandalfError
+from ..io.claim import claim
+from ..jobs.progress import Progress, silent
 from .space import Sweep, changed
 from .trial import measured, training_stars
 
 STUDY = "sweep"
 LOCK_SECONDS = 60  # how long a process waits for another one's write
 
-Progress = Callable[[float, str], None]
 
-
-def run_sweep(
-    folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: Progress | None = None
-) -> None:
+def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: Progress = silent) -> None:
     """Do what is left of a sweep in its folder; several workers are processes of their own.
 
-    Raises ConfigError when the folder holds another sweep. A trial that fails is recorded with its cause.
+    Raises ClaimError when the folder holds another sweep. A trial that fails is recorded with its cause.
     """
     folder = Path(folder)
-    _claim(folder, sweep)
+    claim(folder, "sweep.json", json.loads(sweep.to_json()), changeable=("trials",))
     study = open_study(folder, sweep)
     _prepare(study, sweep)
-    tell = progress or (lambda fraction, text: None)
     if workers == 1:
         for _ in _trials(folder, sweep):
-            tell(*_state(study, sweep))
+            progress(*_state(study, sweep))
         return
     with _processes(folder, min(workers, sweep.count)) as processes:
         while any(p.is_alive() for p in processes):
-            tell(*_state(study, sweep))
+            progress(*_state(study, sweep))
             time.sleep(1.0)
-    tell(*_state(study, sweep))
+    progress(*_state(study, sweep))
     if any(p.exitcode for p in processes):
         raise GandalfError(
             f"{folder}: a worker of the sweep ended with an error (above); the same command goes on"
         )
-
-
-def _claim(folder: Path, sweep: Sweep) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    path, text = folder / "sweep.json", sweep.to_json()
-    if path.exists() and replace(load_sweep(folder), trials=sweep.trials) != sweep:
-        raise ConfigError(
-            f"{folder}: holds another sweep (sweep.json); repeat that one, or choose another folder"
-        )
-    path.write_text(text)  # more trials may be asked of the same sweep
 
 
 def load_sweep(folder: str | Path) -> Sweep:

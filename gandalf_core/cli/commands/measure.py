@@ -125,9 +125,13 @@ def _stars(args, model):
 def _audited(model, stars, args, console) -> dict[str, Any]:
     from ...auditing import audit as measure
 
-    told = lambda text, done: console.progress(done, text)  # noqa: E731
     return measure(
-        model, stars, plain=_plain(args.plain, model, console), seed=args.seed, progress=told, **_chosen(args)
+        model,
+        stars,
+        plain=_plain(args.plain, model, console),
+        seed=args.seed,
+        progress=console.progress,
+        **_chosen(args),
     )
 
 
@@ -165,7 +169,7 @@ def _compared(stars, models: dict, args, console) -> dict[str, Any]:
         "seed": args.seed,
         "max_iter": args.max_iter,
         "per_parameter": args.per_parameter,
-        "progress": console.say,
+        "progress": console.progress,
     }
     settings |= {"alphas": tuple(args.alphas)} if getattr(args, "alphas", []) else {}
     return compare_models(stars, models, bounds=_bounds(stars, models, args.seed, console), **settings)
@@ -187,7 +191,7 @@ def _bounds(stars, models: dict, split_seed: int, console):
 
     test = split(stars.ids, seed=split_seed)[1]
     sigma = np.full((len(stars), len(LABELS)), np.nan)
-    sigma[test] = star_bounds(stars[test], lambda text, done: console.progress(done, text)).sigma
+    sigma[test] = star_bounds(stars[test], console.progress).sigma
     return sigma
 
 

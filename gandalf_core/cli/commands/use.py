@@ -211,10 +211,9 @@ def _new_map(x, about, args, console):
     from ...maps.projection import cached_projection, fit_projection
 
     settings = {"seed": args.seed, "perplexity": args.perplexity, "neighbours": args.neighbours, **about}
-    told = lambda fraction: console.progress(fraction, args.method)  # noqa: E731
     if args.cache:
-        return cached_projection(x, args.method, args.cache, progress=told, **settings)
-    return fit_projection(x, args.method, progress=told, **settings)
+        return cached_projection(x, args.method, args.cache, progress=console.progress, **settings)
+    return fit_projection(x, args.method, progress=console.progress, **settings)
 
 
 @command(

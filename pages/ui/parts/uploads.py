@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from gandalf_core import io
-from gandalf_core.data.spectra import MIN_COVERAGE, SpectraSet
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import cache, show, state
@@ -134,8 +134,7 @@ def refused_by_grid(found: SpectraSet) -> tuple[int, str]:
     except (GandalfError, KeyError):
         return 0, ""
     try:
-        binned = io.rebin(found, wavelength_nm)
+        causes = io.covering(found, wavelength_nm)[1]
     except GandalfError as error:  # the grid itself cannot serve
         return len(found), str(error)
-    short = np.flatnonzero(binned.coverage < MIN_COVERAGE)
-    return len(short), io.refusal(found, binned, short[0]) if len(short) else ""
+    return len(causes), next(iter(causes.values()), "")

@@ -4,6 +4,7 @@ target pixels.
 
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -34,17 +35,29 @@ def resample(stars: SpectraSet, wavelength_nm: np.ndarray, origin: str | None = 
     origin = origin or stars.provenance.get("file")
     prefix = f"{origin}: " if origin else ""
     try:
-        binned = rebin(stars, wavelength_nm)
+        binned, causes = covering(stars, wavelength_nm)
     except SpectraError as error:
         raise SpectraError(f"{prefix}{error}") from None
-    short = np.flatnonzero(binned.coverage < MIN_COVERAGE)
-    if len(short):
-        named = "; ".join(f"{binned.ids[i]}: {refusal(stars, binned, i)}" for i in short[:3])
-        raise SpectraError(f"{prefix}{len(short)} of {len(stars)} spectra cannot be used ({named})")
+    if causes:
+        named = "; ".join(f"{star}: {cause}" for star, cause in islice(causes.items(), 3))
+        raise SpectraError(
+            f"{prefix}{len(stars) - len(binned)} of {len(stars)} spectra cannot be used ({named})"
+        )
     return binned
 
 
-def refusal(stars: SpectraSet, binned: SpectraSet, row: int) -> str:
+def covering(stars: SpectraSet, wavelength_nm: np.ndarray) -> tuple[SpectraSet, dict[str, str]]:
+    """The stars that cover at least `MIN_COVERAGE` of a grid (L,), on it, and {id: cause} of the others.
+
+    Raises SpectraError as `rebin` does.
+    """
+    binned = rebin(stars, wavelength_nm)
+    short = binned.coverage < MIN_COVERAGE
+    causes = {str(binned.ids[row]): _refusal(stars, binned, row) for row in np.flatnonzero(short)}
+    return (binned[~short] if causes else binned), causes
+
+
+def _refusal(stars: SpectraSet, binned: SpectraSet, row: int) -> str:
     """Why a star is refused on a grid, in one clause."""
     used = stars.wavelength_nm[~stars.mask[row]]
     if not len(used):

@@ -1,0 +1,23 @@
+"""Results as plain JSON values."""
+
+import json
+import math
+from typing import Any
+
+
+def jsonable(value: Any) -> Any:
+    """Arrays become lists, numpy's numbers plain ones, NaN and infinity null; what JSON has no type for, text."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """`value` as JSON text, by way of `jsonable`."""
+    return json.dumps(jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False)
