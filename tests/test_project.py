@@ -139,10 +139,10 @@ def test_cache_answers_without_fitting_again(tmp_path, monkeypatch):
 def test_progress_is_told_and_can_cancel():
     x, _ = islands(60)
     seen = []
-    fit_projection(x, "tsne", n_jobs=1, progress=seen.append)
+    fit_projection(x, "tsne", n_jobs=1, progress=lambda fraction, text: seen.append(fraction))
     assert seen == sorted(seen) and seen[-1] == 1.0
 
-    def cancel(fraction):
+    def cancel(fraction, text):
         raise InterruptedError
 
     with pytest.raises(InterruptedError):

@@ -1,0 +1,44 @@
+"""Store what the shipped models make of twenty stars: `tests/test_shipped_models.py` holds later code against it.
+
+    python scripts/shipped_values.py
+
+Run it only when `pretrained/` is made again. The spectra are stored with the values, so that a change of the
+simulator is no change of the models.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from gandalf_core import list_models, load_model, simulate
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.models.trained import TrainedModel
+
+FILE = Path(__file__).resolve().parent.parent / "tests" / "golden" / "shipped_models.npz"
+STARS, SEED = 20, 4711
+
+
+def values(model: TrainedModel, stars: SpectraSet) -> dict[str, np.ndarray]:
+    """Latents, spectra decoded under the stars' own labels, and predictions: what a user can see."""
+    latents, predictions = model.encode(stars), model.predict(stars)
+    return {
+        "z": latents.z,
+        "flux": model.decode(latents, stars.labels_for(model.label_names)),
+        "values": predictions.values,
+        "errors": predictions.errors,
+        "chi2": predictions.chi2,
+        "outlier_score": predictions.outlier_score,
+    }
+
+
+def main() -> None:
+    stars = simulate(STARS, seed=SEED)
+    stored = {name: getattr(stars, name) for name in ("flux", "flux_error", "wavelength_nm", "ids", "labels")}
+    for info in list_models():
+        made = values(load_model(info.path), stars)
+        stored |= {f"{info.name}.{name}": array for name, array in made.items()}
+    np.savez_compressed(FILE, **stored)
+
+
+if __name__ == "__main__":
+    main()
