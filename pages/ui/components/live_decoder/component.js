@@ -45,7 +45,11 @@ class View extends Saving(Hands(Painting(class {}))) {
     this.observed = floatsOf(data.star.flux)
     this.star = { ...data.star, z: Array.from(floatsOf(data.star.z)) }
     this.other = data.other && { ...data.other, z: floatsOf(data.other.z) }
-    this.truth = data.truth && { ...data.truth, before: floatsOf(data.truth.before), after: floatsOf(data.truth.after) }
+    this.truth = data.truth && {
+      ...data.truth,
+      before: floatsOf(data.truth.before),
+      after: floatsOf(data.truth.after),
+    }
     this.bands = data.bands && data.bands.map(floatsOf)
     this.follow(data.settings, newStar)
     this.build()
@@ -96,13 +100,38 @@ class View extends Saving(Hands(Painting(class {}))) {
   }
 
   slider(s) {
-    const [low, high] = this.track(s), share = value => `${(100 * (value - low)) / (high - low)}%`
-    const range = element("input", { type: "range", min: low, max: high, step: 10 ** -s.decimals, "aria-label": `${s.plain}${s.unit ? " in " + s.unit : ""}` })
+    const [low, high] = this.track(s),
+      share = value => `${(100 * (value - low)) / (high - low)}%`
+    const range = element("input", {
+      type: "range",
+      min: low,
+      max: high,
+      step: 10 ** -s.decimals,
+      "aria-label": `${s.plain}${s.unit ? " in " + s.unit : ""}`,
+    })
     const box = element("input", { type: "number", step: s.step, "aria-label": `${s.plain}, typed value` })
-    const play = element("button", { type: "button", title: `Play: sweep ${s.plain} through the sample`, "aria-label": `Play ${s.plain}` }, "▶")
-    const back = element("button", { type: "button", title: `Back to the star's own ${s.plain}`, "aria-label": `Reset ${s.plain}` }, "↺")
+    const play = element(
+      "button",
+      { type: "button", title: `Play: sweep ${s.plain} through the sample`, "aria-label": `Play ${s.plain}` },
+      "▶",
+    )
+    const back = element(
+      "button",
+      { type: "button", title: `Back to the star's own ${s.plain}`, "aria-label": `Reset ${s.plain}` },
+      "↺",
+    )
     const beyond = element("span", { className: "beyond", role: "status" })
-    const block = element("div", { className: "slider" }, element("label", {}, ...symbolNodes(s.symbol)), box, element("span", { className: "unit" }, s.unit), play, back, range, beyond)
+    const block = element(
+      "div",
+      { className: "slider" },
+      element("label", {}, ...symbolNodes(s.symbol)),
+      box,
+      element("span", { className: "unit" }, s.unit),
+      play,
+      back,
+      range,
+      beyond,
+    )
     range.style.setProperty("--from", share(s.low))
     range.style.setProperty("--to", share(s.high))
     block.dataset.label = s.name
@@ -121,12 +150,25 @@ class View extends Saving(Hands(Painting(class {}))) {
 
   // The ends of a slider: a fifth of the sample's range beyond it, or as far as a preset goes.
   track(s) {
-    const fine = 10 ** -s.decimals, pad = 0.2 * (s.high - s.low), asked = this.data.presets.map(p => p.labels[s.name] ?? s.low)
-    return [Math.floor(Math.min(s.low - pad, ...asked) / fine) * fine, Math.ceil(Math.max(s.high + pad, ...asked) / fine) * fine]
+    const fine = 10 ** -s.decimals,
+      pad = 0.2 * (s.high - s.low),
+      asked = this.data.presets.map(p => p.labels[s.name] ?? s.low)
+    return [
+      Math.floor(Math.min(s.low - pad, ...asked) / fine) * fine,
+      Math.ceil(Math.max(s.high + pad, ...asked) / fine) * fine,
+    ]
   }
 
   preset(p) {
-    return element("button", { type: "button", className: "chip", onclick: () => this.apply({ ...this.star.labels, ...p.labels }, this.star.z) }, ...symbolNodes(p.name))
+    return element(
+      "button",
+      {
+        type: "button",
+        className: "chip",
+        onclick: () => this.apply({ ...this.star.labels, ...p.labels }, this.star.z),
+      },
+      ...symbolNodes(p.name),
+    )
   }
 
   legend() {
@@ -134,23 +176,31 @@ class View extends Saving(Hands(Painting(class {}))) {
     const shape = JSON.stringify([known, this.truth?.name])
     if (shape === this.named) return // a new chip would not have the keyboard's focus
     this.named = shape
-    this.part("legend").replaceChildren(...known.map(([name, [, colour, , dash]]) => {
-      const swatch = element("span", { className: dash.length ? "swatch dashed" : "swatch" })
-      swatch.style.borderColor = colour
-      const button = element("button", { type: "button", className: "chip", title: "Show or hide" }, swatch, this.nameOf(name))
-      button.setAttribute("aria-pressed", !this.hidden.has(name))
-      button.onclick = () => {
-        this.hidden.delete(name) || this.hidden.add(name)
+    this.part("legend").replaceChildren(
+      ...known.map(([name, [, colour, , dash]]) => {
+        const swatch = element("span", { className: dash.length ? "swatch dashed" : "swatch" })
+        swatch.style.borderColor = colour
+        const button = element(
+          "button",
+          { type: "button", className: "chip", title: "Show or hide" },
+          swatch,
+          this.nameOf(name),
+        )
         button.setAttribute("aria-pressed", !this.hidden.has(name))
-        this.schedule()
-      }
-      return button
-    }))
+        button.onclick = () => {
+          this.hidden.delete(name) || this.hidden.add(name)
+          button.setAttribute("aria-pressed", !this.hidden.has(name))
+          this.schedule()
+        }
+        return button
+      }),
+    )
   }
 
   show() {
     for (const block of this.part("sliders").children) {
-      const s = this.data.sliders.find(item => item.name === block.dataset.label), value = this.labels[s.name]
+      const s = this.data.sliders.find(item => item.name === block.dataset.label),
+        value = this.labels[s.name]
       const [box, range] = [block.querySelector("[type=number]"), block.querySelector("[type=range]")]
       const text = value.toFixed(s.decimals)
       if (this.root.getRootNode().activeElement !== box) box.value = text
@@ -158,7 +208,9 @@ class View extends Saving(Hands(Painting(class {}))) {
       const outside = value < s.low || value > s.high
       block.classList.toggle("outside", outside)
       const own = `this star: ${this.star.labels[s.name].toFixed(s.decimals)} ${s.unit}`
-      block.querySelector(".beyond").textContent = outside ? `▲ extrapolation: 98 % of stars have ${s.low.toFixed(s.decimals)} to ${s.high.toFixed(s.decimals)} ${s.unit}` : own
+      block.querySelector(".beyond").textContent = outside
+        ? `▲ extrapolation: 98 % of stars have ${s.low.toFixed(s.decimals)} to ${s.high.toFixed(s.decimals)} ${s.unit}`
+        : own
       const play = block.querySelector("button")
       play.textContent = this.playing === s.name ? "⏸" : "▶"
     }
@@ -166,13 +218,15 @@ class View extends Saving(Hands(Painting(class {}))) {
   }
 
   showNumber() {
-    const value = this.part("value"), [low, high] = this.barRange()
+    const value = this.part("value"),
+      [low, high] = this.barRange()
     value.min = low
     value.max = high
     value.step = (high - low) / 500
     value.value = this.z[this.number]
     this.part("valuetext").textContent = this.z[this.number].toFixed(2)
-    if (this.root.getRootNode().activeElement !== this.part("number")) this.part("number").value = this.number + 1
+    if (this.root.getRootNode().activeElement !== this.part("number"))
+      this.part("number").value = this.number + 1
   }
 
   setLabel(name, value) {
@@ -215,13 +269,20 @@ class View extends Saving(Hands(Painting(class {}))) {
     this.pending = this.taken = token
     this.settle = true
     this.schedule()
-    this.setState("settings", { token, star: this.star.id, labels: this.labels, z: this.data.edit ? this.z : null })
+    this.setState("settings", {
+      token,
+      star: this.star.id,
+      labels: this.labels,
+      z: this.data.edit ? this.z : null,
+    })
   }
 
   play(s) {
     this.stop()
     this.playing = s.name
-    const span = s.high - s.low, phase = Math.min(1, Math.max(0, (this.labels[s.name] - s.low) / span)), began = performance.now()
+    const span = s.high - s.low,
+      phase = Math.min(1, Math.max(0, (this.labels[s.name] - s.low) / span)),
+      began = performance.now()
     const step = now => {
       if (this.playing !== s.name) return
       const turn = (phase + (now - began) / 4000) % 2

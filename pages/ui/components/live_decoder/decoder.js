@@ -1,17 +1,25 @@
 // The decoder in the browser: sliders and latent bars that move the spectrum while they are dragged, without a server.
 
 const ACTIVATIONS = {
-  relu: v => (v > 0 ? v : 0), silu: v => v / (1 + Math.exp(-v)), tanh: Math.tanh,
-  sigmoid: v => 1 / (1 + Math.exp(-v)), linear: v => v,
+  relu: v => (v > 0 ? v : 0),
+  silu: v => v / (1 + Math.exp(-v)),
+  tanh: Math.tanh,
+  sigmoid: v => 1 / (1 + Math.exp(-v)),
+  linear: v => v,
 }
 
 class Decoder {
   constructor({ header, array }) {
     this.header = header
-    const layers = name => header[name].map((_, k) => ({ weight: array(header.arrays[`${name}${k}.weight`]), bias: array(header.arrays[`${name}${k}.bias`]) }))
+    const layers = name =>
+      header[name].map((_, k) => ({
+        weight: array(header.arrays[`${name}${k}.weight`]),
+        bias: array(header.arrays[`${name}${k}.bias`]),
+      }))
     this.rest = layers("rest")
     this.mean = layers("mean")
-    for (const name of ["label_mean", "label_std", "flux_offset", "flux_scale", "wavelength_nm"]) this[name] = array(header.arrays[name])
+    for (const name of ["label_mean", "label_std", "flux_offset", "flux_scale", "wavelength_nm"])
+      this[name] = array(header.arrays[name])
     this.activate = ACTIVATIONS[header.activation]
     this.squash = ACTIVATIONS[header.output_activation]
   }
@@ -19,7 +27,9 @@ class Decoder {
   network(layers, input) {
     let x = input
     layers.forEach(({ weight, bias }, depth) => {
-      const y = new Float64Array(bias.length), inputs = x.length, last = depth === layers.length - 1
+      const y = new Float64Array(bias.length),
+        inputs = x.length,
+        last = depth === layers.length - 1
       for (let i = 0, at = 0; i < y.length; i++) {
         let sum = bias[i]
         for (let j = 0; j < inputs; j++, at++) sum += weight[at] * x[j]
@@ -35,6 +45,9 @@ class Decoder {
     const y = this.header.labels.map((name, k) => (labels[name] - this.label_mean[k]) / this.label_std[k])
     const rest = this.network(this.rest, [...z, ...y])
     const mean = this.mean.length ? this.network(this.mean, y) : null
-    return Float32Array.from(rest, (v, k) => (mean ? mean[k] + v : this.squash(v)) * this.flux_scale[k] + this.flux_offset[k])
+    return Float32Array.from(
+      rest,
+      (v, k) => (mean ? mean[k] + v : this.squash(v)) * this.flux_scale[k] + this.flux_offset[k],
+    )
   }
 }
