@@ -1,0 +1,67 @@
+"""Where things are, wherever the package is installed.
+
+In a checkout `data/`, `pretrained/`, `app.py` and `pages/` lie beside `gandalf_core/`; a wheel carries them
+in `gandalf_core/explorer/`. Environment variables move folders: GANDALF_PRETRAINED, GANDALF_MODELS,
+GANDALF_RUNS and GANDALF_CACHE.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def explorer_folder() -> Path:
+    """The folder with `app.py`, `pages/` and `.streamlit/`: the app's working directory."""
+    return PACKAGE / "explorer" if _in_a_wheel() else PACKAGE.parent
+
+
+def data_folder() -> Path:
+    """The simulator's grid and emulator."""
+    return explorer_folder() / "data"
+
+
+def pretrained_folder() -> Path:
+    """The shipped models, one folder each; GANDALF_PRETRAINED names another folder instead."""
+    return _from_environment("GANDALF_PRETRAINED") or explorer_folder() / "pretrained"
+
+
+def model_roots() -> tuple[Path, ...]:
+    """Folders in which a model's name is looked up: the pretrained one, then those of GANDALF_MODELS.
+
+    GANDALF_MODELS holds paths separated as in PATH (`:`, on Windows `;`).
+    """
+    further = os.environ.get("GANDALF_MODELS", "").split(os.pathsep)
+    return pretrained_folder(), *(Path(path).absolute() for path in further if path)
+
+
+def runs_folder() -> Path:
+    """The app's jobs: GANDALF_RUNS, else `runs/` of a writable checkout, else among the user's data."""
+    return _from_environment("GANDALF_RUNS") or _in_checkout("runs") or _of_the_user("data") / "runs"
+
+
+def cache_folder() -> Path:
+    """What can be made again: GANDALF_CACHE, else `cache/` of a writable checkout, else the user's cache."""
+    return _from_environment("GANDALF_CACHE") or _in_checkout("cache") or _of_the_user("cache")
+
+
+def _from_environment(variable: str) -> Path | None:
+    path = os.environ.get(variable)
+    return Path(path).absolute() if path else None
+
+
+def _in_a_wheel() -> bool:
+    return (PACKAGE / "explorer").is_dir()
+
+
+def _in_checkout(name: str) -> Path | None:
+    root = PACKAGE.parent
+    return None if _in_a_wheel() or not os.access(root, os.W_OK) else root / name
+
+
+def _of_the_user(kind: Literal["data", "cache"]) -> Path:
+    import platformdirs  # 10 ms that `--help` does not need
+
+    folder = platformdirs.user_data_path if kind == "data" else platformdirs.user_cache_path
+    return folder("gandalf-explorer", appauthor=False)
