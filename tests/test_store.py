@@ -224,7 +224,7 @@ def test_what_two_maps_share_is_stored_once(model, tmp_path):
 
 
 def test_models_are_found_by_folder_or_by_their_name_in_pretrained(model_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("gandalf_core.models.store.PRETRAINED", model_folder.parent)
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(model_folder.parent))
     assert load_model("toy-removed").name == "toy-removed"
     assert find_model(str(model_folder)) == model_folder.resolve()
     with pytest.raises(ModelError, match=r"nothing-here.*toy-removed"):

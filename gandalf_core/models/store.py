@@ -26,12 +26,12 @@ from ..data.scaling import Scaler
 from ..errors import ModelError
 from ..maps.projection import Projection
 from ..networks.autoencoder import Decoder, Encoder
+from ..places import model_roots
 from ..regression.fitting import Regressor
 from .cards import audit_summary, card_text
 from .outliers import OutlierReference
 from .trained import TrainedModel
 
-PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 NEEDED = ("config.json", "weights.safetensors", "scaling.npz", "split.npz", "card.json")
 ELSEWHERE = ".in"  # an array of a map that another map's file holds
 FAILURES = (
@@ -144,7 +144,7 @@ def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def load_model(name_or_folder: str | Path) -> TrainedModel:
-    """A model by its name in `pretrained/` or by its folder. ModelError names a missing or unusable file."""
+    """A model by its name or by its folder. ModelError names a missing or unusable file."""
     folder = find_model(name_or_folder)
     for needed in NEEDED:
         if not (folder / needed).is_file():
@@ -180,13 +180,14 @@ def load_model(name_or_folder: str | Path) -> TrainedModel:
 
 
 def find_model(name_or_folder: str | Path) -> Path:
-    """The folder of a model; ModelError lists the names there are."""
+    """The folder of a model: a path, or a name in one of `places.model_roots`; ModelError lists the names."""
     path = Path(name_or_folder)
-    for folder in (path, PRETRAINED / path) if len(path.parts) == 1 else (path,):
+    roots = model_roots() if len(path.parts) == 1 else ()
+    for folder in (path, *(root / path for root in roots)):
         if folder.is_dir():
             return folder.resolve()
     known = ", ".join(i.name for i in list_models()) or "none"
-    raise ModelError(f"{name_or_folder}: no such model folder; in pretrained/ there are: {known}")
+    raise ModelError(f"{name_or_folder}: no such model folder; the models are: {known}")
 
 
 def _load_networks(path: Path, config: Config, pixels: int) -> tuple[Encoder, Decoder]:
@@ -286,11 +287,13 @@ def _digest(path: Path) -> str:
 
 
 def list_models(root: str | Path | None = None) -> list[ModelInfo]:
-    """The model folders under `root` (pretrained/) with their cards, by name; one without a usable card is
-    passed over.
+    """The model folders under `root` (default: `places.model_roots`) with their cards, by name.
+
+    A folder without a usable card is skipped, and so is a name that an earlier root has.
     """
-    found = []
-    for path in sorted(Path(root or PRETRAINED).glob("*/card.json")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            found.append(ModelInfo(path.parent.name, path.parent, _card(path)))
-    return found
+    models: dict[str, ModelInfo] = {}
+    for root in model_roots() if root is None else (Path(root),):
+        for path in sorted(root.glob("*/card.json")):
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                models.setdefault(path.parent.name, ModelInfo(path.parent.name, path.parent, _card(path)))
+    return list(models.values())

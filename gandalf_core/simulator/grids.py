@@ -6,13 +6,13 @@ find spectrum there.
 """
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import ModelError
+from ..places import data_folder
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = data_folder()
 GRID_FILE = DATA / "rvs_grid.npz"
 RESOLVING_POWER = 11_500  # Gaia RVS
 LIGHT_KMS = 299_792.458

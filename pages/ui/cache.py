@@ -4,7 +4,6 @@ Shared arrays are read-only by convention: nobody writes into what comes from he
 """
 
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from gandalf_core import io, sources
+from gandalf_core import io, places, sources
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import ModelError, SpectraError
@@ -25,7 +24,7 @@ from gandalf_core.sweeps import study as sweep
 from pages.ui import state
 from pages.ui.components import live_decoder
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = places.explorer_folder()
 TEST = "test stars"  # the stars of the model's own maps: none of them trained it
 MAX_TEST = 6000
 QUICK = 1200  # stars that are simulated while the page waits; more are a job
@@ -33,8 +32,8 @@ READY_MADE = (TEST, "simulated:2000:7")
 
 
 def folder(name: str) -> Path:
-    """A folder of results that can be made again: under GANDALF_CACHE, or `cache/` of the project."""
-    made = Path(os.environ.get("GANDALF_CACHE", ROOT / "cache")) / name
+    """A folder of results that can be made again."""
+    made = places.cache_folder() / name
     made.mkdir(parents=True, exist_ok=True)
     return made
 
@@ -52,12 +51,8 @@ def grid_key(model: TrainedModel) -> str:
 
 def model_folders() -> dict[str, Path]:
     """Name in the picker → folder: the pretrained models, then the finished trainings, newest first."""
-    found = {
-        info.name: info.path
-        for info in store.list_models(os.environ.get("GANDALF_PRETRAINED", store.PRETRAINED))
-    }
-    runs = Path(os.environ.get("GANDALF_RUNS", ROOT / "runs"))
-    trained = sorted(runs.glob("*/model/card.json"), key=lambda path: -path.stat().st_mtime)
+    found = {info.name: info.path for info in store.list_models()}
+    trained = sorted(places.runs_folder().glob("*/model/card.json"), key=lambda path: -path.stat().st_mtime)
     for path in trained:
         info = store.list_models(path.parent.parent)
         found |= {

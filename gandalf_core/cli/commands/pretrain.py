@@ -47,12 +47,12 @@ def pretrain(args, console) -> Report:
     """Train, measure and store every shipped model. A model that is there already, from the same stars and
     configuration, is passed over; a stopped one goes on from its checkpoint in --work when the command is
     given again."""
-    from ...models.store import PRETRAINED
+    from ...places import pretrained_folder
     from ...sources import STANDARD_SAMPLE
 
     args.stars = args.stars or STANDARD_SAMPLE
     source = _source(args.stars)
-    args.out = out = Path(args.out or PRETRAINED)
+    args.out = out = Path(args.out or pretrained_folder())
     made: dict[str, Any] = {}
     configs = {name: _config(name, args) for name in (args.only or SHIPPED)}
     missing = {n: c for n, c in configs.items() if args.again or not _is_there(out / n, c, source)}

@@ -225,7 +225,8 @@ def _new_map(x, about, args, console):
 def models(args, console) -> Report:
     """The models in pretrained/ (or --root) with what was removed, kept and measured; with MODEL, its card."""
     from ...models.cards import card_text
-    from ...models.store import PRETRAINED, list_models, load_model
+    from ...models.store import list_models, load_model
+    from ...places import model_roots
 
     if args.name:
         model = load_model(args.name)
@@ -235,9 +236,10 @@ def models(args, console) -> Report:
         )
     if args.root and not Path(args.root).is_dir():
         raise UsageError(f"{args.root}: no such folder")
-    found = list_models(args.root or PRETRAINED)
+    found = list_models(args.root)
     result = {"models": [{"name": m.name, "path": str(m.path), "card": m.card} for m in found]}
-    return Report(result, _models_table(found) if found else f"no models in {args.root or PRETRAINED}")
+    roots = args.root or " or ".join(map(str, model_roots()))
+    return Report(result, _models_table(found) if found else f"no models in {roots}")
 
 
 def _models_table(found) -> str:
