@@ -5,7 +5,10 @@ and pick from.
 import streamlit as st
 
 from gandalf_core.figures import panels, population, spectra
-from pages.ui import cache, guards, pickers, show, state
+from pages.ui import guards, pickers, show, state
+from pages.ui.cache.keys import digest
+from pages.ui.cache.outputs import labels_of
+from pages.ui.cache.uploads import uploads_on_grid
 from pages.ui.parts import diagrams, tables, uploads
 
 show.page_title(
@@ -14,7 +17,7 @@ show.page_title(
 )
 uploads.show_upload()
 model, (ids, labels) = guards.need_model(), guards.need_labels()
-names, mine = model.label_names, cache.uploads_on_grid(model)
+names, mine = model.label_names, uploads_on_grid(model)
 chosen = pickers.selected_rows(ids)
 with st.container(horizontal=True, vertical_alignment="center"):
     view = pickers.choose(
@@ -24,12 +27,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
 
 if view == "Diagrams":
     with guards.told():
-        extra = (
-            {}
-            if mine is None
-            else {"overlay_ids": mine.ids, "overlay_labels": cache.own_or_estimated(model, mine)}
-        )
-    key = cache.digest("data", model.model_id, *ids, names, *extra.get("overlay_ids", ()))
+        extra = {} if mine is None else {"overlay_ids": mine.ids, "overlay_labels": labels_of(model, mine)}
+    key = digest("data", model.model_id, *ids, names, *extra.get("overlay_ids", ()))
     diagrams.show_linked(
         "data diagrams", key, lambda: panels.diagrams(ids, labels, names, **extra), names, columns=2
     )

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from gandalf_core.figures import latents
-from pages.ui import cache, guards, pickers, show
+from pages.ui import guards, pickers, show
+from pages.ui.cache.outputs import latents_of, population_bands
 from pages.ui.parts import decode as decoding
 
 show.page_title("Latent", "Drag a dot and watch the spectrum of the star that would have this latent.")
@@ -26,8 +27,8 @@ if view == "Correlations":
 else:
     number = st.slider("Latent number", 1, model.latent_size, 1, key="traverse", persist_state="session")
     with guards.told():
-        values = latents.traverse_values(cache.population_bands(model), number)
-        copies = latents.with_number(cache.latents(model, star).z[0], number, values)
+        values = latents.traverse_values(population_bands(model), number)
+        copies = latents.with_number(latents_of(model, star).z[0], number, values)
         flux = model.decode(copies, labels.repeat(len(values), 0))
     told = "What the decoded spectrum does while this one number goes from its 1st to its 99th percentile."
     show.figure(latents.traverse(model.wavelength_nm, values, flux, number), told, "traverse_figure")

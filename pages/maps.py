@@ -7,7 +7,10 @@ import streamlit as st
 
 from gandalf_core.figures import panels, spectra
 from gandalf_core.maps.projection import METHODS
-from pages.ui import cache, guards, pickers, show, state
+from pages.ui import guards, pickers, show, state
+from pages.ui.cache.keys import digest
+from pages.ui.cache.stars import stars_by_ids
+from pages.ui.cache.uploads import uploads_on_grid
 from pages.ui.parts import diagrams, tables
 from pages.ui.parts import maps as mapping
 
@@ -29,9 +32,9 @@ if not found:
         f"No {NAMES[method]} map of these representations is stored: choose others, or make one under **Map settings**."
     )
 labels = mapping.labels_of(rows, method, model)
-mine = cache.uploads_on_grid(model)
+mine = uploads_on_grid(model)
 overlay = [] if mine is None else mine.ids
-key = cache.digest("maps", [(m.name, len(m.ids), float(m.xy.sum())) for m in found], labels.names, *overlay)
+key = digest("maps", [(m.name, len(m.ids), float(m.xy.sum())) for m in found], labels.names, *overlay)
 linked = lambda: panels.maps(
     found, labels.ids, labels.values, labels.names, ranges=model.ranges, overlay_ids=overlay
 )
@@ -47,7 +50,7 @@ if not chosen.any():
         "Draw a lasso in any panel: the same stars light up in all of them, on every page, and their spectra appear here."
     )
 with guards.told():
-    stars = cache.members(labels.ids, model)
+    stars = stars_by_ids(labels.ids, model)
 lit = np.isin(stars.ids, labels.ids[chosen])
 show.figure(
     spectra.mean_and_spread(

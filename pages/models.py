@@ -3,13 +3,14 @@
 import streamlit as st
 
 from gandalf_core.models.cards import card_text
-from pages.ui import cache, guards, show, state
+from pages.ui import guards, show, state
+from pages.ui.cache.models import load_model, model_folders
 from pages.ui.parts import tables
 
 show.page_title(
     "Models", "Every model is a folder without pickles: weights, scaling, regressors, maps and a card."
 )
-names = list(cache.model_folders())
+names = list(model_folders())
 if not names:
     guards.need_model()
 left, right = st.columns(2)
@@ -21,7 +22,7 @@ first = left.selectbox(
 )
 second = right.selectbox("Compare with", ["nothing", *names], key="card_right")
 with guards.told():
-    chosen = [cache.load(first)] + ([] if second == "nothing" else [cache.load(second)])
+    chosen = [load_model(first)] + ([] if second == "nothing" else [load_model(second)])
 if len(chosen) == 2:
     tables.show_comparison(*chosen)
 for model, column in zip(chosen, (left, right), strict=False):

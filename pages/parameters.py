@@ -3,7 +3,10 @@
 import streamlit as st
 
 from gandalf_core.figures import panels, regression
-from pages.ui import cache, guards, pickers, show
+from pages.ui import guards, pickers, show
+from pages.ui.cache.keys import digest, stars_key
+from pages.ui.cache.outputs import predictions_of
+from pages.ui.cache.uploads import uploads_on_grid
 from pages.ui.parts import diagrams, tables
 
 VIEWS = ["Diagrams", "Against the truth", "Residuals", "Error bars", "Representations", "Table"]
@@ -16,8 +19,8 @@ show.page_title(
 model, star = guards.need_model(), guards.need_star()
 names = model.label_names
 with guards.told():
-    single = cache.predictions(model, star)
-    mine = cache.uploads_on_grid(model)
+    single = predictions_of(model, star)
+    mine = uploads_on_grid(model)
 tables.show_estimates(model, star, single)
 with st.container(horizontal=True, vertical_alignment="center"):
     view = pickers.choose("View", VIEWS, "parameter_view", label_visibility="collapsed")
@@ -29,8 +32,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
         )
 stars = guards.need_stars()
 with guards.told():
-    everyone = cache.predictions(model, stars, source)
-    uploaded = None if mine is None else cache.predictions(model, mine, source)
+    everyone = predictions_of(model, stars, source)
+    uploaded = None if mine is None else predictions_of(model, mine, source)
 true = stars.labels_for(names)
 if view == "Diagrams":
     extra = {}
@@ -40,9 +43,7 @@ if view == "Diagrams":
             "overlay_labels": uploaded.values,
             "overlay_errors": uploaded.errors,
         }
-    key = cache.digest(
-        "predicted", source, model.model_id, cache.set_key(stars), *extra.get("overlay_ids", ())
-    )
+    key = digest("predicted", source, model.model_id, stars_key(stars), *extra.get("overlay_ids", ()))
     make = lambda: panels.diagrams(stars.ids, everyone.values, names, like=true, prefix="predicted ", **extra)  # noqa: E731
     diagrams.show_linked("predicted diagrams", key, make, names, columns=2)
     st.caption(

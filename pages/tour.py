@@ -5,7 +5,8 @@ from itertools import pairwise
 import streamlit as st
 
 from gandalf_core.figures import audits, training
-from pages.ui import cache, guards, pickers, show, state
+from pages.ui import guards, pickers, show, state
+from pages.ui.cache.models import load_model, model_folders
 from pages.ui.parts import decode as decoding
 from pages.ui.parts import maps as mapping
 
@@ -38,7 +39,7 @@ show.page_title(
     "(the last one `generator`, where that model has no sliders).",
 )
 model = guards.need_model()
-models = cache.model_folders()
+models = model_folders()
 step = pickers.choose("Step", STEPS, "tour_step", label_visibility="collapsed")
 
 if step == STEPS[0]:
@@ -77,7 +78,7 @@ elif step == STEPS[2]:
         "find a parameter that a paper recipe 'removed' and the probe still reads. The Audit page adds the floor and an interval."
     )
 else:
-    shown = model if model.condition_on or "generator" not in models else cache.load("generator")
+    shown = model if model.condition_on or "generator" not in models else load_model("generator")
     star = guards.need_star()
     if not shown.condition_on:
         guards.stop("No model here has sliders; train one with λ, and its decoder receives the labels.")

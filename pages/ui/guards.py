@@ -12,7 +12,19 @@ import streamlit as st
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
 from gandalf_core.models.trained import TrainedModel
-from pages.ui import cache, jobs, show, state
+from pages.ui import jobs, show, state
+from pages.ui.cache.models import load_model
+from pages.ui.cache.outputs import latents_of, stored_latents
+from pages.ui.cache.stars import (
+    AT_ONCE,
+    TEST,
+    NotSimulated,
+    file_of_ids,
+    load_star,
+    load_stars,
+    star_labels,
+    test_ids,
+)
 
 # an absolute path up to its last two names
 AWAY = re.compile(r"(?<![\w./:])/(?:[^\s/:]+/)+(?=[^\s/:]+/[^\s/:]+)")
@@ -38,7 +50,7 @@ def told() -> Iterator[None]:
         yield
     except GandalfError as error:
         stop(said(error), "error")
-    except cache.Preparing as wait:
+    except NotSimulated as wait:
         _wait(jobs.prepare(wait.ids, wait.path))
         st.stop()
 
@@ -70,14 +82,14 @@ def need_model() -> TrainedModel:
             "No trained model yet: run `python -m gandalf_core pretrain`, or train one on the **Train** page."
         )
     with told():
-        return cache.load(st.session_state[state.MODEL])
+        return load_model(st.session_state[state.MODEL])
 
 
 def need_labels() -> tuple[np.ndarray, np.ndarray]:
     """(N,) ids and (N, P) labels of the chosen stars; the stars of a model's maps need no spectra for that."""
     model = need_model()
     with told():
-        return cache.labels(st.session_state[state.STARS], model)
+        return star_labels(st.session_state[state.STARS], model)
 
 
 def need_population() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -85,29 +97,25 @@ def need_population() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     the chosen stars.
     """
     model = need_model()
-    stored = cache.stored_latents(model)
+    stored = stored_latents(model)
     if stored is None:
-        found = cache.latents(model, need_stars())
+        found = latents_of(model, need_stars())
         return found.z, found.labels, found.label_names
     return stored.x, stored.labels, stored.label_names
 
 
 def prepare_ahead(model: TrainedModel) -> None:
     """Begin to simulate the model's test stars, so that they are there when a page needs their spectra."""
-    ids = cache.test_ids(model)
-    if (
-        st.session_state[state.STARS] == cache.TEST
-        and len(ids) > cache.QUICK
-        and not cache.file_by_ids(ids).is_file()
-    ):
-        jobs.prepare(ids, cache.file_by_ids(ids))
+    ids = test_ids(model)
+    if st.session_state[state.STARS] == TEST and len(ids) > AT_ONCE and not file_of_ids(ids).is_file():
+        jobs.prepare(ids, file_of_ids(ids))
 
 
 def need_stars() -> SpectraSet:
     """The chosen stars on the chosen model's grid."""
     model = need_model()
     with told():
-        stars = cache.stars(st.session_state[state.STARS], model)
+        stars = load_stars(st.session_state[state.STARS], model)
     if not len(stars):
         stop("No stars here: choose another sample in the side bar, or upload spectra on the **Data** page.")
     return stars
@@ -119,4 +127,4 @@ def need_star() -> SpectraSet:
     if not chosen:
         stop("Choose a star in the side bar, or upload one on the **Data** page.")
     with told():
-        return cache.star(chosen, st.session_state[state.STARS], model)
+        return load_star(chosen, st.session_state[state.STARS], model)

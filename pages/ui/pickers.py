@@ -6,7 +6,11 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core.errors import GandalfError
-from pages.ui import cache, guards, show, state
+from pages.ui import guards, show, state
+from pages.ui.cache.models import load_model, model_folders
+from pages.ui.cache.outputs import latents_of
+from pages.ui.cache.stars import READY_MADE, load_star, star_ids
+from pages.ui.cache.uploads import load_upload
 
 DEFAULT = "generator"  # it has sliders
 LISTED = 200  # stars offered in the picker; any other id can be typed, picked in a diagram or in a table
@@ -15,7 +19,7 @@ LISTED = 200  # stars offered in the picker; any other id can be typed, picked i
 def show_model() -> str | None:
     """The model all pages use, with what it removed and kept."""
     # the default first, the others as they are
-    names = sorted(cache.model_folders(), key=lambda name: name != DEFAULT)
+    names = sorted(model_folders(), key=lambda name: name != DEFAULT)
     if not names:
         st.session_state.pop(state.MODEL, None)
         st.caption("No trained model yet.")
@@ -26,7 +30,7 @@ def show_model() -> str | None:
     )
     _show_note(state.MODEL, chosen)
     try:
-        model = cache.load(chosen)
+        model = load_model(chosen)
     except GandalfError:  # the page says it
         return None
     show.chips(model.card)
@@ -41,7 +45,7 @@ def show_stars() -> str:
         *(f"uploaded:{key}" for key in st.session_state[state.UPLOADS]),
     )
     extra = (linked,) if linked.startswith(("simulated:", "uploaded:")) else ()
-    options = list(dict.fromkeys((*cache.READY_MADE, *asked, *extra)))
+    options = list(dict.fromkeys((*READY_MADE, *asked, *extra)))
     _note_missing(state.STARS, options, options[0])
     told = "`test stars`: the stars of the model's own maps, none of which trained it. `simulated:N:SEED`: fresh ones."
     chosen = st.selectbox("Stars", options, key=state.STARS, bind="query-params", help=told)
@@ -99,7 +103,7 @@ def _show_note(key: str, chosen: str | None) -> None:
 def _ids(name: str | None, source: str) -> np.ndarray:
     """(N,) ids of the chosen stars; none where they cannot be had, which the page says."""
     try:
-        return np.empty(0, str) if name is None else cache.star_ids(source, cache.load(name))
+        return np.empty(0, str) if name is None else star_ids(source, load_model(name))
     except GandalfError:
         return np.empty(0, str)
 
@@ -108,7 +112,7 @@ def uploaded_ids() -> list[str]:
     found = []
     for key in st.session_state[state.UPLOADS]:
         try:
-            found += cache.uploaded(key).ids[:LISTED].tolist()
+            found += load_upload(key).ids[:LISTED].tolist()
         except GandalfError as error:
             st.warning(guards.said(error))
     return found
@@ -145,7 +149,7 @@ def show_other(model) -> object | None:
     if not chosen or chosen == "none":
         return None
     try:
-        return cache.latents(model, cache.star(chosen, st.session_state[state.STARS], model))
+        return latents_of(model, load_star(chosen, st.session_state[state.STARS], model))
     except GandalfError as error:
         st.error(guards.said(error))
         return None

@@ -11,7 +11,7 @@ import streamlit as st
 from gandalf_core.figures import style
 from gandalf_core.models.cards import signs
 from gandalf_core.parameters import parameter
-from pages.ui import cache
+from pages.ui.cache.models import load_model
 
 SIGN = {
     "removed": ("orange", "remove_circle"),
@@ -99,5 +99,5 @@ def page_title(title: str, sentence: str) -> None:
 
 def card_probes(names) -> dict[str, dict[str, float]]:
     """R² of each parameter as the cards of these models state it."""
-    tables = {name: cache.load(name).card.get("figures", {}).get("parameters", {}) for name in names}
+    tables = {name: load_model(name).card.get("figures", {}).get("parameters", {}) for name in names}
     return {name: {n: row["r2"] for n, row in table.items()} for name, table in tables.items()}

@@ -5,9 +5,12 @@ import json
 import pandas as pd
 import streamlit as st
 
+from gandalf_core.errors import JobError
 from gandalf_core.figures import audits
+from gandalf_core.jobs.job import Job
 from gandalf_core.models.trained import TrainedModel
-from pages.ui import cache, guards, jobs, show, state
+from pages.ui import guards, jobs, show, state
+from pages.ui.cache.models import model_folders
 
 DEFAULT_STARS = "simulated:3000:7"
 SIGNS = {
@@ -20,7 +23,7 @@ SIGNS = {
 
 def show_source(model: TrainedModel) -> tuple[dict | None, str]:
     """The newest report on this model, and where it is from; a button that makes one."""
-    folder = cache.model_folders()[st.session_state[state.MODEL]]
+    folder = model_folders()[st.session_state[state.MODEL]]
     arguments = ["audit", str(folder), DEFAULT_STARS]
     found = [job for job in jobs.manager().list("audit") if list(job.arguments) == arguments]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -38,7 +41,7 @@ def show_source(model: TrainedModel) -> tuple[dict | None, str]:
     return report_of(found, folder)
 
 
-def report_of(found: list[jobs.Job], folder) -> tuple[dict | None, str]:
+def report_of(found: list[Job], folder) -> tuple[dict | None, str]:
     """(report, where it is from), or (None, what to do)."""
     for job in found:
         path = job.folder / "result.json"
@@ -86,7 +89,7 @@ def show_numbers(report: dict, name: str) -> None:
 def _submit(name: str, arguments: list[str]) -> None:
     try:
         jobs.manager().submit("audit", f"audit of {name}", arguments, jobs.owner())
-    except jobs.JobError as error:
+    except JobError as error:
         st.error(str(error))
 
 

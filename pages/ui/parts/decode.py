@@ -8,7 +8,10 @@ from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures.effects import change_error, presets
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.simulator import is_simulated
-from pages.ui import cache, guards, state
+from pages.ui import guards, state
+from pages.ui.cache.models import decoder_bytes
+from pages.ui.cache.outputs import latents_of, population_bands
+from pages.ui.cache.stars import true_spectrum
 from pages.ui.components import live_decoder
 from pages.ui.parts import exports
 
@@ -26,13 +29,13 @@ def show_decoder(
     """The component, then the truth's verdict and the downloads for what was settled on. labels: (P,) the
     star's own.
     """
-    names, latent = model.label_names, cache.latents(model, star)
+    names, latent = model.label_names, latents_of(model, star)
     own = dict(zip(names, map(float, labels), strict=True))
     settings = _settings(model, star, own, edit)
     wanted = np.array([settings["labels"].get(n, own[n]) for n in names])
     known = _truth(star, labels, wanted) if not edit else None
     live_decoder.mount(
-        cache.decoder_bytes(model.model_id, model),
+        decoder_bytes(model.model_id, model),
         key,
         model.model_id,
         title=model.name,
@@ -47,7 +50,7 @@ def show_decoder(
         settings=settings,
         truth=known
         and {"name": "truth (simulator)", "labels": dict(zip(names, wanted.tolist(), strict=True)), **known},
-        bands=cache.population_bands(model),
+        bands=population_bands(model),
         edit=edit,
         other=None if other is None else {"id": str(other.ids[0]), "z": other.z[0]},
         on_change=lambda: _take(key, model, own),
@@ -93,7 +96,7 @@ def _truth(star: SpectraSet, labels: np.ndarray, wanted: np.ndarray) -> dict[str
     if not is_simulated(star):
         return None
     before, after = (
-        cache.true_spectrum(str(star.ids[0]), tuple(values.tolist()), str(len(star.wavelength_nm)), star)
+        true_spectrum(str(star.ids[0]), tuple(values.tolist()), str(len(star.wavelength_nm)), star)
         for values in (labels, wanted)
     )
     return (

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from gandalf_core.figures.panels import LinkedPanels
-from pages.ui import cache, pickers, state
+from pages.ui import pickers, state
+from pages.ui.cache.maps import packed_panels
 from pages.ui.components import linked_panels
 
 
@@ -20,7 +21,7 @@ def show_linked(
         linked = make()
         return linked_panels.packed(linked, names, table), linked.ids
 
-    packed, ids = cache.packed_panels(table, build)
+    packed, ids = packed_panels(table, build)
     linked_panels.mount(
         packed,
         key,

@@ -10,9 +10,17 @@ import streamlit as st
 from gandalf_core.errors import GandalfError
 from gandalf_core.figures import panels
 from gandalf_core.figures.panels import Map
+from gandalf_core.jobs.folder import JobState
+from gandalf_core.jobs.job import ACTIVE, Job
 from gandalf_core.maps.projection import Projection
 from gandalf_core.models.trained import TrainedModel
-from pages.ui import cache, guards, jobs, state
+from pages.ui import guards, jobs, state
+from pages.ui.cache.keys import digest, stars_key
+from pages.ui.cache.maps import map_of_job, map_r2, new_places, stored_map
+from pages.ui.cache.models import load_model, model_folders
+from pages.ui.cache.outputs import latents_of
+from pages.ui.cache.stars import file_of_ids, test_ids
+from pages.ui.cache.uploads import uploads_on_grid
 from pages.ui.parts import diagrams
 
 SPECTRA = "spectra"
@@ -33,7 +41,7 @@ class MapLabels(NamedTuple):
 
 def show_rows(model: TrainedModel) -> list[str]:
     """Which representations to compare, each a row of panels."""
-    options = [SPECTRA, *cache.model_folders()]
+    options = [SPECTRA, *model_folders()]
     start = [row for row in dict.fromkeys((SPECTRA, st.session_state[state.MODEL], *PAIR)) if row in options]
     st.session_state.setdefault(ROWS, start)
     st.session_state[ROWS] = [row for row in st.session_state[ROWS] if row in options]
@@ -59,7 +67,7 @@ def maps_of(rows: list[str], method: str, model: TrainedModel) -> list[Map]:
 
 def _owner(row: str, model: TrainedModel) -> TrainedModel:
     with guards.told():
-        return model if row == SPECTRA else cache.load(row)
+        return model if row == SPECTRA else load_model(row)
 
 
 def _of(row: str) -> str:
@@ -69,14 +77,14 @@ def _of(row: str) -> str:
 def _projection(row: str, owner: TrainedModel, method: str) -> Projection | None:
     settings = settings_of(method)
     if settings is STORED:
-        return cache.projection(owner, _of(row), method)
+        return stored_map(owner, _of(row), method)
     job = job_for(arguments(row, owner, method, settings))
-    return cache.made_projection(str(job.folder)) if job and job.state == "done" else None
+    return map_of_job(str(job.folder)) if job and job.state == "done" else None
 
 
 def _map(row: str, owner: TrainedModel, projection: Projection) -> Map:
-    key = cache.digest(owner.model_id, row, projection.method, projection.settings, len(projection))
-    r2 = cache.map_r2(key, projection.xy, projection.labels)
+    key = digest(owner.model_id, row, projection.method, projection.settings, len(projection))
+    r2 = map_r2(key, projection.xy, projection.labels)
     return Map(
         row if row == SPECTRA else f"latent of {row}",
         projection.ids,
@@ -88,12 +96,12 @@ def _map(row: str, owner: TrainedModel, projection: Projection) -> Map:
 
 def _placed(row: str, owner: TrainedModel, projection: Projection, key: str) -> np.ndarray | None:
     """(M, 2) places of the uploaded stars; None when there are none or they do not fit."""
-    mine = cache.uploads_on_grid(owner)
+    mine = uploads_on_grid(owner)
     if mine is None:
         return None
     try:
-        x = owner.scaler.flux_in(mine.flux, mine.mask) if row == SPECTRA else cache.latents(owner, mine).z
-        return cache.placed(key, cache.set_key(mine), projection, x)
+        x = owner.scaler.flux_in(mine.flux, mine.mask) if row == SPECTRA else latents_of(owner, mine).z
+        return new_places(key, stars_key(mine), projection, x)
     except GandalfError:
         return None
 
@@ -109,12 +117,12 @@ def labels_of(rows: list[str], method: str, model: TrainedModel) -> MapLabels:
 def show_one(name: str) -> None:
     """The stored t-SNE map of one model's latent, a panel a parameter."""
     with guards.told():
-        model = cache.load(name)
+        model = load_model(name)
     found = maps_of([name], "tsne", model)
     if not found:
         guards.stop(f"{name} carries no t-SNE map of its latent.")
     of = labels_of([name], "tsne", model)
-    key = cache.digest(
+    key = digest(
         "one map", name, model.model_id, *(found[0].overlay_xy[0] if found[0].overlay_xy is not None else ())
     )
     make = lambda: panels.maps(found, of.ids, of.values, of.names, ranges=model.ranges)  # noqa: E731
@@ -161,8 +169,8 @@ def show_settings(rows: list[str], method: str, model: TrainedModel) -> None:
 
 def arguments(row: str, owner: TrainedModel, method: str, settings: dict) -> list[str]:
     """The command that makes a map; the same maps have the same command."""
-    folder = cache.model_folders()[st.session_state[state.MODEL] if row == SPECTRA else row]
-    stars = cache.file_by_ids(cache.test_ids(owner))
+    folder = model_folders()[st.session_state[state.MODEL] if row == SPECTRA else row]
+    stars = file_of_ids(test_ids(owner))
     flags = [text for name, value in sorted(settings.items()) for text in (f"--{name}", str(value))]
     return [
         "project",
@@ -179,12 +187,12 @@ def arguments(row: str, owner: TrainedModel, method: str, settings: dict) -> lis
     ]
 
 
-def job_for(wanted: list[str]) -> jobs.Job | None:
+def job_for(wanted: list[str]) -> Job | None:
     """The newest job that made, or is making, exactly this map."""
     for job in jobs.manager().list("project"):
         if list(job.arguments) == [a.replace("{folder}", str(job.folder)) for a in wanted] and job.state in (
-            "done",
-            *jobs.RUNNING,
+            JobState.DONE,
+            *ACTIVE,
         ):
             return job
     return None
@@ -193,9 +201,9 @@ def job_for(wanted: list[str]) -> jobs.Job | None:
 def _want(rows: list[str], method: str, model: TrainedModel, settings: dict) -> None:
     st.session_state[CHOSEN] = {**st.session_state.get(CHOSEN, {}), method: settings}
     for row in rows:
-        ids = cache.test_ids(_owner(row, model))
-        if not cache.file_by_ids(ids).is_file():
-            jobs.prepare(ids, cache.file_by_ids(ids))  # first in the queue: the maps wait for it
+        ids = test_ids(_owner(row, model))
+        if not file_of_ids(ids).is_file():
+            jobs.prepare(ids, file_of_ids(ids))  # first in the queue: the maps wait for it
         wanted = arguments(row, _owner(row, model), method, settings)
         if job_for(wanted) is None:
             jobs.manager().submit("project", f"{method} of {row}", wanted, jobs.owner())

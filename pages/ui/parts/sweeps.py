@@ -8,16 +8,19 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
+from gandalf_core import places
 from gandalf_core.config.presets import PRESETS, preset
 from gandalf_core.config.schema import Config, to_json, with_fields
-from gandalf_core.errors import ConfigError, GandalfError
+from gandalf_core.errors import ConfigError, GandalfError, JobError
 from gandalf_core.figures import sweeps as figures
+from gandalf_core.jobs.job import Job
 from gandalf_core.sweeps.space import Sweep, parse_axis
 from gandalf_core.sweeps.study import best_config, load_sweep
-from pages.ui import cache, guards, jobs, show, state
+from pages.ui import guards, jobs, show, state
+from pages.ui.cache.sweeps import sweep_results
 from pages.ui.parts import train as training
 
-STORED = cache.ROOT / "docs" / "results" / "sweeps"  # sweeps that came with the project
+STORED = places.explorer_folder() / "docs" / "results" / "sweeps"  # sweeps that came with the project
 SEARCHES = {
     "Strength of λ": "lambda_scale=0.1,0.3,1,3",
     "Latent size": "model.latent_size=5,10,15,20,25,30",
@@ -36,7 +39,7 @@ class Found(NamedTuple):
 
     title: str
     folder: Path
-    job: jobs.Job | None
+    job: Job | None
 
 
 def every() -> dict[str, Found]:
@@ -176,7 +179,7 @@ def _start(wanted: Sweep, fields: dict[str, str]) -> None:
         state.put(
             state.SWEEP, jobs.manager().submit("sweep", title, command, jobs.owner(), to_json(wanted.config))
         )
-    except jobs.JobError as error:
+    except JobError as error:
         st.error(str(error))
         return
     st.rerun()
@@ -204,13 +207,13 @@ def _show_sweep(name: str, was_active: bool) -> None:
         st.caption("The table and the figures appear with the first finished trial.")
         return
     with guards.told():
-        sweep, (frame, curves) = load_sweep(found.folder), cache.sweep_found(found.folder)
+        sweep, (frame, curves) = load_sweep(found.folder), sweep_results(found.folder)
     _show_best(name, sweep, frame, found.folder)
     _show_figures(name, sweep, frame, curves)
     _show_table(name, sweep, frame)
 
 
-def _show_state(job: jobs.Job) -> None:
+def _show_state(job: Job) -> None:
     """Where the job stands, and what can be done with it."""
     manager, done = jobs.manager(), job.state == "done"
     bar, buttons = st.columns([3, 2], vertical_alignment="center")
@@ -265,7 +268,7 @@ def preset_epochs(config: Config) -> int:
 def _train(config: Config, stars: str) -> None:
     try:
         training.submit(config, stars)
-    except jobs.JobError as error:
+    except JobError as error:
         st.error(str(error))
         return
     st.switch_page("../train.py")

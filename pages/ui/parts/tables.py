@@ -7,9 +7,12 @@ import streamlit as st
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import audits, regression, style
 from gandalf_core.figures.population import format_value
-from gandalf_core.models.trained import Predictions, TrainedModel
+from gandalf_core.models.predictions import Predictions
+from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import parameter
-from pages.ui import cache, guards, show, state
+from pages.ui import guards, show, state
+from pages.ui.cache.models import load_model, model_folders
+from pages.ui.cache.outputs import predictions_of
 
 SHOWN = 5000
 # with the spectra themselves, the paper's four representations
@@ -143,7 +146,7 @@ def show_predictions(found: Predictions, uploaded: Predictions | None) -> None:
 def show_representations(stars: SpectraSet) -> None:
     """Table 1 of the paper for the chosen stars: the same regressor on the spectra and on three latents."""
     with guards.told():
-        models = {name: cache.load(name) for name in FOUR if name in cache.model_folders()}
+        models = {name: load_model(name) for name in FOUR if name in model_folders()}
         if not models:
             guards.stop(
                 "None of the paper's representations is among the models here: make them with `python -m gandalf_core pretrain`."
@@ -158,7 +161,7 @@ def show_representations(stars: SpectraSet) -> None:
             )
         estimates = {"spectra": reference.predict_from_spectrum(stars)[0]}
         estimates |= {
-            f"latent of {name}": cache.predictions(model, stars).values for name, model in models.items()
+            f"latent of {name}": predictions_of(model, stars).values for name, model in models.items()
         }
     tables = {name: regression.statistics(values, true, names) for name, values in estimates.items()}
     show.figure(

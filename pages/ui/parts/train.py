@@ -4,10 +4,13 @@ import streamlit as st
 
 from gandalf_core.config.presets import PRESETS, preset
 from gandalf_core.config.schema import Config, from_json, to_json, with_fields
-from gandalf_core.errors import GandalfError
+from gandalf_core.errors import GandalfError, JobError
 from gandalf_core.figures import training as figures
+from gandalf_core.jobs.job import Job
 from gandalf_core.parameters import LABELS
-from pages.ui import cache, guards, jobs, show, state
+from pages.ui import guards, jobs, show, state
+from pages.ui.cache.models import model_folders
+from pages.ui.cache.uploads import upload_file
 
 SAMPLES = ("simulated:4000:1", "simulated:20000:1", "simulated:64305:0")
 # |λ| works over decades: even steps of it
@@ -63,7 +66,7 @@ def show_samples(key: str, told: str) -> str:
 
 def file_of(sample: str) -> str:
     """A sample as the command line takes it. SpectraError for an upload that is gone."""
-    return str(cache.upload_file(sample)) if sample.startswith("uploaded:") else sample
+    return str(upload_file(sample)) if sample.startswith("uploaded:") else sample
 
 
 def sign_of(value: float) -> str:
@@ -93,7 +96,7 @@ def configured(name: str, lambdas: dict[str, float], epochs: int, latent: int, s
 def _start(config: Config, sample: str) -> None:
     try:
         submit(config, file_of(sample))
-    except (GandalfError, jobs.JobError) as error:
+    except GandalfError as error:
         st.error(guards.said(error))
         return
     st.rerun()
@@ -110,7 +113,7 @@ def show_job(name: str) -> None:
     """One training; redrawn every second while it runs."""
     try:
         job = jobs.manager().job(name)
-    except jobs.JobError as error:
+    except JobError as error:
         guards.stop(str(error), "error")
     st.fragment(_show_job, run_every="1s" if job.active else None)(name, job.active)
 
@@ -118,7 +121,7 @@ def show_job(name: str) -> None:
 def _show_job(name: str, was_active: bool) -> None:
     try:
         job = jobs.manager().job(name)
-    except jobs.JobError:  # deleted meanwhile, here or by somebody else
+    except JobError:  # deleted meanwhile, here or by somebody else
         st.rerun()
     # it ended, or was taken up again: only the page can change how often this is drawn
     if was_active != job.active:
@@ -144,7 +147,7 @@ def _show_job(name: str, was_active: bool) -> None:
     )
 
 
-def config_of(job: jobs.Job) -> Config:
+def config_of(job: Job) -> Config:
     """The configuration a training was started with; the default one where its file is gone."""
     try:
         return from_json((job.folder / "config.json").read_text())
@@ -165,15 +168,13 @@ def told(status: dict) -> str:
     return passes if status.get("state") in ("running", "done") else f"{passes} {message}"
 
 
-def _show_buttons(job: jobs.Job) -> None:
-    manager, resumable = jobs.manager(), (job.folder / "model" / "checkpoint.safetensors").is_file()
+def _show_buttons(job: Job) -> None:
+    manager, resumable = jobs.manager(), job.has_checkpoint
     with st.container(horizontal=True):
         if job.active:
             show.action("Stop after this epoch", "stop", manager.cancel, job.id, key=f"stop {job.id}")
         elif job.state == "done":
-            names = {
-                path.parent.name: name for name, path in cache.model_folders().items() if path.name == "model"
-            }
+            names = {path.parent.name: name for name, path in model_folders().items() if path.name == "model"}
             if job.id in names:
                 show.action(
                     "Use this model everywhere",

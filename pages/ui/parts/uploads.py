@@ -12,7 +12,10 @@ from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
 from gandalf_core.models.trained import TrainedModel
-from pages.ui import cache, show, state
+from pages.ui import show, state
+from pages.ui.cache.models import load_model
+from pages.ui.cache.stars import load_stars
+from pages.ui.cache.uploads import load_upload, save_upload
 from pages.ui.parts import tables
 
 KINDS = ["csv", "ecsv", "fits", "fit", "gz", "xml", "vot", "votable", "npz", "parquet", "txt", "dat", "ascii"]
@@ -43,11 +46,11 @@ def show_upload() -> None:
 def take_files() -> None:
     """Read what was dropped; look at the first star that could be read."""
     judged = [judge(file.name, file.getvalue()) for file in st.session_state[BOX] or []]
-    fresh = {cache.upload(found): found for _, found in judged if found is not None}
+    fresh = {save_upload(found): found for _, found in judged if found is not None}
     known = list(state.get(state.UPLOADS))
     new = [key for key in fresh if key not in known]
     state.put(state.UPLOADS, tuple(dict.fromkeys([*new, *known])))
-    times = Counter(star for stars in _sets(cache.uploaded) for star in stars.ids)
+    times = Counter(star for stars in _sets(load_upload) for star in stars.ids)
     state.put(state.VERDICTS, tuple(_with_twins(verdict, found, times) for verdict, found in judged))
     if new:
         state.look_at(str(fresh[new[0]].ids[0]))
@@ -63,7 +66,7 @@ def _sets(read: Callable[[str], SpectraSet]) -> Iterator[SpectraSet]:
 def on_top(frame: pd.DataFrame, model: TrainedModel) -> pd.DataFrame:
     """A table of stars with the uploaded ones above them, beside the names of their files."""
     parts = []
-    for stars in _sets(lambda key: cache.stars(f"uploaded:{key}", model)):
+    for stars in _sets(lambda key: load_stars(f"uploaded:{key}", model)):
         own = tables.table_of(stars, model.label_names)
         own.insert(1, "file", stars.provenance.get(NAME, ""))
         parts.append(own)
@@ -130,7 +133,7 @@ def is_normalised(found: SpectraSet) -> np.ndarray:
 def refused_by_grid(found: SpectraSet) -> tuple[int, str]:
     """How many stars the chosen model's grid refuses, and why the first of them."""
     try:
-        wavelength_nm = cache.load(st.session_state[state.MODEL]).wavelength_nm
+        wavelength_nm = load_model(st.session_state[state.MODEL]).wavelength_nm
     except (GandalfError, KeyError):
         return 0, ""
     try:

@@ -1,0 +1,140 @@
+"""The stars of a source on a model's grid: simulated once and kept on disk, or uploaded.
+
+A source is `test stars`, `simulated:N:SEED` or `uploaded:KEY`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from gandalf_core import io, sources
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.errors import SpectraError
+from gandalf_core.models.trained import TrainedModel
+from gandalf_core.simulator import truth
+from pages.ui import state
+from pages.ui.cache.keys import digest, grid_key, subfolder
+from pages.ui.cache.uploads import UPLOADED, load_upload, upload_on_grid
+
+TEST = "test stars"  # the stars of the model's own maps: none of them trained it
+MAX_TEST = 6000
+AT_ONCE = 1200  # stars that are simulated while the page waits; more are a job
+READY_MADE = (TEST, "simulated:2000:7")
+
+
+class NotSimulated(Exception):
+    """The stars `ids` are not simulated yet and too many to wait for: a job will write them to `path`."""
+
+    def __init__(self, ids: np.ndarray, path: Path) -> None:
+        super().__init__(f"{len(ids)} stars are being simulated")
+        self.ids, self.path = ids, path
+
+
+# --- a source ---
+
+
+def load_stars(source: str, model: TrainedModel) -> SpectraSet:
+    """The stars of a source on the model's grid. Raises SpectraError when they do not fit the model."""
+    if source == TEST:
+        return stars_by_ids(test_ids(model), model)
+    if source.startswith(UPLOADED):
+        return upload_on_grid(source, model)
+    return _simulated(source, grid_key(model), model)
+
+
+def star_ids(source: str, model: TrainedModel) -> np.ndarray:
+    """(N,) ids of a source, without simulating spectra where the model knows the ids."""
+    return test_ids(model) if source == TEST else load_stars(source, model).ids
+
+
+def star_labels(source: str, model: TrainedModel) -> tuple[np.ndarray, np.ndarray]:
+    """Ids (N,) and labels (N, P) of a source, without simulating spectra where a map has the labels."""
+    for projection in model.projections.values():
+        if source == TEST and projection.label_names == model.label_names:
+            return projection.ids, projection.labels
+    stars = load_stars(source, model)
+    return stars.ids, stars.labels_for(model.label_names)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Simulating stars …")
+def _simulated(source: str, grid: str, _model: TrainedModel) -> SpectraSet:
+    return _model.on_grid(_on_disk(digest(source), lambda: sources.load_stars(source)))
+
+
+# --- one star ---
+
+
+def load_star(star: str, source: str, model: TrainedModel) -> SpectraSet:
+    """One star by id: from the uploads, else from the source. Raises SpectraError when it is in neither."""
+    for key in st.session_state[state.UPLOADS]:
+        if star in load_upload(key).ids:
+            stars = upload_on_grid(UPLOADED + key, model)
+            if star in stars.ids:
+                return _pick(stars, star)
+    if source == TEST and star in test_ids(model):
+        return model.on_grid(sources.by_ids(np.array([star])))
+    stars = load_stars(source, model)
+    if star not in stars.ids:
+        raise SpectraError(
+            f"{star}: no such star in '{source}' or among the uploads; choose another in the sidebar"
+        )
+    return _pick(stars, star)
+
+
+def _pick(stars: SpectraSet, star: str) -> SpectraSet:
+    return stars[int(np.flatnonzero(stars.ids == star)[0])]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def true_spectrum(star: str, labels: tuple[float, ...], grid: str, _star: SpectraSet) -> np.ndarray:
+    """(L,) noise-free spectrum of a simulated star under other labels; NaN outside the simulator's region."""
+    return truth(_star, np.array([labels])).flux[0]
+
+
+# --- stars by their ids ---
+
+
+def test_ids(model: TrainedModel) -> np.ndarray:
+    """(N,) ids of the stars in the model's stored maps; without maps, of the first test stars."""
+    for name in sorted(model.projections):
+        return model.projections[name].ids
+    return model.test_ids[:MAX_TEST]
+
+
+def file_of_ids(ids: np.ndarray) -> Path:
+    """Where the simulated stars with these ids are kept."""
+    return _path(digest("ids", *ids))
+
+
+def stars_by_ids(ids: np.ndarray, model: TrainedModel) -> SpectraSet:
+    """The simulated stars with these ids on the model's grid. Raises NotSimulated when that takes a while.
+
+    SpectraError when they are not simulated stars: spectra are not stored with a model.
+    """
+    path = file_of_ids(ids)
+    if not path.is_file() and len(ids) > AT_ONCE:
+        raise NotSimulated(ids, path)
+    return _by_ids(str(path), grid_key(model), ids, model)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the stars …")
+def _by_ids(path: str, grid: str, _ids: np.ndarray, _model: TrainedModel) -> SpectraSet:
+    return _model.on_grid(_on_disk(Path(path).stem, lambda: sources.by_ids(_ids)))
+
+
+def _on_disk(key: str, simulate: Callable[[], SpectraSet]) -> SpectraSet:
+    """The stars kept under a key, simulated where the file is missing or cannot be read."""
+    if _path(key).is_file():
+        try:
+            return io.read_stars(_path(key))
+        except SpectraError:
+            _path(key).unlink()
+    stars = simulate()
+    io.write_stars(_path(key), stars)
+    return stars
+
+
+def _path(key: str) -> Path:
+    return subfolder("stars") / f"{key}.npz"
