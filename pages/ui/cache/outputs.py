@@ -1,0 +1,65 @@
+"""What a model says about stars: latents, predicted parameters, and how its population is spread."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from gandalf_core.data.latents import LatentSet
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.figures import latents as latent_figures
+from gandalf_core.maps.projection import Projection
+from gandalf_core.models.predictions import Predictions
+from gandalf_core.models.trained import TrainedModel
+from pages.ui import state
+from pages.ui.cache.keys import stars_key
+from pages.ui.cache.stars import load_stars
+
+
+def latents_of(model: TrainedModel, stars: SpectraSet) -> LatentSet:
+    return _latents(model.model_id, stars_key(stars), model, stars)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Encoding …")
+def _latents(model_id: str, key: str, _model: TrainedModel, _stars: SpectraSet) -> LatentSet:
+    return _model.encode(_stars)
+
+
+def predictions_of(model: TrainedModel, stars: SpectraSet, source: str = "latent") -> Predictions:
+    """Parameters read from the `latent` or the `spectrum`; χ² and outlier score come with either."""
+    return _predictions(model.model_id, stars_key(stars), source, model, stars)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")
+def _predictions(
+    model_id: str, key: str, source: str, _model: TrainedModel, _stars: SpectraSet
+) -> Predictions:
+    if source == "latent":
+        return _model.predict(_stars)
+    values, errors = _model.predict_from_spectrum(_stars)
+    return replace(predictions_of(_model, _stars), values=values, errors=errors)
+
+
+def labels_of(model: TrainedModel, stars: SpectraSet) -> np.ndarray:
+    """(N, P) the stars' own labels, or estimates from their spectra where they have none."""
+    return _labels(model.model_id, stars_key(stars), model, stars)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _labels(model_id: str, key: str, _model: TrainedModel, _stars: SpectraSet) -> np.ndarray:
+    return _model.labels_of(_stars)[0]
+
+
+def stored_latents(model: TrainedModel) -> Projection | None:
+    """A stored map that still holds the latents it was computed from, with their labels."""
+    maps = (p for name, p in model.projections.items() if name.startswith("latent"))
+    return next((p for p in maps if p.x.shape[1] == model.latent_size and not len(p.components)), None)
+
+
+def population_bands(model: TrainedModel) -> np.ndarray:
+    """(5, Z) percentiles of the latents of the stars in the model's maps, or else of the chosen stars."""
+    stored = stored_latents(model)
+    if stored is not None:
+        return latent_figures.bands(stored.x)
+    stars = load_stars(st.session_state[state.STARS], model)
+    return latent_figures.bands(latents_of(model, stars).z)
