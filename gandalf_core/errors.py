@@ -27,3 +27,7 @@ class AuditError(GandalfError, ValueError):
 
 class ArchiveError(GandalfError, RuntimeError):
     """A remote archive that does not answer, or answers something unexpected."""
+
+
+class JobError(GandalfError, RuntimeError):
+    """A job that cannot be started, stopped or found."""

@@ -1,33 +1,34 @@
-"""The job queue: order, limits, stopping, resuming, and what becomes of jobs whose server ended."""
+"""The queue of jobs: order, limits, stopping, resuming, and what becomes of jobs whose server ended."""
 
 import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from pages.ui.jobs import PER_OWNER, JobError, JobManager
+from gandalf_core.errors import GandalfError, JobError
+from gandalf_core.jobs.folder import JobState, JobWriter
+from gandalf_core.jobs.job import Job
+from gandalf_core.jobs.queue import PER_OWNER, JobManager
 
-WRITES = "import json,pathlib,sys; pathlib.Path(sys.argv[1],'status.json').write_text(json.dumps({'state': 'done'}))"
+WRITES = """import pathlib, sys; pathlib.Path(sys.argv[1], "status.json").write_text('{"state": "done"}')"""
+
+
+class Programs(JobManager):
+    """A queue whose jobs are the Python program in their first argument, run on the job's folder."""
+
+    def launch(self, job: Job) -> subprocess.Popen:
+        with (job.folder / "log.txt").open("wb") as log:
+            return subprocess.Popen([sys.executable, "-c", job.arguments[0], str(job.folder)], stderr=log)
 
 
 @pytest.fixture
-def manager(tmp_path, monkeypatch):
-    """A queue whose jobs are the Python program in their first argument, run with the job folder as its
-    argument.
-    """
-
-    def launch(self, job):
-        return subprocess.Popen(
-            [sys.executable, "-c", job.arguments[0], str(job.folder)],
-            stderr=(job.folder / "log.txt").open("wb"),
-        )
-
-    monkeypatch.setattr(JobManager, "_launch", launch)
-    made = JobManager(tmp_path / "runs")
-    yield made
-    made.close()
+def manager(tmp_path):
+    queue = Programs(tmp_path / "runs", tmp_path)
+    yield queue
+    queue.close()
 
 
 def wait(manager: JobManager, name: str) -> str:
@@ -42,7 +43,7 @@ def test_a_job_runs_and_says_how_it_ended(manager):
     assert wait(manager, name) == "done"
 
 
-def test_one_at_a_time_in_the_order_of_asking(manager):
+def test_one_at_a_time_in_the_order_of_submission(manager):
     first = manager.submit("train", "first", ["import time; time.sleep(60)"], "me")
     second = manager.submit("train", "second", [WRITES], "you")
     assert manager.job(second).state == "queued"
@@ -52,7 +53,7 @@ def test_one_at_a_time_in_the_order_of_asking(manager):
     assert manager.job(first).state == "died"
 
 
-def test_the_folder_stands_in_the_arguments(manager):
+def test_folder_in_an_argument_becomes_the_jobs_folder(manager):
     name = manager.submit("train", "a", [WRITES, "--out", "{folder}/model"], "me", config='{"a": 1}')
     job = manager.job(name)
     assert job.arguments[2] == f"{job.folder}/model" and json.loads(
@@ -81,13 +82,13 @@ def test_a_waiting_job_that_is_stopped_never_begins(manager):
     assert manager.job(second).state == "cancelled"
 
 
-def test_a_crash_is_told_with_its_last_line(manager):
+def test_a_crash_is_reported_with_the_last_line_of_its_log(manager):
     name = manager.submit("train", "a", ["raise SystemExit('no stars in this file')"], "me")
     assert wait(manager, name) == "died"
     assert manager.job(name).status["message"] == "no stars in this file"
 
 
-def test_a_stopped_training_goes_on_from_its_checkpoint(manager):
+def test_a_stopped_training_resumes_from_its_checkpoint(manager):
     name = manager.submit("train", "a", ["raise SystemExit(1)"], "me")
     wait(manager, name)
     folder = manager.job(name).folder
@@ -107,18 +108,18 @@ time.sleep(1.5)
 """
 
 
-def test_a_job_taken_up_again_while_its_process_still_ends_runs_again(manager):
+def test_a_job_resumed_while_its_process_still_ends_runs_again(manager):
     name = manager.submit("train", "a", [LINGERS], "me")
     assert wait(manager, name) == "cancelled" and manager.processes[name].poll() is None
     manager.resume(name)
     assert wait(manager, name) == "done"
 
 
-def test_jobs_of_a_server_that_ended_are_buried(manager, tmp_path):
+def test_jobs_of_a_server_that_ended_have_died(manager, tmp_path):
     name = manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
     manager.processes.pop(name).kill()
-    later = JobManager(tmp_path / "runs")
-    assert later.job(name).state == "died" and "go on" in later.job(name).status["message"]
+    later = Programs(tmp_path / "runs", tmp_path)
+    assert later.job(name).state == "died" and "can be resumed" in later.job(name).status["message"]
 
 
 def test_a_running_job_cannot_be_deleted_and_a_finished_one_leaves_nothing(manager):
@@ -136,3 +137,42 @@ def test_a_line_being_written_waits_for_the_next_look(manager):
     name = manager.submit("train", "a", [WRITES], "me")
     (manager.job(name).folder / "metrics.jsonl").write_text('{"epoch": 1}\n{"epo')
     assert manager.job(name).history() == [{"epoch": 1}]
+
+
+def test_the_command_runs_in_the_working_folder_with_the_job_folder(tmp_path):
+    (tmp_path / "program.py").write_text("import os, sys; print(os.getcwd(), sys.argv[1:])")
+    queue = JobManager(tmp_path / "runs", tmp_path)
+    name = queue.submit("train", "a", ["x"], "me", module="program")
+    wait(queue, name)
+    folder = queue.job(name).folder
+    queue.close()
+    said = (folder / "result.json").read_text()
+    assert said.startswith(str(tmp_path.resolve())) and f"['x', '--json', '--job', '{folder}']" in said
+
+
+def test_the_queue_reads_what_a_command_writes(manager):
+    name = manager.submit("train", "a", [WRITES], "me")
+    wait(manager, name)
+    writer = JobWriter(manager.job(name).folder, "train")
+    for state in JobState:
+        writer.update(state=state, message="now")
+        assert manager.job(name).state is state
+        assert json.loads((writer.folder / "status.json").read_text())["state"] == state.value
+    writer.restart_metrics([{"epoch": 1}])
+    writer.add_metrics({"epoch": 2})
+    assert manager.job(name).history() == [{"epoch": 1}, {"epoch": 2}]
+    assert not list(writer.folder.glob(".*"))  # nothing half-written stays
+
+
+def test_errors_of_jobs_are_shown_like_all_others(tmp_path):
+    assert issubclass(JobError, GandalfError)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JobError, match="cannot be a job folder"):
+        JobWriter(tmp_path / "file" / "job", "train")
+
+
+def test_the_queue_loads_neither_streamlit_nor_numpy():
+    code = (
+        "import sys, gandalf_core.jobs.queue; assert not {'streamlit', 'numpy', 'pages'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])

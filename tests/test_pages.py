@@ -353,7 +353,7 @@ def test_training_is_queued_watched_and_selectable(app, monkeypatch):
     from pages.ui import jobs
 
     started = []
-    monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: started.append(job) or Sleeper())
+    monkeypatch.setattr(jobs.JobManager, "launch", lambda self, job: started.append(job) or Sleeper())
     test = app("train")
     test.selectbox(key="train_preset").select("physical-removed").run()
     test.select_slider(key="lambda physical-removed teff").set_value(2.0).run()
@@ -377,7 +377,7 @@ def test_a_sweep_is_queued_as_the_form_says(app, monkeypatch):
     from pages.ui import jobs
 
     started = []
-    monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: started.append(job) or Sleeper())
+    monkeypatch.setattr(jobs.JobManager, "launch", lambda self, job: started.append(job) or Sleeper())
     test = app("sweeps")
     next(t for t in test.text_area).set_value("model.noise=0.2, 0.4\nadversary.steps=1,2\n").run()
     assert "4 trials" in texts(test)
@@ -412,7 +412,7 @@ def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp
     from pages.ui import jobs
     from pages.ui.parts import sweeps as sweeping
 
-    monkeypatch.setattr(jobs.JobManager, "_launch", lambda self, job: Sleeper())
+    monkeypatch.setattr(jobs.JobManager, "launch", lambda self, job: Sleeper())
     monkeypatch.setattr(sweeping, "STORED", tmp_path)  # not those that came with the project
     stars = tmp_path / "toy.npz"
     io.write_stars(stars, toy_stars(400))

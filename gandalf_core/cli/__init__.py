@@ -16,7 +16,7 @@ from importlib import import_module
 
 from ..errors import GandalfError
 from ..io.plain import jsonable, to_json
-from ..jobs.folder import Job, Stopped, handling, raise_stopped
+from ..jobs.folder import JobWriter, Stopped, handling, raise_stopped
 from .console import Console, facts
 from .registry import COMMANDS, Command, Report, UsageError, parser_for
 
@@ -77,7 +77,7 @@ def _chosen(argv: list[str]) -> Command:
 
 def _followed(chosen: Command, args) -> Report:
     """Run under a job folder, which learns how it ended."""
-    with Job(args.job, chosen.name) as job, _ending(job):
+    with JobWriter(args.job, chosen.name) as job, _ending(job):
         report = chosen.run(args, Console(job))
         state = "cancelled" if report.result.get("stopped") else "done"
         job.update(state=state, result=jsonable(report.result))
@@ -85,7 +85,7 @@ def _followed(chosen: Command, args) -> Report:
 
 
 @contextlib.contextmanager
-def _ending(job: Job) -> Iterator[None]:
+def _ending(job: JobWriter) -> Iterator[None]:
     try:
         yield
     except Stopped:

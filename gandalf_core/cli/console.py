@@ -6,14 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from ..io.plain import jsonable
-from ..jobs.folder import Job
+from ..jobs.folder import JobWriter
 from ..parameters import parameter
 
 
 class Console:
     """Where a running command speaks; `job` additionally follows it in a folder."""
 
-    def __init__(self, job: Job | None = None) -> None:
+    def __init__(self, job: JobWriter | None = None) -> None:
         self.job = job
 
     def say(self, text: str) -> None:
@@ -58,7 +58,7 @@ class Console:
                 seconds_left=record.seconds_left,
                 message=epoch_line(record),
             )
-            self.job.metric(jsonable(asdict(record)))
+            self.job.add_metrics(jsonable(asdict(record)))
 
 
 def epoch_line(record) -> str:

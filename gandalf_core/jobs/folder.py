@@ -1,13 +1,11 @@
-"""A job folder: how a running command and the app (or a queue) follow each other. The folder is the only
-channel.
+"""A job folder: how a running command and those who follow it (the app, a queue) talk to each other.
 
     status.json    {state, pid, command, message, fraction, epoch, epochs, seconds_left, started, updated,
-    result, error},
-                   replaced in one move; state is `running`, then `done`, `cancelled` or `failed`
-    metrics.jsonl  one line per finished epoch: the fields of `train.EpochRecord`
-    cancel         the command stops within about a second once this file exists; training can be resumed
+                   result, error}, always replaced as a whole; the states are those of `JobState`
+    metrics.jsonl  one line per finished epoch: the fields of an EpochRecord (training/trainer.py)
+    cancel         the command stops within about a second once this file exists; a training can be resumed
 
-A command whose parent has died stops as well: nobody is left to stop it.
+A command whose parent process has died stops as well: nobody is left to stop it.
 """
 
 import json
@@ -18,27 +16,42 @@ import time
 from _thread import interrupt_main
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from ..errors import GandalfError
+from ..atomic import write_text
+from ..errors import JobError
 
 PATROL_SECONDS = 0.5
 
 
+class JobState(StrEnum):
+    """The states of a job, as `status.json` spells them."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"  # it said which error ended it
+    DIED = "died"  # it ended without a word
+
+
 class Stopped(BaseException):
-    """Somebody asked for an end. Not a KeyboardInterrupt: scikit-learn swallows that one and goes on with a
-    half-made fit.
+    """Somebody asked for an end.
+
+    Not a KeyboardInterrupt: scikit-learn catches that one and returns a fit that is not finished.
     """
 
 
-def raise_stopped(*_: Any) -> None:
+def raise_stopped(*_: Any) -> NoReturn:
+    """Signal handler: raises Stopped."""
     raise Stopped
 
 
 @contextmanager
 def handling(number: int, handler: Callable) -> Iterator[None]:
-    """A signal's handler within the block; off the main thread, where there can be none, nothing is changed."""
+    """Set a signal's handler within the block; off the main thread, where none can be set, do nothing."""
     try:
         before = signal.signal(number, handler)
     except ValueError:
@@ -50,25 +63,29 @@ def handling(number: int, handler: Callable) -> Iterator[None]:
         signal.signal(number, before)
 
 
-class Job:
-    """Writes the folder and, while entered, obeys its `cancel` file by raising Stopped in the main thread."""
+class JobWriter:
+    """Writes the folder of a running command.
+
+    While entered, a `cancel` file in the folder raises Stopped in the main thread. JobError when the folder
+    cannot be made.
+    """
 
     def __init__(self, folder: str | Path, command: str) -> None:
         self.folder = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise GandalfError(f"{folder}: cannot be a job folder ({error.strerror})") from None
+            raise JobError(f"{folder}: cannot be a job folder ({error.strerror})") from None
         self._finished = threading.Event()
         self._status: dict[str, Any] = {
-            "state": "running",
+            "state": JobState.RUNNING,
             "command": command,
             "pid": os.getpid(),
             "started": time.time(),
         }
         self._parent = os.getppid()
 
-    def __enter__(self) -> "Job":
+    def __enter__(self) -> "JobWriter":
         self.update(message="starting")
         threading.Thread(target=self._patrol, daemon=True).start()
         return self
@@ -83,18 +100,19 @@ class Job:
                 return
 
     def update(self, **values: Any) -> None:
-        """Replace `status.json`, never half written."""
+        """Change these values of `status.json`."""
         self._status |= values | {"updated": time.time()}
-        partial = self.folder / "status.partial"
-        partial.write_text(json.dumps(self._status, ensure_ascii=False))
-        partial.replace(self.folder / "status.json")
+        write_text(self.folder / "status.json", json.dumps(self._status, ensure_ascii=False))
 
-    def metric(self, record: dict[str, Any]) -> None:
-        with (self.folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    def add_metrics(self, record: dict[str, Any]) -> None:
+        """Append the record of a finished epoch to `metrics.jsonl`."""
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(_line(record))
 
     def restart_metrics(self, records: list[dict[str, Any]]) -> None:
-        """The epochs that a resumed training already has, in place of what an earlier run wrote."""
-        (self.folder / "metrics.jsonl").write_text(
-            "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records)
-        )
+        """Replace `metrics.jsonl` with the epochs that a resumed training already has."""
+        write_text(self.folder / "metrics.jsonl", "".join(map(_line, records)))
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"

@@ -9,13 +9,13 @@ import numpy as np
 
 from gandalf_core.data.spectra import concatenate
 from gandalf_core.io import write_stars
-from gandalf_core.jobs.folder import Job
+from gandalf_core.jobs.folder import JobWriter
 from gandalf_core.sources import by_ids
 
 CHUNK = 400
 
 
-def prepare(ids: np.ndarray, out: Path, job: Job) -> None:
+def prepare(ids: np.ndarray, out: Path, job: JobWriter) -> None:
     """Write the stars `ids` to `out`, telling the job folder how far it is."""
     # neighbours share their random numbers
     order = np.argsort([int(i.rpartition("-")[2]) for i in ids], kind="stable")
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", type=Path, required=True)
     asked = parser.parse_args()
-    with Job(asked.job, "prepare") as job, np.load(asked.ids, allow_pickle=False) as stored:
+    with JobWriter(asked.job, "prepare") as job, np.load(asked.ids, allow_pickle=False) as stored:
         prepare(stored["ids"], asked.out, job)
         job.update(state="done", message="ready")
 

@@ -1,0 +1,90 @@
+"""A job as its folder describes it, for those who follow it. The command writes with jobs/folder.py."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..atomic import write_text
+from .folder import JobState
+
+ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+CHECKPOINT = Path("model", "checkpoint.safetensors")  # in a training's folder, until it is finished
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job folder says about a job.
+
+    arguments: of `python -m MODULE`.  owner: who submitted it.  created: seconds since 1970.  status: the
+    content of `status.json` (see jobs/folder.py).
+    """
+
+    id: str
+    folder: Path
+    kind: str
+    title: str
+    module: str
+    arguments: tuple[str, ...]
+    owner: str
+    created: float
+    status: dict[str, Any]
+
+    @property
+    def state(self) -> JobState:
+        return JobState(self.status.get("state", JobState.QUEUED))
+
+    @property
+    def active(self) -> bool:
+        """True while the job waits or runs."""
+        return self.state in ACTIVE
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """True for a training that stopped before its end and left a checkpoint."""
+        return (self.folder / CHECKPOINT).is_file()
+
+    def history(self) -> list[dict[str, Any]]:
+        """The records of the finished epochs; a line that is still being written is ignored."""
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+        return [json.loads(line) for line in lines]
+
+
+# --- its files ---
+
+
+def read_job(folder: Path) -> Job:
+    """The job in a folder. OSError without a `job.json`."""
+    record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    return Job(
+        id=folder.name,
+        folder=folder,
+        kind=record["kind"],
+        title=record["title"],
+        module=record["module"],
+        arguments=tuple(record["arguments"]),
+        owner=record["owner"],
+        created=record["created"],
+        status=_read_status(folder / "status.json"),
+    )
+
+
+def _read_status(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def write_record(job: Job) -> None:
+    """Write what was submitted, `job.json`."""
+    names = ("kind", "title", "module", "arguments", "owner", "created")
+    record = {name: getattr(job, name) for name in names}
+    write_text(job.folder / "job.json", json.dumps(record, ensure_ascii=False))
+
+
+def write_status(job: Job, state: JobState, message: str) -> None:
+    """Change state and message; the other values of `status.json` stay."""
+    status = job.status | {"state": state, "message": message}
+    write_text(job.folder / "status.json", json.dumps(status, ensure_ascii=False))
