@@ -16,7 +16,6 @@ from gandalf_core.products.catalogue import (
     ahead,
     behind,
     decode_task,
-    decoded,
     encode_task,
     predict_task,
     run,
@@ -74,7 +73,7 @@ def test_decoded_spectra_carry_the_changed_label(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:60])
     run(decode_task(model, {"teff": 5000.0}), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=25)
     found = read_stars(tmp_path / "out.parquet")
-    expected, given = decoded(model, gaia_like[:60], {"teff": 5000.0})
+    expected, given = model.modify(gaia_like[:60], {"teff": 5000.0})
     assert (found.label("teff") == 5000).all() and given.all()
     np.testing.assert_array_equal(found.label("mh"), gaia_like[:60].label("mh"))
     np.testing.assert_allclose(found.flux, expected.flux, atol=1e-5)

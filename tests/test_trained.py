@@ -1,4 +1,4 @@
-"""A trained model: what it exports, what it refuses, and that a star's answer does not depend on its company."""
+"""A trained model: what it exports, what it refuses; a star's result does not depend on its company."""
 
 from dataclasses import replace
 
@@ -7,8 +7,10 @@ import pytest
 import torch
 from toy import toy_config, toy_stars
 
+from gandalf_core.data.protocols import StarMap, StarModel
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import ModelError, SpectraError
+from gandalf_core.models.browser import decoder_spec
 from gandalf_core.models.fit import Extras, bare_model, train
 from gandalf_core.models.noise import star_noise
 from gandalf_core.training.trainer import Trainer
@@ -22,6 +24,21 @@ def bare(stars, name="physical-removed", **changes):
     trainer = Trainer(stars, toy_config(name, **changes), "cpu")
     list(trainer.epochs())
     return bare_model(trainer, stars)
+
+
+def test_a_trained_model_is_a_star_model(model):
+    """The type checker compares the signatures; here, that every part of the interface exists."""
+    for interface, thing in ((StarModel, model), (StarMap, model.projections["latent-pca"])):
+        parts = [name for name in vars(interface) if not name.startswith("_")]
+        assert parts and [name for name in parts if not hasattr(thing, name)] == []
+
+
+def test_labels_that_the_decoder_does_not_receive_are_named(model, stars):
+    model.check_receives(("teff", "mh"))
+    with pytest.raises(ModelError, match="cannot set vsini, age: its decoder receives only teff, logg"):
+        model.check_receives(("vsini", "teff", "age"))
+    with pytest.raises(ModelError, match="receives no labels"):
+        bare(stars, "autoencoder").modify(stars, {"teff": 5000.0})
 
 
 # --- noise ---
@@ -115,9 +132,9 @@ def test_decode_checks_what_it_gets(model, stars):
     latents = model.encode(stars[:4])
     assert model.decode(latents, stars.labels[:4]).shape == (4, stars.flux.shape[1])
     assert np.array_equal(model.decode(latents.z, stars.labels[:4]), model.decode(latents, stars.labels[:4]))
-    with pytest.raises(ModelError, match="6 latent numbers, 4 labels"):
+    with pytest.raises(ModelError, match="6 latent dimensions and 4 labels"):
         model.decode(latents, stars.labels[:4, :2])
-    with pytest.raises(ModelError, match="6 latent numbers"):
+    with pytest.raises(ModelError, match="6 latent dimensions"):
         model.decode(latents.z[:, :3], stars.labels[:4])
     labels = stars.labels[:4].copy()
     labels[1, 2] = np.nan
@@ -172,7 +189,7 @@ def test_without_a_regressor_the_refusal_says_what_is_missing(stars):
 def test_the_decoder_in_numpy_is_the_decoder(stars, networks):
     """`decoder_spec` holds everything the browser needs."""
     model = bare(stars, model__mean_networks=networks)
-    spec, z = model.decoder_spec(), model.encode(stars[:6]).z
+    spec, z = decoder_spec(model), model.encode(stars[:6]).z
     unit = (stars.labels[:6] - spec["label_mean"]) / spec["label_std"]
 
     def run(layers, x):

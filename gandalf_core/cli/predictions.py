@@ -48,30 +48,14 @@ def _is_ours(path: Path) -> bool:
     return b"outlier_score" in head and b"chi2" in head
 
 
-def joined(parts: list):
-    """One `Predictions` from those of one model."""
-    import numpy as np
-
-    from ..models.trained import Predictions
-
-    if len(parts) == 1:
-        return parts[0]
-    arrays = [
-        np.concatenate([getattr(p, n) for p in parts]) for n in ("values", "errors", "chi2", "outlier_score")
-    ]
-    percentiles = {k: np.concatenate([p.percentiles[k] for p in parts]) for k in parts[0].percentiles}
-    return Predictions(np.concatenate([p.ids for p in parts]), parts[0].label_names, *arrays, percentiles)
-
-
 def write_predictions(out: str, found) -> None:
     """A table, or JSON, in one row a star."""
     if out.lower().endswith(".json"):
         write_text(out, to_json({"stars": found.rows()}))
         return
     from ..io import write_table
-    from ..products.catalogue import prediction_columns
 
-    write_table(out, prediction_columns(found))
+    write_table(out, found.columns())
 
 
 def predictions_table(found) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from ..atomic import atomic
 from ..data.spectra import SpectraSet
-from ..errors import ModelError, SpectraError
+from ..errors import SpectraError
 from ..io import ParquetWriter, check_output, count_rows, covering, iter_parquet
 from ..io.claim import claim
 from ..io.ids import as_integers
@@ -60,7 +60,7 @@ def encode_task(model, seed: int | None = None) -> Task:
 def predict_task(model, seed: int | None = None) -> Task:
     """A table of parameters, errors, chi² and outlier score, as `model.predict` gives them."""
     about = {"task": "predict", "model": model.model_id, "seed": seed}
-    return Task(lambda stars: prediction_columns(model.predict(stars, seed=seed)), model.wavelength_nm, about)
+    return Task(lambda stars: model.predict(stars, seed=seed).columns(), model.wavelength_nm, about)
 
 
 def decode_task(model, changes: dict[str, float], seed: int | None = None) -> Task:
@@ -68,43 +68,9 @@ def decode_task(model, changes: dict[str, float], seed: int | None = None) -> Ta
 
     Raises ModelError for a label that the model's decoder does not receive.
     """
-    deaf = [n for n in changes if n not in model.condition_on]
-    if deaf:
-        raise ModelError(f"{model.name}: cannot set {', '.join(deaf)}: its decoder does not receive it")
+    model.check_receives(changes)
     about = {"task": "decode", "model": model.model_id, "seed": seed, "set": changes}
-    return Task(lambda stars: decoded(model, stars, changes, seed)[0], model.wavelength_nm, about)
-
-
-def decoded(
-    model, stars: SpectraSet, changes: dict[str, float], seed: int | None = None
-) -> tuple[SpectraSet, np.ndarray]:
-    """The stars as the model decodes them under modified labels, and (N,) true where the other labels are the
-    star's own.
-    """
-    labels, given = model.labels_of(stars)
-    labels = labels.copy()
-    for name, value in changes.items():
-        labels[:, model.label_names.index(name)] = value
-    flux = model.decode(model.encode(stars, seed=seed), labels)
-    about = {"decoded_by": model.model_id, "set": changes, "from": stars.provenance}
-    made = replace(
-        stars,
-        flux=flux,
-        labels=labels,
-        label_names=model.label_names,
-        flux_error=None,
-        mask=None,
-        provenance=about,
-    )
-    return made, given
-
-
-def prediction_columns(found) -> dict[str, np.ndarray]:
-    """The table of a model's Predictions by column: id, each label and its error, chi2, outlier_score."""
-    columns = {"id": found.ids}
-    for j, name in enumerate(found.label_names):
-        columns |= {name: found.values[:, j], f"{name}_error": found.errors[:, j]}
-    return columns | {"chi2": found.chi2, "outlier_score": found.outlier_score}
+    return Task(lambda stars: model.modify(stars, changes, seed=seed)[0], model.wavelength_nm, about)
 
 
 # --- partitions ---

@@ -73,12 +73,7 @@ def generate_grid(model, steps: dict[str, Steps], latent: np.ndarray | LatentSet
     (1, Z) of one star. Raises ModelError for a label that the decoder does not receive, ConfigError for
     impossible steps or too many nodes.
     """
-    deaf = [n for n in steps if n not in model.condition_on]
-    if deaf:
-        received = ", ".join(model.condition_on) or "none"
-        raise ModelError(
-            f"{model.name}: no grid over {', '.join(deaf)}: its decoder receives {received}; use a generator"
-        )
+    model.check_receives(steps)
     axes = {n: axis(n, steps.get(n, [_mean(model, n)]), model.ranges[n]) for n in model.condition_on}
     labels = nodes(model.label_names, axes)
     z = (

@@ -6,7 +6,7 @@ from pathlib import Path
 from ...errors import ModelError
 from ...parameters import canonical_name, parameter
 from ..console import table
-from ..predictions import joined, predictions_table, split_output, write_predictions
+from ..predictions import predictions_table, split_output, write_predictions
 from ..registry import (
     MODEL,
     NOISE_SEED,
@@ -66,11 +66,13 @@ def predict(args, console) -> Report:
 
     OUT is a table (csv, ecsv, fits, vot, parquet) or json.
     """
+    from ...models.predictions import join_predictions
     from ...models.store import load_model
 
     specs, out = split_output(args.stars, args.out)
     model = load_model(args.model)
-    found = joined([model.predict(stars, seed=args.seed) for stars in pieces(specs, model.wavelength_nm)])
+    parts = [model.predict(stars, seed=args.seed) for stars in pieces(specs, model.wavelength_nm)]
+    found = join_predictions(parts)
     if out:
         write_predictions(out, found)
         console.say(f"{len(found):,} stars written to {out}")
@@ -107,7 +109,7 @@ def decode(args, console) -> Report:
     check_output(args.out, STAR_SUFFIXES, args.stars)
     model = load_model(args.model)
     wanted = {canonical_name(name): value for name, value in args.set}
-    _check_conditions(model, wanted)
+    model.check_receives(wanted)
     counts = {"given": 0, "estimated": 0}
     parts = (
         _decoded(model, stars, wanted, args.seed, counts) for stars in pieces(args.stars, model.wavelength_nm)
@@ -134,20 +136,9 @@ def decode(args, console) -> Report:
     )
 
 
-def _check_conditions(model, wanted: dict[str, float]) -> None:
-    deaf = [n for n in wanted if n not in model.condition_on]
-    if deaf:
-        received = (
-            f"only {', '.join(model.condition_on)}" if model.condition_on else "no labels; use `generator`"
-        )
-        raise ModelError(f"{model.name}: cannot set {', '.join(deaf)}: its decoder receives {received}")
-
-
 def _decoded(model, stars, wanted: dict[str, float], noise_seed: int | None, counts: dict[str, int]):
     """A SpectraSet of the decoded flux under the modified labels; counts whose labels were used."""
-    from ...products.catalogue import decoded
-
-    made, given = decoded(model, stars, wanted, noise_seed)
+    made, given = model.modify(stars, wanted, seed=noise_seed)
     counts["given"] += int(given.sum())
     counts["estimated"] += int((~given).sum())
     return made

@@ -32,7 +32,7 @@ _weights = st.components.v2.component("gandalf_weights", html="<span hidden></sp
 
 
 def packed(spec: dict[str, Any], key: str) -> bytes:
-    """A decoder's `decoder_spec()` as bytes for the browser."""
+    """A decoder's `decoder_spec(model)` as bytes for the browser."""
     arrays = {
         name: spec[name] for name in ("label_mean", "label_std", "flux_offset", "flux_scale", "wavelength_nm")
     }

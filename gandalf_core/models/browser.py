@@ -1,0 +1,63 @@
+"""What a decoder in another language needs: the page's live decoder runs a model in the browser.
+
+Shapes: L pixels, Z latent, C conditioned labels, K networks whose average is the mean spectrum.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.linalg import block_diag
+
+from ..networks.layers import Mlp
+from .trained import TrainedModel
+
+Layer = dict[str, np.ndarray]  # weight (out, in), bias (out,)
+
+
+def decoder_spec(model: TrainedModel) -> dict[str, Any]:
+    """The layers of a model's decoder, its activations and both scalings, as float32 arrays and plain values.
+
+    `rest` and `mean` are lists of {weight (out, in), bias (out,)}; `mean` is empty without a mean spectrum.
+    Each conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
+    """
+    columns = [model.label_names.index(name) for name in model.condition_on]
+    config, scaler, decoder = model.config.model, model.scaler, model.decoder
+    return {
+        "rest": _output_layers([decoder.rest], decoder.axes),
+        "mean": _output_layers(decoder.means, decoder.axes),
+        "activation": config.activation,
+        "output_activation": config.output_activation,
+        "latent_size": config.latent_size,
+        "labels": list(model.condition_on),
+        "label_mean": scaler.label_mean[columns],
+        "label_std": scaler.label_std[columns],
+        "flux_offset": scaler.flux_offset,
+        "flux_scale": scaler.flux_scale,
+        "wavelength_nm": model.wavelength_nm,
+    }
+
+
+def _output_layers(nets: Sequence[Mlp], axes: torch.nn.Module) -> list[Layer]:
+    """The layers of one network equal to the average of `nets`.
+
+    Where the decoder draws in principal components (axes), the product with them is part of the last layer.
+    """
+    depth = len(nets[0].linear) if nets else 0
+    layers = [_side_by_side([net.linear[i] for net in nets], i == 0, i == depth - 1) for i in range(depth)]
+    if layers and isinstance(axes, torch.nn.Linear):
+        layers[-1] = {k: axes.weight.numpy() @ v for k, v in layers[-1].items()}
+    return layers
+
+
+def _side_by_side(linear: Sequence[torch.nn.Linear], first: bool, last: bool) -> Layer:
+    """One layer of K networks as a single layer.
+
+    All networks see the same input, none sees the others' units, and the last layer takes the mean.
+    """
+    weights, biases = [m.weight.numpy() for m in linear], [m.bias.numpy() for m in linear]
+    if last:
+        return {"weight": np.concatenate(weights, 1) / len(linear), "bias": np.mean(biases, 0)}
+    weight = np.concatenate(weights) if first else np.asarray(block_diag(*weights))
+    return {"weight": weight, "bias": np.concatenate(biases)}
