@@ -7,7 +7,7 @@ from typing import Any
 from ..config.presets import PRESETS, preset, with_signs
 from ..config.schema import Config, from_json, with_fields
 from ..errors import ConfigError
-from ..parameters import LABELS, canonical_name, labels_like
+from ..parameters import LABELS, canonical_name, default_labels
 from .registry import UsageError, arg, number_pair, pair, positive, seed
 
 CONFIG_ARGUMENTS = (
@@ -90,7 +90,7 @@ def _from_file(path: str) -> Config:
 def _labels(args, star_labels: tuple[str, ...]) -> tuple[str, ...]:
     if args.label:
         return tuple(map(canonical_name, args.label))
-    return labels_like(star_labels)
+    return default_labels(star_labels)
 
 
 def _with_signs(config: Config, args) -> Config:

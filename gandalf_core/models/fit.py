@@ -16,7 +16,7 @@ from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import ModelError
 from ..maps.projection import fit_projection
-from ..parameters import labels_like
+from ..parameters import default_labels
 from ..regression.fitting import FOR_SPECTRA, MIN_LABELLED, Regressor, fit_calibrated, fit_regressor
 from ..simulator import is_simulated
 from ..training.trainer import EpochRecord, Trainer, usable
@@ -54,7 +54,7 @@ def train(
     config: a configuration or the name of a preset, whose labels are then those of the stars. on_epoch:
     called with each epoch's record. Raises ConfigError for an unknown preset, ModelError for too few stars.
     """
-    config = preset(config, labels_like(stars.label_names)) if isinstance(config, str) else config
+    config = preset(config, default_labels(stars.label_names)) if isinstance(config, str) else config
     trainer = prepared(stars, config, device)
     for record in trainer.epochs():
         if on_epoch:
