@@ -2,41 +2,49 @@
 
     from gandalf_core import load_model, read_stars, write_stars, simulate, train
 
-The public names are imported when first used, so that `python -m gandalf_core --help` answers at once.
+The public names are imported when first used. Type checkers and editors read the first branch below.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Config": "config.schema",
-    "GandalfError": "errors",
-    "LatentSet": "data.latents",
-    "SpectraSet": "data.spectra",
-    "TrainedModel": "models.trained",
-    "audit": "auditing",
-    "compare": "regression.compare",
-    "list_models": "models.store",
-    "load_model": "models.store",
-    "load_stars": "sources",
-    "preset": "config.schema",
-    "read_stars": "io",
-    "save_model": "models.store",
-    "simulate": "simulator",
-    "train": "models.fit",
-    "truth": "simulator",
-    "write_stars": "io",
-}
-__all__ = sorted(_HOMES)
+if TYPE_CHECKING:
+    from .auditing import audit as audit
+    from .config.presets import preset as preset
+    from .config.schema import Config as Config
+    from .data.latents import LatentSet as LatentSet
+    from .data.spectra import SpectraSet as SpectraSet
+    from .errors import GandalfError as GandalfError
+    from .io import read_stars as read_stars
+    from .io import write_stars as write_stars
+    from .models.fit import train as train
+    from .models.store import list_models as list_models
+    from .models.store import load_model as load_model
+    from .models.store import save_model as save_model
+    from .models.trained import TrainedModel as TrainedModel
+    from .regression.compare import compare as compare
+    from .simulator import simulate as simulate
+    from .simulator import truth as truth
+    from .sources import load_stars as load_stars
+else:
+    from .lazy import lazy_names
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "auditing": "audit",
+            "config.presets": "preset",
+            "config.schema": "Config",
+            "data.latents": "LatentSet",
+            "data.spectra": "SpectraSet",
+            "errors": "GandalfError",
+            "io": "read_stars write_stars",
+            "models.fit": "train",
+            "models.store": "list_models load_model save_model",
+            "models.trained": "TrainedModel",
+            "regression.compare": "compare",
+            "simulator": "simulate truth",
+            "sources": "load_stars",
+        },
+    )

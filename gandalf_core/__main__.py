@@ -1,4 +1,4 @@
-"""`python -m gandalf_core …`"""
+"""The command line: `python -m gandalf_core …`."""
 
 import sys
 

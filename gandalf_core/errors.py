@@ -6,7 +6,7 @@ class GandalfError(Exception):
 
 
 class SpectraError(GandalfError, ValueError):
-    """Spectra that cannot be read, or do not fit together or on the wanted grid."""
+    """Spectra that cannot be read or written, or do not fit together or the grid."""
 
 
 class ConfigError(GandalfError, ValueError):

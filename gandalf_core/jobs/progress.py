@@ -1,9 +1,9 @@
-"""How long work tells how far it is: one signature for all of it."""
+"""How long-running work reports its progress: one signature everywhere."""
 
 from collections.abc import Callable
 
-Progress = Callable[[float, str], None]  # fraction that is done (0-1), what is being done
+Progress = Callable[[float, str], None]  # fraction done (0 to 1), what is being done
 
 
 def silent(fraction: float, text: str) -> None:
-    """The progress of work that nobody follows."""
+    """A `Progress` that reports to nobody."""
