@@ -29,6 +29,11 @@ class StellarParameter:
         """The symbol with its unit, as an axis shows it."""
         return f"{self.symbol} [{self.unit}]" if self.unit else self.symbol
 
+    @property
+    def in_text(self) -> str:
+        """The symbol without markup, for running text."""
+        return self.symbol.replace("<sub>", "").replace("</sub>", "")
+
     def format(self, value: float) -> str:
         """The value with its unit, rounded to this parameter's decimals."""
         return f"{value:.{self.decimals}f} {self.unit}".rstrip()
