@@ -1,20 +1,29 @@
-"""`LatentSet`: latent vectors aligned with labels and ids. Shapes: N stars, Z latent numbers, P parameters."""
+"""`LatentSet`: latent vectors aligned with labels and ids.
 
+Shapes: N stars, Z latent dimensions, P parameters.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import SpectraError
+from .rows import Rows, as_index
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class LatentSet:
     """N latent vectors as a model exports them (with its noise, where the recipe has one).
 
     Attributes
     ----------
-    z: (N, Z) float32.  ids: (N,) strings.  labels: (N, P) float64, physical units, NaN = missing.
-    label_names: P names.  model_id: name and content hash of the model that made them.
+    z: (N, Z) float32.
+    ids: (N,) strings.
+    labels: (N, P) float64 in physical units; NaN = missing.
+    label_names: the P names.
+    model_id: name and content hash of the model that encoded the stars.
 
     Raises SpectraError when shapes disagree or a latent is not finite.
     """
@@ -23,29 +32,37 @@ class LatentSet:
     ids: np.ndarray
     labels: np.ndarray
     label_names: tuple[str, ...]
-    model_id: str = ""
+    model_id: str
 
-    def __post_init__(self) -> None:
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        put("z", np.asarray(self.z, np.float32))
-        put("ids", np.asarray(self.ids, dtype=str))
-        put("label_names", tuple(self.label_names))
-        put("labels", np.asarray(self.labels, np.float64))
-        if (
-            self.z.ndim != 2
-            or self.ids.shape != (len(self.z),)
-            or self.labels.shape != (len(self.z), len(self.label_names))
-        ):
-            raise SpectraError(
-                f"latents {self.z.shape}, ids {self.ids.shape}, labels {self.labels.shape} do not belong together"
-            )
+    def __init__(
+        self,
+        z: ArrayLike,
+        ids: ArrayLike,
+        labels: ArrayLike,
+        label_names: Iterable[str],
+        model_id: str = "",
+    ) -> None:
+        vars(self).update(  # a frozen class fills itself
+            z=np.asarray(z, np.float32),
+            ids=np.asarray(ids, dtype=str),
+            labels=np.asarray(labels, np.float64),
+            label_names=tuple(label_names),
+            model_id=model_id,
+        )
+        self._check()
+
+    def _check(self) -> None:
+        n_stars = len(self.z) if self.z.ndim == 2 else -1
+        if self.ids.shape != (n_stars,) or self.labels.shape != (n_stars, len(self.label_names)):
+            shapes = f"latents {self.z.shape}, ids {self.ids.shape}, labels {self.labels.shape}"
+            raise SpectraError(f"{shapes} do not belong together")
         if not np.isfinite(self.z).all():
             raise SpectraError(f"{int((~np.isfinite(self.z)).any(1).sum())} latent vectors are not finite")
 
     def __len__(self) -> int:
         return len(self.z)
 
-    def __getitem__(self, rows) -> "LatentSet":
-        if np.isscalar(rows):
-            rows = [rows]
-        return replace(self, z=self.z[rows], ids=self.ids[rows], labels=self.labels[rows])
+    def __getitem__(self, rows: Rows) -> "LatentSet":
+        """The stars at `rows` (a number, slice, index array or boolean array), everything aligned."""
+        index = as_index(rows)
+        return replace(self, z=self.z[index], ids=self.ids[index], labels=self.labels[index])

@@ -3,17 +3,20 @@
 Shapes: N stars, L pixels, P parameters.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import SpectraError
+from .rows import Rows, as_index
 
 MIN_COVERAGE = 0.95  # a spectrum with less of the grid usable is refused, never extrapolated
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class SpectraSet:
     """N spectra on one wavelength grid.
 
@@ -21,11 +24,11 @@ class SpectraSet:
     ----------
     flux: (N, L) float32, normalised flux; non-finite only where `mask` is true.
     wavelength_nm: (L,) float64, vacuum nanometres, increasing.
-    ids: (N,) strings, one per star (a Gaia `source_id` as its decimal digits: never a float).
-    labels: (N, P) float64 in physical units; NaN = missing, and so is what is infinite.
+    ids: (N,) strings, one per star (a Gaia `source_id` as its decimal digits, never a float).
+    labels: (N, P) float64 in physical units; NaN = missing. Infinite values become NaN.
     label_names: the P names, in the project's spelling.
     flux_error: (N, L) float32, one standard deviation per pixel, or None when unknown.
-    mask: (N, L) bool, true = unusable pixel.
+    mask: (N, L) bool, true = unusable pixel; no pixel is masked unless the caller says so.
     provenance: where the spectra come from; JSON-serialisable.
 
     Raises SpectraError when shapes disagree, the grid does not increase, unmasked flux is not finite, two
@@ -37,43 +40,55 @@ class SpectraSet:
     ids: np.ndarray
     labels: np.ndarray
     label_names: tuple[str, ...]
-    flux_error: np.ndarray | None = None
-    mask: np.ndarray | None = None
-    provenance: dict[str, Any] = field(default_factory=dict)
+    flux_error: np.ndarray | None
+    mask: np.ndarray
+    provenance: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - a frozen class fills itself
-        put("flux", np.asarray(self.flux, np.float32))
-        put("wavelength_nm", np.asarray(self.wavelength_nm, np.float64))
-        put("ids", _texts(self.ids))
-        put("label_names", tuple(self.label_names))
+    def __init__(
+        self,
+        flux: ArrayLike,
+        wavelength_nm: ArrayLike,
+        ids: ArrayLike,
+        labels: ArrayLike,
+        label_names: Iterable[str],
+        flux_error: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        provenance: dict[str, Any] | None = None,
+    ) -> None:
+        flux, labels = np.asarray(flux, np.float32), np.asarray(labels, np.float64)
+        vars(self).update(  # a frozen class fills itself
+            flux=flux,
+            wavelength_nm=np.asarray(wavelength_nm, np.float64),
+            ids=_text_ids(ids),
+            labels=np.where(np.isinf(labels), np.nan, labels) if np.isinf(labels).any() else labels,
+            label_names=tuple(label_names),
+            flux_error=None if flux_error is None else np.asarray(flux_error, np.float32),
+            mask=np.zeros(flux.shape, bool) if mask is None else np.asarray(mask, bool),
+            provenance={} if provenance is None else provenance,
+        )
+        self._check_shapes()
+        self._check_values()
+
+    def _check_shapes(self) -> None:
         if self.flux.ndim != 2:
             raise SpectraError(f"flux must be (stars, pixels), not of shape {self.flux.shape}")
         n_stars, n_pixels = self.flux.shape
-        labels = np.asarray(self.labels, np.float64)
-        put("labels", np.where(np.isinf(labels), np.nan, labels) if np.isinf(labels).any() else labels)
-        if self.flux_error is not None:
-            put("flux_error", np.asarray(self.flux_error, np.float32))
-        put("mask", np.zeros(self.flux.shape, bool) if self.mask is None else np.asarray(self.mask, bool))
-        self._check(n_stars, n_pixels)
-
-    def _check(self, n_stars: int, n_pixels: int) -> None:
         if self.wavelength_nm.shape != (n_pixels,):
             raise SpectraError(f"{n_pixels} pixels of flux but {self.wavelength_nm.shape} wavelengths")
-        if n_pixels > 1 and not np.all(np.diff(self.wavelength_nm) > 0):
-            raise SpectraError("wavelengths must increase from pixel to pixel")
         if self.ids.shape != (n_stars,):
             raise SpectraError(f"{n_stars} spectra but ids of shape {self.ids.shape}")
-        if len(set(self.label_names)) != len(self.label_names):
-            raise SpectraError(f"two labels share a name: {', '.join(self.label_names)}")
         if self.labels.shape != (n_stars, len(self.label_names)):
-            raise SpectraError(
-                f"labels have shape {self.labels.shape} for {n_stars} stars and {len(self.label_names)} label names"
-            )
-        for name in ("mask", "flux_error"):
-            value = getattr(self, name)
+            names = f"{len(self.label_names)} label names"
+            raise SpectraError(f"labels have shape {self.labels.shape} for {n_stars} stars and {names}")
+        for name, value in (("mask", self.mask), ("flux_error", self.flux_error)):
             if value is not None and value.shape != self.flux.shape:
                 raise SpectraError(f"{name} has shape {value.shape}, flux has {self.flux.shape}")
+
+    def _check_values(self) -> None:
+        if not np.all(np.diff(self.wavelength_nm) > 0):
+            raise SpectraError("wavelengths must increase from pixel to pixel")
+        if len(set(self.label_names)) != len(self.label_names):
+            raise SpectraError(f"two labels share a name: {', '.join(self.label_names)}")
         bad = ~np.isfinite(self.flux) & ~self.mask
         if bad.any():
             raise SpectraError(f"{bad.sum()} pixels without a finite flux are not masked: mask them")
@@ -81,18 +96,16 @@ class SpectraSet:
     def __len__(self) -> int:
         return len(self.flux)
 
-    def __getitem__(self, rows) -> "SpectraSet":
-        """The stars at `rows` (slice, index array or boolean array), everything aligned."""
-        if np.isscalar(rows):
-            rows = [rows]
-        error = None if self.flux_error is None else self.flux_error[rows]
+    def __getitem__(self, rows: Rows) -> "SpectraSet":
+        """The stars at `rows` (a number, slice, index array or boolean array), everything aligned."""
+        index = as_index(rows)
         return replace(
             self,
-            flux=self.flux[rows],
-            ids=self.ids[rows],
-            labels=self.labels[rows],
-            flux_error=error,
-            mask=self.mask[rows],
+            flux=self.flux[index],
+            ids=self.ids[index],
+            labels=self.labels[index],
+            flux_error=None if self.flux_error is None else self.flux_error[index],
+            mask=self.mask[index],
         )
 
     def label(self, name: str) -> np.ndarray:
@@ -116,17 +129,31 @@ class SpectraSet:
         return 1.0 - self.mask.mean(1)
 
     @property
+    def mean_error(self) -> np.ndarray:
+        """(N,) mean flux error over the usable pixels of each star; NaN where it is unknown."""
+        if self.flux_error is None:
+            return np.full(len(self), np.nan, np.float32)
+        known = ~self.mask & np.isfinite(self.flux_error)
+        total, count = np.where(known, self.flux_error, 0).sum(1), known.sum(1)
+        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0, casting="unsafe")
+
+    @property
+    def usable(self) -> np.ndarray:
+        """(N,) true where a star covers the grid and, if the set has errors, its own are known."""
+        covered = self.coverage >= MIN_COVERAGE
+        return covered if self.flux_error is None else covered & np.isfinite(self.mean_error)
+
+    @property
     def snr(self) -> np.ndarray:
         """(N,) median flux over error per pixel; NaN where errors are unknown."""
+        result = np.full(len(self), np.nan)
         if self.flux_error is None:
-            return np.full(len(self), np.nan)
-        ratio = np.where(
-            self.mask | ~(self.flux_error > 0), np.nan, self.flux / np.maximum(self.flux_error, 1e-12)
-        )
+            return result
+        usable = ~self.mask & (self.flux_error > 0)
+        ratio = np.where(usable, self.flux / np.maximum(self.flux_error, 1e-12), np.nan)
         known = np.isfinite(ratio).any(1)
-        out = np.full(len(self), np.nan)
-        out[known] = np.nanmedian(ratio[known], 1)
-        return out
+        result[known] = np.nanmedian(ratio[known], 1)
+        return result
 
     @property
     def known_snr(self) -> np.ndarray | None:
@@ -135,42 +162,40 @@ class SpectraSet:
         return snr if np.isfinite(snr).all() else None
 
 
-def _texts(ids) -> np.ndarray:
-    ids = np.asarray(ids)
-    if ids.dtype.kind == "f" and ids.size:
-        raise SpectraError(
-            f"ids are floats (first: {ids.flat[0]}), which lose digits of a source_id: give texts or integers"
-        )
-    return ids.astype(str)
+def _text_ids(ids: ArrayLike) -> np.ndarray:
+    array = np.asarray(ids)
+    if array.dtype.kind == "f" and array.size:
+        example = f"ids are floats (first: {array.flat[0]})"
+        raise SpectraError(f"{example}, which lose digits of a source_id: give texts or integers")
+    return array.astype(str)
 
 
 def concatenate(sets: list[SpectraSet]) -> SpectraSet:
-    """One set from several on the same grid; labels are joined by name, a missing one is NaN.
+    """One set from several on the same grid. Labels are joined by name; one that a set lacks is NaN there.
 
     Raises SpectraError when there is nothing to join or the grids differ (resample first).
     """
     if not sets:
         raise SpectraError("no spectra given")
     first = sets[0]
-    for other in sets[1:]:
-        if not same_grid(first.wavelength_nm, other.wavelength_nm):
-            raise SpectraError("the spectra are on different wavelength grids: resample them to one first")
+    if not all(same_grid(first.wavelength_nm, s.wavelength_nm) for s in sets):
+        raise SpectraError("the spectra are on different wavelength grids: resample them to one first")
     names = tuple(dict.fromkeys(n for s in sets for n in s.label_names))
-    errors = None if any(s.flux_error is None for s in sets) else np.concatenate([s.flux_error for s in sets])
+    errors = [s.flux_error for s in sets if s.flux_error is not None]
     return SpectraSet(
-        np.concatenate([s.flux for s in sets]),
-        first.wavelength_nm,
-        np.concatenate([s.ids for s in sets]),
-        np.concatenate([s.labels_for(names) for s in sets]),
-        names,
-        errors,
-        np.concatenate([s.mask for s in sets]),
-        first.provenance if len(sets) == 1 else {"parts": [s.provenance for s in sets]},
+        flux=np.concatenate([s.flux for s in sets]),
+        wavelength_nm=first.wavelength_nm,
+        ids=np.concatenate([s.ids for s in sets]),
+        labels=np.concatenate([s.labels_for(names) for s in sets]),
+        label_names=names,
+        flux_error=np.concatenate(errors) if len(errors) == len(sets) else None,
+        mask=np.concatenate([s.mask for s in sets]),
+        provenance=first.provenance if len(sets) == 1 else {"parts": [s.provenance for s in sets]},
     )
 
 
 def same_grid(a_nm: np.ndarray, b_nm: np.ndarray) -> bool:
-    """True when two grids agree to a thousandth of a pixel."""
+    """True when two grids (L,) agree to a thousandth of the narrowest pixel."""
     if len(a_nm) != len(b_nm):
         return False
     return len(a_nm) < 2 or bool(np.abs(a_nm - b_nm).max() < 1e-3 * np.diff(a_nm).min())

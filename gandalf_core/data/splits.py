@@ -1,4 +1,4 @@
-"""Which stars train and which test: by star, fixed by seed, independent of the order of the rows."""
+"""Which stars train and which test: by star, fixed by a seed, whatever the order of the rows."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ def split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows that train and rows that test, each in increasing order.
 
-    ids: (N,) strings; stars with the same id land on the same side. The choice depends on the set of ids and
-    the seed only.
+    ids: (N,) strings; stars with the same id land on the same side. The choice depends only on the set of ids
+    and the seed.
     """
     unique, inverse = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(unique))

@@ -140,7 +140,7 @@ def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int 
     """The regressor from the (filled) spectrum to the labels; the same for every model of one sample and
     scaling.
     """
-    x = model.scaler.filled(fitted.flux, fitted.mask)
+    x = model.scaler.fill(fitted.flux, fitted.mask)
     labels, snr = fitted.labels_for(model.label_names), fitted.known_snr
     settings = {"seed": model.config.training.seed, "max_iter": epochs} | ({} if snr is None else FOR_SPECTRA)
     return fit_regressor(x, labels, model.label_names, snr=snr, **settings)

@@ -226,7 +226,7 @@ class TrainedModel:
                 f"{self.name}: no regressor from the spectrum in this model; give the stars' labels"
             )
         stars = self.on_grid(stars)
-        return self.regressor_spectrum.predict(self.scaler.filled(stars.flux, stars.mask), snr=stars.snr)
+        return self.regressor_spectrum.predict(self.scaler.fill(stars.flux, stars.mask), snr=stars.snr)
 
     def predict(self, stars: SpectraSet, *, seed: int | None = None) -> Predictions:
         """Labels read from the exported latent (`seed` as in `encode`), with uncertainty and fit quality.

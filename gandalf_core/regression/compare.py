@@ -131,7 +131,7 @@ def compare_models(
         raise AuditError("the models know different labels: compare models of one sample")
     stars = first.on_grid(stars)
     train, test = split(stars.ids, seed=seed)
-    flux = first.scaler.filled(stars.flux, stars.mask)
+    flux = first.scaler.fill(stars.flux, stars.mask)
     snr = stars.known_snr
     representations, encoding = {"spectra": Inputs(flux[train], flux[test])}, {}
     if snr is not None:
