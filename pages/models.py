@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gandalf_core.models.cards import card_text
+from gandalf_core.models.cards import card_text, notes
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.parts import tables
@@ -23,6 +23,8 @@ first = left.selectbox(
 second = right.selectbox("Compare with", ["nothing", *names], key="card_right")
 with guards.told():
     chosen = [load_model(first)] + ([] if second == "nothing" else [load_model(second)])
+for note in dict.fromkeys(note for model in chosen for note in notes(model.card)):
+    st.warning(note)
 if len(chosen) == 2:
     tables.show_comparison(*chosen)
 for model, column in zip(chosen, (left, right), strict=False):

@@ -10,7 +10,7 @@ import pytest
 from gandalf_core import __version__
 from gandalf_core.config.presets import preset
 from gandalf_core.errors import ModelError
-from gandalf_core.models.cards import card_text, describe
+from gandalf_core.models.cards import FIRST_GRID_NOTE, card_text, describe, notes
 from gandalf_core.models.store import find_model, list_models, load_model, record_audit, save_model
 
 REGRESSORS = ("regressor-latent.npz", "regressor-spectrum.npz")
@@ -116,6 +116,19 @@ def test_a_card_names_the_nuisances_that_training_was_told():
             == expected
             == ("told in training" in card_text("generator", card))
         )
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_model_of_simulated_stars_warns_of_metal_poor_ones(simulated):
+    data = {"source": "stars.parquet", "train": 7, "test": 2, "seconds": 1.0}
+    card = describe(preset("generator"), data, {}, simulated)
+    assert notes(card) == [FIRST_GRID_NOTE] * simulated
+    assert ("below [M/H] = -0.4" in card_text("generator", card)) == simulated
+
+
+@pytest.mark.parametrize("info", list_models(), ids=lambda info: info.name)
+def test_shipped_cards_warn_of_metal_poor_stars(info):
+    assert FIRST_GRID_NOTE in (info.path / "CARD.md").read_text()
 
 
 def test_an_audit_is_kept_with_the_model_and_on_its_card(copy):

@@ -13,6 +13,11 @@ SIMULATED_CAVEAT = (
     "Trained on simulated LTE spectra: for teaching and for a first look at real stars. For serious work train on real "
     "labelled spectra."
 )
+FIRST_GRID_NOTE = (
+    "Do not trust this model below [M/H] = -0.4: in the synthetic spectra it was trained on, the lines of the α "
+    "elements are too weak there, so metal-poor stars come out too metal-rich and too hot (at [M/H] = -1.5 by about "
+    "0.9 dex and 500 to 700 K)."
+)
 CITATIONS = (
     "GANDALF: Manteiga et al. 2025, A&A 694, A326; Santoveña, Dafonte & Manteiga 2024, arXiv:2411.05960",
     "Synthetic spectra: PySME (Wehrhahn et al. 2023, A&A 671, A171), STAGGER photospheres (Magic et al. 2013, A&A 557, A26), "
@@ -86,6 +91,11 @@ def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
     }
 
 
+def notes(card: dict[str, Any]) -> list[str]:
+    """Sentences to read before the model's numbers are used; `predict` and the page Models show them."""
+    return [FIRST_GRID_NOTE] if card.get("caveats") else []  # only models of simulated stars have caveats
+
+
 def signs(card: dict[str, Any]) -> dict[str, str]:
     """Label → `removed`, `kept` or `untouched`."""
     return {
@@ -115,8 +125,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
         *_figure_lines(card["figures"]),
         "",
         *_audit_lines(card.get("audit")),
-        *(f"> {c}" for c in card["caveats"]),
-        "",
+        *(f"> {c}\n" for c in (*notes(card), *card["caveats"])),
         "## Cite",
         "",
         *(f"- {c}" for c in card["citations"]),
