@@ -14,8 +14,6 @@ from torch.nn import functional as F
 from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import LABELS, with_fields
 from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.networks.dense import dense
-from gandalf_core.training.adam import Adam
 from gandalf_core.training.trainer import Trainer
 
 N, L, STEPS = 240, 40, 12
@@ -272,66 +270,3 @@ def test_training_equals_the_plain_formulas(name, missing):
             )
     moved = (trainer.encoder.net[0].weight - first["encoder"].net[0].weight).abs().max()
     assert moved > 1e-3  # the comparison is between weights that have gone somewhere
-
-
-@pytest.mark.parametrize("activation", ["relu", "silu", "tanh", "sigmoid", "linear"])
-@pytest.mark.parametrize("stack", [0, 3])
-def test_dense_gradients(activation, stack):
-    torch.manual_seed(0)
-    lead = (stack,) if stack else ()
-    shapes = [(4, 6), (6, 5), (5, 2)]
-    weights = [
-        torch.randn(*lead, *(s if stack else s[::-1]), dtype=torch.float64, requires_grad=True)
-        for s in shapes
-    ]
-    biases = [
-        torch.randn(*lead, *((1, s[1]) if stack else (s[1],)), dtype=torch.float64, requires_grad=True)
-        for s in shapes
-    ]
-    x = torch.randn(7, 4, dtype=torch.float64, requires_grad=True)
-
-    def layers(x, *parameters):
-        return dense(x, parameters[:3], parameters[3:], activation)
-
-    assert torch.autograd.gradcheck(layers, (x, *weights, *biases))
-
-
-def test_dense_skips_gradients_nobody_asks_for():
-    weight, bias = torch.randn(3, 4, requires_grad=True), torch.zeros(3, requires_grad=True)
-    x = torch.randn(5, 4, requires_grad=True)
-    dense(x, [weight.detach()], [bias.detach()], "relu").sum().backward()
-    assert x.grad is not None and weight.grad is None and bias.grad is None
-
-
-def test_adam_is_bit_equal_to_torch_and_frees_gradients():
-    torch.manual_seed(0)
-    mine = [nn.Parameter(torch.randn(6, 3)), nn.Parameter(torch.randn(3)), nn.Parameter(torch.empty(0, 4))]
-    theirs = copy.deepcopy(mine)
-    ours, reference = Adam(mine, 1e-2), torch.optim.Adam(theirs, 1e-2, fused=True)
-    for _ in range(7):
-        for p, q in zip(mine[:2], theirs[:2], strict=True):
-            p.grad = torch.randn_like(p)
-            q.grad = p.grad.clone()
-        ours.update()
-        reference.step()
-        assert all(p.grad is None for p in mine)
-    for p, q in zip(mine, theirs, strict=True):
-        assert torch.equal(p, q)
-
-
-def test_adam_continues_from_its_state():
-    torch.manual_seed(0)
-    first = nn.Parameter(torch.randn(5))
-    ours = Adam([first], 1e-2)
-    gradients = torch.randn(6, 5)
-    for g in gradients[:3]:
-        first.grad = g.clone()
-        ours.update()
-    second = nn.Parameter(first.detach().clone())
-    again = Adam([second], 1e-2)
-    again.load_state_dict(copy.deepcopy(ours.state_dict()))
-    for g in gradients[3:]:
-        first.grad, second.grad = g.clone(), g.clone()
-        ours.update()
-        again.update()
-    assert torch.equal(first, second)

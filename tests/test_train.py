@@ -90,7 +90,7 @@ def test_the_auto_encoders_step_does_not_move_the_discriminators(stars):
         trainer.decoder, trainer.adversary, trainer._noisy(trainer._encode(batch)), batch, 1.0
     ).total.backward()
     assert all(p.grad is None for p in trainer.adversary.discriminators.parameters())
-    trainer.optimiser.update()
+    trainer.optimiser.step()
     assert unchanged(before, weights(trainer.adversary.discriminators))
 
 

@@ -93,7 +93,7 @@ def fit_scaler(stars: SpectraSet, config: Config) -> Scaler:
 
 
 def _flux_moments(stars: SpectraSet, blank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (L,) over unmasked pixels, float32. blank: (L,) true where there are none."""
+    """Mean and standard deviation (L,) of the unmasked pixels, float32. blank: (L,) where there are none."""
     usable = ~stars.mask
     count = np.maximum(usable.sum(0), 1)
     mean = np.where(usable, stars.flux, 0).sum(0, dtype=np.float64) / count

@@ -8,8 +8,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from .dense import dense
-
 ACTIVATIONS = {
     "relu": nn.ReLU,
     "silu": nn.SiLU,
@@ -27,12 +25,6 @@ class Mlp(nn.Sequential):
         for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
         super().__init__(*layers[:-1])
-        self.activation, self.linear = activation, layers[:-1:2]
-
-    def forward(self, x: Tensor) -> Tensor:  # (N, I) -> (N, O)
-        if not self.training or x.is_cuda:  # one node of the graph pays on a processor only
-            return super().forward(x)
-        return dense(x, [m.weight for m in self.linear], [m.bias for m in self.linear], self.activation)
 
 
 def _held(inputs: int, outputs: int) -> nn.Linear:
@@ -63,10 +55,13 @@ class Stack(nn.Module):
             bound = inputs**-0.5  # the range of nn.Linear
             self.weights.append(nn.Parameter(torch.empty(count, inputs, outputs).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(torch.empty(count, 1, outputs).uniform_(-bound, bound)))
-        self.activation = activation
+        self.activation = ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor, frozen: bool = False) -> Tensor:  # (N, D) -> (K, N, B)
         weights, biases = list(self.weights), list(self.biases)
         if frozen:
             weights, biases = [w.detach() for w in weights], [b.detach() for b in biases]
-        return dense(x, weights, biases, self.activation)
+        hidden = torch.baddbmm(biases[0], x.expand(len(weights[0]), *x.shape), weights[0])
+        for weight, bias in zip(weights[1:], biases[1:], strict=True):
+            hidden = torch.baddbmm(bias, self.activation(hidden), weight)
+        return hidden

@@ -22,7 +22,6 @@ from ..errors import ModelError
 from ..networks.autoencoder import Decoder, Encoder, networks_width, set_components
 from ..simulator import nuisances_for
 from . import checkpoints
-from .adam import Adam
 from .adversary import Adversary
 from .batches import Batch
 from .knowledge import Knowledge
@@ -161,8 +160,10 @@ class Trainer:
             self.adversary = Adversary(c).to(self.device)
         heads = (*self.adversary.heads.parameters(), *self.adversary.nuisance_heads.parameters())
         mine = [*self.encoder.net.parameters(), *self.decoder.rest.parameters(), *heads]
-        self.optimiser = Adam(mine, t.learning_rate)
-        self.opponent = Adam(self.adversary.discriminators.parameters(), c.adversary.learning_rate)
+        self.optimiser = torch.optim.Adam(mine, t.learning_rate, fused=True)
+        self.opponent = torch.optim.Adam(
+            self.adversary.discriminators.parameters(), c.adversary.learning_rate, fused=True
+        )
 
     def _choose_components(self) -> None:
         """The leading principal components of the spectra, each star counting as in L_rec."""
@@ -335,8 +336,9 @@ class Trainer:
             z = self._noisy(shaken)
             exported = (mu, z if mu is shaken else self._noisy(mu))
             terms = autoencoder_loss(self.decoder, self.adversary, z, batch, ramp, exported)
+        self.optimiser.zero_grad(set_to_none=True)
         terms.total.backward()
-        self.optimiser.update()
+        self.optimiser.step()
         return tuple(t.detach() for t in terms)
 
     def _train_discriminators(self, batch: Batch, mu: Tensor, size: int) -> None:
@@ -347,8 +349,9 @@ class Trainer:
                 with torch.no_grad():
                     mu = self._encode(batch)
             loss = self.adversary.discriminator_loss(self._noisy(mu), batch)
+            self.opponent.zero_grad(set_to_none=True)
             loss.backward()
-            self.opponent.update()
+            self.opponent.step()
 
     def _encode(self, batch: Batch | Tensors) -> Tensor:
         seen = torch.cat([batch.x, batch.conditions], 1) if self.config.model.conditional_encoder else batch.x
