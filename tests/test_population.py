@@ -42,7 +42,7 @@ def test_alphafe_is_single_near_solar_metallicity(labels):
     assert alphafe.std() < 0.06 and abs(np.median(alphafe)) < 0.05
 
 
-def test_every_class_is_there_in_about_the_survey_s_share():
+def test_every_class_has_about_the_share_it_has_in_the_survey():
     names, counts = np.unique(stages(N), return_counts=True)
     share = dict(zip(names, counts / N, strict=True))
     assert 0.5 < share["red-giant branch"] + share["red clump"] < 0.7
@@ -77,7 +77,7 @@ def test_components_differ_as_named(labels):
     )
 
 
-def test_teff_and_logg_know_about_half_of_mh_through_the_sample(labels):
+def test_teff_and_logg_explain_about_half_of_mh_in_this_sample(labels):
     half = N // 2
     model = HistGradientBoostingRegressor(random_state=0).fit(labels[:half, :2], labels[:half, 2])
     # the audit's floor of mh, about one half

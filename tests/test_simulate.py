@@ -1,6 +1,4 @@
-"""The simulator: its emulator is accurate, its chance reproducible star by star, its nuisances are what they
-are called.
-"""
+"""The simulator: an accurate emulator, stars that repeat one by one, nuisances true to their names."""
 
 from dataclasses import fields, replace
 
@@ -21,11 +19,13 @@ from gandalf_core.simulator import (
     model_error_covariance,
     nuisance_values,
     simulate,
+    simulate_by_id,
     true_labels,
     truth,
 )
 from gandalf_core.simulator.emulator import EMULATOR_FILE, emulate
 from gandalf_core.simulator.grids import grid_flux, grid_labels
+from gandalf_core.simulator.noise import unit_noise
 from gandalf_core.simulator.nuisances import OFF
 
 SUN = [5772.0, 4.44, 0.0, 0.0]
@@ -62,6 +62,21 @@ def test_a_star_is_the_same_in_samples_of_any_size(stars):
     assert np.array_equal(few.ids, stars.ids[:100]) and np.array_equal(few.labels, stars.labels[:100])
     assert np.array_equal(few.flux, stars.flux[:100]) and np.array_equal(simulate(1, 7).flux, stars.flux[:1])
     assert not np.allclose(simulate(100, 8).flux, few.flux, atol=1e-3)
+
+
+def test_stars_by_their_ids_are_those_of_their_samples(stars):
+    ids = np.array(["sim7-599", "sim12-3", "sim7-256", "sim7-0"])
+    some, other = simulate_by_id(ids), simulate(4, 12)
+    assert some.ids.tolist() == ids.tolist() and some.label_names == stars.label_names
+    for name in ("flux", "flux_error", "labels"):
+        expected = getattr(stars, name)[[599, 0, 256, 0]]
+        expected[1] = getattr(other, name)[3]
+        assert np.array_equal(getattr(some, name), expected), name
+    assert is_simulated(some)
+    with pytest.raises(SpectraError, match="4295806720"):
+        simulate_by_id(np.array(["sim7-0", "4295806720"]))
+    with pytest.raises(SpectraError, match="seed 2147483648"):
+        simulate_by_id(np.array([f"sim{2**31}-0"]))
 
 
 def test_truth_plus_the_same_noise_is_the_star_for_any_rows_in_any_order(stars):
@@ -143,7 +158,7 @@ def test_amplitudes_are_those_stated():
     assert (slow - 1).std() == pytest.approx(0.004, rel=0.05)
 
 
-def test_asked_for_snr_is_within_its_limits():
+def test_snr_stays_within_the_limits_of_the_call():
     error = simulate(500, 2, snr=(30, 60)).flux_error
     assert 30 <= (1 / error).min() < 33 and 55 < (1 / error).max() <= 60.001
     assert np.ptp(error, axis=1).max() == 0
@@ -157,6 +172,12 @@ def test_noise_power_is_flux_error_squared_up_to_20_cycles_per_nm_and_a_fiftieth
     low, high = power[(frequency > 1) & (frequency < 18)].mean(), power[frequency > 22].mean()
     assert low == pytest.approx(1, abs=0.02)
     assert low / high == pytest.approx(50, rel=0.05)
+
+
+def test_the_mean_of_the_noise_is_as_uncertain_as_that_of_independent_samples():
+    """The power at frequency 0, which the spectrum above leaves out; √2 in its amplitude is a factor 2 here."""
+    mean = unit_noise(4, np.arange(20 * 256)).mean(1)
+    assert mean.var() * 2401 == pytest.approx(1, abs=0.1)  # 2 % by chance
 
 
 def test_shift_moves_lines_by_the_stated_velocity():
@@ -245,22 +266,22 @@ def test_labels_by_name_in_any_order_and_a_nuisance_as_label():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "cause"),
     [
         ({"n": 0}, "0 stars"),
         ({"n": 2, "seed": -1}, "seed -1"),
         ({"n": 2, "seed": 2**31}, "seed 2147483648"),
         ({"n": 10.5}, "10.5 stars"),
-        ({"n": 2, "snr": (5,)}, "no range"),
-        ({"n": 2, "snr": (50, 20)}, "no range"),
+        ({"n": 2, "snr": (5,)}, "not a range"),
+        ({"n": 2, "snr": (50, 20)}, "not a range"),
         ({"n": 2, "pixels": 100}, "100"),
         ({"n": 2, "labels": np.zeros((3, 4))}, "shape"),
         ({"n": 1, "labels": [[5000, 4]], "label_names": ("teff", "logg")}, "mh, alphafe"),
         ({"n": 1, "label_names": ("teff", "mass")}, "mass"),
     ],
 )
-def test_impossible_wishes_are_refused(arguments, said):
-    with pytest.raises(SpectraError, match=said):
+def test_impossible_arguments_are_refused(arguments, cause):
+    with pytest.raises(SpectraError, match=cause):
         simulate(**arguments)
 
 

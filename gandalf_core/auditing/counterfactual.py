@@ -1,56 +1,53 @@
-"""Sliders against the truth: does the decoder change a spectrum as the star itself would change under another
-label?
+"""Sliders against the truth: does the decoder change a spectrum as another label would change the star?
 
-Got = D(z, y′) − D(z, y); true = the simulator's spectra of the same star, nuisance by nuisance, under y′ and
-y. The error is pooled over the stars, √Σ‖got − true‖² / √Σ‖true‖²: 0 for a perfect slider, 1 for one that
-does nothing.
-Shapes: N stars, M of them under labels that the simulator reaches, L pixels.
+decoded = D(z, y′) − D(z, y); true = the same difference of the simulator's spectra of the same star, nuisance by
+nuisance. The error is pooled over the stars, √Σ‖decoded − true‖² / √Σ‖true‖²: 0 for a perfect slider, 1 for one that
+does nothing. Shapes: N stars, M of them with labels that the simulator reaches, L pixels.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from ..data.protocols import StarModel
 from ..data.scores import r_squared
 from ..data.spectra import SpectraSet
 from ..errors import AuditError
 from ..parameters import LABELS, parameter
-from ..simulator import READABLE, inside, is_simulated, nuisance_values, truth
-from .excess import DRAWS, interval
+from ..simulator import READABLE_NUISANCES, inside, is_simulated, nuisance_values, truth
+from .bootstrap import DRAWS, interval
 from .independent import QUANTITIES, Instrument, instrument, true_values
 
-MOST = 2000  # stars: the pooled error is then known to a few percent of itself
+MAX_STARS = 2000  # the pooled error is then known to a few percent of itself
 BRIGHT_SNR = 60.0
 MIDDLE_SNR = (40.0, 60.0)
-# left out of the truth: random from star to star and pixel to pixel, so nobody's to restore
+# left out of the truth: random from star to star and pixel to pixel, so nothing can restore it
 EMULATED = ("model_error",)
 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Changes of the spectra of the stars `rows` (M,) out of N: got (M, L) from a decoder, true (M, L) from
-    the simulator.
-    """
+    """Changes (M, L) of the spectra of the stars `rows` (M,) out of N: the decoder's and the simulator's."""
 
-    got: np.ndarray
+    decoded: np.ndarray
     true: np.ndarray
     rows: np.ndarray
     stars: int
 
     def sums(self) -> np.ndarray:
-        """(N, 2) each star's ‖got − true‖² and ‖true‖²; 0 for a star left out."""
+        """(N, 2) each star's ‖decoded − true‖² and ‖true‖²; 0 for a star left out."""
         out = np.zeros((self.stars, 2))
-        out[self.rows] = np.stack([np.square(self.got - self.true).sum(1), np.square(self.true).sum(1)], 1)
+        error = np.square(self.decoded - self.true).sum(1)
+        out[self.rows] = np.stack([error, np.square(self.true).sum(1)], 1)
         return out
 
 
 class Case:
-    """Simulated stars with their latents, and their spectra as decoded and as true, all under their own
-    labels.
-    """
+    """Simulated stars with their latents and their spectra, decoded and true, all under their own labels."""
 
-    def __init__(self, model, stars: SpectraSet, reader: Instrument):
+    def __init__(self, model: StarModel, stars: SpectraSet, reader: Instrument):
         self.model, self.stars, self.reader = model, stars, reader
         self.values = true_values(stars)
         self.physical = self.values[:, : len(LABELS)]
@@ -66,36 +63,38 @@ class Case:
         return truth(self.stars, without=EMULATED).flux
 
     def change(self, name: str, values: np.ndarray) -> Change:
-        """What becomes of the spectra when label `name` becomes values (N,)."""
-        asked, physical = self.labels.copy(), self.physical.copy()
-        asked[:, self.model.label_names.index(name)] = values
+        """How the spectra change when label `name` takes the values (N,)."""
+        labels, physical = self.labels.copy(), self.physical.copy()
+        labels[:, self.model.label_names.index(name)] = values
         physical[:, LABELS.index(name)] = values
         rows = np.flatnonzero(inside(physical))
-        got = self.model.decode(self.latents, asked)[rows] - self.decoded[rows]
+        decoded = self.model.decode(self.latents, labels)[rows] - self.decoded[rows]
         after = truth(self.stars[rows], physical[rows], without=EMULATED).flux
-        return Change(got, after - self.true[rows], rows, len(self.stars))
+        return Change(decoded, after - self.true[rows], rows, len(self.stars))
 
     def drift(self, name: str, changes: list[np.ndarray], starts: list[np.ndarray]) -> dict[str, float]:
-        """Per label but `name`: the rms change that the reader sees when `changes` are added to the spectra
-        `starts`.
-        """
-        before, moved = np.concatenate(starts), np.concatenate(changes)
-        seen = np.sqrt(np.square(self.reader(before + moved) - self.reader(before)).mean(0))
-        return {n: float(s) for n, s in zip(QUANTITIES, seen, strict=True) if n in LABELS and n != name}
+        """Per label other than `name`: the rms change that the reader sees when `changes` are added to `starts`."""
+        before, change = np.concatenate(starts), np.concatenate(changes)
+        rms = np.sqrt(np.square(self.reader(before + change) - self.reader(before)).mean(0))
+        return {n: float(s) for n, s in zip(QUANTITIES, rms, strict=True) if n in LABELS and n != name}
 
 
 def counterfactuals(
-    model, stars: SpectraSet, *, seed: int = 0, reader: Instrument | None = None, most: int = MOST
-) -> dict:
-    """Per label that the decoder receives: relative error of the change and drift of the other labels; {} for
-    a plain decoder.
+    model: StarModel,
+    stars: SpectraSet,
+    *,
+    seed: int = 0,
+    reader: Instrument | None = None,
+    most: int = MAX_STARS,
+) -> dict[str, dict]:
+    """Per label that the decoder receives: relative error of the change, and drift of the other labels.
 
     `relative_error` pools a step up and a step down (`parameter(name).step`); `within` is the same where the
     new value lies in the range of the model's training sample, beyond which the sliders say that they
     extrapolate; `swap` gives each star another star's value of the label. Stars whose new labels lie outside
     the simulator's region are left out and counted. `drift` is, per other label, the rms of its change as
-    `reader` measures it on decoded spectra; `drift_of_truth` the same on the true ones, which tells what of
-    it is the reader's own confusion.
+    `reader` measures it on decoded spectra; `drift_of_truth` is the same on the true ones, which shows how
+    much of it is the reader's own confusion. {} for a decoder that receives no labels.
 
     Raises AuditError when the stars are not simulated.
     """
@@ -108,7 +107,7 @@ def counterfactuals(
 
 
 def few(stars: SpectraSet, most: int, seed: int) -> SpectraSet:
-    """At most `most` of the stars, drawn by seed. AuditError when their truth is unknown."""
+    """At most `most` of the stars, drawn by the seed. AuditError when their truth is unknown."""
     if not is_simulated(stars):
         raise AuditError(
             "counterfactuals need the truth under other labels: give simulated stars, simulated:N[:SEED]"
@@ -117,31 +116,41 @@ def few(stars: SpectraSet, most: int, seed: int) -> SpectraSet:
 
 
 def one_label(case: Case, name: str, donors: np.ndarray, seed: int) -> dict:
-    """The report of one label; `donors` (N,) says whose value a star gets in the swap."""
+    """The report on one label; `donors` (N,) says whose value a star gets in the swap."""
     own, step = case.physical[:, LABELS.index(name)], parameter(name).step
-    moves = {"up": own + step, "down": own - step, "swap": own[donors]}
-    done = {how: case.change(name, values) for how, values in moves.items()}
-    sums = {how: change.sums() for how, change in done.items()}
-    steps = [done["up"], done["down"]]
+    values = {"up": own + step, "down": own - step, "swap": own[donors]}
+    changes = {how: case.change(name, v) for how, v in values.items()}
+    sums = {how: change.sums() for how, change in changes.items()}
+    steps = [changes["up"], changes["down"]]
     low, high = case.model.label_ranges[case.model.label_names.index(name)]
-    known = [sums[how] * ((moves[how] >= low) & (moves[how] <= high))[:, None] for how in ("up", "down")]
+    in_range = {how: ((v >= low) & (v <= high))[:, None] for how, v in values.items()}
     return {
         "relative_error": pooled(sums["up"] + sums["down"]),
         "interval": list(pooled_interval(sums["up"] + sums["down"], seed)),
-        "within": pooled(sum(known)),
+        "within": pooled(sums["up"] * in_range["up"] + sums["down"] * in_range["down"]),
         **{how: pooled(part) for how, part in sums.items()},
         "step": step,
         "stars": len(case.stars),
-        "left_out": {how: len(case.stars) - len(c.rows) for how, c in done.items()},
-        "drift": case.drift(name, [c.got for c in steps], [case.decoded[c.rows] for c in steps]),
+        "left_out": {how: len(case.stars) - len(c.rows) for how, c in changes.items()},
+        "drift": case.drift(name, [c.decoded for c in steps], [case.decoded[c.rows] for c in steps]),
         "drift_of_truth": case.drift(name, [c.true for c in steps], [case.true[c.rows] for c in steps]),
     }
 
 
 def pooled(sums: np.ndarray) -> float:
-    """√Σ‖got − true‖² / √Σ‖true‖² from `Change.sums` (N, 2); NaN when no star is reached."""
-    missed, size = sums.sum(0)
-    return float(np.sqrt(missed / size)) if size > 0 else float("nan")
+    """√Σ‖decoded − true‖² / √Σ‖true‖² from `Change.sums` (N, 2); NaN when no star is reached."""
+    error, size = sums.sum(0)
+    return float(np.sqrt(error / size)) if size > 0 else float("nan")
+
+
+def change_error(decoded: np.ndarray, true: np.ndarray) -> float:
+    """‖decoded − true‖ / ‖true‖ of one star's change (L,), over the pixels where both are known.
+
+    NaN when the true spectrum does not change.
+    """
+    good = np.isfinite(decoded) & np.isfinite(true)
+    size = np.linalg.norm(true[good])
+    return float(np.linalg.norm((decoded - true)[good]) / size) if size > 1e-6 else float("nan")
 
 
 def pooled_interval(sums: np.ndarray, seed: int = 0) -> tuple[float, float]:
@@ -151,13 +160,18 @@ def pooled_interval(sums: np.ndarray, seed: int = 0) -> tuple[float, float]:
 
 
 def restoration(
-    model, stars: SpectraSet, *, seed: int = 0, reader: Instrument | None = None, most: int = 2 * MOST
-) -> dict:
+    model: StarModel,
+    stars: SpectraSet,
+    *,
+    seed: int = 0,
+    reader: Instrument | None = None,
+    most: int = 2 * MAX_STARS,
+) -> dict[str, Any]:
     """What the generator restores of each star beyond its labels, decoded under the true ones.
 
     `nuisances`: R² of shift, Ca II core depth, broadening and band depth read back from the reconstructions
     of stars of S/N > 60, and `of_truth`, what the reader gets from the true spectra. `rms`: the median over
-    stars of 40 < S/N < 60 of the rms difference to the noise-free truth with all nuisances but the model
+    stars of 40 < S/N < 60 of the rms difference to the noise-free truth with all nuisances except the model
     error (which a reconstruction should not follow); `rms_all` with it.
     """
     stars = few(stars, most, seed)
@@ -176,13 +190,11 @@ def restoration(
 
 
 def readings_r2(readings: np.ndarray, values: np.ndarray) -> dict[str, float]:
-    """R² of each nuisance from readings and true values (N, Q); NaN for one that does not vary in this
-    sample.
-    """
-    columns = {n: QUANTITIES.index(n) for n in READABLE}
-    varied = {n: len(values) > 1 and values[:, i].std() > 0 for n, i in columns.items()}
+    """R² of each nuisance from readings and true values (N, Q); NaN for one that does not vary here."""
+    columns = {n: QUANTITIES.index(n) for n in READABLE_NUISANCES}
+    varies = {n: len(values) > 1 and values[:, i].std() > 0 for n, i in columns.items()}
     return {
-        n: r_squared(values[:, i], readings[:, i]) if varied[n] else float("nan") for n, i in columns.items()
+        n: r_squared(values[:, i], readings[:, i]) if varies[n] else float("nan") for n, i in columns.items()
     }
 
 

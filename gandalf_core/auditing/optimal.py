@@ -19,9 +19,10 @@ from ..errors import AuditError
 from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
 from ..simulator import NuisanceConfig, jacobian, nuisance_values, population, true_labels, truth
+from ..simulator.effects import apply_nuisances
 from ..simulator.emulator import emulate
 from ..simulator.grids import observe
-from ..simulator.nuisances import CONTINUUM_TERMS, apply
+from ..simulator.nuisances import CONTINUUM_TERMS
 from .bounds import Metric, config_of, cramer_rao, error_metric, free_parameters, noise_level
 
 POPULATION, POPULATION_SEED = 300_000, 770_001  # labels that no test set uses
@@ -149,7 +150,7 @@ def posterior(
     noise `error`.
     """
     near, broadening, log_proposal = candidates(estimate, config.broadening_kms, pool, count, rng)
-    spectra = observe(apply(emulate(near), nuisances_of(estimate, broadening)), len(flux))
+    spectra = observe(apply_nuisances(emulate(near), nuisances_of(estimate, broadening)), len(flux))
     rest = metric.whitened(flux - spectra, np.full(len(near), error))
     linear = np.array([n not in LABELS and n != "broadening_kms" for n in estimate.names])
     offset = (prior_mean(estimate.names, config) - estimate.centre)[linear]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .parquet import ParquetWriter, count_rows, iter_latents, iter_parquet
-    from .read import joined, read_bytes, read_latents, read_many, read_stars
+    from .read import join_sets, read_bytes, read_latents, read_many, read_stars
     from .resampling import covering, rebin, resample
     from .write import (
         ARRAY_SUFFIXES,
@@ -32,7 +32,7 @@ __all__ = [
     "covering",
     "iter_latents",
     "iter_parquet",
-    "joined",
+    "join_sets",
     "read_bytes",
     "read_latents",
     "read_many",
@@ -45,7 +45,7 @@ __all__ = [
     "write_table",
 ]
 _PARQUET = ("ParquetWriter", "count_rows", "iter_latents", "iter_parquet")
-_READ = ("joined", "read_bytes", "read_latents", "read_many", "read_stars")
+_READ = ("join_sets", "read_bytes", "read_latents", "read_many", "read_stars")
 _RESAMPLE = ("covering", "rebin", "resample")
 
 

@@ -62,10 +62,10 @@ def read_many(
         causes = list(rejected.values())
         more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
         raise SpectraError(causes[0] + more if causes else "no files given")
-    return _without_repeats(joined(good), rejected), rejected
+    return _without_repeats(join_sets(good), rejected), rejected
 
 
-def joined(sets: list[SpectraSet]) -> SpectraSet:
+def join_sets(sets: list[SpectraSet]) -> SpectraSet:
     """`concatenate`, with a warning where that loses flux errors: those of some of the stars alone are not
     kept.
     """
@@ -164,7 +164,7 @@ def _joined(name: str, parts: Iterable[tuple[str, SpectraSet | SpectraError]]) -
             raise stars
         sets.append(stars)
     with parsing(name, "bundle"):
-        return joined(sets)
+        return join_sets(sets)
 
 
 def _parse(member: Member) -> SpectraSet:

@@ -1,19 +1,29 @@
-"""Simulated Gaia RVS stars with known truth: `simulate` makes them, `truth` shows them noise-free or under
-other labels.
+"""Simulated Gaia RVS stars whose true parameters are known.
+
+`simulate` makes them; `truth` shows them without noise or under other labels.
 """
 
 from .derivatives import jacobian
 from .emulator import inside
 from .grids import PIXELS_800, PIXELS_2401
-from .nuisances import NuisanceConfig, model_error_covariance, priors
+from .noise import model_error_covariance
+from .nuisances import NuisanceConfig, priors
 from .population import components, stages
 from .recipe import is_simulated
-from .stars import READABLE, nuisance_values, nuisances_for, simulate, true_labels, truth
+from .stars import (
+    READABLE_NUISANCES,
+    nuisance_values,
+    nuisances_for,
+    simulate,
+    simulate_by_id,
+    true_labels,
+    truth,
+)
 
 __all__ = [
     "PIXELS_800",
     "PIXELS_2401",
-    "READABLE",
+    "READABLE_NUISANCES",
     "NuisanceConfig",
     "components",
     "inside",
@@ -24,6 +34,7 @@ __all__ = [
     "nuisances_for",
     "priors",
     "simulate",
+    "simulate_by_id",
     "stages",
     "true_labels",
     "truth",

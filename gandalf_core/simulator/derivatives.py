@@ -1,4 +1,4 @@
-"""How simulated spectra react to each label and nuisance: what a Cramér-Rao bound is made of.
+"""How simulated spectra respond to each label and nuisance: the derivatives in a Cramér-Rao bound.
 
 Shapes: N stars, K derivatives, L pixels.
 """
@@ -29,13 +29,14 @@ NEVER_NEGATIVE = ("broadening_kms", "dib_depth")
 
 
 def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
-    """(N, K, L) derivatives of each star's noise-free spectrum at its truth, and their K names: the labels,
-    then the nuisances.
+    """(N, K, L) derivatives of each star's noise-free spectrum at its true values, and their K names.
 
-    Central differences of LABEL_STEPS, NUISANCE_STEPS and CONTINUUM_STEP, per unit of the name (teff: per K).
-    One-sided where a step leaves the emulator's region, NaN where both do. K is 14: take a few thousand stars
-    at a time. Some nuisances may have no effect at a star (the band's velocity without a band): give them the
-    prior of `priors`. Raises SpectraError for a grid that is not the simulator's, and for stars that are not.
+    The names are the labels, then the nuisances. Central differences of LABEL_STEPS, NUISANCE_STEPS and
+    CONTINUUM_STEP, per unit of the quantity (teff: per K); one-sided where a step leaves the emulator's
+    region, NaN where both do. K is 14: take a few thousand stars at a time. Some nuisances have no effect on
+    a star (the band's velocity where there is no band): give them their prior, see `priors`.
+
+    Raises SpectraError when the grid is not one of the simulator's, or the stars are not simulated.
     """
     pixels = 800 if same_grid(stars.wavelength_nm, PIXELS_800) else 2401
     if not same_grid(stars.wavelength_nm, wavelengths(pixels)):
@@ -43,19 +44,19 @@ def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
     names = [*LABEL_STEPS, *NUISANCE_STEPS, *(f"continuum{i}" for i in range(CONTINUUM_TERMS))]
     out = np.full((len(stars), len(names), pixels), np.nan, np.float32)
     for recipe, rows, k in origins(stars):
-        # additive: no part of any derivative
+        # model errors are additive: they are not part of any derivative
         smooth = replace(recipe, config=replace(recipe.config, model_error=0))
-        own = recipe.own_labels(stars, rows, k)
-        values = recipe.deal(k, own)
+        labels = recipe.own_labels(stars, rows, k)
+        values = recipe.draw(k, labels)
         for i, name in enumerate(names):
-            out[rows, i] = _derivative(smooth, k, own, values, name, pixels)
+            out[rows, i] = _derivative(smooth, k, labels, values, name, pixels)
     return out, names
 
 
 def _derivative(
-    recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: dict, name: str, pixels: int
+    recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: dict[str, np.ndarray], name: str, pixels: int
 ) -> np.ndarray:
-    """(N, L) derivative by one label or nuisance."""
+    """(N, L) derivative with respect to one label or nuisance."""
     sides = []
     for side in (-1, 1):
         moved_labels, moved_values, position = _moved(labels, values, name, side)
@@ -70,8 +71,10 @@ def _derivative(
     return np.divide(high - low, width, out=np.full(high.shape, np.nan, np.float32), where=width > 0)
 
 
-def _moved(labels: np.ndarray, values: dict, name: str, side: int) -> tuple[np.ndarray, dict, np.ndarray]:
-    """Labels and nuisance values with one of them a step to a side, and where (N,) that one then is."""
+def _moved(
+    labels: np.ndarray, values: dict[str, np.ndarray], name: str, side: int
+) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """Labels and nuisance values with one of them a step to a side, and its new value (N,)."""
     if name in LABELS:
         labels = labels.copy()
         labels[:, LABELS.index(name)] += side * LABEL_STEPS[name]

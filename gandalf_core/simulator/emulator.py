@@ -1,35 +1,35 @@
 """From four labels to a spectrum at R = 11,500 in a few microseconds, and where that may be trusted.
 
-A small network (scripts/train_emulator.py; figures in data/emulator.json) gives the coefficients of principal
-components.
-Shapes: N stars, L = 2421 samples of FINE_NM; labels are (N, 4) teff [K], logg, mh, alphafe [dex].
+A small network (made by scripts/train_emulator.py, measured in data/emulator.json) gives the coefficients of
+principal components. Shapes: N stars, L = 2421 samples of FINE_NM; labels are (N, 4): teff [K], logg, mh,
+alphafe [dex].
 """
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 from scipy.spatial import Delaunay
 
 from ..errors import ModelError
-from .grids import DATA, grid_labels
+from ..places import data_folder
+from .grids import grid_labels
 
-EMULATOR_FILE = DATA / "emulator.npz"
-BOX = np.array([[3954.0, 1.5, -2.5, -0.2], [7025.0, 5.0, 0.5, 0.6]])  # what the grid's points were drawn in
+EMULATOR_FILE = data_folder() / "emulator.npz"
+BOX = np.array([[3954.0, 1.5, -2.5, -0.2], [7025.0, 5.0, 0.5, 0.6]])  # the range of the grid's nodes
 EDGE = 0.03  # of the box: the nodes keep about this distance from its faces
-LONGEST_EDGE = 0.30  # of the box: longer triangles bridge parts where no photosphere exists
+LONGEST_EDGE = 0.30  # of the box: longer triangles bridge regions where no photosphere exists
 
 
-def features(labels: np.ndarray, emulator) -> np.ndarray:
-    """(N, D) float32 network inputs: the labels and one hinge max(0, label - node) for each photosphere node,
-    standardised.
+def features(labels: np.ndarray, emulator: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(N, D) float32 inputs of the network, standardised: labels, and one hinge for each photosphere node.
 
-    The grid interpolates linearly between photospheres: its derivatives jump at the nodes, and hinges let the
-    network follow.
+    A hinge is max(0, label - node). The grid interpolates linearly between photospheres, so its derivatives
+    jump at the nodes; hinges let the network follow.
     """
     hinges = np.maximum(labels[:, emulator["hinge_label"]] - emulator["hinge_at"], 0)
-    return ((np.concatenate([labels, hinges], 1) - emulator["input_mean"]) / emulator["input_scale"]).astype(
-        np.float32
-    )
+    inputs = np.concatenate([labels, hinges], 1)
+    return ((inputs - emulator["input_mean"]) / emulator["input_scale"]).astype(np.float32)
 
 
 @cache
@@ -43,23 +43,20 @@ def _emulator() -> dict[str, np.ndarray]:
 
 
 def emulate(labels: np.ndarray) -> np.ndarray:
-    """(N, L) float32 normalised flux for labels (N, 4); the caller checks `inside` first."""
+    """(N, L) float32 normalised flux for labels (N, 4). Check `inside` first: nothing is checked here."""
     emulator = _emulator()
+    last = int(emulator["layers"]) - 1
     x = features(np.asarray(labels, np.float64), emulator)
-    for i in range(int(emulator["layers"]) - 1):
+    for i in range(last):
         x = x @ emulator[f"weight{i}"] + emulator[f"bias{i}"]
         x = x / (1 + np.exp(-x))  # SiLU
-    last = int(emulator["layers"]) - 1
-    return (x @ emulator[f"weight{last}"] + emulator[f"bias{last}"]) @ emulator["components"] + emulator[
-        "mean"
-    ]
+    coefficients = x @ emulator[f"weight{last}"] + emulator[f"bias{last}"]
+    return coefficients @ emulator["components"] + emulator["mean"]
 
 
 @cache
 def _region() -> tuple[Delaunay, np.ndarray]:
-    """The grid's nodes in scaled (teff, logg, mh) as tetrahedra, and which of these are small enough to count
-    as covered.
-    """
+    """The grid's nodes in scaled (teff, logg, mh) as tetrahedra, and which of them are small enough."""
     nodes = (grid_labels()[:, :3] - BOX[0, :3]) / (BOX[1, :3] - BOX[0, :3])
     hull = Delaunay(nodes)
     corners = nodes[hull.simplices]  # (tetrahedra, 4, 3)
@@ -68,15 +65,15 @@ def _region() -> tuple[Delaunay, np.ndarray]:
 
 
 def inside(labels: np.ndarray) -> np.ndarray:
-    """(N,) bool: where the emulator stands on grid nodes; a label that is not finite is outside.
+    """(N,) bool: true where grid nodes support the emulator; a label that is not finite is outside.
 
-    Inside means: in the box the grid was drawn in, and in a tetrahedron of neighbouring nodes in (teff, logg,
-    mh), of which too elongated ones do not count (they bridge combinations for which no photosphere exists).
+    Inside means: within the box of the grid's nodes, and within a tetrahedron of neighbouring nodes in (teff,
+    logg, mh). Elongated tetrahedra do not count: they bridge combinations for which no photosphere exists.
     alphafe fills its range everywhere. Labels within 3 % of a face of the box are tested 3 % inside it, since
     the nodes do not reach the faces themselves.
     """
     labels = np.atleast_2d(np.asarray(labels, np.float64))
-    ok = np.isfinite(labels).all(1)
+    ok = np.all(np.isfinite(labels), axis=1)
     ok[ok] = ((labels[ok] >= BOX[0]) & (labels[ok] <= BOX[1])).all(1)
     scaled = (labels[ok, :3] - BOX[0, :3]) / (BOX[1, :3] - BOX[0, :3])
     scaled[:, 1:] = np.clip(scaled[:, 1:], EDGE, 1 - EDGE)

@@ -1,19 +1,19 @@
-"""Wavelength grids of the simulator and the stored grid of synthetic spectra. Shapes: N stars (grid nodes), L
-pixels.
+"""Wavelength grids of the simulator, and the stored grid of synthetic spectra.
 
-The simulator computes on `FINE_NM`, 0.01 nm samples a little wider than the observed range, so that shifts
-find spectrum there.
+The simulator computes on FINE_NM, samples of 0.01 nm over slightly more than the observed range, so that
+shifts find spectrum at both ends. Shapes: N stars (or nodes of the grid), L pixels, F frequencies.
 """
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import ModelError, SpectraError
 from ..places import data_folder
 
-DATA = data_folder()
-GRID_FILE = DATA / "rvs_grid.npz"
+GRID_FILE = data_folder() / "rvs_grid.npz"
+FLUX_UNIT = 50_000  # the stored grid counts flux in 1/50,000
 RESOLVING_POWER = 11_500  # Gaia RVS
 LIGHT_KMS = 299_792.458
 
@@ -21,34 +21,36 @@ STEP_NM = 0.01
 MARGIN = 10  # samples of FINE_NM beyond each end of PIXELS_2401
 PIXELS_2401 = np.round(846.0 + STEP_NM * np.arange(2401), 2)
 FINE_NM = np.round(846.0 + STEP_NM * np.arange(-MARGIN, 2401 + MARGIN), 2)
-# means of three samples; the last sample, 870.00 nm, is dropped
-PIXELS_800 = PIXELS_2401[:2400].reshape(800, 3).mean(1)
+PIXELS_800 = PIXELS_2401[:2400].reshape(800, 3).mean(1)  # means of three samples, without the last, 870.00 nm
 CENTRE_NM = 858.0
-FLUX_UNIT = 50_000  # the stored grid counts flux in 1/50,000, as the raw one does
+
+PERIOD = 2500  # samples of a Fourier transform: more than FINE_NM has, so that nothing wraps, and fast
+FREQUENCY = np.fft.rfftfreq(PERIOD, STEP_NM)  # (F,) cycles per nm
 
 
 def wavelengths(pixels: int) -> np.ndarray:
-    """The grid of 800 or 2401 pixels [vacuum nm]; ValueError for another number."""
+    """The grid of 800 or 2401 pixels [vacuum nm]. Raises SpectraError for any other number."""
     if pixels not in (800, 2401):
-        raise ValueError(f"the simulator makes 800 or 2401 pixels, not {pixels}")
+        raise SpectraError(f"the simulator makes 800 or 2401 pixels, not {pixels}")
     return PIXELS_800 if pixels == 800 else PIXELS_2401
 
 
 def observe(fine: np.ndarray, pixels: int) -> np.ndarray:
-    """(N, 2401) samples as they are, or the means of three: (N, 800)."""
+    """(N, 2401) samples as they are, or their means of three: (N, 800)."""
     return fine if pixels == 2401 else (fine[:, :2400:3] + fine[:, 1:2400:3] + fine[:, 2:2400:3]) / 3
 
 
 def pack_flux(flux: np.ndarray) -> dict[str, np.ndarray]:
-    """Spectra (N, L) as 16-bit second differences along wavelength, low and high bytes apart: half of what
-    counts zip to.
+    """Spectra (N, L) as 16-bit second differences along wavelength, low and high bytes apart.
+
+    They compress to half the size of the plain counts.
     """
     counts = np.round(flux * FLUX_UNIT).astype(np.int32)
     bends = np.diff(np.pad(counts, ((0, 0), (2, 0))), n=2, axis=1)
     return {"bends_low": (bends & 255).astype(np.uint8), "bends_high": (bends >> 8).astype(np.int8)}
 
 
-def unpack_flux(packed) -> np.ndarray:
+def unpack_flux(packed: Mapping[str, np.ndarray]) -> np.ndarray:
     """(N, L) float32, the inverse of `pack_flux`, to the rounding of 1/FLUX_UNIT."""
     bends = packed["bends_low"].astype(np.int32) + (packed["bends_high"].astype(np.int32) << 8)
     counts = bends.cumsum(1).cumsum(1) & 0xFFFF  # differences of 16 bits are exact modulo 2^16
@@ -57,18 +59,17 @@ def unpack_flux(packed) -> np.ndarray:
 
 @cache
 def grid_labels() -> np.ndarray:
-    """(N, 4) float64 labels of the grid's nodes, physical units."""
-    with _open() as stored:
-        return stored["labels"]
+    """(N, 4) float64 labels of the grid's nodes, in physical units."""
+    return _stored("labels")["labels"]
 
 
 def grid_flux() -> np.ndarray:
     """(N, 2421) float32 spectra of the nodes at R = 11,500 on FINE_NM."""
-    with _open() as stored:
-        return unpack_flux(stored)
+    return unpack_flux(_stored("bends_low", "bends_high"))
 
 
-def _open():
+def _stored(*names: str) -> dict[str, np.ndarray]:
     if not GRID_FILE.exists():
         raise ModelError(f"{GRID_FILE} is missing: the simulator needs it; restore it from the repository")
-    return np.load(GRID_FILE)
+    with np.load(GRID_FILE) as stored:
+        return {name: stored[name] for name in names}

@@ -6,6 +6,7 @@ Shapes: N stars, n of them from one simulation.
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,19 +16,19 @@ from ..parameters import LABELS
 from . import nuisances, population
 from .nuisances import NuisanceConfig
 
-ID = re.compile(r"sim(\d+)-(\d+)")
+_ID = re.compile(r"sim(\d{1,18})-(\d{1,18})")  # seed, number; both fit into 64 bits
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a set of simulated stars was made with; `given_labels`: their labels were given, not drawn."""
+    """The settings of one simulation. `given_labels`: the caller gave the labels, they were not drawn."""
 
     seed: int
     snr: tuple[float, float] | None
     given_labels: bool
     config: NuisanceConfig
 
-    def settings(self) -> dict:
+    def settings(self) -> dict[str, Any]:
         """The recipe as JSON, as it stands in the provenance."""
         snr = list(self.snr) if self.snr else None
         return {
@@ -38,16 +39,17 @@ class Recipe:
         }
 
     @classmethod
-    def from_settings(cls, settings: dict) -> "Recipe":
+    def from_settings(cls, settings: dict[str, Any]) -> "Recipe":
+        """The recipe from its JSON."""
         snr = tuple(settings["snr"]) if settings["snr"] else None
         return cls(settings["seed"], snr, settings["given_labels"], NuisanceConfig(**settings["nuisances"]))
 
-    def deal(self, k: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        """Nuisance values of the stars k under their own labels."""
-        return nuisances.deal(self.seed, k, self.config, labels[:, 0], self.snr)
+    def draw(self, k: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+        """Nuisance values of the stars k (n,), whose true labels are `labels` (n, 4)."""
+        return nuisances.draw(self.seed, k, self.config, labels[:, 0], self.snr)
 
     def own_labels(self, stars: SpectraSet, rows: np.ndarray, k: np.ndarray) -> np.ndarray:
-        """(n, 4) the labels the stars at `rows` were made with."""
+        """(n, 4) labels that the stars at `rows` were simulated with."""
         return stars.labels_for(LABELS)[rows] if self.given_labels else population.labels(self.seed, k)
 
 
@@ -56,35 +58,43 @@ def star_ids(seed: int, k: np.ndarray) -> np.ndarray:
     return np.char.add(f"sim{seed}-", k.astype(str))
 
 
-def origins(stars: SpectraSet) -> Iterator[tuple[Recipe, np.ndarray, np.ndarray]]:
-    """(recipe, rows, k) of each simulation the stars come from; SpectraError when a star's is not known."""
-    matches = [ID.fullmatch(i) for i in stars.ids]
-    foreign = [i for i, match in zip(stars.ids, matches, strict=True) if match is None]
+def seeds_and_numbers(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) seed and (N,) number of simulated stars. SpectraError names the first id of another kind."""
+    matches = [_ID.fullmatch(i) for i in ids]
+    foreign = [i for i, match in zip(ids, matches, strict=True) if match is None]
     if foreign:
         raise SpectraError(
             f"{len(foreign)} stars are not simulated (first: {foreign[0]}): their truth is unknown"
         )
-    seeds, k = np.array([m.groups() for m in matches], dtype=np.int64).reshape(-1, 2).T
+    pairs = [(int(match[1]), int(match[2])) for match in matches if match]
+    seeds, numbers = np.array(pairs, np.int64).reshape(-1, 2).T
+    return seeds, numbers
+
+
+def origins(stars: SpectraSet) -> Iterator[tuple[Recipe, np.ndarray, np.ndarray]]:
+    """(recipe, rows, k) of each simulation in the set. Raises SpectraError when a star's is not known."""
+    seeds, k = seeds_and_numbers(stars.ids)
     recipes = list(_recipes(stars.provenance))
     for seed in np.unique(seeds):
-        found = {recipe for recipe in recipes if recipe.seed == seed}
-        if len(found) != 1:
+        candidates = {recipe for recipe in recipes if recipe.seed == seed}
+        if len(candidates) != 1:
             raise SpectraError(
-                f"the provenance holds {len(found)} settings for the stars of seed {seed}, not exactly one"
+                f"the provenance holds {len(candidates)} settings for the stars of seed {seed}, "
+                "not exactly one"
             )
         rows = np.flatnonzero(seeds == seed)
-        yield found.pop(), rows, k[rows]
+        yield candidates.pop(), rows, k[rows]
 
 
 def is_simulated(stars: SpectraSet) -> bool:
-    """True when every star's truth can be recovered: ids of the simulator and its settings in the provenance."""
+    """True when the truth of every star can be recovered, from its id and the set's provenance."""
     try:
         return sum(len(rows) for _, rows, _ in origins(stars)) == len(stars)
     except SpectraError:
         return False
 
 
-def _recipes(provenance: dict) -> Iterator[Recipe]:
+def _recipes(provenance: dict[str, Any]) -> Iterator[Recipe]:
     """Every recipe in a provenance, those of joined sets included."""
     if "simulated" in provenance:
         yield Recipe.from_settings(provenance["simulated"])

@@ -1,7 +1,6 @@
-"""Simulated stars and their truth: everything about star k follows from the seed, k and the settings stored
-with the set.
+"""Simulated stars and their truth: star k follows from the seed, k and the settings stored with the set.
 
-Shapes: N stars, L pixels, P labels; the physical labels are (N, 4) teff [K], logg, mh, alphafe [dex].
+Shapes: N stars, L pixels, P labels; the physical labels are (N, 4): teff [K], logg, mh, alphafe [dex].
 """
 
 from dataclasses import replace
@@ -12,15 +11,17 @@ from ..data.spectra import SpectraSet, same_grid
 from ..errors import ConfigError, SpectraError
 from ..io import rebin
 from ..parameters import LABELS, MAX_SEED
-from . import nuisances, population, streams
+from . import population, streams
+from .effects import apply_nuisances
 from .emulator import emulate, inside
 from .grids import PIXELS_800, observe, wavelengths
+from .noise import model_errors, unit_noise
 from .nuisances import DEFAULT, OFF, NuisanceConfig
-from .recipe import Recipe, is_simulated, origins, star_ids
+from .recipe import Recipe, is_simulated, origins, seeds_and_numbers, star_ids
 
-TOGETHER = 32  # rows of a product come out the same to the last bit where their number is a multiple of this
-# nuisances of one number each that a spectrum shows
-READABLE = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth")
+ROW_MULTIPLE = 32  # matrix products of this many rows, or a multiple, repeat to the last bit
+# nuisances with one value per star that leave a trace in the spectrum
+READABLE_NUISANCES = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth")
 
 
 def simulate(
@@ -36,98 +37,105 @@ def simulate(
 ) -> SpectraSet:
     """The first n stars of `seed`, with ids `sim<seed>-<k>`; star k is the same for every n.
 
-    Parameters
-    ----------
-    labels: (n, P) star k takes labels[k]; columns `label_names` are the four of `parameters.LABELS` and any
-    other, carried along.
-        Labels outside the emulator's region give a masked spectrum of NaN. Without `labels`: the mock
-        reference sample, whose `label_names` may also name a nuisance (`broadening_kms`) to have it as a
-        label.
-    snr: S/N of the continuum per 0.03 nm pixel is log-uniform between these two; without, log-normal in
-    15-400 with median 45.
-    clean: neither noise nor nuisances.  pixels: 800 (0.03 nm) or 2401 (0.01 nm).  nuisances: amplitudes and
-    switches.
+    labels: (n, P), star k takes row k; the columns `label_names` are the four of `parameters.LABELS` and any
+      other, carried along. Labels outside the emulator's region give a masked spectrum of NaN. Without
+      labels: the mock reference sample, whose `label_names` may also name a nuisance (`broadening_kms`).
+    snr: S/N of the continuum per 0.03 nm pixel, log-uniform between these two; without, log-normal in 15-400
+      with median 45. `flux_error` is 1/snr per 0.03 nm pixel and √3/snr per 0.01 nm sample, the same all
+      along a star's spectrum; None without noise.
+    clean: neither noise nor nuisances. pixels: 800 (0.03 nm) or 2401 (0.01 nm).
 
-    `flux_error` is 1/snr per 0.03 nm pixel and √3/snr per 0.01 nm sample, the same along a star's spectrum;
-    None without noise. Raises SpectraError for impossible arguments.
+    Raises SpectraError for impossible arguments.
     """
-    _check(n, seed, snr, pixels)
-    limits = (float(snr[0]), float(snr[1])) if snr else None
+    _check(n, seed, snr)
+    grid, limits = wavelengths(pixels), (float(snr[0]), float(snr[1])) if snr else None
     recipe = Recipe(int(seed), limits, labels is not None, OFF if clean else nuisances)
     k, noisy = np.arange(n), recipe.config.noise
-    physical = population.labels(seed, k) if labels is None else _columns(labels, tuple(label_names), n)
-    values = recipe.deal(k, physical)
-    shown = _shown(label_names, physical, values) if labels is None else labels
+    physical = population.labels(seed, k) if labels is None else _physical(labels, tuple(label_names), n)
+    values = recipe.draw(k, physical)
+    columns = _columns(label_names, physical, values) if labels is None else labels
     flux = spectra(recipe, k, physical, values, pixels, noise=noisy)
     error = np.repeat(_flux_error(values["snr"][:, None], pixels), pixels, 1) if noisy else None
     provenance = {"simulated": recipe.settings()}
-    return SpectraSet(
-        flux, wavelengths(pixels), star_ids(seed, k), shown, label_names, error, np.isnan(flux), provenance
-    )
+    return SpectraSet(flux, grid, star_ids(seed, k), columns, label_names, error, np.isnan(flux), provenance)
+
+
+def simulate_by_id(ids: np.ndarray) -> SpectraSet:
+    """The stars `sim<seed>-<k>` of the mock sample, exactly as `simulate` makes them, without the others.
+
+    ids: (N,). Raises SpectraError when one is not the id of a simulated star.
+    """
+    ids = np.asarray(ids, str)
+    seeds = np.unique(seeds_and_numbers(ids)[0]).tolist()
+    for seed in seeds:
+        _check(1, seed, None)
+    parts = [{"simulated": Recipe(seed, None, False, DEFAULT).settings()} for seed in seeds]
+    blank = np.full((len(ids), len(PIXELS_800)), np.nan, np.float32)
+    unlabelled = np.empty((len(ids), 0))
+    bare = SpectraSet(blank, PIXELS_800, ids, unlabelled, (), None, np.isnan(blank), {"parts": parts})
+    stars = truth(bare, true_labels(bare), noise=True)
+    errors = np.repeat(_flux_error(nuisance_values(bare)["snr"][:, None], 800), len(PIXELS_800), 1)
+    return replace(stars, flux_error=errors)
 
 
 def truth(
     stars: SpectraSet, labels: np.ndarray | None = None, *, noise: bool = False, without: tuple[str, ...] = ()
 ) -> SpectraSet:
-    """The same simulated stars, nuisance by nuisance, without noise (or with the same noise), under other
-    labels (N, 4) if given.
+    """The same simulated stars, nuisance by nuisance, without noise, or (`noise`) with the same noise.
 
-    `without` names fields of NuisanceConfig to leave out, for example ("model_error",): what no small latent
-    can restore. Grid, ids and flux_error are those of `stars`. Labels outside the emulator's region give NaN
-    flux, masked. Raises SpectraError when stars do not come from the simulator.
+    labels: (N, 4) other labels for them; outside the emulator's region they give NaN flux, masked.
+    without: fields of NuisanceConfig to leave out, for example ("model_error",), which no small latent can
+      restore.
+    Grid, ids and flux_error are those of `stars`. Raises SpectraError when stars are not simulated.
     """
     pixels = 800 if same_grid(stars.wavelength_nm, PIXELS_800) else 2401
     flux = np.full((len(stars), pixels), np.nan, np.float32)
     for recipe, rows, k in origins(stars):
         own = recipe.own_labels(stars, rows, k)
         bare = replace(recipe, config=replace(recipe.config, **dict.fromkeys(without, 0)))
-        under = own if labels is None else np.asarray(labels, np.float64)[rows]
-        flux[rows] = spectra(bare, k, under, bare.deal(k, own), pixels, noise)
-    shown, names = (stars.labels, stars.label_names) if labels is None else (labels, LABELS)
-    made = SpectraSet(
-        flux, wavelengths(pixels), stars.ids, shown, names, None, np.isnan(flux), stars.provenance
+        new = own if labels is None else np.asarray(labels, np.float64)[rows]
+        flux[rows] = spectra(bare, k, new, bare.draw(k, own), pixels, noise)
+    columns, names = (stars.labels, stars.label_names) if labels is None else (labels, LABELS)
+    result = SpectraSet(
+        flux, wavelengths(pixels), stars.ids, columns, names, None, np.isnan(flux), stars.provenance
     )
-    return replace(rebin(made, stars.wavelength_nm), flux_error=stars.flux_error)
+    return replace(rebin(result, stars.wavelength_nm), flux_error=stars.flux_error)
 
 
 def nuisance_values(stars: SpectraSet) -> dict[str, np.ndarray]:
-    """What each simulated star was dealt, (N,) each; `continuum` is (N, 5), the coefficients of the slow
-    residual.
+    """The nuisances of simulated stars, (N,) each; `continuum` is (N, 5), the terms of the slow residual.
 
     snr (of the continuum, per 0.03 nm pixel), shift_kms, broadening_kms, calcium_depth (relative deepening of
-    the Ca II cores), dib_depth, dib_velocity_kms. Raises SpectraError when stars do not come from the
-    simulator.
+    the Ca II cores), dib_depth, dib_velocity_kms. Raises SpectraError when stars are not simulated.
     """
     out: dict[str, np.ndarray] = {}
     for recipe, rows, k in origins(stars):
-        for name, value in recipe.deal(k, recipe.own_labels(stars, rows, k)).items():
+        for name, value in recipe.draw(k, recipe.own_labels(stars, rows, k)).items():
             out.setdefault(name, np.full((len(stars), *value.shape[1:]), np.nan))[rows] = value
     return out
 
 
 def nuisances_for(stars: SpectraSet, names: tuple[str, ...]) -> np.ndarray:
-    """(N, Q) what is known of each star's nuisances: a label of that name, or what the simulator dealt; NaN
-    where nobody knows.
+    """(N, Q) nuisances of each star: its label of that name, or the simulator's value; NaN where unknown.
 
     Raises ConfigError for a name that is neither.
     """
-    unknown = [n for n in names if n not in (*READABLE, *stars.label_names)]
+    unknown = [n for n in names if n not in (*READABLE_NUISANCES, *stars.label_names)]
     if unknown:
         raise ConfigError(
-            f"nuisances names {', '.join(unknown)}: choose {', '.join(READABLE)}, or a label of the stars"
+            f"nuisances names {', '.join(unknown)}: choose {', '.join(READABLE_NUISANCES)}, "
+            "or a label of the stars"
         )
-    dealt = nuisance_values(stars) if is_simulated(stars) else {}
-    known = {n: dealt[n] for n in names if n in dealt} | {
-        n: stars.label(n) for n in names if n in stars.label_names
-    }
-    return np.stack([known.get(n, np.full(len(stars), np.nan)) for n in names], 1)
+    values = nuisance_values(stars) if is_simulated(stars) else {}
+    values |= {n: stars.label(n) for n in names if n in stars.label_names}
+    return np.stack([values.get(n, np.full(len(stars), np.nan)) for n in names], 1)
 
 
 def true_labels(stars: SpectraSet) -> np.ndarray:
-    """(N, 4) the labels the simulated stars were made with, in the order of `parameters.LABELS`.
+    """(N, 4) labels that the simulated stars were made with, in the order of `parameters.LABELS`.
 
-    Of the mock sample whatever the set now shows; labels given to `simulate` are known from the set alone, so
-    leave them in it.
+    For stars of the mock sample they do not depend on the labels in the set. Labels given to `simulate` are
+    known from the set alone, so leave them in it. Raises SpectraError when stars are not simulated.
     """
     out = np.full((len(stars), 4), np.nan)
     for recipe, rows, k in origins(stars):
@@ -138,46 +146,41 @@ def true_labels(stars: SpectraSet) -> np.ndarray:
 def spectra(
     recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: dict[str, np.ndarray], pixels: int, noise: bool
 ) -> np.ndarray:
-    """(N, L) float32 spectra of the stars k under labels (N, 4) and nuisance values; NaN where the labels are
-    outside.
+    """(N, L) float32 spectra of the stars k under labels (N, 4) and nuisance values.
+
+    NaN where the labels are outside the emulator's region.
     """
     flux = np.full((len(k), pixels), np.nan, np.float32)
     rows = np.flatnonzero(inside(labels))
-    chancy = noise or recipe.config.model_error  # then go by blocks of k, so that each draws its chance once
-    block = (k[rows] if chancy else np.arange(len(rows))) // streams.BLOCK
+    random = noise or recipe.config.model_error  # then go by blocks of k, so that each draws its chance once
+    block = (k[rows] if random else np.arange(len(rows))) // streams.BLOCK
     for b in np.unique(block):
         chunk = rows[block == b]
-        whole = np.resize(chunk, -(-len(chunk) // TOGETHER) * TOGETHER)
-        sampled = nuisances.apply(
-            emulate(labels[whole]), {name: value[whole] for name, value in values.items()}
-        )
+        whole = np.resize(chunk, -(-len(chunk) // ROW_MULTIPLE) * ROW_MULTIPLE)
+        samples = apply_nuisances(emulate(labels[whole]), {name: v[whole] for name, v in values.items()})
         if recipe.config.model_error:
-            sampled += nuisances.model_errors(recipe.seed, k[whole], recipe.config)
+            samples += model_errors(recipe.seed, k[whole], recipe.config)
         if noise:
-            sampled += _flux_error(values["snr"][whole, None], 2401) * nuisances.noise(recipe.seed, k[whole])
-        flux[chunk] = observe(sampled, pixels)[: len(chunk)]
+            samples += _flux_error(values["snr"][whole, None], 2401) * unit_noise(recipe.seed, k[whole])
+        flux[chunk] = observe(samples, pixels)[: len(chunk)]
     return flux
 
 
 def _flux_error(snr: np.ndarray, pixels: int) -> np.ndarray:
-    """One standard deviation per pixel, float32: samples of 0.01 nm have √3 times the error of their 0.03 nm
-    mean.
-    """
+    """One standard deviation per pixel, float32. A 0.01 nm sample has √3 times that of a 0.03 nm pixel."""
     return ((np.sqrt(3) if pixels == 2401 else 1) / snr).astype(np.float32)
 
 
-def _check(n: int, seed: int, snr: tuple[float, float] | None, pixels: int) -> None:
+def _check(n: int, seed: int, snr: tuple[float, float] | None) -> None:
     if not all(isinstance(v, int | np.integer) for v in (n, seed)) or n < 1 or not 0 <= seed <= MAX_SEED:
-        wanted = f"whole numbers, at least one star and a seed of 0 to {MAX_SEED:,}"
-        raise SpectraError(f"cannot simulate {n} stars with seed {seed}: {wanted} are needed")
+        needs = f"whole numbers, at least one star and a seed of 0 to {MAX_SEED:,}"
+        raise SpectraError(f"cannot simulate {n} stars with seed {seed}: {needs} are needed")
     if snr is not None and not (len(snr) == 2 and 0 < snr[0] <= snr[1] < np.inf):
-        raise SpectraError(f"S/N {snr} is no range: give two positive numbers, the lower first")
-    if pixels not in (800, 2401):
-        raise SpectraError(f"the simulator makes 800 or 2401 pixels, not {pixels}")
+        raise SpectraError(f"S/N {snr} is not a range: give two positive numbers, the lower first")
 
 
-def _columns(labels: np.ndarray, names: tuple[str, ...], n: int) -> np.ndarray:
-    """(n, 4) the four physical labels out of given columns."""
+def _physical(labels: np.ndarray, names: tuple[str, ...], n: int) -> np.ndarray:
+    """(n, 4) the four physical labels among the columns `names` of the caller's labels."""
     labels = np.asarray(labels, np.float64)
     missing = [name for name in LABELS if name not in names]
     if missing:
@@ -191,11 +194,10 @@ def _columns(labels: np.ndarray, names: tuple[str, ...], n: int) -> np.ndarray:
     return labels[:, [names.index(name) for name in LABELS]]
 
 
-def _shown(names: tuple[str, ...], physical: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
-    """(N, P) the columns `names` out of labels and nuisance values."""
-    table = dict(zip(LABELS, physical.T, strict=True)) | {
-        name: value for name, value in values.items() if value.ndim == 1
-    }
+def _columns(names: tuple[str, ...], physical: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
+    """(N, P) the columns `names` out of physical labels and nuisance values."""
+    table = dict(zip(LABELS, physical.T, strict=True))
+    table |= {name: value for name, value in values.items() if value.ndim == 1}
     unknown = [name for name in names if name not in table]
     if unknown:
         raise SpectraError(

@@ -1,9 +1,8 @@
-"""Reproducible chance: what star k is dealt depends on the seed, the quantity's name and k alone. Shapes: N
-stars.
+"""Reproducible chance: the numbers of star k depend on the seed, the quantity's name and k alone.
 
-Every (seed, name, block of 256 stars) has its own generator and a whole block is always drawn, so the first
-stars of a large sample are those of a small one, rows may be asked for in any order, and one quantity more or
-less changes no other.
+Every (seed, name, block of 256 stars) has its own generator, and a whole block is always drawn. So the first
+stars of a large sample are those of a small one, rows may be requested in any order, and one quantity more or
+less changes no other. Shapes: N stars.
 """
 
 from collections.abc import Callable
@@ -19,20 +18,20 @@ def stream(seed: int, name: str, block: int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64([seed, crc32(name.encode()), block]))
 
 
-def dealt(
+def sample(
     seed: int, name: str, k: np.ndarray, draw: Callable[[np.random.Generator], np.ndarray]
 ) -> np.ndarray:
-    """(N, ...) what the stars k (N,) are dealt; `draw(generator)` makes a whole block, (BLOCK, ...)."""
-    blocks, which = np.unique(k // BLOCK, return_inverse=True)
-    drawn = np.stack([draw(stream(seed, name, int(b))) for b in blocks])
-    return drawn[which, k % BLOCK]
+    """(N, ...) numbers of the stars k (N,). `draw(generator)` makes those of a whole block, (BLOCK, ...)."""
+    blocks, row = np.unique(k // BLOCK, return_inverse=True)
+    numbers = np.stack([draw(stream(seed, name, int(b))) for b in blocks])
+    return numbers[row, k % BLOCK]
 
 
 def uniform(seed: int, name: str, k: np.ndarray, *shape: int) -> np.ndarray:
     """(N, *shape) numbers between 0 and 1."""
-    return dealt(seed, name, k, lambda rng: rng.random((BLOCK, *shape)))
+    return sample(seed, name, k, lambda rng: rng.random((BLOCK, *shape)))
 
 
 def normal(seed: int, name: str, k: np.ndarray, *shape: int) -> np.ndarray:
     """(N, *shape) standard normal numbers, cut at four standard deviations."""
-    return dealt(seed, name, k, lambda rng: np.clip(rng.standard_normal((BLOCK, *shape)), -4, 4))
+    return sample(seed, name, k, lambda rng: np.clip(rng.standard_normal((BLOCK, *shape)), -4, 4))

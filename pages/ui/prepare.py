@@ -10,7 +10,7 @@ import numpy as np
 from gandalf_core.data.spectra import concatenate
 from gandalf_core.io import write_stars
 from gandalf_core.jobs.folder import JobWriter
-from gandalf_core.sources import by_ids
+from gandalf_core.simulator import simulate_by_id
 
 CHUNK = 400
 
@@ -21,7 +21,7 @@ def prepare(ids: np.ndarray, out: Path, job: JobWriter) -> None:
     order = np.argsort([int(i.rpartition("-")[2]) for i in ids], kind="stable")
     parts = []
     for start in range(0, len(ids), CHUNK):
-        parts.append(by_ids(ids[order[start : start + CHUNK]]))
+        parts.append(simulate_by_id(ids[order[start : start + CHUNK]]))
         job.update(
             fraction=min(1.0, (start + CHUNK) / len(ids)),
             message=f"{min(start + CHUNK, len(ids)):,} of {len(ids):,} stars",

@@ -13,7 +13,7 @@ from gandalf_core import io, sources
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.models.trained import TrainedModel
-from gandalf_core.simulator import truth
+from gandalf_core.simulator import simulate_by_id, truth
 from pages.ui import state
 from pages.ui.cache.keys import digest, grid_key, subfolder
 from pages.ui.cache.uploads import UPLOADED, load_upload, upload_on_grid
@@ -74,7 +74,7 @@ def load_star(star: str, source: str, model: TrainedModel) -> SpectraSet:
             if star in stars.ids:
                 return _pick(stars, star)
     if source == TEST and star in test_ids(model):
-        return model.on_grid(sources.by_ids(np.array([star])))
+        return model.on_grid(simulate_by_id(np.array([star])))
     stars = load_stars(source, model)
     if star not in stars.ids:
         raise SpectraError(
@@ -121,7 +121,7 @@ def stars_by_ids(ids: np.ndarray, model: TrainedModel) -> SpectraSet:
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the stars …")
 def _by_ids(path: str, grid: str, _ids: np.ndarray, _model: TrainedModel) -> SpectraSet:
-    return _model.on_grid(_on_disk(Path(path).stem, lambda: sources.by_ids(_ids)))
+    return _model.on_grid(_on_disk(Path(path).stem, lambda: simulate_by_id(_ids)))
 
 
 def _on_disk(key: str, simulate: Callable[[], SpectraSet]) -> SpectraSet:
