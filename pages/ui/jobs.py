@@ -9,7 +9,8 @@ import streamlit as st
 from gandalf_core import places
 from gandalf_core.atomic import atomic
 from gandalf_core.jobs.queue import JobManager
-from pages.ui import cache
+from pages.ui import state
+from pages.ui.cache.keys import subfolder
 
 
 @st.cache_resource
@@ -23,11 +24,11 @@ def manager() -> JobManager:
 
 
 def prepare(ids: np.ndarray, path: Path) -> str:
-    """Queue the simulation of these stars into a file, once for everybody who needs them; the job's id."""
+    """Queue the simulation of these stars (N,) into a file, once for everybody; returns the job's id."""
     for job in manager().list("prepare"):
         if job.active and job.arguments[1] == str(path):
             return job.id
-    ids_file = cache.folder("stars") / f"{path.stem}-ids.npz"
+    ids_file = subfolder("stars") / f"{path.stem}-ids.npz"
     with atomic(ids_file) as stream:
         np.savez(stream, ids=ids)
     return manager().submit(
@@ -35,12 +36,12 @@ def prepare(ids: np.ndarray, path: Path) -> str:
         f"simulating {len(ids):,} stars",
         [str(ids_file), str(path)],
         f"server {path.stem}",
-        module="pages.ui.prepare",
+        module="pages.ui.cache.prepare",
     )
 
 
 def owner() -> str:
     """Who this session is, for the limit of jobs per person."""
-    if not st.session_state["owner"]:
-        st.session_state["owner"] = uuid4().hex[:12]
-    return st.session_state["owner"]
+    if not state.get(state.OWNER):
+        state.put(state.OWNER, uuid4().hex[:12])
+    return state.get(state.OWNER)

@@ -2,8 +2,3 @@
 
 Cached arrays are shared by all sessions and treated as read-only.
 """
-
-from gandalf_core.places import explorer_folder
-from pages.ui.cache.keys import subfolder as folder  # noqa: F401  until jobs.py has moved
-
-ROOT = explorer_folder()
