@@ -90,6 +90,7 @@ def plain_against_pca() -> dict:
     from gandalf_core.data.splits import split
     from gandalf_core.models.store import load_model
     from gandalf_core.regression.fitting import fit_regressor
+    from gandalf_core.regression.settings import RegressorSettings
     from gandalf_core.sources import load_stars
 
     model, sample = load_model("autoencoder"), load_stars(SAMPLE)
@@ -101,9 +102,8 @@ def plain_against_pca() -> dict:
     }
     scores = {}
     for name, numbers in inputs.items():
-        fitted = fit_regressor(
-            numbers[train], y[train], model.label_names, snr=sample.snr[train], max_iter=150
-        )
+        settings = RegressorSettings(max_iter=150)
+        fitted = fit_regressor(numbers[train], y[train], model.label_names, settings, snr=sample.snr[train])
         error = fitted.predict(numbers[test], sample.snr[test])[0] - y[test]
         scores[name] = dict(
             zip(model.label_names, (1 - (error**2).mean(0) / y[test].var(0)).tolist(), strict=True)

@@ -1,16 +1,19 @@
 """The comparison of representations: a better representation wins, and every column says what it promises."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gandalf_core.errors import AuditError
 from gandalf_core.regression.classes import class_scores, population, stage
-from gandalf_core.regression.compare import compare, coverage, statistics
+from gandalf_core.regression.compare import ComparisonOptions, Representation, Truth, compare
+from gandalf_core.regression.residuals import interval_coverage, residual_statistics
+from gandalf_core.regression.settings import RegressorSettings
 
 NAMES = ("teff", "logg", "mh", "alphafe")
-FAST = {"max_iter": 20}
+FAST = ComparisonOptions(max_iter=20)
 
 
 def sample(n=2000, seed=0):
@@ -29,15 +32,11 @@ def report():
     (a, b, y, snr), (a2, b2, y2, snr2) = sample(1200), sample(1500, 1)
     bounds = np.full(y2.shape, [20.0, 0.05, 0.02, 0.01])
     return compare(
-        {"clear": (a, a2), "blurred": (b, b2)},
-        y,
-        y2,
+        {"clear": Representation(a, a2), "blurred": Representation(b, b2)},
+        Truth(y, snr),
+        Truth(y2, snr2, bounds),
         NAMES,
-        snr_train=snr,
-        snr_test=snr2,
-        bounds=bounds,
-        per_parameter=True,
-        **FAST,
+        replace(FAST, per_parameter=True),
     )
 
 
@@ -73,25 +72,32 @@ def test_error_bars_are_checked_per_bin(report):
 def test_statistics_are_of_predicted_minus_true():
     truth = np.array([[0.0], [0.0], [0.0], [np.nan]])
     values = np.array([[1.0], [1.0], [4.0], [9.0]])
-    found = statistics(
-        values, np.full((4, 1), 2.0), truth, ["mh"], np.array([[0.5], [1.0], [np.nan], [1.0]])
-    )["mh"]
-    assert (found["mean"], found["mean_absolute"], found["stars"]) == (2.0, 2.0, 3)
-    assert found["std"] == pytest.approx(np.sqrt(2)) and found["rmse"] == pytest.approx(np.sqrt(6))
-    assert found["coverage"] == pytest.approx(2 / 3)
-    assert found["rmse_over_bound"] == pytest.approx(1 / np.sqrt(0.625)) and found[
-        "rmse_over_median_bound"
-    ] == pytest.approx(1 / 0.75)
-    assert statistics(values, values, truth * np.nan, ["mh"])["mh"] == {"stars": 0}
+    bounds = np.array([[0.5], [1.0], [np.nan], [1.0]])
+    row = residual_statistics(values, truth, ["mh"], np.full((4, 1), 2.0), bounds)["mh"]
+    assert (row["mean"], row["mean_absolute"], row["stars"]) == (2.0, 2.0, 3)
+    assert row["std"] == pytest.approx(np.sqrt(2)) and row["rmse"] == pytest.approx(np.sqrt(6))
+    assert row["coverage"] == pytest.approx(2 / 3)
+    assert row["rmse_over_bound"] == pytest.approx(1 / np.sqrt(0.625))
+    assert row["rmse_over_median_bound"] == pytest.approx(1 / 0.75)
+    assert residual_statistics(values, truth * np.nan, ["mh"])["mh"] == {"stars": 0}
+
+
+def test_statistics_without_errors_and_bounds_say_nothing_of_them():
+    predicted = np.array([[1.0], [-1], [3], [np.nan]])
+    row = residual_statistics(predicted, np.zeros((4, 1)), ("teff",))["teff"]
+    assert (row["mean"], row["stars"]) == (1.0, 3)
+    assert row["mean_absolute"] == pytest.approx(5 / 3) and row["std"] == pytest.approx(np.std([1, -1, 3]))
+    assert row["coverage"] is row["rmse_over_bound"] is row["rmse_over_median_bound"] is None
 
 
 def test_coverage_leaves_out_small_bins_and_missing_labels():
     teff = np.r_[np.full(400, 5100.0), np.full(200, 6100.0)]
     logg = np.where(np.arange(600) % 2, np.nan, 4.0)
     truth = np.column_stack([teff, logg])
-    found = coverage(truth + np.array([50.0, 0.1]), np.full((600, 2), [60.0, 0.05]), truth, ["teff", "logg"])
-    assert "snr" not in found
-    assert found["teff"] == [{"low": 5000.0, "high": 5500.0, "stars": 400, "teff": 1.0, "logg": 0.0}]
+    errors = np.full((600, 2), [60.0, 0.05])
+    bins = interval_coverage(truth + np.array([50.0, 0.1]), truth, ["teff", "logg"], errors)
+    assert "snr" not in bins
+    assert bins["teff"] == [{"low": 5000.0, "high": 5500.0, "stars": 400, "teff": 1.0, "logg": 0.0}]
 
 
 def test_classes_are_the_documented_cuts():
@@ -103,10 +109,10 @@ def test_classes_are_the_documented_cuts():
 def test_completeness_and_purity():
     true = np.array([[2.0], [2.0], [4.0], [4.0], [np.nan]])
     predicted = np.array([[2.0], [4.0], [4.0], [4.0], [2.0]])
-    found = class_scores(predicted, true, ("logg",))
-    assert set(found) == {"dwarf_giant"}
-    assert found["dwarf_giant"]["classes"]["giant"] == {"completeness": 0.5, "purity": 1.0, "stars": 2}
-    assert found["dwarf_giant"]["classes"]["dwarf"]["purity"] == pytest.approx(2 / 3)
+    scores = class_scores(predicted, true, ("logg",))
+    assert set(scores) == {"dwarf_giant"}
+    assert scores["dwarf_giant"]["classes"]["giant"] == {"completeness": 0.5, "purity": 1.0, "stars": 2}
+    assert scores["dwarf_giant"]["classes"]["dwarf"]["purity"] == pytest.approx(2 / 3)
     assert class_scores(predicted, true, ("vsini",)) == {}
 
 
@@ -117,30 +123,40 @@ def test_an_encoder_that_knows_its_training_stars_by_heart_gets_error_bars_from_
     error = np.where(np.r_[unseen, np.ones(1000, bool)], 0.3, 0.05)[:, None]
     scale = y.std(0)
     z = (y - y.mean(0)) / scale + error * rng.standard_normal(y.shape)
-    pair, settings = (z[:3000], z[3000:]), {"snr_train": snr[:3000], "snr_test": snr[3000:], **FAST}
-    found = [
-        compare({"z": inputs}, y[:3000], y[3000:], NAMES, **settings) for inputs in (pair, (*pair, unseen))
+    train, test = Truth(y[:3000], snr[:3000]), Truth(y[3000:], snr[3000:])
+    reports = [
+        compare({"z": Representation(z[:3000], z[3000:], rows)}, train, test, NAMES, FAST)
+        for rows in (None, unseen)
     ]
-    shares = [np.mean([v["coverage"] for v in f["representations"]["z"].values()]) for f in found]
+    shares = [np.mean([v["coverage"] for v in r["representations"]["z"].values()]) for r in reports]
     assert shares[0] < 0.45 and 0.62 < shares[1] < 0.74
 
 
 def test_the_penalty_is_chosen_by_held_out_stars():
     a, _, y, _ = sample(600)
-    report = compare({"clear": (a[:400], a[400:])}, y[:400], y[400:], NAMES, alphas=(1e-4, 1e4), **FAST)
+    inputs, options = Representation(a[:400], a[400:]), replace(FAST, alphas=(1e4, 1e-4))
+    report = compare({"clear": inputs}, Truth(y[:400]), Truth(y[400:]), NAMES, options)
     assert report["network"]["clear"]["alpha"] == 1e-4
+
+
+def test_a_representation_may_bring_the_settings_of_its_regressor():
+    """Penalty included: it is then not chosen. Passes and seed are those of the comparison."""
+    a, _, y, _ = sample(600)
+    inputs = Representation(a[:400], a[400:], settings=RegressorSettings(hidden=(4,), alpha=0.5, max_iter=1))
+    report = compare({"x": inputs}, Truth(y[:400]), Truth(y[400:]), NAMES, replace(FAST, max_iter=3))
+    assert report["network"]["x"]["alpha"] == 0.5
+    assert [network["epochs"] for network in report["network"]["x"]["networks"]] == [3]
 
 
 def test_other_labels_work_the_same_way():
     a, _, y, _ = sample(600)
-    report = compare({"x": (a[:400], a[400:])}, y[:400, :2], y[400:, :2], ("vsini", "age"), **FAST)
-    assert (
-        set(report["representations"]["x"]) == {"vsini", "age"}
-        and report["classes"]["x"] == {}
-        and report["coverage"]["x"] == {}
-    )
+    inputs = Representation(a[:400], a[400:])
+    report = compare({"x": inputs}, Truth(y[:400, :2]), Truth(y[400:, :2]), ("vsini", "age"), FAST)
+    assert set(report["representations"]["x"]) == {"vsini", "age"}
+    assert report["classes"]["x"] == report["coverage"]["x"] == {}
 
 
 def test_too_few_stars_are_refused():
     with pytest.raises(AuditError, match="needs 100"):
-        compare({"x": (np.zeros((50, 3)), np.zeros((20, 3)))}, np.zeros((50, 1)), np.zeros((20, 1)), ("mh",))
+        inputs = Representation(np.zeros((50, 3)), np.zeros((20, 3)))
+        compare({"x": inputs}, Truth(np.zeros((50, 1))), Truth(np.zeros((20, 1))), ("mh",))

@@ -245,18 +245,6 @@ def test_running_median_follows_the_points_and_ignores_missing_ones():
     assert np.all(band[:, 0] < band[:, 1]) and np.all(band[:, 1] < band[:, 2])
 
 
-def test_statistics_are_table_1s():
-    true = np.zeros((4, 1))
-    [row] = regression.statistics(np.array([[1.0], [-1], [3], [np.nan]]), true, ("teff",))
-    assert row == {
-        "parameter": "teff",
-        "mean": 1.0,
-        "mean_absolute": pytest.approx(5 / 3),
-        "std": pytest.approx(np.std([1, -1, 3])),
-        "stars": 3,
-    }
-
-
 def test_coverage_is_the_share_of_truths_within_the_error_bar():
     rng = np.random.default_rng(1)
     true = np.column_stack([rng.uniform(5000, 5500, 4000), np.full(4000, np.nan), rng.normal(size=4000)])

@@ -1,16 +1,20 @@
-"""Regression: what is stored is what was fitted, error bars mean what they say, missing labels stay missing."""
+"""Regression: stored is what was fitted, error bars mean what they say, missing labels stay missing."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.neural_network import MLPRegressor
 
 from gandalf_core.errors import ModelError
-from gandalf_core.regression.fitting import Regressor, fit_regressor
-from gandalf_core.regression.network import Mlp
+from gandalf_core.regression.fitting import fit_regressor
+from gandalf_core.regression.network import ArrayNetwork
+from gandalf_core.regression.regressor import Regressor
+from gandalf_core.regression.settings import RegressorSettings
 from gandalf_core.regression.uncertainty import LEVEL, fit_shape
 
 NAMES = ("teff", "logg")
-FAST = {"hidden": (32,), "max_iter": 30}
+FAST = RegressorSettings(hidden=(32,), max_iter=30)
 
 
 def toy(n=1500, seed=0):
@@ -26,7 +30,7 @@ def toy(n=1500, seed=0):
 @pytest.fixture(scope="module")
 def fitted():
     x, y, snr = toy(6000)
-    return fit_regressor(x, y, NAMES, snr=snr, **FAST)
+    return fit_regressor(x, y, NAMES, FAST, snr=snr)
 
 
 def test_reads_labels_in_physical_units(fitted):
@@ -72,7 +76,7 @@ def test_numpy_network_is_scikit_learns():
     x, y, _ = toy(500)
     x, y = x.astype(np.float32), ((y - y.mean(0)) / y.std(0)).astype(np.float32)
     net = MLPRegressor(hidden_layer_sizes=(20, 10), random_state=0).partial_fit(x, y)
-    ours = Mlp.of(net)(x)
+    ours = ArrayNetwork.of(net)(x)
     assert np.allclose(ours, net.predict(x), atol=1e-6)
 
 
@@ -84,7 +88,7 @@ def test_a_missing_label_does_not_leak_into_the_fit():
     y[:, 0] += 2000
     whole = y.copy()
     y[np.random.default_rng(0).random(3000) < 0.6, 0] = np.nan
-    regressor = fit_regressor(x, y, NAMES, snr=snr, **FAST)
+    regressor = fit_regressor(x, y, NAMES, FAST, snr=snr)
     values, errors = regressor.predict(x, snr)
     assert len(regressor.groups) == 2
     assert abs(values[:, 0].mean() - whole[:, 0].mean()) < 60
@@ -96,19 +100,19 @@ def test_labels_missing_together_share_a_network_and_an_unknown_one_stays_nan():
     x, y, _ = toy(800)
     y = np.column_stack([y, np.full(800, np.nan)])
     y[:200, :2] = np.nan
-    regressor = fit_regressor(x, y, (*NAMES, "mh"), **FAST)
+    regressor = fit_regressor(x, y, (*NAMES, "mh"), FAST)
     values, errors = regressor.predict(x)
     assert [g.columns.tolist() for g in regressor.groups] == [[0, 1]]
     assert np.isnan(values[:, 2]).all() and np.isnan(errors[:, 2]).all() and np.isfinite(values[:, :2]).all()
     with pytest.raises(ModelError, match="no label"):
-        fit_regressor(x, np.full((800, 1), np.nan), ("mh",), **FAST)
+        fit_regressor(x, np.full((800, 1), np.nan), ("mh",), FAST)
 
 
 def test_separate_networks_and_ensembles():
     x, y, _ = toy(800)
-    separate = fit_regressor(x, y, NAMES, joint=False, **FAST)
+    separate = fit_regressor(x, y, NAMES, replace(FAST, joint=False))
     assert [g.columns.tolist() for g in separate.groups] == [[0], [1]]
-    pair = fit_regressor(x, y, NAMES, ensemble=2, **FAST)
+    pair = fit_regressor(x, y, NAMES, replace(FAST, ensemble=2))
     one, two = (Regressor.from_arrays(_only_member(pair, m)).predict(x)[0] for m in (0, 1))
     assert np.allclose(pair.predict(x)[0], (one + two) / 2, rtol=1e-5) and not np.allclose(one, two)
 
@@ -129,10 +133,8 @@ def test_components_keep_a_wide_noisy_input_from_being_learnt_by_heart():
     rng = np.random.default_rng(1)
     wide = x @ rng.standard_normal((12, 200)) + 6 * rng.standard_normal((1700, 200)) + 5
     train, test = slice(700), slice(700, None)
-    plain, narrow = (
-        fit_regressor(wide[train], y[train], NAMES, components=c, **FAST).predict(wide[test])[0] - y[test]
-        for c in (None, 4)
-    )
+    fits = (fit_regressor(wide[train], y[train], NAMES, replace(FAST, components=c)) for c in (None, 4))
+    plain, narrow = (fit.predict(wide[test])[0] - y[test] for fit in fits)
     assert ((narrow**2).mean(0) < 0.85 * (plain**2).mean(0)).all()
 
 
@@ -141,9 +143,9 @@ def test_snr_as_an_input_helps_where_it_varies_and_defaults_to_the_median():
     x, y, snr = toy(4000)
     x, (X, Y, S) = 1 + x / 1.5, toy(4000, 1)  # as flux: a level of 1 and noise of 1/snr
     X = 1 + X / 1.5
+    settings = RegressorSettings(hidden=(64,), alpha=0.05, max_iter=100)
     plain, knowing = (
-        fit_regressor(x, y, NAMES, snr=snr, use_snr=u, alpha=0.05, hidden=(64,), max_iter=100)
-        for u in (False, True)
+        fit_regressor(x, y, NAMES, replace(settings, use_snr=use_snr), snr=snr) for use_snr in (False, True)
     )
     error = {k: ((r.predict(X, S)[0] - Y) ** 2).mean(0) for k, r in (("plain", plain), ("knowing", knowing))}
     assert (error["knowing"] / error["plain"]).mean() < 0.99
@@ -151,18 +153,19 @@ def test_snr_as_an_input_helps_where_it_varies_and_defaults_to_the_median():
     assert np.array_equal(again.predict(X, S)[0], knowing.predict(X, S)[0])
     assert np.array_equal(again.predict(X)[0], again.predict(X, np.full(4000, again.snr))[0])
     with pytest.raises(ModelError, match="S/N"):
-        fit_regressor(x, y, NAMES, use_snr=True, **FAST)
+        fit_regressor(x, y, NAMES, replace(FAST, use_snr=True))
 
 
 def test_same_seed_same_regressor():
     x, y, snr = toy(400)
-    first, second = (fit_regressor(x, y, NAMES, snr=snr, **FAST).predict(x, snr)[0] for _ in range(2))
+    first, second = (fit_regressor(x, y, NAMES, FAST, snr=snr).predict(x, snr)[0] for _ in range(2))
     assert np.array_equal(first, second)
 
 
 def test_fixed_iterations_run_exactly_as_many():
     x, y, _ = toy(400)
-    regressor = fit_regressor(x, y, NAMES, hidden=(8,), max_iter=4, early_stopping=False)
+    settings = RegressorSettings(hidden=(8,), max_iter=4, early_stopping=False)
+    regressor = fit_regressor(x, y, NAMES, settings)
     assert regressor.summary["networks"][0]["epochs"] == 4
 
 
@@ -193,3 +196,29 @@ def test_error_model_follows_width_and_ignores_shape():
     inside = np.abs(residual[6000:]) <= model.half_width(feature[6000:])
     low, high = (inside[feature[6000:, 0] * s > 0.5].mean() for s in (-1, 1))
     assert abs(low - LEVEL) < 0.05 and abs(high - LEVEL) < 0.05
+
+
+@pytest.mark.parametrize("count", [25, 40, 150, 900])
+def test_the_held_out_stars_are_covered_exactly_as_often_as_promised(count):
+    """The shift of split conformal prediction: quantile regression alone is held back by its ridge."""
+    rng = np.random.default_rng(count)
+    feature, residual = rng.uniform(-1, 1, (count, 3)), rng.standard_normal((count, 2))
+    flat = fit_shape(feature, residual)
+    model = flat.levelled(feature, residual * np.exp(feature[:, :1]))
+    widths = model.half_width(feature) * (1 + 1e-9)  # one star lies on the edge, up to rounding
+    inside = np.abs(residual * np.exp(feature[:, :1])) <= widths
+    assert inside.sum(0).tolist() == [int(np.ceil(LEVEL * (count + 1)))] * 2
+
+
+def test_progress_tells_how_many_passes_are_done_and_can_cancel():
+    x, y, _ = toy(400)
+    fractions = []
+    settings = replace(FAST, joint=False, max_iter=4, early_stopping=False)
+    fit_regressor(x, y, NAMES, settings, progress=lambda fraction, text: fractions.append(fraction))
+    assert fractions == pytest.approx(np.arange(1, 9) / 8)
+
+    def cancel(fraction: float, text: str) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fit_regressor(x, y, NAMES, settings, progress=cancel)

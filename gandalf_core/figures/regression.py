@@ -37,27 +37,6 @@ def running(x: np.ndarray, y: np.ndarray, bins: int = RUNNING_BINS) -> tuple[np.
     return table[:, 0], table[:, 1:]
 
 
-def statistics(predicted: np.ndarray, true: np.ndarray, names: tuple[str, ...]) -> list[dict]:
-    """Table 1's columns for each label of (N, P): mean, mean absolute value and standard deviation of
-    predicted − true.
-    """
-    rows = []
-    for p, name in enumerate(names):
-        residual = (predicted - true)[:, p]
-        residual = residual[np.isfinite(residual)]
-        values = (
-            (residual.mean(), np.abs(residual).mean(), residual.std()) if len(residual) else (np.nan,) * 3
-        )
-        rows.append(
-            {
-                "parameter": name,
-                **dict(zip(("mean", "mean_absolute", "std"), map(float, values), strict=True)),
-                "stars": len(residual),
-            }
-        )
-    return rows
-
-
 def predicted_against_true(predicted: np.ndarray, true: np.ndarray, names: tuple[str, ...]) -> go.Figure:
     """One panel per label: every star, the running median and the 16-84 % band, and the line where both
     agree.
@@ -114,19 +93,23 @@ def coverage(
     """Share of stars whose truth lies within 1σ, in bins of S/N (N,) and of true Teff, a line a label; other
     arrays (N, P).
 
-    Bins are those of `compare.coverage`, which leaves out what holds too few stars to say; the band is
+    Bins are those of `interval_coverage`, which leaves out what holds too few stars to say; the band is
     `HONEST`.
     """
-    from ..regression.compare import MIN_IN_BIN as NEEDED
-    from ..regression.compare import coverage as shares
+    from ..regression.residuals import MIN_IN_BIN as NEEDED
+    from ..regression.residuals import interval_coverage
 
     title = "Do the error bars hold what they promise?"
     known = [p for p in range(len(names)) if np.isfinite(true[:, p]).any()]
     if not known:
         return style.empty_figure(title, "These stars carry no true labels to compare with.")
     names = tuple(names[p] for p in known)
-    found = shares(
-        *(a[:, known] for a in (predicted, errors, true)), names, snr if np.isfinite(snr).any() else None
+    found = interval_coverage(
+        predicted[:, known],
+        true[:, known],
+        names,
+        errors[:, known],
+        snr if np.isfinite(snr).any() else None,
     )
     if not any(found.values()):
         return style.empty_figure(
@@ -167,20 +150,20 @@ def _shares(figure: go.Figure, rows: list[dict], names: tuple[str, ...], column:
     )
 
 
-def representations(tables: dict[str, list[dict]], column: str = "mean_absolute") -> go.Figure:
-    """Bars per label and representation of one column of `statistics`, each label relative to its largest
-    bar.
+def representations(tables: dict[str, dict[str, dict]], column: str = "mean_absolute") -> go.Figure:
+    """Bars per label and representation of one column of `residual_statistics`, relative to the label's
+    largest bar.
     """
     title = "The same regressor on each representation"
     if not tables:
         return style.empty_figure(title, "These stars carry no true labels to compare with.")
-    names = list(dict.fromkeys(row["parameter"] for rows in tables.values() for row in rows))
+    names = list(dict.fromkeys(name for labels in tables.values() for name in labels))
     figure = go.Figure()
     largest = {
-        n: max(r[column] for rows in tables.values() for r in rows if r["parameter"] == n) for n in names
+        n: max(labels[n].get(column, np.nan) for labels in tables.values() if n in labels) for n in names
     }
-    for k, (representation, rows) in enumerate(tables.items()):
-        values = {r["parameter"]: r[column] for r in rows}
+    for k, (representation, labels) in enumerate(tables.items()):
+        values = {name: row.get(column, np.nan) for name, row in labels.items()}
         figure.add_trace(
             go.Bar(
                 x=[style.axis_title(n) for n in names],

@@ -17,7 +17,9 @@ from ..data.splits import split
 from ..errors import ModelError
 from ..maps.projection import fit_projection
 from ..parameters import default_labels
-from ..regression.fitting import FOR_SPECTRA, MIN_LABELLED, Regressor, fit_calibrated, fit_regressor
+from ..regression.fitting import MIN_LABELLED, fit_calibrated, fit_regressor
+from ..regression.regressor import Regressor
+from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
 from ..simulator import is_simulated
 from ..training.trainer import EpochRecord, Trainer, usable
 from .cards import describe
@@ -132,8 +134,9 @@ def fit_latent_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 
     validation stars.
     """
     latents, unseen = model.encode(fitted), np.isin(fitted.ids, model.check_ids)
-    settings = {"snr": fitted.known_snr, "seed": model.config.training.seed, "max_iter": epochs}
-    return fit_calibrated(latents.z, latents.labels, model.label_names, unseen, **settings)
+    settings = RegressorSettings(seed=model.config.training.seed, max_iter=epochs)
+    snr = fitted.known_snr
+    return fit_calibrated(latents.z, latents.labels, model.label_names, unseen, settings, snr=snr)
 
 
 def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int = 200) -> Regressor:
@@ -142,8 +145,10 @@ def fit_spectrum_regressor(model: TrainedModel, fitted: SpectraSet, epochs: int 
     """
     x = model.scaler.fill(fitted.flux, fitted.mask)
     labels, snr = fitted.labels_for(model.label_names), fitted.known_snr
-    settings = {"seed": model.config.training.seed, "max_iter": epochs} | ({} if snr is None else FOR_SPECTRA)
-    return fit_regressor(x, labels, model.label_names, snr=snr, **settings)
+    settings = replace(
+        PAPER if snr is None else FOR_SPECTRA, seed=model.config.training.seed, max_iter=epochs
+    )
+    return fit_regressor(x, labels, model.label_names, settings, snr=snr)
 
 
 def _outlier_reference(model: TrainedModel, tested: SpectraSet):

@@ -27,7 +27,7 @@ from ..errors import ModelError
 from ..maps.projection import Projection
 from ..networks.autoencoder import Decoder, Encoder
 from ..places import model_roots
-from ..regression.fitting import Regressor
+from ..regression.regressor import Regressor
 from .cards import audit_summary, card_text
 from .outliers import OutlierReference
 from .trained import TrainedModel

@@ -1,269 +1,171 @@
-"""The paper's comparison of representations (Manteiga et al. 2025, section 5 and Table 1): one regressor
-each, same stars.
+"""The paper's comparison of representations (Manteiga et al. 2025, section 5 and Table 1).
 
-Shapes: N training stars, M test stars, D numbers a star, P labels.
+One regressor on each representation, all fitted to the same stars and tested on the same other stars.
+Shapes: N training stars, M test stars, D numbers per star, P labels.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from ..data.scores import r_squared
+from ..data.protocols import StarModel
 from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import AuditError
 from ..jobs.progress import Progress, silent
 from .classes import class_scores
-from .fitting import FOR_SPECTRA, Regressor, fit_calibrated, fit_regressor
-
-if TYPE_CHECKING:
-    from ..models.trained import TrainedModel
+from .fitting import fit_calibrated, fit_regressor
+from .regressor import Regressor
+from .residuals import interval_coverage, residual_statistics
+from .settings import FOR_SPECTRA, PAPER, RegressorSettings
 
 MIN_STARS = 100
-MIN_IN_BIN = 300  # a 68 % coverage measured on fewer stars is uncertain by more than 3 %
-SNR_EDGES = (0, 20, 30, 40, 50, 70, 100, 150, np.inf)
-TEFF_STEP = 500.0
 TUNED = "spectra, best regressor"
+PARTS = ("representations", "per_parameter", "seconds", "classes", "coverage", "network")
 
 
-class Inputs(NamedTuple):
-    """One representation: numbers of the training stars (N, D) and of the test stars (M, D).
+@dataclass(frozen=True, eq=False)
+class Representation:
+    """One representation of the training stars (N, D) and of the test stars (M, D).
 
-    unseen: (N,) the training stars that took no part in making the representation; their errors are
-    everybody's.
-    settings: of its regressor, instead of the paper's.
+    unseen: (N,) true for the training stars that took no part in making the representation: error bars are
+    theirs.
+    settings: of its regressor, penalty included; None for the paper's with the best penalty. Number of passes
+    and seed are those of the comparison.
     """
 
     train: np.ndarray
     test: np.ndarray
     unseen: np.ndarray | None = None
-    settings: Mapping[str, Any] = {}
+    settings: RegressorSettings | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is to be read from some stars.
+
+    labels: (N, P) in physical units, NaN = missing.  snr: (N,) per pixel, for the error bars.  bounds: (N, P)
+    smallest attainable 1σ of each star; their rms is the unit of `rmse_over_bound`.
+    """
+
+    labels: np.ndarray
+    snr: np.ndarray | None = None
+    bounds: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: np.ndarray) -> "Truth":
+        snr = None if self.snr is None else self.snr[rows]
+        return Truth(self.labels[rows], snr, None if self.bounds is None else self.bounds[rows])
+
+
+@dataclass(frozen=True)
+class ComparisonOptions:
+    """alphas: penalties to choose from by the held-out training stars.  per_parameter: also fit one network
+    per label.  max_iter: passes of a regressor at most.  seed: of the regressors, and of the split of the
+    stars.
+    """
+
+    alphas: tuple[float, ...] = (PAPER.alpha,)
+    per_parameter: bool = False
+    max_iter: int = PAPER.max_iter
+    seed: int = 0
+
+    def settings(self, representation: Representation) -> list[RegressorSettings]:
+        """Of the regressors to choose from, one per penalty."""
+        own = representation.settings
+        base = replace(own or PAPER, max_iter=self.max_iter, seed=self.seed)
+        return [replace(base, alpha=alpha) for alpha in ((own.alpha,) if own else self.alphas)]
+
+
+PAPERS_TABLE = ComparisonOptions()
 
 
 def compare(
-    representations: Mapping[str, tuple],
-    y_train: np.ndarray,
-    y_test: np.ndarray,
+    representations: Mapping[str, Representation],
+    train: Truth,
+    test: Truth,
     names: Sequence[str],
+    options: ComparisonOptions = PAPERS_TABLE,
     *,
-    snr_train: np.ndarray | None = None,
-    snr_test: np.ndarray | None = None,
-    bounds: np.ndarray | None = None,
-    alphas: Sequence[float] = (1e-4,),
-    per_parameter: bool = False,
-    max_iter: int = 1000,
-    seed: int = 0,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Table 1 for each representation: name -> `Inputs` or its (train, test), all of the same stars.
+    """Table 1 for each representation, by name; all are of the same N training and M test stars.
 
-    y_train (N, P), y_test (M, P): physical units, NaN = missing.  snr_train (N,), snr_test (M,): per pixel,
-    for the error bars.  bounds: (M, P) smallest attainable 1σ of each star; their rms is the unit of
-    `rmse_over_bound`.  alphas: penalties to choose from by the held-out training stars.  per_parameter: also
-    one network per label.
-
-    Keys: `stars`; `representations`: name -> label -> {mean, mean_absolute, std, rmse, r2, coverage,
-    rmse_over_bound, rmse_over_median_bound, stars}, the differences being predicted − true; `per_parameter`:
-    the same for one network per label; and, by name of the representation, `seconds` (training, inference of
-    all test stars), `classes`, `coverage`, `network`.
+    Keys: `stars`; `representations`: name → label → `residual_statistics`; `per_parameter`: the same for one
+    network per label; and, by name of the representation, `seconds` (training, inference of all test stars),
+    `classes`, `coverage`, `network`.
 
     Raises AuditError for fewer than `MIN_STARS` stars on either side.
     """
-    if min(len(y_train), len(y_test)) < MIN_STARS:
+    if min(len(train), len(test)) < MIN_STARS:
         raise AuditError(
-            f"{len(y_train)} stars to train and {len(y_test)} to test: a comparison needs {MIN_STARS} of each"
+            f"{len(train)} stars to train and {len(test)} to test: a comparison needs {MIN_STARS} of each"
         )
-    names = tuple(names)
-    settings = {"names": names, "snr": snr_train, "max_iter": max_iter, "seed": seed}
-    parts = ("representations", "per_parameter", "seconds", "classes", "coverage", "network")
-    report: dict[str, Any] = {
-        "stars": {"train": len(y_train), "test": len(y_test)},
-        **{part: {} for part in parts},
-    }
-    for k, (name, given) in enumerate(representations.items()):
-        inputs = Inputs(*given)
-        progress(k / len(representations), f"regressor on {name}: {inputs.train.shape[1]} numbers a star")
-        regressor = best_of(inputs, y_train, alphas, **settings)
-        values, errors = regressor.predict(inputs.test, snr_test)
-        report["representations"][name] = statistics(values, errors, y_test, names, bounds)
-        report["seconds"][name] = {
-            "training": regressor.summary["seconds"],
-            "inference": _seconds(regressor, inputs.test, snr_test),
-        }
-        report["classes"][name] = class_scores(values, y_test, names)
-        report["coverage"][name] = coverage(values, errors, y_test, names, snr_test)
-        report["network"][name] = regressor.summary
-        if per_parameter:
-            chosen = settings | dict(inputs.settings) | {"alpha": regressor.summary["alpha"]}
-            alone = fit_regressor(inputs.train, y_train, joint=False, **chosen)
-            report["per_parameter"][name] = statistics(
-                *alone.predict(inputs.test, snr_test), y_test, names, bounds
-            )
-            report["seconds"][name]["training_per_parameter"] = alone.summary["seconds"]
+    report: dict[str, Any] = {"stars": {"train": len(train), "test": len(test)}, **{p: {} for p in PARTS}}
+    for k, (name, representation) in enumerate(representations.items()):
+        inputs = representation.train.shape[1]
+        progress(k / len(representations), f"regressor on {name}: {inputs} numbers per star")
+        measured = _measured(representation, train, test, tuple(names), options)
+        for part, values in measured.items():
+            report[part][name] = values
     return report
 
 
-def compare_models(
-    stars: SpectraSet,
-    models: Mapping[str, "TrainedModel"],
-    *,
-    bounds: np.ndarray | None = None,
-    seed: int = 0,
-    **settings,
+def _measured(
+    representation: Representation,
+    train: Truth,
+    test: Truth,
+    names: tuple[str, ...],
+    options: ComparisonOptions,
 ) -> dict[str, Any]:
-    """`compare` of the spectra and of the exported latents of `models` (name -> model), stars split 80/20 by
-    id; and, where the S/N is known, of the spectra once more with the regressor that reads them best.
-
-    bounds: (N, P) of all the stars, in the order of the first model's labels.  Adds to `seconds` the
-    `encoding` of the test
-    stars: reading parameters from a spectrum by way of its latent costs both.  settings: passed to `compare`.
-
-    Raises AuditError without models or when the models' labels differ, SpectraError for stars not on the
-    models' grid.
-    """
-    if not models:
-        raise AuditError("nothing to compare: give at least one model")
-    first = next(iter(models.values()))
-    if any(m.label_names != first.label_names for m in models.values()):
-        raise AuditError("the models know different labels: compare models of one sample")
-    stars = first.on_grid(stars)
-    train, test = split(stars.ids, seed=seed)
-    flux = first.scaler.fill(stars.flux, stars.mask)
-    snr = stars.known_snr
-    representations, encoding = {"spectra": Inputs(flux[train], flux[test])}, {}
-    if snr is not None:
-        representations[TUNED] = Inputs(flux[train], flux[test], settings=FOR_SPECTRA)
-    for name, model in models.items():
-        began = time.perf_counter()
-        z_test = model.encode(stars[test]).z
-        encoding[name] = time.perf_counter() - began
-        unseen = np.isin(stars.ids[train], model.check_ids) | model.held_out(stars[train])
-        representations[name] = Inputs(model.encode(stars[train]).z, z_test, unseen)
-    labels = stars.labels_for(first.label_names)
-    report = compare(
-        representations,
-        labels[train],
-        labels[test],
-        first.label_names,
-        seed=seed,
-        snr_train=_rows(snr, train),
-        snr_test=_rows(snr, test),
-        bounds=_rows(bounds, test),
-        **settings,
-    )
-    for name, seconds in encoding.items():
-        report["seconds"][name]["encoding"] = seconds
-    return report
-
-
-def _rows(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    return None if values is None else values[rows]
-
-
-def best_of(
-    inputs: Inputs, y: np.ndarray, alphas: Sequence[float], *, names: Sequence[str], **settings
-) -> Regressor:
-    """The regressor whose penalty the held-out tenth of the training stars prefers; it enters the summary as
-    `alpha`.
-    """
-    settings |= dict(inputs.settings)
-    alphas = [settings.pop("alpha")] if "alpha" in settings else alphas
-    unseen = np.zeros(len(y), bool) if inputs.unseen is None else inputs.unseen
-    fits = {a: fit_calibrated(inputs.train, y, names, unseen, alpha=a, **settings) for a in alphas}
-    best = min(fits, key=lambda alpha: np.mean([n["held_out_loss"] for n in fits[alpha].summary["networks"]]))
-    fits[best].summary["alpha"] = best
-    return fits[best]
-
-
-def statistics(
-    values: np.ndarray,
-    errors: np.ndarray,
-    truth: np.ndarray,
-    names: Sequence[str],
-    bounds: np.ndarray | None = None,
-) -> dict[str, dict[str, float | int | None]]:
-    """Table 1's columns and more of predicted − true for each label of values, errors, truth (M, P), over the
-    stars that have it.
-
-    The rms error over the rms of the bounds (M, P), and over their median, count the stars with a finite
-    bound.
-    """
-    return {
-        n: _label_statistics(*(c[:, p] for c in (values, errors, truth)), _column(bounds, p))
-        for p, n in enumerate(names)
+    """The parts of the report for one representation."""
+    regressor, settings = _best_regressor(representation, train, names, options)
+    values, errors = regressor.predict(representation.test, test.snr)
+    seconds = {
+        "training": regressor.summary["seconds"],
+        "inference": _inference_seconds(regressor, representation.test, test.snr),
     }
-
-
-def _column(bounds: np.ndarray | None, p: int) -> np.ndarray | None:
-    return None if bounds is None else bounds[:, p]
-
-
-def _label_statistics(value, error, truth, bound) -> dict[str, float | int | None]:
-    known = np.isfinite(value) & np.isfinite(truth)
-    if not known.any():
-        return {"stars": 0}
-    difference = (value - truth)[known]
-    rmse = lambda d: float(np.sqrt(np.mean(d**2)))  # noqa: E731
-    found = {
-        "mean": float(difference.mean()),
-        "mean_absolute": float(np.abs(difference).mean()),
-        "std": float(difference.std()),
-        "rmse": rmse(difference),
-        "r2": r_squared(truth[known], value[known]),
-        "coverage": float((np.abs(difference) <= error[known]).mean()),
-        "stars": int(known.sum()),
-        "rmse_over_bound": None,
-        "rmse_over_median_bound": None,
+    measured = {
+        "representations": residual_statistics(values, test.labels, names, errors, test.bounds),
+        "seconds": seconds,
+        "classes": class_scores(values, test.labels, names),
+        "coverage": interval_coverage(values, test.labels, names, errors, test.snr),
+        "network": regressor.summary | {"alpha": settings.alpha},
     }
-    if bound is not None and (bounded := known & np.isfinite(bound)).any():
-        reached = rmse((value - truth)[bounded])
-        found |= {
-            "rmse_over_bound": reached / rmse(bound[bounded]),
-            "rmse_over_median_bound": reached / float(np.median(bound[bounded])),
-        }
-    return found
+    if options.per_parameter:
+        alone = replace(settings, joint=False)
+        regressor = fit_regressor(representation.train, train.labels, names, alone, snr=train.snr)
+        values, errors = regressor.predict(representation.test, test.snr)
+        measured["per_parameter"] = residual_statistics(values, test.labels, names, errors, test.bounds)
+        seconds["training_per_parameter"] = regressor.summary["seconds"]
+    return measured
 
 
-def coverage(
-    values: np.ndarray,
-    errors: np.ndarray,
-    truth: np.ndarray,
-    names: Sequence[str],
-    snr: np.ndarray | None = None,
-) -> dict[str, list[dict]]:
-    """Share of stars whose truth lies within 1σ, label by label, in each bin of more than `MIN_IN_BIN` stars.
-
-    Keys: `snr` (where known) and `teff` (where it is a label; the given one): rows {low, high, stars, label:
-    share}.
-    """
-    inside = np.where(np.isfinite(values) & np.isfinite(truth), np.abs(values - truth) <= errors, np.nan)
-    found = {} if snr is None else {"snr": _binned(snr, SNR_EDGES, inside, names)}
-    if "teff" in names:
-        teff = truth[:, list(names).index("teff")]
-        low, high = np.nanmin(teff) // TEFF_STEP, np.nanmax(teff) // TEFF_STEP + 1
-        found["teff"] = _binned(teff, np.arange(low, high + 1) * TEFF_STEP, inside, names)
-    return found
+def _best_regressor(
+    representation: Representation, train: Truth, names: tuple[str, ...], options: ComparisonOptions
+) -> tuple[Regressor, RegressorSettings]:
+    """The regressor whose penalty the held-out tenth of the training stars prefers, and its settings."""
+    unseen = np.zeros(len(train), bool) if representation.unseen is None else representation.unseen
+    fits = [
+        (fit_calibrated(representation.train, train.labels, names, unseen, s, snr=train.snr), s)
+        for s in options.settings(representation)
+    ]
+    return min(fits, key=lambda fit: _held_out_loss(fit[0]))
 
 
-def _binned(
-    quantity: np.ndarray, edges: Sequence[float], inside: np.ndarray, names: Sequence[str]
-) -> list[dict]:
-    rows = []
-    for low, high in pairwise(edges):
-        here = (quantity >= low) & (quantity < high)
-        if here.sum() > MIN_IN_BIN:
-            shares = np.nanmean(inside[here], 0).tolist()
-            rows.append(
-                {"low": float(low), "high": None if np.isinf(high) else float(high), "stars": int(here.sum())}
-            )
-            rows[-1] |= dict(zip(names, shares, strict=True))
-    return rows
+def _held_out_loss(regressor: Regressor) -> float:
+    """Mean over its networks."""
+    return float(np.mean([network["held_out_loss"] for network in regressor.summary["networks"]]))
 
 
-def _seconds(regressor: Regressor, x: np.ndarray, snr: np.ndarray | None, repeats: int = 3) -> float:
+def _inference_seconds(
+    regressor: Regressor, x: np.ndarray, snr: np.ndarray | None, repeats: int = 3
+) -> float:
     """Wall time of one prediction of all rows of x, the fastest of a few."""
     times = []
     for _ in range(repeats):
@@ -271,3 +173,65 @@ def _seconds(regressor: Regressor, x: np.ndarray, snr: np.ndarray | None, repeat
         regressor.predict(x, snr)
         times.append(time.perf_counter() - began)
     return min(times)
+
+
+def compare_models(
+    stars: SpectraSet,
+    models: Mapping[str, StarModel],
+    options: ComparisonOptions = PAPERS_TABLE,
+    *,
+    bounds: np.ndarray | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """`compare` of the spectra and of the exported latents of `models` (by name), stars split 80/20 by id.
+
+    Where the S/N is known, the spectra come once more, with the regressor that reads them best. bounds: (N,
+    P) of all the stars, in the order of the models' labels. Adds to `seconds` the `encoding` of the test
+    stars: reading labels from a spectrum by way of its latent costs both.
+
+    Raises AuditError without models or when their labels differ, SpectraError for stars not on their grid.
+    """
+    first = _first_of_one_kind(models)
+    stars = first.on_grid(stars)
+    train, test = split(stars.ids, seed=options.seed)
+    representations = _spectra(first, stars, train, test)
+    encoding = {}
+    for name, model in models.items():
+        representations[name], encoding[name] = _latents(model, stars[train], stars[test])
+    truth = Truth(stars.labels_for(first.label_names), stars.known_snr, bounds)
+    report = compare(
+        representations, truth[train], truth[test], first.label_names, options, progress=progress
+    )
+    for name, seconds in encoding.items():
+        report["seconds"][name]["encoding"] = seconds
+    return report
+
+
+def _first_of_one_kind(models: Mapping[str, StarModel]) -> StarModel:
+    """The first model. AuditError when there is none, or their labels differ."""
+    if not models:
+        raise AuditError("nothing to compare: give at least one model")
+    first = next(iter(models.values()))
+    if any(model.label_names != first.label_names for model in models.values()):
+        raise AuditError("the models know different labels: compare models of one sample")
+    return first
+
+
+def _spectra(
+    model: StarModel, stars: SpectraSet, train: np.ndarray, test: np.ndarray
+) -> dict[str, Representation]:
+    """The spectra themselves, with the paper's regressor and, where the S/N is known, with the best one."""
+    flux = model.scaler.fill(stars.flux, stars.mask)
+    plain = Representation(flux[train], flux[test])
+    if stars.known_snr is None:
+        return {"spectra": plain}
+    return {"spectra": plain, TUNED: replace(plain, settings=FOR_SPECTRA)}
+
+
+def _latents(model: StarModel, train: SpectraSet, test: SpectraSet) -> tuple[Representation, float]:
+    """The exported latents, and the seconds that encoding the test stars takes."""
+    began = time.perf_counter()
+    z_test = model.encode(test).z
+    seconds = time.perf_counter() - began
+    unseen = np.isin(train.ids, model.check_ids) | model.held_out(train)
+    return Representation(model.encode(train).z, z_test, unseen), seconds

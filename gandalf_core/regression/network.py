@@ -1,20 +1,26 @@
-"""A fully connected network as plain arrays: what scikit-learn trained, evaluated by numpy alone. (N, in) →
-(N, out).
+"""A fully connected network as plain arrays: fitted by scikit-learn, evaluated by numpy alone.
+
+Shapes: N stars, I inputs, O outputs of a layer, D numbers per star.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPRegressor
+
 
 @dataclass(frozen=True, eq=False)
-class Mlp:
-    """ReLU between layers, none at the end: weights (in, out) and biases (out,), float32."""
+class ArrayNetwork:
+    """ReLU between layers, none at the end: weights (I, O) and biases (O,) of each layer, float32."""
 
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...]
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: np.ndarray) -> np.ndarray:  # (N, I) -> (N, O)
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             x = x @ weight
             x += bias
@@ -22,36 +28,37 @@ class Mlp:
         return x @ self.weights[-1] + self.biases[-1]
 
     @classmethod
-    def of(cls, network) -> "Mlp":
-        """A copy of what a scikit-learn `MLPRegressor` with ReLU has learnt so far."""
+    def of(cls, network: "MLPRegressor") -> "ArrayNetwork":
+        """A copy of what a scikit-learn network with ReLU has learnt so far."""
         return cls(
-            *(
-                tuple(np.array(p, np.float32) for p in params)
-                for params in (network.coefs_, network.intercepts_)
-            )
+            weights=tuple(np.array(w, np.float32) for w in network.coefs_),
+            biases=tuple(np.array(b, np.float32) for b in network.intercepts_),
         )
 
-    def after(self, turn: np.ndarray) -> "Mlp":
-        """The network that reads x as this one reads x @ turn, turn (D, in): a linear step melts into the
-        first layer.
+    def after(self, matrix: np.ndarray) -> "ArrayNetwork":
+        """The network that reads x (N, D) as this one reads x @ matrix (D, I).
+
+        A linear step before the first layer is part of that layer.
         """
-        return Mlp((turn @ self.weights[0], *self.weights[1:]), self.biases)
+        return ArrayNetwork((matrix @ self.weights[0], *self.weights[1:]), self.biases)
 
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:
+        """Its arrays by name, for `np.savez`."""
         stored = {f"{prefix}weight{i}": w for i, w in enumerate(self.weights)}
         return stored | {f"{prefix}bias{i}": b for i, b in enumerate(self.biases)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray], prefix: str) -> "Mlp":
-        """The inverse of `arrays`; layers are counted by their names."""
-        numbered = lambda kind: (
-            np.asarray(arrays[f"{prefix}{kind}{i}"]) for i in counted(arrays, f"{prefix}{kind}{{}}")
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], prefix: str) -> "ArrayNetwork":
+        """The inverse of `arrays`; without any layer where none is stored under this prefix."""
+        layers = list(indices(arrays, f"{prefix}weight{{}}"))
+        return cls(
+            weights=tuple(np.asarray(arrays[f"{prefix}weight{i}"]) for i in layers),
+            biases=tuple(np.asarray(arrays[f"{prefix}bias{i}"]) for i in layers),
         )
-        return cls(tuple(numbered("weight")), tuple(numbered("bias")))
 
 
-def counted(arrays: dict[str, np.ndarray], key: str):
-    """0, 1, 2 … as long as the key with that number is there."""
+def indices(arrays: Mapping[str, np.ndarray], key: str) -> Iterator[int]:
+    """0, 1, 2 … as long as there is an array under the key with that number, e.g. `group{}_columns`."""
     number = 0
     while key.format(number) in arrays:
         yield number

@@ -1,38 +1,44 @@
-"""A fitted regressor: parameters and their uncertainty from spectra or latents, by numpy alone.
+"""A fitted regressor: labels and their uncertainty from spectra or latents, by numpy alone.
 
-Shapes: N stars, D inputs, P labels.
+Shapes: N stars, D numbers per star (pixels or latent dimensions), F features, P labels.
 """
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from ..errors import ModelError
-from .network import Mlp, counted
+from .network import ArrayNetwork, indices
 from .uncertainty import ErrorModel
 
 CHUNK = 8192  # stars evaluated at once: the activations stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Labels fitted together (columns of the P outputs) and the networks whose outputs are averaged."""
+class LabelGroup:
+    """Labels fitted together (columns of the P labels) and the networks whose outputs are averaged."""
 
     columns: np.ndarray
-    members: tuple[Mlp, ...]
+    members: tuple[ArrayNetwork, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Regressor:
-    """Labels from D numbers a star.
+    """Labels from D numbers per star.
 
-    names: P labels.  x_mean, x_scale: (D,), and one more for log10 S/N where `reads_snr`.  y_mean, y_scale:
-    (P,) in physical units.  groups: networks on standardised inputs.  errors: 68 % half-widths from the
-    standardised predictions and log10 S/N.
-    snr: median S/N of the fit, which stands for an unknown one; NaN when the fit knew none.  summary:
-    seconds, epochs, held-out loss; JSON-serialisable.  reads_snr: the networks see the S/N of a star beside
-    its D numbers.
+    Attributes
+    ----------
+    names: P labels.
+    x_mean, x_scale: (D,), and one more for log10 S/N where `reads_snr`.
+    y_mean, y_scale: (P,) in physical units.
+    groups: networks on standardised inputs.
+    errors: 68 % half-widths from the standardised predictions and log10 S/N.
+    snr: median S/N of the fit, which stands for an unknown one; NaN when the fit knew none.
+    summary: seconds, epochs, held-out loss; JSON-serialisable.
+    reads_snr: the networks see a star's S/N beside its D numbers.
     """
 
     names: tuple[str, ...]
@@ -40,73 +46,79 @@ class Regressor:
     x_scale: np.ndarray
     y_mean: np.ndarray
     y_scale: np.ndarray
-    groups: tuple[Group, ...]
+    groups: tuple[LabelGroup, ...]
     errors: ErrorModel
     snr: float
-    summary: dict = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
     reads_snr: bool = False
 
     def predict(self, x: np.ndarray, snr: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Values (N, P) and 1σ errors (N, P) in physical units for x (N, D); the errors are 68 % half-widths.
 
-        snr: (N,) per pixel, as in the fit; where None or NaN the fit's median is used.  A label that the fit
-        knew for too few stars is NaN.  Raises ModelError when x has another width than in the fit or is not
+        snr: (N,) per pixel, as in the fit; where None or NaN the fit's median is used. A label that too few
+        stars had in the fit is NaN. Raises ModelError when x has another width than in the fit or is not
         finite.
         """
         standard = self._standard(x, snr)
-        return standard * self.y_scale + self.y_mean, self.errors.half_width(
-            self._features(standard, snr)
-        ) * self.y_scale
+        errors = self.errors.half_width(self._features(standard, snr)) * self.y_scale
+        return standard * self.y_scale + self.y_mean, errors
 
     def calibrated(self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None = None) -> "Regressor":
-        """The same networks with error bars fitted to other stars: those that trained neither them nor what
-        made x.
-        """
-        return replace(self, errors=self.errors.levelled(*self._residuals(x, y, snr)))
+        """The same networks with error bars fitted to other stars.
 
-    def _residuals(
-        self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None
+        x (N, D), y (N, P), snr (N,): of stars that trained neither the networks nor the encoder that made x.
+        """
+        return replace(self, errors=self.errors.levelled(*self.residuals(x, y, snr)))
+
+    def residuals(
+        self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(N, F) features of the error model and (N, P) residuals in units of the labels' spread."""
+        """(N, F) features of the error model and (N, P) true − predicted in units of the labels' spread."""
         standard = self._standard(x, snr)
-        return self._features(standard, snr), (
-            np.asarray(y, np.float64) - self.y_mean
-        ) / self.y_scale - standard
+        true = (np.asarray(y, np.float64) - self.y_mean) / self.y_scale
+        return self._features(standard, snr), true - standard
 
     def _standard(self, x: np.ndarray, snr: np.ndarray | None) -> np.ndarray:
         """(N, P) float64 predictions in units of the labels' spread."""
         x, width = np.asarray(x), len(self.x_mean) - self.reads_snr
         if x.ndim != 2 or x.shape[1] != width:
-            raise ModelError(f"this regressor reads {width} numbers a star, not an array of shape {x.shape}")
+            raise ModelError(
+                f"this regressor reads {width} numbers per star, not an array of shape {x.shape}"
+            )
         out = np.full((len(x), len(self.names)), np.nan)
-        beside = self._log_snr(len(x), snr)[:, None] if self.reads_snr else np.empty((len(x), 0))
+        extra = self._log_snr(len(x), snr)[:, None] if self.reads_snr else np.empty((len(x), 0))
         for start in range(0, len(x), CHUNK):
             rows = slice(start, start + CHUNK)
-            part = (np.hstack([x[rows], beside[rows]]).astype(np.float32) - self.x_mean) / self.x_scale
+            part = (np.hstack([x[rows], extra[rows]]).astype(np.float32) - self.x_mean) / self.x_scale
             check_finite(part)
             for group in self.groups:
                 out[rows, group.columns] = sum(member(part) for member in group.members) / len(group.members)
         return out
 
     def _log_snr(self, n_stars: int, snr: np.ndarray | None) -> np.ndarray:
-        """(N,) log10 S/N, of the fit's median star where unknown."""
+        """(N,) log10 S/N; that of the fit's median star where it is unknown."""
         snr = np.full(n_stars, self.snr) if snr is None else np.asarray(snr, np.float64)
         return np.log10(np.where(snr > 0, snr, self.snr))
 
     def _features(self, standard: np.ndarray, snr: np.ndarray | None) -> np.ndarray:
         """(N, F) what the width of an error bar depends on."""
-        fitted = np.nan_to_num(standard)
-        return np.column_stack([fitted, self._log_snr(len(fitted), snr)]) if np.isfinite(self.snr) else fitted
+        features = np.nan_to_num(standard)
+        if not np.isfinite(self.snr):
+            return features
+        return np.column_stack([features, self._log_snr(len(features), snr)])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything as arrays for `np.savez`: the inverse of `from_arrays`, to the bit."""
-        stored = {name: getattr(self, name) for name in ("x_mean", "x_scale", "y_mean", "y_scale")}
-        stored |= {
+        """Everything as arrays for `np.savez`; `from_arrays` gives the same regressor to the bit."""
+        stored = {
+            "x_mean": self.x_mean,
+            "x_scale": self.x_scale,
+            "y_mean": self.y_mean,
+            "y_scale": self.y_scale,
             "names": np.array(self.names, dtype=str),
             "snr": np.array(self.snr),
             "reads_snr": np.array(self.reads_snr),
+            "summary": np.array(json.dumps(self.summary)),
         }
-        stored |= {"summary": np.array(json.dumps(self.summary))}
         stored |= self.errors.arrays("errors_")
         for g, group in enumerate(self.groups):
             stored[f"group{g}_columns"] = group.columns
@@ -115,32 +127,33 @@ class Regressor:
         return stored
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Regressor":
-        """From what `arrays` gave. Raises ModelError naming the array that is missing."""
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Regressor":
+        """The inverse of `arrays`. Raises ModelError naming an array that is missing."""
         try:
             return cls(
-                tuple(arrays["names"].tolist()),
-                *(np.asarray(arrays[n]) for n in ("x_mean", "x_scale", "y_mean", "y_scale")),
-                tuple(_stored_groups(arrays)),
-                ErrorModel.from_arrays(arrays, "errors_"),
-                float(arrays["snr"]),
-                json.loads(str(arrays["summary"])),
-                bool(arrays.get("reads_snr", False)),
+                names=tuple(arrays["names"].tolist()),
+                x_mean=np.asarray(arrays["x_mean"]),
+                x_scale=np.asarray(arrays["x_scale"]),
+                y_mean=np.asarray(arrays["y_mean"]),
+                y_scale=np.asarray(arrays["y_scale"]),
+                groups=tuple(_stored_groups(arrays)),
+                errors=ErrorModel.from_arrays(arrays, "errors_"),
+                snr=float(arrays["snr"]),
+                summary=json.loads(str(arrays["summary"])),
+                reads_snr=bool(arrays.get("reads_snr", False)),
             )
         except KeyError as missing:
             raise ModelError(f"a stored regressor lacks the array {missing}: fit it again") from None
 
 
-def _stored_groups(arrays: dict[str, np.ndarray]):
-    for g in counted(arrays, "group{}_columns"):
-        members = [
-            Mlp.from_arrays(arrays, f"group{g}_member{m}_")
-            for m in counted(arrays, f"group{g}_member{{}}_weight0")
-        ]
-        yield Group(np.asarray(arrays[f"group{g}_columns"]), tuple(members))
+def _stored_groups(arrays: Mapping[str, np.ndarray]) -> Iterator[LabelGroup]:
+    for g in indices(arrays, "group{}_columns"):
+        members = indices(arrays, f"group{g}_member{{}}_weight0")
+        networks = [ArrayNetwork.from_arrays(arrays, f"group{g}_member{m}_") for m in members]
+        yield LabelGroup(np.asarray(arrays[f"group{g}_columns"]), tuple(networks))
 
 
 def check_finite(x: np.ndarray) -> None:
     """ModelError when a number is missing: masked pixels are filled by the caller, who knows with what."""
     if not np.isfinite(x).all():
-        raise ModelError("some inputs of the regressor are not finite: fill masked pixels before")
+        raise ModelError("some inputs of the regressor are not finite: fill masked pixels first")

@@ -1,148 +1,171 @@
 """How wide an error bar must be: the 68 % half-width of |residual| as a function of what is known about a
 star.
 
-Two steps, because the many stars that trained a regressor tell best where it errs more, and only stars that
-did not train it tell by how much. `shape`: a small network for the mean of log |residual|, from the training
-stars. `level`: what must be added to it, additive and piecewise linear in every feature, from held-out stars,
-by quantile regression (Koenker & Bassett 1978; the majorise-minimise iteration of Hunter & Lange 2000), then
-shifted so that held-out stars are covered exactly as often as promised (split conformal prediction).  Shapes:
-N stars, F features, K knots, C basis functions, P labels.
+Two steps. The many stars that trained a regressor tell best *where* it errs more: `shape`, a small network
+for the mean of log |residual|, is fitted to them. Only stars that did not train it tell *by how much*:
+`level`, what must be added to the shape, is additive and piecewise linear in every feature and fitted to
+held-out stars by quantile regression (Koenker & Bassett 1978; the majorise-minimise iteration of Hunter &
+Lange 2000). It is then shifted so that held-out stars are covered exactly as often as promised (split
+conformal prediction).
+Shapes: N stars, F features, K knots, C basis functions, P labels.
 """
 
 import warnings
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .network import Mlp
+from .network import ArrayNetwork
 
 LEVEL = 0.6827  # two-sided probability of one standard deviation
-MIN_RESIDUALS = 20
+MIN_RESIDUALS = 20  # of a label; with fewer its width is NaN
+MIN_FOR_SHAPE = 2000  # stars with every label; with fewer the shape is flat
 SMALLEST = 1e-4  # |residual| in units of a label's spread, below which its logarithm says nothing
-_HIDDEN, _EPOCHS, _BATCH, _FEWEST = (48, 24), 150, 256, 2000
-_RIDGE, _ROUNDS, _EPSILON = 3.0, 60, 1e-3
-_PER_KNOT, _MAX_KNOTS = 100, 2  # held-out stars a knot needs; more only follow noise
+HIDDEN, EPOCHS, BATCH = (48, 24), 150, 256  # of the network for the shape
+RIDGE, ROUNDS, EPSILON = 3.0, 60, 1e-3  # of the quantile regression
+STARS_PER_KNOT, MAX_KNOTS = 100, 2  # of held-out stars; more knots only follow noise
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorModel:
-    """low, high: (F,) range of the features, beyond which the width stays constant.  shape: (N, F) scaled
-    features → (N, P).
-    knots: (F, K).  coefficients: (C, P) of what is added to the shape; together, the logarithm of the
+    """The width of error bars.
+
+    Attributes
+    ----------
+    low, high: (F,) range of the features, beyond which the width stays constant.
+    knots: (F, K) of the level, in units of that range.
+    coefficients: (C, P) of the level, which is added to the shape; the sum is the logarithm of the
     half-width.
+    shape: scaled features (N, F) → (N, P); None where it is flat.
     """
 
     low: np.ndarray
     high: np.ndarray
     knots: np.ndarray
     coefficients: np.ndarray
-    shape: Mlp | None = None
+    shape: ArrayNetwork | None = None
+
+    @classmethod
+    def unfitted(cls) -> "ErrorModel":
+        """A model without features or labels: the place of one that is fitted later."""
+        return cls(np.empty(0), np.empty(0), np.empty((0, 0)), np.empty((1, 0)))
 
     def half_width(self, features: np.ndarray) -> np.ndarray:
         """(N, P) half-widths that hold 68 % of the residuals of stars with these features (N, F)."""
-        unit = self._unit(features)
-        return np.exp(self._shape(unit) + _basis(unit, self.knots) @ self.coefficients)
+        scaled = self.scaled(features)
+        return np.exp(self._shape(scaled) + _basis(scaled, self.knots) @ self.coefficients)
 
     def levelled(self, features: np.ndarray, residuals: np.ndarray) -> "ErrorModel":
         """The same shape at the level of the residuals (N, P; NaN = unknown) of stars that trained nothing.
 
         A label with fewer than `MIN_RESIDUALS` residuals gets NaN as its width.
         """
-        unit = self._unit(features)
-        count = int(np.clip(len(unit) // _PER_KNOT - 1, 0, _MAX_KNOTS))
-        knots = np.quantile(unit, np.arange(1, count + 1) / (count + 1), axis=0).T
-        basis, target = _basis(unit, knots), _log(residuals) - self._shape(unit)
-        return replace(
-            self, knots=knots, coefficients=np.stack([_fit_level(basis, column) for column in target.T], 1)
-        )
+        scaled = self.scaled(features)
+        count = int(np.clip(len(scaled) // STARS_PER_KNOT - 1, 0, MAX_KNOTS))
+        knots = np.quantile(scaled, np.arange(1, count + 1) / (count + 1), axis=0).T
+        basis, target = _basis(scaled, knots), _log(residuals) - self._shape(scaled)
+        coefficients = np.stack([_fit_level(basis, column) for column in target.T], 1)
+        return replace(self, knots=knots, coefficients=coefficients)
 
-    def _unit(self, features: np.ndarray) -> np.ndarray:
+    def scaled(self, features: np.ndarray) -> np.ndarray:
+        """(N, F) features in 0-1, clipped to the range of the fit."""
         return (np.clip(features, self.low, self.high) - self.low) / (self.high - self.low)
 
-    def _shape(self, unit: np.ndarray) -> np.ndarray | float:
-        return 0.0 if self.shape is None else self.shape(unit.astype(np.float32)).astype(np.float64)
+    def _shape(self, scaled: np.ndarray) -> np.ndarray | float:
+        return 0.0 if self.shape is None else self.shape(scaled.astype(np.float32)).astype(np.float64)
 
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:
-        stored = {f"{prefix}{f.name}": getattr(self, f.name) for f in fields(self) if f.name != "shape"}
+        """Its arrays by name, for `np.savez`."""
+        stored = {f"{prefix}{n}": getattr(self, n) for n in ("low", "high", "knots", "coefficients")}
         return stored | ({} if self.shape is None else self.shape.arrays(f"{prefix}shape_"))
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray], prefix: str) -> "ErrorModel":
-        shape = Mlp.from_arrays(arrays, f"{prefix}shape_")
-        plain = (np.asarray(arrays[f"{prefix}{f.name}"]) for f in fields(cls) if f.name != "shape")
-        return cls(*plain, shape if shape.weights else None)
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], prefix: str) -> "ErrorModel":
+        """The inverse of `arrays`. KeyError for one that is missing."""
+        shape = ArrayNetwork.from_arrays(arrays, f"{prefix}shape_")
+        return cls(
+            low=np.asarray(arrays[f"{prefix}low"]),
+            high=np.asarray(arrays[f"{prefix}high"]),
+            knots=np.asarray(arrays[f"{prefix}knots"]),
+            coefficients=np.asarray(arrays[f"{prefix}coefficients"]),
+            shape=shape if shape.weights else None,
+        )
 
 
 def fit_shape(features: np.ndarray, residuals: np.ndarray, seed: int = 0) -> ErrorModel:
     """Where residuals (N, P) of the training stars are larger, from features (N, F); without a level yet.
 
-    With fewer than `_FEWEST` stars that have every label, the shape is flat.
+    With fewer than `MIN_FOR_SHAPE` stars that have every label, the shape is flat.
     """
     low, high = np.percentile(features, [1, 99], axis=0)
     high = np.where(high - low < 1e-9, low + 1.0, high)
     model = ErrorModel(low, high, np.empty((len(low), 0)), np.zeros((1 + len(low), residuals.shape[1])))
-    usable = np.isfinite(residuals).any(0)
+    usable = np.asarray(np.isfinite(residuals).any(0))
     known = np.isfinite(residuals[:, usable]).all(1)
-    if known.sum() < _FEWEST:
+    if known.sum() < MIN_FOR_SHAPE:
         return model
-    return replace(
-        model, shape=_fit_network(model._unit(features[known]), _log(residuals[known]), usable, seed)
-    )
+    shape = _fit_network(model.scaled(features[known]), _log(residuals[known]), usable, seed)
+    return replace(model, shape=shape)
 
 
-def _fit_network(unit: np.ndarray, target: np.ndarray, usable: np.ndarray, seed: int) -> Mlp:
-    """Mean of log |residual| of every label; 0 for one that no star has."""
+def _fit_network(scaled: np.ndarray, target: np.ndarray, usable: np.ndarray, seed: int) -> ArrayNetwork:
+    """Scaled features (N, F) → mean of log |residual| of every label (N, P); 0 for one that no star has."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
     target = np.where(usable, target, 0.0).astype(np.float32)
     centre = target.mean(0)
     network = MLPRegressor(
-        hidden_layer_sizes=_HIDDEN,
+        hidden_layer_sizes=HIDDEN,
         alpha=1e-2,
-        batch_size=_BATCH,
+        batch_size=BATCH,  # pyright: ignore[reportArgumentType] - inferred from the default "auto"
         learning_rate_init=2e-3,
-        max_iter=_EPOCHS,
+        max_iter=EPOCHS,
         early_stopping=True,
         n_iter_no_change=8,
         random_state=seed,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the level is set afterwards, whatever the shape
-        network.fit(unit.astype(np.float32), np.squeeze(target - centre))
-    found = Mlp.of(network)
-    return replace(found, biases=(*found.biases[:-1], found.biases[-1] + centre))
+        network.fit(scaled.astype(np.float32), np.squeeze(target - centre))
+    centred = ArrayNetwork.of(network)
+    return replace(centred, biases=(*centred.biases[:-1], centred.biases[-1] + centre))
 
 
 def _log(residuals: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(np.abs(residuals), SMALLEST))
 
 
-def _basis(unit: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """(N, C): a constant, each feature, and its hinges."""
-    hinges = np.maximum(unit[:, :, None] - knots, 0).reshape(len(unit), knots.size)
-    return np.hstack([np.ones((len(unit), 1)), unit, hinges])
+def _basis(scaled: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """(N, C) a constant, each feature, and its hinges at the knots (F, K)."""
+    hinges = np.maximum(scaled[:, :, None] - knots, 0).reshape(len(scaled), knots.size)
+    return np.hstack([np.ones((len(scaled), 1)), scaled, hinges])
 
 
 def _fit_level(basis: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(C,) coefficients for one label, from basis (N, C) and target (N,), NaN = unknown.
+
+    The shift puts ⌈LEVEL·(n + 1)⌉ of the n targets at or below the fit, as split conformal prediction asks.
+    """
     known = np.isfinite(target)
     if known.sum() < MIN_RESIDUALS:
         return np.full(basis.shape[1], np.nan)
     basis, target = basis[known], target[known]
     coefficients = _quantile_regression(basis, target)
-    over = np.sort(target - basis @ coefficients)
-    coefficients[0] += over[min(int(np.ceil(LEVEL * (len(over) + 1))), len(over)) - 1]
+    above = np.sort(target - basis @ coefficients)
+    coefficients[0] += above[min(int(np.ceil(LEVEL * (len(above) + 1))), len(above)) - 1]
     return coefficients
 
 
 def _quantile_regression(basis: np.ndarray, target: np.ndarray) -> np.ndarray:
     """(C,) minimiser of the pinball loss at `LEVEL`, with a small ridge on all but the constant."""
-    ridge = _RIDGE * np.eye(basis.shape[1])
+    ridge = RIDGE * np.eye(basis.shape[1])
     ridge[0, 0] = 1e-9
     coefficients = np.zeros(basis.shape[1])
     coefficients[0] = np.quantile(target, LEVEL)
-    for _ in range(_ROUNDS):
-        weights = 1 / (_EPSILON + np.abs(target - basis @ coefficients))
+    for _ in range(ROUNDS):
+        weights = 1 / (EPSILON + np.abs(target - basis @ coefficients))
         right = basis.T @ (weights * target) + (2 * LEVEL - 1) * basis.sum(0)
         coefficients = np.linalg.solve((basis.T * weights) @ basis + ridge, right)
     return coefficients

@@ -163,16 +163,12 @@ def _plain(name: str | None, model, console):
 
 
 def _compared(stars, models: dict, args, console) -> dict[str, Any]:
-    from ...regression.compare import compare_models
+    from ...regression.compare import PAPERS_TABLE, ComparisonOptions, compare_models
 
-    settings = {
-        "seed": args.seed,
-        "max_iter": args.max_iter,
-        "per_parameter": args.per_parameter,
-        "progress": console.progress,
-    }
-    settings |= {"alphas": tuple(args.alphas)} if getattr(args, "alphas", []) else {}
-    return compare_models(stars, models, bounds=_bounds(stars, models, args.seed, console), **settings)
+    alphas = tuple(getattr(args, "alphas", ())) or PAPERS_TABLE.alphas
+    options = ComparisonOptions(alphas, args.per_parameter, args.max_iter, args.seed)
+    bounds = _bounds(stars, models, args.seed, console)
+    return compare_models(stars, models, options, bounds=bounds, progress=console.progress)
 
 
 def _bounds(stars, models: dict, split_seed: int, console):

@@ -10,6 +10,7 @@ from gandalf_core.figures.population import format_value
 from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import parameter
+from gandalf_core.regression.residuals import residual_statistics
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import predictions_of
@@ -163,16 +164,17 @@ def show_representations(stars: SpectraSet) -> None:
         estimates |= {
             f"latent of {name}": predictions_of(model, stars).values for name, model in models.items()
         }
-    tables = {name: regression.statistics(values, true, names) for name, values in estimates.items()}
+    tables = {name: residual_statistics(values, true, names) for name, values in estimates.items()}
     show.figure(
         regression.representations(tables),
         "Mean absolute error of each parameter; a removed one is read badly, and should be.",
         "representations",
     )
+    columns = ("mean", "mean_absolute", "std", "stars")
     flat = [
-        {"representation": name, **row, "parameter": show.header(row["parameter"])}
-        for name, rows in tables.items()
-        for row in rows
+        {"representation": name, "parameter": show.header(label), **{c: row.get(c) for c in columns}}
+        for name, labels in tables.items()
+        for label, row in labels.items()
     ]
     titles = {
         "representation": "Read from",
