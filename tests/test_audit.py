@@ -1,6 +1,4 @@
-"""The report: complete, JSON, honest about who trained what, about missing labels and about models with
-nothing to hide.
-"""
+"""The report: complete, JSON, honest about who trained what, about missing labels and plain models."""
 
 import json
 from dataclasses import replace
@@ -97,7 +95,7 @@ def test_a_leak_is_flagged_by_name(many):
     found = audit(Fake([1, 0, 3, 3]), many, probes=FAST, workers=1)
     assert found["removed"]["teff"]["flagged"] and not found["removed"]["logg"]["flagged"]
     assert found["removed"]["teff"]["excess"] == pytest.approx(0.5, abs=0.07)
-    assert "detects" in found["verdict"][0] and "no fresh probe" in found["verdict"][1]
+    assert "Teff is still readable" in found["verdict"][0] and "log g is removed" in found["verdict"][1]
     # no plain reference
     assert found["removed"]["teff"]["removal_fraction"] is None and found["kept"]["mh"]["loss"] is None
     assert "plain" not in found["references"]
@@ -143,6 +141,12 @@ def test_too_few_labelled_stars_are_refused_with_a_reason(many):
     labels[150:, 1] = np.nan
     with pytest.raises(AuditError, match="logg with the kept labels: 150 of 600"):
         audit(HONEST, many.with_labels(labels), probes=FAST, workers=1)
+
+
+def test_the_nearest_neighbours_alone_cannot_test_for_a_leak(many):
+    with pytest.raises(AuditError, match="choose one more probe"):
+        audit(HONEST, many, probes=("neighbours",), workers=1)
+    assert audit(PLAIN, many, probes=("neighbours",), workers=1, rows=())["removed"] == {}
 
 
 def test_a_plain_model_is_read_and_accused_of_nothing(many):

@@ -5,7 +5,7 @@ import pytest
 
 from gandalf_core.auditing.erase import erased, leace
 from gandalf_core.auditing.information import ranking
-from gandalf_core.auditing.probes import read
+from gandalf_core.auditing.probes import Probing, read
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +21,14 @@ def test_leace_leaves_a_linear_reader_nothing(leaky):
     clean = leace(x, y)(x)
     covariance = (clean - clean.mean(0)).T @ (y - y.mean(0)) / len(x)
     assert np.abs(covariance).max() < 1e-10
-    (before, _), (after, _) = read(x, y, probes=("ridge",)), read(erased(x, y), y, probes=("ridge",))
+    (before, _), (after, _) = read(x, y, Probing(("ridge",))), read(erased(x, y), y, Probing(("ridge",)))
     assert before.r2 > 0.4 and after.r2 < 0.01
 
 
 def test_leace_does_not_fool_a_nonlinear_reader(leaky):
     x, y = leaky
     size = np.abs(y[:, :1])
-    assert read(erased(x, y), size, probes=("trees",))[0].r2 > 0.8
+    assert read(erased(x, y), size, Probing(("trees",)))[0].r2 > 0.8
 
 
 def test_leace_moves_the_representation_the_least_and_only_as_many_directions_as_labels(leaky):

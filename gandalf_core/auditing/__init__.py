@@ -1,5 +1,6 @@
 """Honest measurement: leakage by fresh probes, sliders against the truth, and the limits of any method."""
 
-from .report import audit, check_choice
+from .plan import check_choice
+from .report import audit
 
 __all__ = ["audit", "check_choice"]

@@ -1,12 +1,9 @@
-"""How well can any method measure a simulated star? The Cramér-Rao bound, and the posterior mean under the
-sample itself.
-
-Shapes: N stars, L pixels, P labels, K derivatives (labels, then nuisances), M candidates of one star.
+"""How well can any unbiased method measure a simulated star? The Cramér-Rao bound.
 
 Covariance of a spectrum: photon noise with the correlation that the archive's band limit gives it, plus the
 simulator's model error. Every nuisance is free but for its population spread, which enters as a Gaussian
-prior of that standard deviation (a weak
-one: an exponential band depth and a uniform broadening are not Gaussian); labels have no prior in the bound.
+prior of that standard deviation (a weak one: an exponential band depth and a uniform broadening are not
+Gaussian); labels have no prior. Shapes: N stars, L pixels, P labels, K derivatives (labels, then nuisances).
 """
 
 from dataclasses import dataclass
@@ -27,44 +24,59 @@ from ..simulator import (
     priors,
 )
 from ..simulator.grids import PIXELS_800, PIXELS_2401
-from ..simulator.nuisances import NOISE_BEYOND, NOISE_EDGE_PER_NM
+from ..simulator.noise import NOISE_BEYOND, NOISE_EDGE_PER_NM
 
 SNR_EDGES = (15, 30, 45, 60, 100, 400)  # per 0.03 nm pixel
-CHUNK = 500  # stars: bounds the memory of the derivatives
-SAMPLE_NM = 0.01  # of the archive
+CHUNK = 500  # stars at a time: limits the memory of the derivatives
+SAMPLE_NM = 0.01  # between two samples of the archive
 
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Smallest standard deviation of an unbiased measurement. sigma: (N, P), labels in `label_names`; snr:
-    (N,).
-    """
+    """Smallest standard deviation of an unbiased measurement: sigma (N, P) in the labels' units, snr (N,)."""
 
     ids: np.ndarray
     label_names: tuple[str, ...]
     sigma: np.ndarray
     snr: np.ndarray
 
-    def per_snr(self, edges: tuple[float, ...] = SNR_EDGES) -> list[dict]:
-        """A row per S/N bin: `low`, `high`, `stars`, and each label's root mean square bound."""
-        rows = []
-        for low, high in pairwise(edges):
-            here = (self.snr >= low) & (self.snr < high) & np.isfinite(self.sigma).all(1)
-            rms = (
-                np.sqrt(np.square(self.sigma[here]).mean(0))
-                if here.any()
-                else np.full(len(self.label_names), np.nan)
-            )
-            named = dict(zip(self.label_names, rms.tolist(), strict=True))
-            rows.append({"low": low, "high": high, "stars": int(here.sum())} | named)
-        return rows
+    def per_snr(self, edges: tuple[float, ...] = SNR_EDGES) -> list[dict[str, float]]:
+        """One row per S/N bin: `low`, `high`, `stars`, and each label's root mean square bound."""
+        return rms_per_snr(self.sigma, self.snr, self.label_names, edges)
+
+    def ratio_per_snr(
+        self, error: np.ndarray, edges: tuple[float, ...] = SNR_EDGES
+    ) -> list[dict[str, float]]:
+        """The same rows with RMSE / rms bound in place of the bound, over the stars that have one.
+
+        error: (N, P) measured − true values.
+        """
+        bounded = np.where(np.isfinite(self.sigma), error, np.nan)
+        rows = zip(rms_per_snr(bounded, self.snr, self.label_names, edges), self.per_snr(edges), strict=True)
+        return [rmse | {n: rmse[n] / bound[n] for n in self.label_names} for rmse, bound in rows]
+
+
+def rms_per_snr(
+    values: np.ndarray, snr: np.ndarray, names: tuple[str, ...], edges: tuple[float, ...] = SNR_EDGES
+) -> list[dict[str, float]]:
+    """One row per bin of S/N (N,): `low`, `high`, `stars`, and the root mean square of each column (N, P).
+
+    Stars with a gap (NaN) are left out; the root mean square of no star is NaN.
+    """
+    rows = []
+    for low, high in pairwise(edges):
+        here = (snr >= low) & (snr < high) & np.isfinite(values).all(1)
+        rms = np.sqrt(np.square(values[here]).mean(0)) if here.any() else np.full(len(names), np.nan)
+        rows.append({"low": low, "high": high, "stars": int(here.sum())})
+        rows[-1] |= zip(names, rms.tolist(), strict=True)
+    return rows
 
 
 def cramer_rao(whitened: np.ndarray, prior_sigma: np.ndarray | None = None) -> np.ndarray:
     """(N, K, K) smallest covariance of K parameters: (J C⁻¹ Jᵀ + prior⁻²)⁻¹ (Rao 1945; Gaussian errors).
 
-    whitened: (N, K, L) derivatives in units in which the errors have unit covariance.  prior_sigma: (K,), inf
-    = no prior. NaN for a star whose derivatives are not finite.
+    whitened: (N, K, L) derivatives in units in which the errors have unit covariance. prior_sigma: (K,), inf
+    for no prior. NaN for a star whose derivatives are not finite.
     """
     whitened = np.asarray(whitened, float)
     information = whitened @ whitened.transpose(0, 2, 1)
@@ -81,17 +93,13 @@ def cramer_rao(whitened: np.ndarray, prior_sigma: np.ndarray | None = None) -> n
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """Where errors of simulated stars on one grid are independent: basis (L, L) and the model error's
-    variance there (L,).
-    """
+    """A basis (L, L) in which errors on one grid are independent; the model error's variance (L,) there."""
 
     basis: np.ndarray
     variance: np.ndarray
 
     def whitened(self, x: np.ndarray, error: np.ndarray) -> np.ndarray:
-        """x (..., L) of stars of noise `error` (...), the same along a spectrum, to where errors have unit
-        covariance.
-        """
+        """x (..., L) in units of unit error covariance; `error` (...) is the same along a spectrum."""
         return x @ self.basis / np.sqrt(np.asarray(error)[..., None] ** 2 + self.variance)
 
 
@@ -105,8 +113,9 @@ def error_metric(wavelength_nm: np.ndarray, config: NuisanceConfig) -> Metric:
 
 
 def noise_correlation(wavelength_nm: np.ndarray) -> np.ndarray:
-    """(L, L) covariance of noise of unit flux_error: white up to 20 cycles/nm, a fiftieth beyond, averaged
-    into the pixels.
+    """(L, L) covariance of noise of unit flux_error, averaged into the pixels.
+
+    White up to 20 cycles/nm, a fiftieth beyond. AuditError for a grid that is not the simulator's.
     """
     width = 3 if same_grid(wavelength_nm, PIXELS_800) else 1
     if width == 1 and not same_grid(wavelength_nm, PIXELS_2401):
@@ -130,8 +139,9 @@ def config_of(stars: SpectraSet) -> NuisanceConfig:
 
 
 def free_parameters(names: list[str], config: NuisanceConfig) -> tuple[np.ndarray, np.ndarray]:
-    """(K,) which parameters are free (a nuisance that is off is known) and (K,) their prior widths, inf for
-    labels.
+    """(K,) which parameters are free, and (K,) their prior widths, inf for labels.
+
+    A nuisance that is switched off is known.
     """
     width = priors(config)
     sigma = np.array(
@@ -141,8 +151,9 @@ def free_parameters(names: list[str], config: NuisanceConfig) -> tuple[np.ndarra
 
 
 def star_bounds(stars: SpectraSet, progress: Progress = silent) -> Bounds:
-    """The Cramér-Rao bound of each label of each simulated star at its truth, all other labels and nuisances
-    free.
+    """The Cramér-Rao bound of each label of each simulated star at its truth, all else free.
+
+    AuditError for stars that are not of one simulation.
     """
     config = config_of(stars)
     metric = error_metric(stars.wavelength_nm, config)
@@ -160,9 +171,5 @@ def star_bounds(stars: SpectraSet, progress: Progress = silent) -> Bounds:
 
 def noise_level(stars: SpectraSet) -> np.ndarray:
     """(N,) the flux error of simulated stars, which does not change along a spectrum."""
+    assert stars.flux_error is not None, "checked by config_of"
     return np.median(stars.flux_error, 1).astype(float)
-
-
-def rmse_over(values: np.ndarray, truth: np.ndarray, reference_rmse: np.ndarray) -> np.ndarray:
-    """(P,) RMSE of measured values (N, P) in units of a reference's RMSE (P,)."""
-    return np.sqrt(np.square(values - truth).mean(0)) / reference_rmse

@@ -2,9 +2,9 @@
 
     python -m gandalf_core.auditing.calibration --draws 100 --stars 2000 rates.json
 
-Each finished draw is a line of `rates.jsonl` beside OUT, so an interrupted run goes on where it stopped.
-Labels are those of the mock sample; teff and logg are the removed ones, mh and alphafe the kept ones. Shapes:
-N stars, Z latent numbers.
+Each finished draw is a line of `rates.jsonl` beside OUT, so an interrupted run resumes where it stopped.
+Labels are those of the mock sample; teff is the removed one, mh and alphafe are kept. Shapes: N stars, Z
+latent.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import numpy as np
 from ..parameters import LABELS
 from ..simulator import population
 from .excess import conditional_excess
-from .probes import PROBES, standardised
+from .probes import PROBES, Probing, standardised
 
 LATENT_SIZE = 25
 REMOVED, KEPT = [LABELS.index("teff")], [LABELS.index("mh"), LABELS.index("alphafe")]
@@ -39,12 +39,14 @@ def mixed_latent(
 def one_draw(
     seed: int, n: int, attainable_r2: float, probes: tuple[str, ...] = PROBES, workers: int = 1
 ) -> dict:
-    """What the audit says of teff in one draw of n stars of the mock sample; R² 0 is a latent of pure noise."""
+    """What the audit says of teff in one draw of n stars of the mock sample.
+
+    attainable_r2: what the best reader of the latent would reach; 0 makes a latent of pure noise.
+    """
     labels = population.labels(10_000 + seed, np.arange(n))
     z = mixed_latent(labels[:, REMOVED[0]], attainable_r2, np.random.default_rng([seed, 4]))
-    leak = conditional_excess(
-        z, labels[:, KEPT], labels[:, REMOVED], probes=probes, seed=seed, workers=workers
-    )[0]
+    probing = Probing(probes, seed, workers)
+    leak = conditional_excess(z, labels[:, KEPT], labels[:, REMOVED], probing)[0]
     return {
         "draw": seed,
         "stars": n,
@@ -59,9 +61,7 @@ def one_draw(
 
 
 def rates(done: list[dict]) -> list[dict]:
-    """A row per number of stars and attainable R²: how many draws, the share flagged, the mean and spread of
-    the excess.
-    """
+    """One row per number of stars and attainable R²: draws, share flagged, mean and spread of the excess."""
     rows = []
     for n, r2 in sorted({(d["stars"], d["attainable_r2"]) for d in done}):
         here = [d for d in done if (d["stars"], d["attainable_r2"]) == (n, r2)]
@@ -83,30 +83,28 @@ def run(out: Path, draws: int, n: int, workers: int = 1) -> list[dict]:
     """Both rates of `draws` draws, resumed from the lines beside `out` and stored in it."""
     lines = out.with_suffix(".jsonl")
     done = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
-    known = {(d["draw"], d["stars"], d["attainable_r2"]) for d in done}
-    todo = [(seed, n, r2) for seed in range(draws) for r2 in (0.0, 0.1) if (seed, n, r2) not in known]
-    for i, case in enumerate(todo):
-        done.append(one_draw(*case, workers=workers))
+    finished = {(d["draw"], d["stars"], d["attainable_r2"]) for d in done}
+    todo = [(seed, n, r2) for seed in range(draws) for r2 in (0.0, 0.1) if (seed, n, r2) not in finished]
+    for i, (seed, stars, r2) in enumerate(todo, 1):
+        done.append(one_draw(seed, stars, r2, workers=workers))
         with lines.open("a") as file:
             file.write(json.dumps(done[-1]) + "\n")
-        print(
-            f"{i + 1}/{len(todo)}: {done[-1]['attainable_r2']} flagged {done[-1]['flagged']}", file=sys.stderr
-        )
+        print(f"{i}/{len(todo)}: R² {r2}, flagged {done[-1]['flagged']}", file=sys.stderr)
     table = rates(done)
     out.write_text(json.dumps(table, indent=1))
     return table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m gandalf_core.auditing.calibration", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("out", type=Path, help="where the rates go, a json file")
-    parser.add_argument("--draws", type=int, default=100)
-    parser.add_argument("--stars", type=int, default=2000)
-    parser.add_argument("--workers", type=int, default=1)
-    given = parser.parse_args()
-    print(json.dumps(run(given.out, given.draws, given.stars, given.workers)))
+    """Read the command line, measure the rates and print them."""
+    about = "how often the audit flags a latent that leaks, and one of pure noise"
+    parser = argparse.ArgumentParser(prog="python -m gandalf_core.auditing.calibration", description=about)
+    parser.add_argument("out", type=Path, metavar="OUT", help="JSON file for the rates")
+    parser.add_argument("--draws", type=int, default=100, help="draws of each kind of latent (default: 100)")
+    parser.add_argument("--stars", type=int, default=2000, help="stars in a draw (default: 2000)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the probes (default: 1)")
+    args = parser.parse_args()
+    print(json.dumps(run(args.out, args.draws, args.stars, args.workers)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Sliders against the truth: does the decoder change a spectrum as another label would change the star?
 
-decoded = D(z, y′) − D(z, y); true = the same difference of the simulator's spectra of the same star, nuisance by
-nuisance. The error is pooled over the stars, √Σ‖decoded − true‖² / √Σ‖true‖²: 0 for a perfect slider, 1 for one that
-does nothing. Shapes: N stars, M of them with labels that the simulator reaches, L pixels.
+decoded = D(z, y′) − D(z, y); true = the same difference of the simulator's spectra of the same star, nuisance
+by nuisance. The error is pooled over the stars, √Σ‖decoded − true‖² / √Σ‖true‖²: 0 for a perfect slider, 1
+for one that does nothing. Shapes: N stars, M of them with labels that the simulator reaches, L pixels.
 """
 
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class Case:
         return Change(decoded, after - self.true[rows], rows, len(self.stars))
 
     def drift(self, name: str, changes: list[np.ndarray], starts: list[np.ndarray]) -> dict[str, float]:
-        """Per label other than `name`: the rms change that the reader sees when `changes` are added to `starts`."""
+        """Per label but `name`: the rms change that the reader sees from `starts` to `starts` + `changes`."""
         before, change = np.concatenate(starts), np.concatenate(changes)
         rms = np.sqrt(np.square(self.reader(before + change) - self.reader(before)).mean(0))
         return {n: float(s) for n, s in zip(QUANTITIES, rms, strict=True) if n in LABELS and n != name}

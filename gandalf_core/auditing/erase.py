@@ -1,9 +1,8 @@
 """The best linear erasure of labels from a representation: a reference beside learned removal.
 
 LEACE, Belrose et al. 2023 (NeurIPS, arXiv 2306.03819), closed form of their section 4: r(x) = x − W⁺ P W (x −
-E[x]), W the whitening of Σ_xx, P the orthogonal projection onto the columns of W Σ_xy. It leaves no linear
-reader anything and moves x the least; a nonlinear probe may still read. Shapes: N stars, Z latent numbers, T
-labels.
+E[x]), W the whitening of Σ_xx, P the orthogonal projection onto the columns of W Σ_xy. It leaves a linear
+reader nothing and moves x the least; a nonlinear probe may still read. Shapes: N stars, Z latent, T labels.
 """
 
 from dataclasses import dataclass

@@ -1,22 +1,19 @@
-"""Mutual information between each latent number and a label: a ranking of where a label sits, no evidence of
-removal.
+"""Where a label sits: latent dimensions ranked by their mutual information with it. No evidence of removal.
 
-One number at a time, so what only a combination of numbers tells is not seen here; the probes see it.
-Shapes: N stars, Z latent numbers.
+One dimension at a time, so what only a combination of them tells is not seen here; the probes see it.
+Shapes: N stars, Z latent.
 """
 
 import numpy as np
 
-MOST = 4000  # stars: more change the third digit and cost in proportion
+MAX_STARS = 4000  # more change the third digit and cost in proportion
 
 
-def ranking(z: np.ndarray, y: np.ndarray, seed: int = 0, most: int = MOST) -> dict:
-    """The estimator of Kraskov, Stögbauer & Grassberger (2004, PRE 69, 066138), k = 3, as scikit-learn has
-    it.
+def ranking(z: np.ndarray, y: np.ndarray, seed: int = 0, most: int = MAX_STARS) -> dict:
+    """The estimator of Kraskov, Stögbauer & Grassberger (2004, PRE 69, 066138), k = 3, as in scikit-learn.
 
-    z: (N, Z), y: (N,) without gaps. Returns `nats` (Z values), `order` (latent numbers from the most to the
-    least informed) and `null`, the largest value under one shuffling of y: what is below it is
-    indistinguishable from nothing.
+    z: (N, Z), y: (N,) without gaps. Returns `nats` (Z values), `order` (latent dimensions, the most informed
+    first) and `null`, the largest value under one shuffling of y: below it nothing can be told from noise.
     """
     from sklearn.feature_selection import mutual_info_regression
 

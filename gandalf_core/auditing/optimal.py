@@ -2,7 +2,7 @@
 
 No method that knows a star by its spectrum alone has a smaller mean square error over the sample. Importance
 sampling: candidates are labels of the mock population, drawn more often near the Cramér-Rao ellipse, so the
-prior is exact without a formula of its density. Of the nuisances, broadening (whose effect is quadratic near
+prior is exact without a formula for its density. Of the nuisances, broadening (whose effect is quadratic near
 0) is drawn with each candidate under the population's uniform prior; the others are marginalised in closed
 form, by linearisation at their estimate and with Gaussian priors of the population's mean and spread.
 
@@ -27,16 +27,14 @@ from .bounds import Metric, config_of, cramer_rao, error_metric, free_parameters
 
 POPULATION, POPULATION_SEED = 300_000, 770_001  # labels that no test set uses
 CANDIDATES = 500
-# by which the proposal's variance exceeds the linearised one: tails cost little, a narrow proposal lies
+# by which the proposal's variance exceeds the linearised one: wide tails cost little, narrow ones bias
 TEMPER = 2.0
-ENOUGH = 30.0  # effective candidates; below, a star's posterior mean is not trusted
+ENOUGH = 30.0  # effective candidates; below that, a star's posterior mean is not trusted
 
 
 @dataclass(frozen=True, eq=False)
 class Optimal:
-    """Posterior means and standard deviations (N, P), the truth (N, P) and effective candidates (N,) of N
-    stars.
-    """
+    """Posterior means and standard deviations (N, P), the truth (N, P) and effective candidates (N,)."""
 
     ids: np.ndarray
     label_names: tuple[str, ...]
@@ -51,9 +49,7 @@ class Optimal:
         return self.effective >= ENOUGH
 
     def rmse(self) -> dict[str, float]:
-        """Root mean square error of each label over the trusted stars: what an estimator is compared with, on
-        the same stars.
-        """
+        """RMSE of each label over the trusted stars; compare it with other estimators on the same stars."""
         error = np.sqrt(np.square(self.mean - self.truth)[self.trusted].mean(0))
         return dict(zip(self.label_names, error.tolist(), strict=True))
 
@@ -62,8 +58,8 @@ class Optimal:
 class Estimate:
     """A star's linearised fit: where candidates are sought and nuisances linearised.
 
-    slopes: (K, L) whitened derivatives.  names (K,), prior (K,) widths, inf for labels.  centre: (K,)
-    estimates of the labels and of the nuisances.  covariance: (K, K) the Cramér-Rao one.
+    slopes: (K, L) whitened derivatives. names (K,), prior (K,) widths, inf for labels. centre: (K,) estimates
+    of the labels and of the nuisances. covariance: (K, K), the Cramér-Rao one.
     """
 
     slopes: np.ndarray
@@ -73,51 +69,57 @@ class Estimate:
     covariance: np.ndarray
 
     def of(self, name: str) -> float:
+        """The estimate of one parameter; 0 for a nuisance that is switched off."""
         return float(self.centre[self.names.index(name)]) if name in self.names else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What all stars share: the nuisances' population, the errors' metric, labels (·, P) of the sample."""
+
+    config: NuisanceConfig
+    metric: Metric
+    pool: np.ndarray
 
 
 def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress = silent) -> Optimal:
     """The posterior mean of each of N simulated stars of the mock sample; about half a second a star.
 
-    Raises AuditError when the stars' labels were given (their prior is not the mock sample) or the stars are
-    not simulated.
+    AuditError when the stars are not simulated, or were simulated with labels of the user's own.
     """
     config = config_of(stars)
     if stars.provenance["simulated"]["given_labels"]:
         raise AuditError(
             "these stars' labels were given, so the mock sample is not their prior: simulate without labels"
         )
-    metric = error_metric(stars.wavelength_nm, config)
     pool = population.labels(POPULATION_SEED, np.arange(POPULATION))
+    setting = Setting(config, error_metric(stars.wavelength_nm, config), pool)
     rng = np.random.default_rng(seed)
-    got = []
-    for estimate, flux, error in zip(
-        estimates(stars, config, metric), stars.flux, noise_level(stars), strict=True
-    ):
-        found = posterior(estimate, flux, error, config, metric, pool, rng)
-        if found[2] < ENOUGH:
-            found = posterior(estimate, flux, error, config, metric, pool, rng, 10 * CANDIDATES)
-        got.append(found)
-        if len(got) % 10 == 0:
-            progress(len(got) / len(stars), "posterior means")
-    mean, sigma, effective = (np.array(part) for part in zip(*got, strict=True))
+    moments = []
+    each = zip(estimates(stars, setting), stars.flux, noise_level(stars), strict=True)
+    for i, (estimate, flux, error) in enumerate(each, 1):
+        moments.append(posterior(estimate, flux, error, setting, rng))
+        if moments[-1][2] < ENOUGH:
+            moments[-1] = posterior(estimate, flux, error, setting, rng, 10 * CANDIDATES)
+        if i % 10 == 0:
+            progress(i / len(stars), "posterior means")
+    mean, sigma, effective = (np.array(part) for part in zip(*moments, strict=True))
     return Optimal(stars.ids, LABELS, mean, sigma, true_labels(stars), effective)
 
 
-def estimates(stars: SpectraSet, config: NuisanceConfig, metric: Metric) -> list[Estimate]:
-    """One Gauss-Newton step from each star's truth: near the best fit, and only a place to put candidates
-    around.
-    """
-    derivatives, names = jacobian(stars)
-    free, prior = free_parameters(names, config)
-    names, prior = tuple(n for n, f in zip(names, free, strict=True) if f), prior[free]
-    slopes = metric.whitened(derivatives[:, free], noise_level(stars)[:, None])
+def estimates(stars: SpectraSet, setting: Setting) -> list[Estimate]:
+    """One Gauss-Newton step from each star's truth: near the best fit, where candidates are worth drawing."""
+    derivatives, every = jacobian(stars)
+    free, prior = free_parameters(every, setting.config)
+    names, prior = tuple(n for n, f in zip(every, free, strict=True) if f), prior[free]
+    slopes = setting.metric.whitened(derivatives[:, free], noise_level(stars)[:, None])
     covariances = cramer_rao(slopes, prior)
-    rest = metric.whitened(stars.flux - truth(stars, without=("model_error",)).flux, noise_level(stars))
+    noise_free = truth(stars, without=("model_error",)).flux
+    residual = setting.metric.whitened(stars.flux - noise_free, noise_level(stars))
     start = true_parameters(stars, names)  # (N, K)
-    pull = (prior_mean(names, config) - start) / prior**2
+    pull = (prior_mean(names, setting.config) - start) / prior**2
     pull[:, np.isinf(prior)] = 0
-    step = np.einsum("nkj,nj->nk", covariances, np.einsum("nkl,nl->nk", slopes, rest) + pull)
+    step = np.einsum("nkj,nj->nk", covariances, np.einsum("nkl,nl->nk", slopes, residual) + pull)
     return [
         Estimate(s, names, prior, c, v) for s, c, v in zip(slopes, start + step, covariances, strict=True)
     ]
@@ -144,19 +146,21 @@ def prior_mean(names: tuple[str, ...], config: NuisanceConfig) -> np.ndarray:
 
 
 def posterior(
-    estimate: Estimate, flux, error, config, metric, pool, rng, count=CANDIDATES
+    estimate: Estimate,
+    flux: np.ndarray,
+    error: float,
+    setting: Setting,
+    rng: np.random.Generator,
+    count: int = CANDIDATES,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """(P,) mean, (P,) standard deviation and effective number of candidates of the star with `flux` (L,) and
-    noise `error`.
-    """
-    near, broadening, log_proposal = candidates(estimate, config.broadening_kms, pool, count, rng)
+    """(P,) mean, (P,) standard deviation and effective candidates of one star: flux (L,), noise `error`."""
+    near, broadening, log_proposal = candidates(estimate, setting, count, rng)
     spectra = observe(apply_nuisances(emulate(near), nuisances_of(estimate, broadening)), len(flux))
-    rest = metric.whitened(flux - spectra, np.full(len(near), error))
+    residual = setting.metric.whitened(flux - spectra, np.full(len(near), error))
     linear = np.array([n not in LABELS and n != "broadening_kms" for n in estimate.names])
-    offset = (prior_mean(estimate.names, config) - estimate.centre)[linear]
-    likelihood = marginal(
-        rest - offset @ estimate.slopes[linear], estimate.slopes[linear], estimate.prior[linear]
-    )
+    offset = (prior_mean(estimate.names, setting.config) - estimate.centre)[linear]
+    slopes = estimate.slopes[linear]
+    likelihood = marginal(residual - offset @ slopes, slopes, estimate.prior[linear])
     weight = np.exp(likelihood - log_proposal - (likelihood - log_proposal).max())
     weight /= weight.sum()
     mean = weight @ near
@@ -164,15 +168,14 @@ def posterior(
 
 
 def candidates(
-    estimate: Estimate, fastest: float, pool: np.ndarray, count: int, rng
+    estimate: Estimate, setting: Setting, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(M, P) labels out of the pool, (M,) broadening in 0-`fastest`, and (M,) the log of the proposal's
-    density over the prior's.
+    """(M, P) labels from the pool, (M,) broadening, and (M,) log of the proposal's density over the prior's.
 
-    Labels come with the linearised likelihood, its width grown by √TEMPER; broadening with its linearised
-    distribution given the labels, grown likewise.
+    Labels are drawn by the linearised likelihood, widened by √TEMPER; broadening by its linearised
+    distribution given the labels, widened alike and within the population's range.
     """
-    p = len(LABELS)
+    pool, fastest, p = setting.pool, setting.config.broadening_kms, len(LABELS)
     inverse = np.linalg.inv(estimate.covariance[:p, :p])
     offset = pool - estimate.centre[:p]
     log_q = -0.5 / TEMPER * np.einsum("mi,ij,mj->m", offset, inverse, offset)
@@ -191,7 +194,7 @@ def candidates(
 
 
 def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.ndarray]:
-    """Nuisance values of the candidates, whose broadening is given (M,): the star's estimates."""
+    """Nuisance values of the candidates: their own broadening (M,), else the star's estimates."""
     values = {
         n: np.full(len(broadening), estimate.of(n))
         for n in ("shift_kms", "calcium_depth", "dib_depth", "dib_velocity_kms")
@@ -200,12 +203,12 @@ def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.nda
     return values | {"broadening_kms": broadening, "continuum": np.tile(continuum, (len(broadening), 1))}
 
 
-def marginal(rest: np.ndarray, slopes: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """(M,) log likelihood of whitened residuals (M, L), up to a constant, linear nuisances integrated out.
+def marginal(residual: np.ndarray, slopes: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """(M,) log likelihood, up to a constant, of whitened residuals (M, L), linear nuisances integrated out.
 
     With whitened slopes S (H, L) and prior widths (H,): −½(rᵀr − bᵀ(diag(prior⁻²) + S Sᵀ)⁻¹b), b = S r
     (Woodbury's identity).
     """
-    b = rest @ slopes.T  # (M, H)
+    b = residual @ slopes.T  # (M, H)
     inner = np.diag(prior**-2.0) + slopes @ slopes.T
-    return -0.5 * (np.square(rest).sum(1) - np.einsum("mh,hm->m", b, np.linalg.solve(inner, b.T)))
+    return -0.5 * (np.square(residual).sum(1) - np.einsum("mh,hm->m", b, np.linalg.solve(inner, b.T)))

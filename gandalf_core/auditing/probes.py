@@ -1,16 +1,18 @@
-"""Fresh probes: what can a reader who starts from nothing read from numbers of a star? Arrays in, results
-out.
+"""Fresh probes: what can a reader who starts from nothing read from some numbers of a star? Arrays only.
 
-Shapes: N stars, D inputs, T targets, K kept labels. Every probe is trained on four fifths of the stars and
-read on the last fifth, five times (cross-fitting); only these out-of-fold readings count. The stars must not
-have trained the encoder: the caller sees to that. Why fresh: an adversary that fails during training proves
-nothing about a reader trained afterwards (Elazar & Goldberg 2018, EMNLP).
+Every probe is trained on four fifths of the stars and read on the last fifth, five times (cross-fitting);
+only these out-of-fold readings count. The stars must not have trained the encoder: the caller sees to that.
+Why fresh: an adversary that fails during training proves nothing about a reader trained afterwards (Elazar &
+Goldberg 2018, EMNLP). Shapes: N stars, D inputs, T targets, K kept labels.
 """
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -21,7 +23,20 @@ from ..errors import AuditError
 PROBES = ("ridge", "mlp", "trees", "neighbours")
 FOLDS = 5
 MIN_LABELLED = 200
-WIDE = 100  # more inputs than this go to all probes but ridge as that many principal components
+WIDE = 100  # of more inputs than this, all probes but ridge see that many principal components
+Jobs = dict[str, tuple[str, np.ndarray, np.ndarray]]  # key -> probe, x (N, D), y (N, T)
+
+
+@dataclass(frozen=True)
+class Probing:
+    """Which probes read, the seed of folds and training, and how many processes share the work."""
+
+    probes: tuple[str, ...] = PROBES
+    seed: int = 0
+    workers: int = 1
+
+
+ALL_PROBES = Probing()
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,38 +53,13 @@ class Reading:
         return r_squared(self.truth, self.prediction)
 
 
-def enough(labels: np.ndarray, what: str) -> np.ndarray:
-    """(N,) true for the stars that have every label in `labels` (N, P). AuditError when they are fewer than
-    MIN_LABELLED.
-    """
-    rows = np.isfinite(np.asarray(labels, float).reshape(len(labels), -1)).all(1)
+def check_enough(labels: np.ndarray, what: str) -> np.ndarray:
+    """(N,) true for the stars that have every label of (N, P). AuditError when they are too few."""
+    rows = np.all(np.isfinite(np.asarray(labels, float).reshape(len(labels), -1)), axis=1)
     if rows.sum() < MIN_LABELLED:
-        count = f"{int(rows.sum())} of {len(rows)} stars have the labels"
+        count = f"{int(rows.sum())} of {len(labels)} stars have the labels"
         raise AuditError(f"{what}: {count}; an audit needs at least {MIN_LABELLED}: give more labelled stars")
     return rows
-
-
-def fold_numbers(n: int, seed: int = 0) -> np.ndarray:
-    """(N,) the fold, 0 to FOLDS − 1, of each star: a permutation by seed."""
-    return np.random.default_rng([seed, n]).permutation(n) % FOLDS
-
-
-def label_basis(labels: np.ndarray) -> np.ndarray:
-    """(N, ·) polynomials of standardised labels (N, K): a linear probe follows the sample's curved relations
-    between them.
-    """
-    from sklearn.preprocessing import PolynomialFeatures
-
-    if not labels.shape[1]:
-        return labels
-    degree = 4 if labels.shape[1] <= 3 else 2 if labels.shape[1] <= 8 else 1
-    return standardised(PolynomialFeatures(degree, include_bias=False).fit_transform(standardised(labels)))
-
-
-def standardised(x: np.ndarray) -> np.ndarray:
-    """Columns of x (N, D) at zero mean and unit spread; a constant column becomes zero."""
-    spread = x.std(0)
-    return (x - x.mean(0)) / np.where(spread > 0, spread, 1)
 
 
 def refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -79,8 +69,68 @@ def refuse_unknown(what: str, names: Iterable[str], known: Iterable[str]) -> Non
         raise AuditError(f"no {what} '{unknown}'; there are: {', '.join(known)}")
 
 
-def make_probe(name: str, n: int, seed: int):
-    """An untrained scikit-learn regressor sized for n training stars."""
+def default_workers() -> int:
+    """Two processes, or one on a single core."""
+    return max(1, min(2, os.cpu_count() or 1))
+
+
+# --- what a probe sees ---
+
+
+def standardised(x: np.ndarray) -> np.ndarray:
+    """Columns of x (N, D) at zero mean and unit spread; a constant column becomes zero."""
+    spread = x.std(0)
+    return (x - x.mean(0)) / np.where(spread > 0, spread, 1)
+
+
+def label_basis(labels: np.ndarray) -> np.ndarray:
+    """(N, ·) polynomials of standardised labels (N, K), so that a linear probe follows curved relations."""
+    from sklearn.preprocessing import PolynomialFeatures
+
+    if not labels.shape[1]:
+        return labels
+    degree = 4 if labels.shape[1] <= 3 else 2 if labels.shape[1] <= 8 else 1
+    return standardised(PolynomialFeatures(degree, include_bias=False).fit_transform(standardised(labels)))
+
+
+def narrowed(x: np.ndarray, seed: int = 0) -> np.ndarray:
+    """x (N, D) itself, or its first WIDE principal components in units of the strongest.
+
+    In these units noise stays small among them. Labels play no part in it, so stars to be read may take part.
+    """
+    if x.shape[1] <= WIDE or len(x) <= WIDE:
+        return x
+    from sklearn.decomposition import PCA
+
+    parts = PCA(WIDE, random_state=seed).fit_transform(x)
+    return parts / max(parts[:, 0].std(), 1e-12)
+
+
+def inputs(x: np.ndarray, kept: np.ndarray, probes: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """What each probe sees of x (N, D) and of kept labels (N, K).
+
+    Ridge sees polynomials of the labels, the others at most WIDE principal components of x.
+    """
+    x, kept = standardised(np.asarray(x, float)), standardised(np.asarray(kept, float))
+    narrow = np.hstack([narrowed(x), kept])
+    return {p: np.hstack([x, label_basis(kept)]) if p == "ridge" else narrow for p in probes}
+
+
+# --- training and reading ---
+
+
+def fold_numbers(n: int, seed: int = 0) -> np.ndarray:
+    """(N,) the fold, 0 to FOLDS − 1, of each star: a permutation by seed."""
+    return np.random.default_rng([seed, n]).permutation(n) % FOLDS
+
+
+def fold_means(y: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """(N, T) the mean of y (N, T) over the folds that a star is not in: what a probe without inputs reads."""
+    return np.stack([y[folds != f].mean(0) for f in range(FOLDS)])[folds]
+
+
+def make_probe(name: str, n: int, seed: int) -> Any:
+    """An untrained scikit-learn regressor, sized for n training stars. AuditError for an unknown name."""
     refuse_unknown("probe", [name], PROBES)
     if name == "ridge":
         from sklearn.linear_model import RidgeCV
@@ -92,7 +142,7 @@ def make_probe(name: str, n: int, seed: int):
         return MLPRegressor(
             hidden_layer_sizes=(128, 64),
             alpha=1e-3,
-            batch_size=min(256, max(32, n // 20)),
+            batch_size=min(256, max(32, n // 20)),  # pyright: ignore[reportArgumentType] - its stub
             learning_rate_init=2e-3,
             max_iter=120,
             early_stopping=True,
@@ -107,7 +157,7 @@ def make_probe(name: str, n: int, seed: int):
             max_iter=250,
             max_leaf_nodes=15,
             l2_regularization=1.0,
-            early_stopping=True,
+            early_stopping=True,  # pyright: ignore[reportArgumentType] - its stub
             random_state=seed,
         )
     from sklearn.neighbors import KNeighborsRegressor
@@ -116,37 +166,30 @@ def make_probe(name: str, n: int, seed: int):
 
 
 def read_fold(name: str, x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-    """(M, T) readings of the M stars marked in `test` (N,) by a probe trained on the others; x (N, D), y (N,
-    T).
-    """
-    import warnings
+    """(M, T) readings of the M stars marked in `test` (N,), by a probe trained on the others.
 
+    x (N, D), y (N, T).
+    """
     from sklearn.exceptions import ConvergenceWarning
 
     centre, spread = y[~test].mean(0), np.maximum(y[~test].std(0), 1e-12)
     target = (y[~test] - centre) / spread
+    # trees take one target at a time
+    columns = list(target.T) if name == "trees" else [target[:, 0] if target.shape[1] == 1 else target]
     with warnings.catch_warnings():
         # a probe that is still improving at max_iter is scored as it stands
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if name == "trees":  # one target at a time is all it knows
-            columns = [
-                make_probe(name, len(target), seed).fit(x[~test], t).predict(x[test]) for t in target.T
-            ]
-            got = np.stack(columns, 1)
-        else:
-            one = target[:, 0] if target.shape[1] == 1 else target
-            got = make_probe(name, len(target), seed).fit(x[~test], one).predict(x[test])
-    return got.reshape(len(got), -1) * spread + centre
+        parts = [make_probe(name, len(target), seed).fit(x[~test], t).predict(x[test]) for t in columns]
+    readings = np.column_stack(parts)
+    return readings * spread + centre
 
 
-def out_of_fold(jobs: dict, folds: np.ndarray, seed: int = 0, workers: int = 1) -> dict:
-    """{key: (N, T) out-of-fold readings} for jobs {key: (probe, x (N, D), y (N, T))}, over `workers`
-    processes.
-    """
+def out_of_fold(jobs: Jobs, folds: np.ndarray, probing: Probing) -> dict[str, np.ndarray]:
+    """{key: (N, T) out-of-fold readings} of the jobs, shared by the processes of `probing`."""
     tasks = [(key, fold) for key in jobs for fold in range(FOLDS)]
     with one_thread_each():
-        parts = Parallel(n_jobs=workers)(
-            delayed(read_fold)(*jobs[k], folds == fold, seed + fold) for k, fold in tasks
+        parts: Any = Parallel(n_jobs=probing.workers)(
+            delayed(read_fold)(*jobs[key], folds == fold, probing.seed + fold) for key, fold in tasks
         )
     readings = {key: np.empty(jobs[key][2].shape) for key in jobs}
     for (key, fold), part in zip(tasks, parts, strict=True):
@@ -154,53 +197,26 @@ def out_of_fold(jobs: dict, folds: np.ndarray, seed: int = 0, workers: int = 1) 
     return readings
 
 
-def one_thread_each():
-    """A context in which each process computes on one thread: probes are small, and processes share the
-    cores.
-    """
+def one_thread_each() -> AbstractContextManager[Any]:
+    """A context in which each process computes on one thread: probes are small and share the cores."""
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1)
 
 
-def default_workers() -> int:
-    return max(1, min(2, os.cpu_count() or 1))
-
-
-def narrowed(x: np.ndarray, seed: int = 0) -> np.ndarray:
-    """x (N, D) itself, or its first WIDE principal components, in units of the strongest: noise stays small
-    among them.
-
-    Labels play no part in it, so the stars to be read may.
-    """
-    if x.shape[1] <= WIDE or len(x) <= WIDE:
-        return x
-    from sklearn.decomposition import PCA
-
-    parts = PCA(WIDE, random_state=seed).fit_transform(x)
-    return parts / max(parts[:, 0].std(), 1e-12)
-
-
-def inputs(x: np.ndarray, kept: np.ndarray, probes: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """What each probe sees of x (N, D) and kept labels (N, K): ridge the labels' polynomials, others
-    components of a wide x.
-    """
-    x, kept = standardised(np.asarray(x, float)), standardised(np.asarray(kept, float))
-    narrow = np.hstack([narrowed(x), kept])
-    return {p: np.hstack([x, label_basis(kept)]) if p == "ridge" else narrow for p in probes}
+# --- the best of several ---
 
 
 def best(readings: dict[str, np.ndarray], truth: np.ndarray, folds: np.ndarray) -> Reading:
-    """The best of several candidates' readings {name: (N,)}; for each fold the one that does best on the
-    *other* folds.
+    """The best of several readings {name: (N,)}; for each fold the one that does best on the *other* folds.
 
-    Choosing on the very stars that are scored would add the luck of the draw to R², and flag pure noise.
+    Choosing by the very stars that are scored would add the luck of the draw to R², and flag pure noise.
     """
     names = list(readings)
     error = np.stack([np.square(readings[n] - truth) for n in names])  # (candidates, N)
-    chosen = np.array([error[:, folds != f].sum(1).argmin() for f in range(FOLDS)])
-    prediction = np.stack([readings[n] for n in names])[chosen[folds], np.arange(len(truth))]
-    name = Counter(names[c] for c in chosen).most_common(1)[0][0]
+    choice = np.array([error[:, folds != f].sum(1).argmin() for f in range(FOLDS)])
+    prediction = np.stack([readings[n] for n in names])[choice[folds], np.arange(len(truth))]
+    name = Counter(names[c] for c in choice).most_common(1)[0][0]
     return Reading(name, prediction, truth, {n: r_squared(truth, readings[n]) for n in names})
 
 
@@ -211,8 +227,9 @@ def best_of_each(readings: dict[str, np.ndarray], truth: np.ndarray, folds: np.n
     ]
 
 
-def read(x: np.ndarray, y: np.ndarray, *, probes=PROBES, seed: int = 0, workers: int = 1) -> list[Reading]:
-    """What the best probe reads of each column of complete targets y (N, T) from x (N, D)."""
-    folds = fold_numbers(len(y), seed)
-    seen = inputs(x, np.empty((len(y), 0)), probes)
-    return best_of_each(out_of_fold({p: (p, seen[p], y) for p in probes}, folds, seed, workers), y, folds)
+def read(x: np.ndarray, y: np.ndarray, probing: Probing = ALL_PROBES) -> list[Reading]:
+    """What the best probe reads of each column of y (N, T) from x (N, D); no value may be missing."""
+    folds = fold_numbers(len(y), probing.seed)
+    seen = inputs(x, np.empty((len(y), 0)), probing.probes)
+    jobs = {p: (p, seen[p], y) for p in probing.probes}
+    return best_of_each(out_of_fold(jobs, folds, probing), y, folds)

@@ -9,8 +9,10 @@ the rest of them.
 import math
 from typing import Any
 
-from ..auditing.probes import PROBES
-from ..auditing.report import Plan, excesses, floors_of, leakage, readings
+from ..auditing.measuring import Measures, excesses, floors_of, readings
+from ..auditing.plan import Plan
+from ..auditing.probes import PROBES, Probing
+from ..auditing.report import leakage
 from ..config.schema import Config
 from ..data.spectra import SpectraSet
 from ..errors import ModelError
@@ -79,9 +81,11 @@ def from_probes(model, stars: SpectraSet, sweep: Sweep) -> dict[str, float]:
     labelled stars.
     """
     labels, probes = stars.labels_for(model.label_names), PROBES if sweep.score == "audit" else QUICK_PROBES
-    plan = Plan(model.label_names, model.removed, model.kept, labels, probes, sweep.seed).checked()
+    plan = Plan(model.label_names, model.removed, model.kept, labels, Probing(probes, sweep.seed)).checked()
     z = model.encode(stars).z
-    found = leakage(plan, {"z": readings(plan, z, plan.names)}, {"z": excesses(plan, z, floors_of(plan))})
+    found = leakage(
+        plan, Measures({"z": readings(plan, z, plan.names)}, {"z": excesses(plan, z, floors_of(plan))})
+    )
     leaks = {n: v["excess"] for n, v in found["removed"].items()}
     read = {n: v["r2"] for part in ("kept", "untouched") for n, v in found[part].items()}
     parts = [[max(0.0, v) for v in leaks.values()], [1 - v for v in read.values()]]
