@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from gandalf_core.auditing.verdict import FOLLOWS, FOLLOWS_IN_PART
 from gandalf_core.figures import audits
 from pages.ui import guards, pickers, show
 from pages.ui.parts import audit as auditing
@@ -38,8 +39,9 @@ elif view == "Sliders":
     left, right = st.columns(2)
     with left:
         told = (
-            "How far the change a slider makes is from the change of the true spectrum. Green, up to 0.2: it follows; yellow, up "
-            "to 0.5: in part; orange: hardly. At 1 it might as well do nothing."
+            "How far the change a slider makes is from the change of the true spectrum. Green, up to "
+            f"{FOLLOWS}: it follows; yellow, up to {FOLLOWS_IN_PART}: in part; orange: hardly. At 1 it might as "
+            "well do nothing."
         )
         show.figure(audits.counterfactual(report), told, "sliders")
     with right:

@@ -78,9 +78,7 @@ def _recipe_line(found: dict[str, Any]) -> str:
 
 
 def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
-    """What a card keeps of an audit's report on the stars `source`: excess, kept R² and slider errors, a
-    number each.
-    """
+    """What a card keeps of an audit's report on the stars `source`: its sentences, and one number per label."""
     others = {**report["kept"], **report["untouched"]}
     return {
         "source": source,
@@ -88,6 +86,7 @@ def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
         "excess": {n: v["excess"] for n, v in report["removed"].items()},
         "r2": {n: v["r2"] for n, v in others.items()},
         "sliders": {n: v["relative_error"] for n, v in report["counterfactual"].items()},
+        "verdict": list(report.get("verdict", [])),
     }
 
 
@@ -134,19 +133,24 @@ def card_text(name: str, card: dict[str, Any]) -> str:
 
 
 def _markdown(name: str) -> str:
-    """The label's name with its brackets escaped: `[M/H]: …` would be read as the target of a link, and
-    vanish.
-    """
-    return parameter(name).plain.replace("[", "\\[").replace("]", "\\]")
+    """The label's name, as Markdown shows it unchanged."""
+    return _escaped(parameter(name).plain)
+
+
+def _escaped(text: str) -> str:
+    """Text with its brackets escaped: `[M/H]: …` would be read as the target of a link, and vanish."""
+    return text.replace("[", "\\[").replace("]", "\\]")
 
 
 def _audit_lines(found: dict[str, Any] | None) -> list[str]:
-    """A table of the audit, or nothing where the model was not audited."""
+    """The verdict and the numbers of the audit, or nothing where the model was not audited."""
     if not found:
         return []
     parts = ("excess", "r2", "sliders")
     names = dict.fromkeys(n for part in parts for n in found[part])
     lines = [f"## Audited on `{found['source']}`, {found['stars']:,} stars", ""]
+    verdict = [f"- {_escaped(sentence)}" for sentence in found.get("verdict", [])]  # earlier cards have none
+    lines += [*verdict, ""] if verdict else []
     lines += [
         "| parameter | excess R² of a removed one | R² of another | error of its slider |",
         "|---|---|---|---|",

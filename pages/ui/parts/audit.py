@@ -5,8 +5,9 @@ import json
 import pandas as pd
 import streamlit as st
 
+from gandalf_core.auditing.table import READING, table_rows
+from gandalf_core.auditing.verdict import on_latent, on_sliders
 from gandalf_core.errors import JobError
-from gandalf_core.figures import audits
 from gandalf_core.jobs.job import Job
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, jobs, show, state
@@ -18,6 +19,7 @@ SIGNS = {
     "partly": ":orange-badge[:material/contrast:]",
     "bad": ":red-badge[:material/close:]",
     "unsure": ":orange-badge[:material/question_mark:]",
+    "neutral": ":gray-badge[:material/remove:]",
 }
 
 
@@ -66,16 +68,15 @@ def stored(folder) -> tuple[dict | None, str]:
 def show_verdict(report: dict) -> None:
     """The report in sentences: what is in the latent, then what the sliders do."""
     with st.container(border=True):
-        for said in filter(None, (audits.on_latent(report), audits.on_sliders(report))):
-            st.markdown("  \n".join(f"{SIGNS[kind]} {show.escaped(sentence)}" for kind, sentence in said))
+        for sentences in filter(None, (on_latent(report), on_sliders(report))):
+            st.markdown("  \n".join(f"{SIGNS[s.grade]} {show.escaped(s.text)}" for s in sentences))
 
 
 def show_numbers(report: dict, name: str) -> None:
     """The report's numbers as a table, and all of it as a file."""
-    frame = pd.DataFrame(audits.numbers(report))
+    frame = pd.DataFrame(table_rows(report))
     st.dataframe(frame[[c for c in frame if frame[c].any()]], hide_index=True, height="content")
-    told = "The interval is that of the excess, or of the R² below the plain auto-encoder where the parameter was kept."
-    st.caption(f"{told} {audits.on_traces(report)}")
+    st.caption(READING)
     st.download_button(
         "Download the whole report",
         json.dumps(report, indent=1, ensure_ascii=False),
