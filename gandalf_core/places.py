@@ -46,6 +46,16 @@ def cache_folder() -> Path:
     return _from_environment("GANDALF_CACHE") or _in_checkout("cache") or _of_the_user("cache")
 
 
+def environment() -> dict[str, str]:
+    """The folders as environment variables of absolute paths, for a process that runs in another folder."""
+    return {
+        "GANDALF_PRETRAINED": str(pretrained_folder()),
+        "GANDALF_MODELS": os.pathsep.join(map(str, model_roots()[1:])),
+        "GANDALF_RUNS": str(runs_folder()),
+        "GANDALF_CACHE": str(cache_folder()),
+    }
+
+
 def _from_environment(variable: str) -> Path | None:
     path = os.environ.get(variable)
     return Path(path).absolute() if path else None

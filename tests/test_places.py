@@ -58,3 +58,18 @@ def test_environment_variables_move_folders(monkeypatch, tmp_path):
     monkeypatch.setenv("GANDALF_CACHE", "c")
     assert places.model_roots() == (tmp_path / "elsewhere", tmp_path / "mine", tmp_path / "theirs")
     assert (places.runs_folder(), places.cache_folder()) == (tmp_path / "r", tmp_path / "c")
+
+
+def test_a_process_in_another_folder_finds_the_same_places(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANDALF_MODELS", os.pathsep.join(["mine", "theirs"]))
+    monkeypatch.setenv("GANDALF_RUNS", "r")
+
+    def found() -> tuple:
+        return places.model_roots(), places.runs_folder(), places.cache_folder()
+
+    here = found()
+    for name, value in places.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir("/")
+    assert found() == here
