@@ -40,8 +40,8 @@ elif view == "Sliders":
     with left:
         told = (
             "How far the change a slider makes is from the change of the true spectrum. Green, up to "
-            f"{FOLLOWS}: it follows; yellow, up to {FOLLOWS_IN_PART}: in part; orange: hardly. At 1 it might as "
-            "well do nothing."
+            f"{FOLLOWS}: it follows; yellow, up to {FOLLOWS_IN_PART}: in part; orange: hardly. At 1 it might "
+            "as well do nothing."
         )
         show.figure(audits.counterfactual(report), told, "sliders")
     with right:

@@ -14,7 +14,7 @@ from ..parameters import parameter
 REMOVED_LIMIT = 0.02  # the excess R² up to which a parameter counts as removed
 KEPT_LIMIT = 0.02  # the R² below the plain auto-encoder's up to which a parameter counts as kept
 FOLLOWS, FOLLOWS_IN_PART = 0.2, 0.5  # relative errors of a slider up to which it does so
-DIGITS = 3  # of a printed R²; decisions take the numbers as they are printed
+R2_DIGITS, ERROR_DIGITS = 3, 2  # as printed; decisions take the numbers as they are printed
 PROBE_WORDS = {
     "ridge": "a linear fit",
     "mlp": "a neural network",
@@ -60,7 +60,7 @@ def removal(entry: Mapping[str, Any]) -> str:
     The test (`flagged`) decides whether the latent tells anything at all, the interval of the excess whether
     it may be more than REMOVED_LIMIT; the excess alone decides nothing.
     """
-    excess, upper = printed(entry["excess"]), printed(ends_of(entry, "excess")[1])
+    excess, upper = round(entry["excess"], R2_DIGITS), round(ends_of(entry, "excess")[1], R2_DIGITS)
     if entry.get("flagged") and excess > REMOVED_LIMIT:
         return "readable"
     if upper > REMOVED_LIMIT:
@@ -72,12 +72,13 @@ def retention(entry: Mapping[str, Any]) -> str:
     """The decision on one kept label: `kept`, `lost`, `cannot tell`, or `no reference` to compare with."""
     if not is_number(entry.get("loss")):
         return "no reference"
-    low, high = map(printed, ends_of(entry, "loss"))
+    low, high = (round(end, R2_DIGITS) for end in ends_of(entry, "loss"))
     return "lost" if low > KEPT_LIMIT else "kept" if high <= KEPT_LIMIT else "cannot tell"
 
 
 def slider_grade(error: float) -> str:
     """`good`, `partly` or `bad` for the relative error of a slider."""
+    error = round(error, ERROR_DIGITS)
     return "good" if error <= FOLLOWS else "partly" if error <= FOLLOWS_IN_PART else "bad"
 
 
@@ -93,7 +94,9 @@ def on_removed(name: str, entry: Mapping[str, Any], beyond: str = "") -> Sentenc
     if decision == "removed":
         return Sentence("good", f"{plain} is removed: a fresh probe reads only {amount}.")
     if decision == "trace":
-        text = f"{plain} is removed but for a trace: a test finds it, but a fresh probe reads only {amount}."
+        text = (
+            f"{plain} is removed but for a trace: a test finds it, though a fresh probe reads only {amount}."
+        )
         return Sentence("good", text)
     if decision == "readable":
         probe = probe_words(entry.get("joint_probe") or entry.get("probe") or "")
@@ -131,9 +134,14 @@ def on_untouched(name: str, entry: Mapping[str, Any]) -> Sentence:
 def on_slider(name: str, error: float) -> Sentence:
     """The sentence on one slider."""
     grade = slider_grade(error)
-    words = {"good": "follows", "partly": "follows in part", "bad": "hardly follows"}[grade]
-    follows = words.replace("follows", "follows the simulator")
-    return Sentence(grade, f"The {parameter(name).in_text} slider {follows}: relative error {error:.2f}.")
+    words = {
+        "good": "follows the simulator",
+        "partly": "follows the simulator in part",
+        "bad": "hardly follows the simulator",
+    }[grade]
+    return Sentence(
+        grade, f"The {parameter(name).in_text} slider {words}: relative error {error:.{ERROR_DIGITS}f}."
+    )
 
 
 def probe_words(probe: str) -> str:
@@ -163,16 +171,11 @@ def ends_of(entry: Mapping[str, Any], key: str) -> tuple[float, float]:
     return (low, high) if is_number(low) and is_number(high) else (entry[key], entry[key])
 
 
-def printed(value: float) -> float:
-    """The value as it is printed, so that no decision contradicts the numbers beside it."""
-    return round(value, DIGITS)
-
-
 def signed(value: float) -> str:
     """Three digits after the point, a true minus sign, and no minus zero."""
-    return f"{value:z.{DIGITS}f}".replace("-", "−")
+    return f"{value:z.{R2_DIGITS}f}".replace("-", "−")
 
 
 def beside_plain(loss: float) -> str:
     """A loss of R² against the plain auto-encoder, in words: `0.004 below`."""
-    return f"{abs(loss):.{DIGITS}f} {'below' if loss > 0 else 'above'}"
+    return f"{abs(loss):.{R2_DIGITS}f} {'below' if loss > 0 else 'above'}"

@@ -78,7 +78,7 @@ def _recipe_line(found: dict[str, Any]) -> str:
 
 
 def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
-    """What a card keeps of an audit's report on the stars `source`: its sentences, and one number per label."""
+    """What a card keeps of an audit on the stars `source`: its sentences, and one number per label."""
     others = {**report["kept"], **report["untouched"]}
     return {
         "source": source,
