@@ -1,16 +1,18 @@
-"""Maps: they show structure that is there, place new stars where they belong, and survive storage and
-caching.
-"""
+"""Maps: they show structure, place new stars where they belong, and survive storage and caching."""
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gandalf_core.errors import ConfigError, ModelError, SpectraError
-from gandalf_core.maps import projection as project
-from gandalf_core.maps.projection import Projection, cached_projection, fit_projection, neighbour_r2
+from gandalf_core.maps import stored
+from gandalf_core.maps.fitting import REDUCE_TO, MapSettings, MapStars, fit_projection
+from gandalf_core.maps.neighbours import neighbour_r2
+from gandalf_core.maps.projection import Projection
+from gandalf_core.maps.stored import cached_projection
 
 
 def islands(n=300, width=12, seed=0):
@@ -26,8 +28,8 @@ def islands(n=300, width=12, seed=0):
 @pytest.fixture(scope="module")
 def maps():
     x, t = islands()
-    labels = {"labels": t, "label_names": ("teff", "logg"), "ids": np.array([f"s{i}" for i in range(len(x))])}
-    return {m: fit_projection(x, m, n_jobs=1, **labels) for m in ("pca", "tsne", "umap")}
+    stars = MapStars(np.array([f"s{i}" for i in range(len(x))]), t, ("teff", "logg"))
+    return {m: fit_projection(x, m, stars=stars, n_jobs=1) for m in ("pca", "tsne", "umap")}
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
@@ -74,8 +76,8 @@ def test_a_star_is_placed_alike_alone_and_in_company(maps):
 @pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
 def test_stored_maps_are_equal_to_the_bit(maps, method, tmp_path):
     np.savez(tmp_path / "map.npz", **maps[method].arrays())
-    with np.load(tmp_path / "map.npz", allow_pickle=False) as stored:
-        again = Projection.from_arrays(dict(stored))
+    with np.load(tmp_path / "map.npz", allow_pickle=False) as file:
+        again = Projection.from_arrays(dict(file))
     new, _ = islands(20, seed=7)
     assert np.array_equal(again.xy, maps[method].xy) and np.array_equal(
         again.place(new), maps[method].place(new)
@@ -93,7 +95,7 @@ def test_stored_maps_are_equal_to_the_bit(maps, method, tmp_path):
 def test_wide_inputs_are_kept_as_components_and_place_from_pixels():
     x, _ = islands(width=120)
     found = fit_projection(x, "tsne", n_jobs=1)
-    assert found.x.shape == (300, project.REDUCE_TO) and found.components.shape == (project.REDUCE_TO, 120)
+    assert found.x.shape == (300, REDUCE_TO) and found.components.shape == (REDUCE_TO, 120)
     assert np.allclose(found.place(x[:10]), found.xy[:10], atol=1e-2)
 
 
@@ -121,22 +123,22 @@ def test_neighbour_r2_is_high_for_position_and_nil_for_shuffled_labels():
 
 def test_cache_answers_without_fitting_again(tmp_path, monkeypatch):
     x, t = islands()
-    first = cached_projection(x, "pca", tmp_path, labels=t, label_names=("a", "b"))
-    (stored,) = tmp_path.glob("*")
-    monkeypatch.setattr(project, "fit_projection", lambda *a, **k: pytest.fail("fitted again"))
-    again = cached_projection(x.copy(), "pca", tmp_path, labels=t, label_names=("a", "b"))
+    stars = MapStars(labels=t, label_names=("a", "b"))
+    first = cached_projection(x, "pca", tmp_path, stars=stars)
+    (file,) = tmp_path.iterdir()
+    monkeypatch.setattr(stored, "fit_projection", lambda *a, **k: pytest.fail("fitted again"))
+    again = cached_projection(x.copy(), "pca", tmp_path, stars=stars)
     assert np.array_equal(first.xy, again.xy) and again.label_names == ("a", "b")
     monkeypatch.undo()
-    cached_projection(x + 1, "pca", tmp_path, labels=t, label_names=("a", "b"))
-    cached_projection(x, "pca", tmp_path, labels=t + 1, label_names=("a", "b"))
-    assert len(list(tmp_path.glob("*"))) == 3
-    stored.write_bytes(stored.read_bytes()[:100])  # cut short, as by a full disk
-    assert np.array_equal(
-        cached_projection(x, "pca", tmp_path, labels=t, label_names=("a", "b")).xy, first.xy
-    )
+    cached_projection(x + 1, "pca", tmp_path, stars=stars)
+    cached_projection(x, "pca", tmp_path, stars=replace(stars, labels=t + 1))
+    cached_projection(x, "pca", tmp_path, MapSettings(seed=1), stars=stars)
+    assert len(list(tmp_path.iterdir())) == 4
+    file.write_bytes(file.read_bytes()[:100])  # cut short, as by a full disk
+    assert np.array_equal(cached_projection(x, "pca", tmp_path, stars=stars).xy, first.xy)
 
 
-def test_progress_is_told_and_can_cancel():
+def test_progress_tells_how_far_a_map_is_and_can_cancel():
     x, _ = islands(60)
     seen = []
     fit_projection(x, "tsne", n_jobs=1, progress=lambda fraction, text: seen.append(fraction))

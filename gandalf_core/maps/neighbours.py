@@ -1,5 +1,6 @@
-"""Nearest neighbours, and how well they predict a value. Shapes: N stars, M queries, D numbers a star, P
-values.
+"""Nearest neighbours, and how well they predict a value.
+
+Shapes: N stars, M queries, D numbers per star, P values.
 """
 
 import numpy as np
@@ -8,11 +9,11 @@ from ..data.scores import r_squared
 
 
 def neighbour_r2(xy: np.ndarray, values: np.ndarray, k: int = 10) -> np.ndarray:
-    """(P,) R² with which the k nearest stars in the map (N, 2), the star itself left out, predict each value
-    (N, P).
+    """(P,) R² with which the k nearest stars in the map (N, 2) predict each value (N, P), leaving out the
+    star.
 
-    Leave-one-out over the stars whose value is known; about −1/k for a label unrelated to the map; NaN where
-    fewer than k + 2 stars have the label or it does not vary.
+    Over the stars whose value is known; about −1/k for a label unrelated to the map; NaN where fewer than
+    k + 2 stars have the label or it does not vary.
     """
     values = np.asarray(values, np.float64).reshape(len(xy), -1)
     return np.array([_neighbour_r2(np.asarray(xy), column, k) for column in values.T])
@@ -30,8 +31,9 @@ def _neighbour_r2(xy: np.ndarray, value: np.ndarray, k: int) -> float:
 def nearest(
     reference: np.ndarray, k: int, queries: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Exact (distances, rows), both (M, k), of the nearest reference stars; of the reference itself without
-    itself.
+    """Exact distances and rows, both (M, k), of the nearest reference stars (N, D) to the queries (M, D).
+
+    Without queries those of the reference stars themselves, each without itself.
     """
     from sklearn.neighbors import NearestNeighbors
 

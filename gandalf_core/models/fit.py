@@ -15,13 +15,14 @@ from ..data.scores import r_squared
 from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import ModelError
-from ..maps.projection import fit_projection
+from ..maps.fitting import MapStars, fit_projection
 from ..parameters import default_labels
 from ..regression.fitting import MIN_LABELLED, fit_calibrated, fit_regressor
 from ..regression.regressor import Regressor
 from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
 from ..simulator import is_simulated
-from ..training.trainer import EpochRecord, Trainer, usable
+from ..training.records import EpochRecord
+from ..training.trainer import Trainer
 from .cards import describe
 from .outliers import REAL_CHI2, fit_outliers
 from .trained import TrainedModel
@@ -66,7 +67,7 @@ def train(
 
 def usable_rows(stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
     """The rows of the usable stars of the training and of the test split."""
-    keep = usable(stars)
+    keep = stars.usable
     fitted, tested = (rows[keep[rows]] for rows in split(stars.ids))
     return fitted, tested
 
@@ -108,7 +109,7 @@ def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
         stars.ids[tested],
         ranges,
         [asdict(r) for r in trainer.history],
-        check_ids=trainer.check_ids,
+        check_ids=trainer.validation_ids,
     )
 
 
@@ -160,19 +161,14 @@ def _outlier_reference(model: TrainedModel, tested: SpectraSet):
 
 def _maps(model: TrainedModel, tested: SpectraSet, extras: Extras) -> dict:
     shown = tested[: extras.map_stars]
-    about = {
-        "seed": 0,
-        "ids": shown.ids,
-        "labels": shown.labels_for(model.label_names),
-        "label_names": model.label_names,
-    }
+    stars = MapStars(shown.ids, shown.labels_for(model.label_names), model.label_names)
     maps = {}
     if extras.maps:
         z = model.encode(shown).z
-        maps |= {f"latent-{m}": fit_projection(z, m, **about) for m in extras.maps}
+        maps |= {f"latent-{m}": fit_projection(z, m, stars=stars) for m in extras.maps}
     if extras.spectra_maps:
         x = model.scaler.flux_in(shown.flux, shown.mask)
-        maps |= {f"spectra-{m}": fit_projection(x, m, **about) for m in extras.spectra_maps}
+        maps |= {f"spectra-{m}": fit_projection(x, m, stars=stars) for m in extras.spectra_maps}
     return maps
 
 
@@ -184,7 +180,9 @@ def _card(model: TrainedModel, trainer: Trainer, tested: SpectraSet, extras: Ext
         "left_out": trainer.left_out,
         "seconds": sum(r["seconds"] for r in model.history),
     }
-    return describe(model.config, data, test_figures(model, tested), is_simulated(tested), trainer.told)
+    return describe(
+        model.config, data, test_figures(model, tested), is_simulated(tested), trainer.known_nuisances
+    )
 
 
 def test_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:
