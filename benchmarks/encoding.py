@@ -67,14 +67,14 @@ def main(source: str, out: str) -> None:
     """Encode `source` and tell time, memory and the time of the products alone, taken before and after."""
     from benchmarks.products import encode_products, flop, runner, seconds
     from gandalf_core.io import iter_parquet
-    from gandalf_core.products.catalogue import CHUNK, encode_task, run
+    from gandalf_core.products.catalogue import CHUNK, encode_task, run_catalogue
 
     model = untrained(next(iter_parquet(source)))
     products = encode_products(model.config, len(model.wavelength_nm), CHUNK)
     alone = runner(products)
     alone()
     before = min(seconds(alone) for _ in range(5))
-    done = run(encode_task(model), source, out)
+    done = run_catalogue(encode_task(model), source, out)
     peak = peak_gb()
     pure = (before + min(seconds(alone) for _ in range(5))) / 2 * done.stars / CHUNK
     print(

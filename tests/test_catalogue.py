@@ -13,13 +13,12 @@ from gandalf_core.errors import ClaimError, ModelError, SpectraError
 from gandalf_core.io import read_latents, read_stars, write_stars
 from gandalf_core.products.catalogue import (
     MANIFEST,
-    ahead,
-    behind,
     decode_task,
     encode_task,
     predict_task,
-    run,
+    run_catalogue,
 )
+from gandalf_core.products.pipeline import read_ahead, write_behind
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,9 @@ def test_chunks_do_not_change_latents(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like)
     whole = model.encode(gaia_like)
     for chunk in (37, 4096):
-        summary = run(encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=chunk)
+        summary = run_catalogue(
+            encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=chunk
+        )
         found = read_latents(tmp_path / "out.parquet")
         assert summary.stars == len(gaia_like) and summary.refused == 0
         assert np.array_equal(found.ids, gaia_like.ids) and found.model_id == model.model_id
@@ -42,7 +43,7 @@ def test_chunks_do_not_change_latents(model, gaia_like, tmp_path):
 
 def test_another_seed_gives_other_noise(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:50])
-    run(encode_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
+    run_catalogue(encode_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
     found = read_latents(tmp_path / "out.parquet").z
     np.testing.assert_allclose(found, model.encode(gaia_like[:50], seed=9).z, atol=1e-5)
     assert np.abs(found - model.encode(gaia_like[:50]).z).max() > 0.1
@@ -50,7 +51,7 @@ def test_another_seed_gives_other_noise(model, gaia_like, tmp_path):
 
 def test_predictions_equal_those_of_the_model(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like)
-    run(predict_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=64)
+    run_catalogue(predict_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=64)
     table, expected = pq.read_table(tmp_path / "out.parquet"), model.predict(gaia_like)
     assert table["id"].type == "int64" and table["id"].to_pylist() == [int(i) for i in gaia_like.ids]
     for j, name in enumerate(model.label_names):
@@ -61,7 +62,7 @@ def test_predictions_equal_those_of_the_model(model, gaia_like, tmp_path):
 
 def test_the_seed_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:20])
-    run(predict_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
+    run_catalogue(predict_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
     found = pq.read_table(tmp_path / "out.parquet")["mh"].to_numpy()
     np.testing.assert_allclose(
         found, model.predict(gaia_like[:20], seed=9).values[:, model.label_names.index("mh")], rtol=1e-4
@@ -71,7 +72,9 @@ def test_the_seed_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_pat
 
 def test_decoded_spectra_carry_the_changed_label(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:60])
-    run(decode_task(model, {"teff": 5000.0}), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=25)
+    run_catalogue(
+        decode_task(model, {"teff": 5000.0}), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=25
+    )
     found = read_stars(tmp_path / "out.parquet")
     expected, given = model.modify(gaia_like[:60], {"teff": 5000.0})
     assert (found.label("teff") == 5000).all() and given.all()
@@ -89,7 +92,7 @@ def test_a_star_off_the_grid_is_counted_not_fatal(model, gaia_like, tmp_path):
     mask = np.zeros(gaia_like.flux.shape, bool)
     mask[[3, 77], :20] = True
     write_stars(tmp_path / "in.parquet", replace(gaia_like, mask=mask))
-    summary = run(encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=50)
+    summary = run_catalogue(encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=50)
     assert (summary.stars, summary.refused) == (len(gaia_like) - 2, 2)
     assert (
         set(summary.causes) == {gaia_like.ids[3], gaia_like.ids[77]}
@@ -103,7 +106,7 @@ def test_a_catalogue_of_refused_stars_leaves_no_file(model, gaia_like, tmp_path)
     mask[:, :30] = True
     write_stars(tmp_path / "in.parquet", replace(gaia_like[:5], mask=mask))
     with pytest.raises(SpectraError, match=r"out\.parquet: nothing to write"):
-        run(encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet")
+        run_catalogue(encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.parquet"]
 
 
@@ -119,38 +122,40 @@ def test_partitions_keep_their_names_and_a_second_run_does_only_what_is_missing(
     model, gaia_like, folder, tmp_path
 ):
     out, told = tmp_path / "out", []
-    first = run(encode_task(model), folder, out, progress=lambda fraction, text: told.append(fraction))
+    first = run_catalogue(
+        encode_task(model), folder, out, progress=lambda fraction, text: told.append(fraction)
+    )
     assert (first.partitions, first.already, first.stars) == (3, 0, 300)
     assert told == sorted(told) and told[-1] == 1
     names = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
     assert names == {"a.parquet", "deeper/b.parquet", "deeper/c.parquet", MANIFEST}
     (out / "deeper/b.parquet").unlink()
     untouched = (out / "a.parquet").stat().st_mtime_ns
-    second = run(encode_task(model), folder, out)
+    second = run_catalogue(encode_task(model), folder, out)
     assert (second.already, second.stars) == (2, 100)
     assert (out / "a.parquet").stat().st_mtime_ns == untouched
     assert np.array_equal(read_latents(out / "deeper/b.parquet").ids, gaia_like.ids[100:200])
 
 
 def test_a_folder_of_other_work_is_refused(model, folder, tmp_path):
-    run(encode_task(model), folder, tmp_path / "out")
+    run_catalogue(encode_task(model), folder, tmp_path / "out")
     for other in (encode_task(model, seed=3), predict_task(model)):
         with pytest.raises(ClaimError, match="choose another folder"):
-            run(other, folder, tmp_path / "out")
+            run_catalogue(other, folder, tmp_path / "out")
 
 
 def test_output_inside_the_source_and_empty_folders_are_refused(model, folder, tmp_path):
     with pytest.raises(SpectraError, match="lies inside"):
-        run(encode_task(model), folder, folder / "out")
+        run_catalogue(encode_task(model), folder, folder / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SpectraError, match=r"no \.parquet file"):
-        run(encode_task(model), tmp_path / "empty", tmp_path / "out")
+        run_catalogue(encode_task(model), tmp_path / "empty", tmp_path / "out")
 
 
 def test_a_damaged_partition_is_named(model, folder, tmp_path):
     (folder / "deeper/b.parquet").write_bytes(b"PAR1 nonsense")
     with pytest.raises(SpectraError, match=r"deeper.b\.parquet"):
-        run(encode_task(model), folder, tmp_path / "out")
+        run_catalogue(encode_task(model), folder, tmp_path / "out")
 
 
 def test_memory_holds_a_few_chunks_only(model, gaia_like, tmp_path):
@@ -164,7 +169,7 @@ def test_memory_holds_a_few_chunks_only(model, gaia_like, tmp_path):
         most.append(sum(ref() is not None for ref in alive))
         return model.encode(stars)
 
-    run(replace(task, work=work), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=10)
+    run_catalogue(replace(task, work=work), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=10)
     assert len(most) == 40 and max(most) <= 3
 
 
@@ -178,7 +183,7 @@ def test_ahead_fetches_one_item_before_it_is_asked_for():
                 event.set()
             yield k
 
-    items = ahead(source())
+    items = read_ahead(source())
     assert next(items) == 0
     assert event.wait(5) and fetched == [0, 1]
     assert list(items) == [1, 2]
@@ -189,7 +194,7 @@ def test_what_a_thread_raises_is_raised_here():
         yield 1
         raise SpectraError("bad file")
 
-    items = ahead(source())
+    items = read_ahead(source())
     assert next(items) == 1
     with pytest.raises(SpectraError, match="bad file"):
         next(items)
@@ -197,5 +202,5 @@ def test_what_a_thread_raises_is_raised_here():
     def refuse(item):
         raise SpectraError("disk full")
 
-    with pytest.raises(SpectraError, match="disk full"), behind(refuse) as write:
+    with pytest.raises(SpectraError, match="disk full"), write_behind(refuse) as write:
         write(1)

@@ -1,4 +1,4 @@
-"""The command line: the contract of every command, one line for every mistake, stop and resume, job folders."""
+"""The command line: the contract of every command, mistakes in one line, stop and resume, job folders."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from toy import toy_config, toy_stars
 
 from gandalf_core import read_stars, write_stars
-from gandalf_core.cli import COMMANDS, main
+from gandalf_core.cli import load_commands, main
 from gandalf_core.cli.console import duration, facts, table
 from gandalf_core.config.presets import HEAD, LAMBDA, preset
 from gandalf_core.config.schema import from_dict, to_json
@@ -22,6 +22,7 @@ from gandalf_core.io import read_latents
 from gandalf_core.io.plain import jsonable
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = load_commands()
 PLANNED = [
     "simulate",
     "config",
@@ -118,8 +119,15 @@ def models(sky):
 
 
 def test_simulate_writes_what_it_says(ask, tmp_path):
-    told = ask("simulate", "--stars", 5, "--seed", 3, "--snr", 40, 60, "--pixels", 2401, tmp_path / "s.fits")
-    assert told["stars"] == 5 and told["pixels"] == 2401 and told["rejected"] == {} and told["seconds"] > 0
+    result = ask(
+        "simulate", "--stars", 5, "--seed", 3, "--snr", 40, 60, "--pixels", 2401, tmp_path / "s.fits"
+    )
+    assert (
+        result["stars"] == 5
+        and result["pixels"] == 2401
+        and result["rejected"] == {}
+        and result["seconds"] > 0
+    )
     stars = read_stars(tmp_path / "s.fits")
     assert len(stars) == 5 and set(stars.label_names) >= {"teff", "logg", "mh", "alphafe"}
 
@@ -133,10 +141,14 @@ def test_simulating_under_other_labels_changes_the_labels_only_and_lists_what_is
         + "25000,4,0,0\n"
     )
     (tmp_path / "labels.csv").write_text(table)
-    told = ask("simulate", "--labels", tmp_path / "labels.csv", "--seed", 3, "--clean", tmp_path / "same.npz")
+    result = ask(
+        "simulate", "--labels", tmp_path / "labels.csv", "--seed", 3, "--clean", tmp_path / "same.npz"
+    )
     same = read_stars(tmp_path / "same.npz")
     assert (
-        told["stars"] == 3 and list(told["rejected"]) == ["sim3-2"] and "25000" in told["rejected"]["sim3-2"]
+        result["stars"] == 3
+        and list(result["rejected"]) == ["sim3-2"]
+        and "25000" in result["rejected"]["sim3-2"]
     )
     assert np.allclose(same.flux[:2], own.flux[:2], atol=1e-4)
     assert same.mask[2].all() and same.label("teff")[2] == 25000
@@ -148,8 +160,8 @@ def test_simulating_from_a_catalogue_takes_its_labels_only(ask, run, tmp_path):
     status, _, err = run("simulate", "--labels", tmp_path / "labels.csv", tmp_path / "s.npz")
     assert status == 0 and "left out: source_id, ra, flux" in err
     assert read_stars(tmp_path / "s.npz").label_names == ("teff", "logg", "mh", "alphafe", "vsini")
-    told = ask("simulate", "--labels", tmp_path / "labels.csv", tmp_path / "s.npz")
-    assert told["rejected"] == {"sim0-1": "no value of alphafe"}
+    result = ask("simulate", "--labels", tmp_path / "labels.csv", tmp_path / "s.npz")
+    assert result["rejected"] == {"sim0-1": "no value of alphafe"}
 
 
 def test_config_prints_what_train_accepts(ask, run, tmp_path):
@@ -190,17 +202,17 @@ def test_config_prints_what_train_accepts(ask, run, tmp_path):
 
 def test_ingest_reports_and_converts(ask, sky, tmp_path):
     (tmp_path / "bad.csv").write_text("nothing,here\n1,2\n")
-    told = ask("ingest", sky, tmp_path / "bad.csv", tmp_path / "all.parquet")
-    assert told["stars"] == 2000 and told["pixels"] == 800 and 0 <= told["masked_fraction"] < 0.01
-    assert list(told["rejected"]) == [str(tmp_path / "bad.csv")]
+    result = ask("ingest", sky, tmp_path / "bad.csv", tmp_path / "all.parquet")
+    assert result["stars"] == 2000 and result["pixels"] == 800 and 0 <= result["masked_fraction"] < 0.01
+    assert list(result["rejected"]) == [str(tmp_path / "bad.csv")]
     assert len(read_stars(tmp_path / "all.parquet")) == 2000
 
 
 @pytest.mark.parametrize("recipe", ["paper", "bottleneck"])
-def test_a_trained_model_tells_its_figures(ask, models, recipe):
-    told = ask("models", "--root", models[recipe].parent)["models"]
-    assert [m["name"] for m in told] == ["bottleneck", "paper"]
-    card = next(m["card"] for m in told if m["name"] == recipe)
+def test_a_models_card_has_its_scores(ask, models, recipe):
+    result = ask("models", "--root", models[recipe].parent)["models"]
+    assert [m["name"] for m in result] == ["bottleneck", "paper"]
+    card = next(m["card"] for m in result if m["name"] == recipe)
     assert (
         card["removed"] == ["teff", "logg"]
         and card["kept"] == ["mh", "alphafe"]
@@ -209,7 +221,7 @@ def test_a_trained_model_tells_its_figures(ask, models, recipe):
     assert {"r2", "mae", "rmse", "coverage"} <= set(card["figures"]["parameters"]["mh"])
 
 
-def test_train_tells_the_promised_keys_and_speaks_every_epoch(run, sky, tmp_path):
+def test_train_reports_the_promised_keys_and_every_epoch(run, sky, tmp_path):
     status, out, err = run(
         "train",
         sky,
@@ -223,10 +235,10 @@ def test_train_tells_the_promised_keys_and_speaks_every_epoch(run, sky, tmp_path
         5,
         "--json",
     )
-    told = json.loads(out)
-    assert status == 0 and told["epochs"] == 2 and told["stopped"] is False
-    assert told["seconds"] > 0 and told["spectra_per_second"] > 0 and told["reconstruction_mse"] > 0
-    assert set(told["discriminator_accuracy"]) == set(told["chance"]) == {"teff", "logg"}
+    result = json.loads(out)
+    assert status == 0 and result["epochs"] == 2 and result["stopped"] is False
+    assert result["seconds"] > 0 and result["spectra_per_second"] > 0 and result["reconstruction_mse"] > 0
+    assert set(result["discriminator_accuracy"]) == set(result["chance"]) == {"teff", "logg"}
     lines = [line for line in err.splitlines() if line.startswith("epoch")]
     assert len(lines) == 2
     for part in ("epoch 1/2", "loss", "rec", "Teff", "log g", "%/", "left"):
@@ -237,25 +249,25 @@ def test_train_tells_the_promised_keys_and_speaks_every_epoch(run, sky, tmp_path
 
 @pytest.mark.parametrize("recipe", ["paper", "bottleneck"])
 def test_encode_predict_decode_project(ask, sky, models, recipe, tmp_path):
-    told = ask("encode", models[recipe], sky, tmp_path / "z.npz")
-    assert told["stars"] == 2000 and told["latent_size"] == 25 and told["spectra_per_second"] > 0
+    result = ask("encode", models[recipe], sky, tmp_path / "z.npz")
+    assert result["stars"] == 2000 and result["latent_size"] == 25 and result["spectra_per_second"] > 0
     assert read_latents(tmp_path / "z.npz").z.shape == (2000, 25)
 
     rows = ask("predict", models[recipe], "simulated:20:3")["stars"]
     assert len(rows) == 20 and rows[4]["id"] == "sim3-4"
     assert {"teff", "teff_error", "logg", "mh", "alphafe_error", "chi2", "outlier_score"} <= set(rows[0])
 
-    told = ask(
+    result = ask(
         "decode", models[recipe], sky, "--set", "teff=7500", "--set", "alphafe=0.0", tmp_path / "d.npz"
     )
-    assert told["stars"] == 2000 and told["extrapolated"] == 2000 and told["beyond"] == ["teff"]
+    assert result["stars"] == 2000 and result["extrapolated"] == 2000 and result["beyond"] == ["teff"]
     decoded = read_stars(tmp_path / "d.npz")
     assert (decoded.label("teff") == 7500).all() and (decoded.label("alphafe") == 0).all()
     assert (
         np.array_equal(decoded.label("mh"), read_stars(sky).label("mh")) and np.isfinite(decoded.flux).all()
     )
 
-    told = ask(
+    result = ask(
         "project",
         models[recipe],
         "simulated:300:4",
@@ -265,7 +277,7 @@ def test_encode_predict_decode_project(ask, sky, models, recipe, tmp_path):
         "pca",
         tmp_path / "map.npz",
     )
-    assert told["stars"] == 300 and set(told["neighbour_r2"]) == {"teff", "logg", "mh", "alphafe"}
+    assert result["stars"] == 300 and set(result["neighbour_r2"]) == {"teff", "logg", "mh", "alphafe"}
     with np.load(tmp_path / "map.npz") as file:
         assert file["xy"].shape == (300, 2) and file["ids"][0] == "sim4-0"
 
@@ -297,8 +309,10 @@ def test_the_smallest_neighbourhoods_make_a_map(ask, models, tmp_path, setting):
 
 
 def test_the_seed_of_a_prediction_is_that_of_the_latent(ask, models, tmp_path):
-    of = lambda *seed: ask("predict", models["bottleneck"], "simulated:5:1", *seed)["stars"]  # noqa: E731
-    assert of() == of() != of("--seed", 5) == of("--seed", 5)
+    def predicted(*seed):
+        return ask("predict", models["bottleneck"], "simulated:5:1", *seed)["stars"]
+
+    assert predicted() == predicted() != predicted("--seed", 5) == predicted("--seed", 5)
     grids = []
     for name, seed in (("a", ()), ("b", ("--seed", 5))):
         ask(
@@ -346,10 +360,10 @@ def test_parquet_streams_to_the_same_numbers(ask, sky, models, tmp_path):
     ask("encode", models["bottleneck"], tmp_path / "sky.parquet", tmp_path / "b.parquet")
     a, b = read_latents(tmp_path / "a.npz"), read_latents(tmp_path / "b.parquet")
     assert np.array_equal(a.ids, b.ids) and np.allclose(a.z, b.z, atol=1e-5)
-    told = ask(
+    result = ask(
         "decode", models["bottleneck"], tmp_path / "sky.parquet", "--set", "mh=-1", tmp_path / "d.parquet"
     )
-    assert told["stars"] == len(read_stars(tmp_path / "d.parquet")) == 2000
+    assert result["stars"] == len(read_stars(tmp_path / "d.parquet")) == 2000
 
 
 def test_decode_says_whose_labels_it_used(ask, sky, models, tmp_path):
@@ -357,8 +371,8 @@ def test_decode_says_whose_labels_it_used(ask, sky, models, tmp_path):
     write_stars(
         tmp_path / "half.npz", stars.with_labels(np.where(np.arange(6)[:, None] < 4, stars.labels, np.nan))
     )
-    told = ask("decode", models["bottleneck"], tmp_path / "half.npz", tmp_path / "d.npz")
-    assert told["labels"] == {"given": 4, "estimated": 2} and told["extrapolated"] == 0
+    result = ask("decode", models["bottleneck"], tmp_path / "half.npz", tmp_path / "d.npz")
+    assert result["labels"] == {"given": 4, "estimated": 2} and result["extrapolated"] == 0
 
 
 def test_people_get_tables_with_units(run, models, tmp_path):
@@ -498,13 +512,14 @@ BAD = {
     "catalogue of a csv": ["catalogue", "encode", "{model}", "{tmp}/nan.csv", "{tmp}/c.parquet"],
     "out is a folder": ["ingest", "simulated:3", "{hole}"],
     "no file and no prediction": ["predict", "{model}", "simulated:3", "{tmp}/p.npz"],
+    "port": ["app", "--port", "70000"],
     "prediction suffix": ["predict", "{model}", "simulated:3", "--out", "{tmp}/x.docx"],
 }
 
 
 @pytest.fixture(scope="module")
 def trouble(models, tmp_path_factory):
-    """A folder of files that cannot be used, and the words of BAD that stand for paths."""
+    """A folder of files that cannot be used, and the words in BAD that stand for paths."""
     import shutil
 
     folder = tmp_path_factory.mktemp("trouble")
@@ -563,7 +578,7 @@ def test_a_plain_auto_encoder_has_no_sliders(run, stars, tmp_path):
     assert run("decode", tmp_path / "plain", tmp_path / "s.npz", tmp_path / "d.npz")[0] == 0
 
 
-def test_a_failure_of_ours_is_status_one(run, monkeypatch):
+def test_an_internal_error_is_status_one(run, monkeypatch):
     import dataclasses
 
     def broken(args, console):
@@ -589,7 +604,7 @@ def test_what_a_library_prints_is_no_part_of_the_result(run, monkeypatch):
 
 
 def test_options_may_stand_anywhere(ask, models, tmp_path):
-    told = ask(
+    result = ask(
         "decode",
         "--set",
         "teff=5000",
@@ -600,7 +615,94 @@ def test_options_may_stand_anywhere(ask, models, tmp_path):
         "mh=0",
         tmp_path / "d.npz",
     )
-    assert told["stars"] == 5 and told["set"] == {"teff": 5000.0, "mh": 0.0}
+    assert result["stars"] == 5 and result["set"] == {"teff": 5000.0, "mh": 0.0}
+
+
+def test_usage_says_how_the_program_was_started(run, monkeypatch, capsys):
+    both = ["usage: gandalf COMMAND …", "   or: python -m gandalf_core COMMAND …"]
+    for started, name in (
+        ("/usr/bin/gandalf", "gandalf"),
+        ("/x/gandalf_core/__main__.py", "python -m gandalf_core"),
+    ):
+        monkeypatch.setattr(sys, "argv", [started])
+        assert run("--help")[1].splitlines()[:2] == both
+        assert run("nonsense")[2] == f"gandalf: no command 'nonsense'; `{name} --help` lists them\n"
+        assert run("config", "--nonsense")[2].endswith(f"see `{name} config --help`\n")
+        with pytest.raises(SystemExit):
+            main(["config", "--help"])
+        assert capsys.readouterr().out.startswith(f"usage: {name} config ")
+
+
+def test_every_option_says_its_default_or_that_it_is_needed():
+    for command in COMMANDS.values():
+        for flags, options in command.arguments:
+            text = options["help"]
+            assert text and not text.endswith("."), flags
+            optional = flags[0].startswith("-") and not options.get("required")
+            if optional and options.get("action") != "store_true" and "may repeat" not in text:
+                assert "default" in text or "needed" in text, (command.name, flags)
+
+
+# --- the explorer ---
+
+
+@pytest.mark.parametrize("package", ["streamlit", "plotly"])
+def test_the_explorer_without_its_packages_is_one_line(run, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    status, out, err = run("app")
+    assert status == 2 and out == ""
+    assert (
+        err
+        == f"gandalf: the explorer needs {package}, not installed here: pip install 'gandalf-explorer[app]'\n"
+    )
+
+
+SERVER = "import os, sys; print(os.getcwd()); print(sys.argv[1:]); sys.exit(int(os.environ['STATUS']))"
+
+
+@pytest.mark.parametrize("ending", [0, 3])
+def test_the_explorer_is_served_from_its_folder(monkeypatch, tmp_path, ending):
+    (tmp_path / "streamlit.py").write_text(SERVER)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}", "STATUS": str(ending)}
+    command = [
+        sys.executable,
+        "-m",
+        "gandalf_core",
+        "app",
+        "--port",
+        "8600",
+        "--address",
+        "0.0.0.0",
+        "--json",
+    ]
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    folder, arguments, *rest = process.stderr.splitlines()
+    assert folder == str(ROOT)
+    assert arguments == str(["run", "app.py", "--server.port=8600", "--server.address=0.0.0.0"])
+    if ending:
+        assert process.returncode == 2 and process.stdout == ""
+        assert rest == ["gandalf: the explorer ended with status 3: see the messages above"]
+    else:
+        assert process.returncode == 0 and json.loads(process.stdout) == {"stopped": True}
+
+
+WAITING_SERVER = """
+import os, pathlib, time
+pathlib.Path(os.environ["PID"]).write_text(str(os.getpid()))
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_explorer_ends_with_its_command(tmp_path, stop):
+    (tmp_path / "streamlit.py").write_text(WAITING_SERVER)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PID": str(tmp_path / "pid")}
+    process = subprocess.Popen([sys.executable, "-m", "gandalf_core", "app"], cwd=tmp_path, env=environment)
+    wait_for(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text(), 60)
+    process.send_signal(stop)
+    assert process.wait(30) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_words_of_the_console():
@@ -622,10 +724,10 @@ def test_a_set_with_its_own_labels_trains_by_its_names(ask, tmp_path):
     write_stars(tmp_path / "soils.npz", soils)
     small = ["--set", "training.batch_size=64", "--set", "model.encoder_hidden=[32]", "--epochs", 2]
     signs = ["--remove", "moisture", "--keep", "grain_size"]
-    told = ask(
+    result = ask(
         "train", tmp_path / "soils.npz", "--preset", "bottleneck", *signs, *small, "--out", tmp_path / "m"
     )
-    assert set(told["discriminator_accuracy"]) == {"moisture"} and told["left_out"] > 0
+    assert set(result["discriminator_accuracy"]) == {"moisture"} and result["left_out"] > 0
     rows = ask("predict", tmp_path / "m", tmp_path / "soils.npz")["stars"]
     assert "moisture_error" in rows[0] and len(rows) == 600
 
@@ -668,9 +770,9 @@ def test_a_stopped_or_killed_training_resumes_to_the_same_weights(long_training,
     process.send_signal(how)
     said, err = process.communicate(timeout=60)
     if how == signal.SIGINT:
-        told = json.loads(said)
-        assert process.returncode == 0 and told["stopped"] is True and 1 <= told["epochs"] < 60
-        assert "stopping after this epoch" in err and "--resume goes on" in err
+        result = json.loads(said)
+        assert process.returncode == 0 and result["stopped"] is True and 1 <= result["epochs"] < 60
+        assert "stopping after this epoch" in err and "--resume continues" in err
     assert not (tmp_path / "m" / "config.json").exists(), "no half-made model"
     status, _, err = run(*arguments, "--out", tmp_path / "m", "--resume")
     assert status == 0 and "after epoch" in err.splitlines()[1]
@@ -700,9 +802,13 @@ def test_a_job_folder_follows_a_training_to_its_end(run, stars, tmp_path):
         "train", tmp_path / "toy.npz", "--config", tmp_path / "c.json", "--out", job / "model", "--job", job
     )
     assert status == 0, err
-    told = read(job / "status.json")
-    assert told["state"] == "done" and told["epoch"] == told["epochs"] == 2 and told["command"] == "train"
-    assert told["pid"] == os.getpid() and told["result"]["epochs"] == 2
+    result = read(job / "status.json")
+    assert (
+        result["state"] == "done"
+        and result["epoch"] == result["epochs"] == 2
+        and result["command"] == "train"
+    )
+    assert result["pid"] == os.getpid() and result["result"]["epochs"] == 2
     records = [json.loads(line) for line in (job / "metrics.jsonl").read_text().splitlines()]
     assert [r["epoch"] for r in records] == [1, 2] and {
         "loss",
@@ -716,8 +822,8 @@ def test_a_job_that_fails_says_why(run, tmp_path):
     assert (
         run("encode", "no-such-model", "simulated:3", tmp_path / "z.npz", "--job", tmp_path / "job")[0] == 2
     )
-    told = read(tmp_path / "job" / "status.json")
-    assert told["state"] == "failed" and "no-such-model" in told["error"]
+    result = read(tmp_path / "job" / "status.json")
+    assert result["state"] == "failed" and "no-such-model" in result["error"]
 
 
 def cancel(job: Path, monkeypatch) -> None:
@@ -729,7 +835,7 @@ def lose_parent(job: Path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("end", [cancel, lose_parent])
-def test_a_cancelled_or_orphaned_job_stops_at_once_and_can_go_on(
+def test_a_cancelled_or_orphaned_job_stops_at_once_and_can_be_resumed(
     long_training, run, tmp_path, monkeypatch, end
 ):
     arguments, _ = long_training
@@ -744,18 +850,18 @@ def test_a_cancelled_or_orphaned_job_stops_at_once_and_can_go_on(
     status, out, err = run(*arguments, "--out", job / "model", "--job", job, "--epochs", 100_000)
     started.join()
     assert status == 1 and out == "" and err.splitlines()[-1] == "gandalf: stopped"
-    told = read(job / "status.json")
-    assert told["state"] == "cancelled" and 1 <= told["epoch"] < 100_000
+    result = read(job / "status.json")
+    assert result["state"] == "cancelled" and 1 <= result["epoch"] < 100_000
     assert (job / "model" / "checkpoint.safetensors").is_file()
 
 
 def test_a_resumed_job_lists_each_epoch_once(run, stars, tmp_path):
-    from gandalf_core.cli.commands.training import prepared
+    from gandalf_core.cli.training_steps import make_trainer
     from gandalf_core.config.schema import from_json
 
     write_stars(tmp_path / "toy.npz", stars)
     (tmp_path / "c.json").write_text(to_json(toy_config(training__epochs=3)))
-    trainer = prepared(
+    trainer = make_trainer(
         read_stars(tmp_path / "toy.npz"), from_json((tmp_path / "c.json").read_text()), tmp_path, "cpu"
     )
     next(trainer.epochs())
@@ -783,7 +889,7 @@ def test_a_resumed_job_lists_each_epoch_once(run, stars, tmp_path):
 # --- measuring and making what is shipped ---
 
 
-def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch):
+def test_audit_gets_the_options_of_the_command_line(ask, models, monkeypatch):
     import inspect
 
     import gandalf_core.auditing
@@ -793,16 +899,17 @@ def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch
     )
     seen = {}
 
-    def audit(model, stars, *, plain, seed, progress, **settings):
+    def audit(model, stars, *, plain, probes, rows, seed, progress):
         progress(0.5, "probing")
-        seen.update(settings, seed=seed, stars=len(stars), name=model.name, plain=plain.name)
+        seen.update(probes=probes, rows=rows, seed=seed)
+        seen.update(stars=len(stars), name=model.name, plain=plain.name)
         return {
             "removed": {"teff": {"r2": 0.1, "floor": 0.05, "excess": 0.05, "removal_fraction": 0.9}},
             "kept": {},
         }
 
     monkeypatch.setattr(gandalf_core.auditing, "audit", audit)
-    told = ask(
+    result = ask(
         "audit",
         models["paper"],
         "simulated:9:2",
@@ -810,11 +917,20 @@ def test_audit_is_asked_with_what_the_command_line_says(ask, models, monkeypatch
         models["bottleneck"],
         "--probes",
         "ridge",
+        "--row",
+        "plain",
         "--seed",
         4,
     )
-    assert told["removed"]["teff"]["excess"] == 0.05
-    assert seen == {"probes": ("ridge",), "seed": 4, "stars": 9, "name": "paper", "plain": "bottleneck"}
+    assert result["removed"]["teff"]["excess"] == 0.05
+    assert seen == {
+        "probes": ("ridge",),
+        "rows": ("plain",),
+        "seed": 4,
+        "stars": 9,
+        "name": "paper",
+        "plain": "bottleneck",
+    }
 
 
 def test_compare_has_a_row_for_each_representation_and_parameter(run, models):
@@ -829,7 +945,7 @@ def test_compare_has_a_row_for_each_representation_and_parameter(run, models):
         assert labels["teff"]["rmse_over_bound"] > 1
 
 
-def test_pretrain_makes_what_is_missing_and_passes_over_what_is_there(ask, tmp_path):
+def test_pretrain_makes_missing_models_and_skips_finished_ones(ask, tmp_path):
     small = ["--stars", "simulated:400:1", "--epochs", 1, "--map", "pca", "--map-stars", 60]
     arguments = [
         "pretrain",

@@ -10,16 +10,9 @@ import pytest
 from gandalf_core.errors import ConfigError, ModelError, SpectraError
 from gandalf_core.io import read_stars
 from gandalf_core.parameters import LABELS
-from gandalf_core.products.grid import (
-    Grid,
-    axis,
-    compared,
-    generate_grid,
-    mean_latent,
-    median_star,
-    true_spectra,
-    write_grid,
-)
+from gandalf_core.products.grid import Grid, axis_values, generate_grid, mean_latent, median_star
+from gandalf_core.products.grid_files import write_grid
+from gandalf_core.products.grid_truth import compare_with_simulator, true_spectra
 from gandalf_core.simulator import PIXELS_800, inside, simulate
 
 AXES = {"teff": (5000.0, 6000.0, 500.0), "logg": [4.0, 4.5], "mh": (-0.5, 0.0, 0.25), "alphafe": [0.1]}
@@ -44,10 +37,10 @@ def test_a_node_is_what_the_model_decodes(model, stars):
 
 
 def test_a_single_step_covers_the_training_range_with_round_numbers():
-    values = axis("teff", 250.0, (4113.0, 6875.0))
+    values = axis_values("teff", 250.0, (4113.0, 6875.0))
     assert values[0] == 4250 and values[-1] == 6750 and set(np.diff(values)) == {250.0}
-    assert axis("mh", 0.1, (-0.35, 0.05)).tolist() == [-0.3, -0.2, -0.1, 0.0]
-    assert axis("mh", (0.0, 0.3, 0.1), (-1, 1)).tolist() == [0.0, 0.1, 0.2, 0.3]
+    assert axis_values("mh", 0.1, (-0.35, 0.05)).tolist() == [-0.3, -0.2, -0.1, 0.0]
+    assert axis_values("mh", (0.0, 0.3, 0.1), (-1, 1)).tolist() == [0.0, 0.1, 0.2, 0.3]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +48,7 @@ def test_a_single_step_covers_the_training_range_with_round_numbers():
 )
 def test_steps_that_lead_nowhere_are_refused(steps):
     with pytest.raises(ConfigError, match="logg"):
-        axis("logg", steps, (1.5, 5.0))
+        axis_values("logg", steps, (1.5, 5.0))
 
 
 def test_too_many_nodes_are_refused_before_anything_is_made(model):
@@ -124,7 +117,7 @@ def test_perfect_spectra_have_no_error_and_unreachable_nodes_are_left_out(labels
     star = simulate(3, seed=4)[1:2]
     blank = grid_of(np.ones((4, 800), np.float32), labels)
     true = true_spectra(blank, star)
-    found = compared(grid_of(np.nan_to_num(true, nan=1.0), labels), star)
+    found = compare_with_simulator(grid_of(np.nan_to_num(true, nan=1.0), labels), star)
     assert inside(labels).tolist() == [True, True, True, False]
     assert (
         found.comparison["nodes"] == 3
@@ -137,30 +130,34 @@ def test_perfect_spectra_have_no_error_and_unreachable_nodes_are_left_out(labels
 def test_errors_are_measured_in_flux_and_relative_to_the_change(labels):
     star = simulate(3, seed=4)[1:2]
     true = true_spectra(grid_of(np.ones((4, 800), np.float32), labels), star)
-    shifted = compared(grid_of(np.nan_to_num(true, nan=1.0) + 0.01, labels), star)
+    shifted = compare_with_simulator(grid_of(np.nan_to_num(true, nan=1.0) + 0.01, labels), star)
     assert (
         shifted.comparison["rms"] == pytest.approx(0.01, rel=1e-3)
         and 0.01 < shifted.comparison["relative"] < 0.02
     )
     constant = np.broadcast_to(true[:3].mean(0), (4, 800)).astype(np.float32)
-    assert compared(grid_of(constant, labels), star).comparison["relative_to_change"] == pytest.approx(
-        1, rel=1e-3
-    )
+    assert compare_with_simulator(grid_of(constant, labels), star).comparison[
+        "relative_to_change"
+    ] == pytest.approx(1, rel=1e-3)
 
 
 def test_without_a_star_the_truth_is_that_of_an_average_one(labels):
     grid = grid_of(np.ones((4, 800), np.float32), labels)
     mean = true_spectra(grid, simulate(16, seed=0))
     single = true_spectra(grid, simulate(16, seed=0)[2:3])
-    found = compared(grid_of(np.nan_to_num(mean, nan=1.0), labels)).comparison["rms"]
-    assert found < 1e-6 < compared(grid_of(np.nan_to_num(single, nan=1.0), labels)).comparison["rms"]
+    found = compare_with_simulator(grid_of(np.nan_to_num(mean, nan=1.0), labels)).comparison["rms"]
+    assert (
+        found
+        < 1e-6
+        < compare_with_simulator(grid_of(np.nan_to_num(single, nan=1.0), labels)).comparison["rms"]
+    )
 
 
 def test_the_simulator_needs_its_own_pixels_and_labels(labels, model):
     with pytest.raises(SpectraError, match="wavelength grid"):
-        compared(generate_grid(model, AXES))
+        compare_with_simulator(generate_grid(model, AXES))
     with pytest.raises(SpectraError, match="simulator needs"):
-        compared(
+        compare_with_simulator(
             replace(grid_of(np.ones((4, 800)), labels), labels=np.where(labels == labels, np.nan, labels))
         )
 

@@ -1,8 +1,8 @@
-"""`python -m gandalf_core <command>`: parse, run, and say what happened.
+"""The command line, `gandalf COMMAND` or `python -m gandalf_core COMMAND`: parse, run, and report.
 
-Exit status 0; 2 for wrong use or bad input, with one line that names the file and the cause; 1 for a failure
-of ours. With --json one JSON object goes to standard output; everything else goes to standard error.
-A new command is one decorated function (`registry.command`) in a file listed in COMMAND_FILES.
+Exit status 0; 2 for wrong use or bad input, with one line that names the file and the cause; 1 for an
+internal error. With --json one JSON object goes to standard output; everything else goes to standard error. A
+new command is one decorated function (`registry.command`) in a file listed in COMMAND_FILES.
 """
 
 import contextlib
@@ -11,100 +11,113 @@ import os
 import signal
 import sys
 import traceback
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from ..errors import GandalfError
 from ..io.plain import jsonable, to_json
-from ..jobs.folder import JobWriter, Stopped, handling, raise_stopped
+from ..jobs.folder import JobState, JobWriter, Stopped, handling, raise_stopped
 from .console import Console, facts
-from .registry import COMMANDS, Command, Report, UsageError, parser_for
+from .registry import COMMANDS, MODULE_PROGRAM, Command, Report, UsageError, parser_for, program
 
-COMMAND_FILES = ("data", "training", "use", "measure", "scale", "pretrain")
-USER_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
+COMMAND_FILES = ("data", "training", "predict", "use", "measure", "scale", "pretrain", "app")
+INPUT_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; the exit status."""
+    """Run one command and return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
-    for name in COMMAND_FILES:
-        import_module(f".commands.{name}", __name__)
+    load_commands()
     if argv and argv[0] in ("-h", "--help"):
         print(overview())
         return 0
-    return _guarded(lambda: _run(argv))
+    return _with_status(lambda: _run(argv))
+
+
+def load_commands() -> dict[str, Command]:
+    """Import the command files; all commands by name."""
+    for name in COMMAND_FILES:
+        import_module(f".commands.{name}", __name__)
+    return COMMANDS
 
 
 def overview() -> str:
+    """The text of `--help`: every command with one line."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {c.name:<{width}}  {c.help}" for c in COMMANDS.values()]
     return "\n".join(
         [
-            "usage: python -m gandalf_core COMMAND …",
+            "usage: gandalf COMMAND …",
+            f"   or: {MODULE_PROGRAM} COMMAND …",
             "",
             "Adversarial auto-encoders on stellar spectra, with their leakage measured.",
             "",
-            *lines,
+            *(f"  {c.name:<{width}}  {c.help}" for c in COMMANDS.values()),
             "",
-            "`python -m gandalf_core COMMAND --help` tells the rest. Every command takes --json.",
+            f"`{program()} COMMAND --help` explains a command. Every command takes --json.",
         ]
     )
 
 
 def _run(argv: list[str]) -> int:
-    chosen = _chosen(argv)
-    args = parser_for(chosen).parse_intermixed_args(argv[1:])
-    ends = handling(signal.SIGINT, raise_stopped), handling(signal.SIGTERM, raise_stopped)
-    # what a library prints is no part of the result
-    with ends[0], ends[1], contextlib.redirect_stdout(sys.stderr):
-        report = _followed(chosen, args) if args.job else chosen.run(args, Console())
-    print(
-        to_json(report.result) if args.json else facts(report.result) if report.text is None else report.text
-    )
+    command = _command(argv)
+    args = parser_for(command).parse_intermixed_args(argv[1:])
+    interrupt, terminate = (handling(number, raise_stopped) for number in (signal.SIGINT, signal.SIGTERM))
+    # what a library prints is not part of the result
+    with interrupt, terminate, contextlib.redirect_stdout(sys.stderr):
+        report = _run_as_job(command, args) if args.job else command.run(args, Console())
+    print(_text(report, args.json))
     sys.stdout.flush()
     return 0
 
 
-def _chosen(argv: list[str]) -> Command:
+def _command(argv: list[str]) -> Command:
     if not argv:
-        raise UsageError("which command? `python -m gandalf_core --help` lists them")
+        raise UsageError(f"which command? `{program()} --help` lists them")
     if argv[0] not in COMMANDS:
-        near = difflib.get_close_matches(argv[0], COMMANDS, 1)
-        hint = f"did you mean {near[0]}?" if near else "`python -m gandalf_core --help` lists them"
+        similar = difflib.get_close_matches(argv[0], COMMANDS, 1)
+        hint = f"did you mean {similar[0]}?" if similar else f"`{program()} --help` lists them"
         raise UsageError(f"no command '{argv[0]}'; {hint}")
     return COMMANDS[argv[0]]
 
 
-def _followed(chosen: Command, args) -> Report:
-    """Run under a job folder, which learns how it ended."""
-    with JobWriter(args.job, chosen.name) as job, _ending(job):
-        report = chosen.run(args, Console(job))
-        state = "cancelled" if report.result.get("stopped") else "done"
+def _text(report: Report, as_json: bool) -> str:
+    if as_json:
+        return to_json(report.result)
+    return facts(report.result) if report.text is None else report.text
+
+
+def _run_as_job(command: Command, args: Namespace) -> Report:
+    """Run a command that reports to a job folder, from its start to how it ended."""
+    with JobWriter(args.job, command.name) as job, _ending(job):
+        report = command.run(args, Console(job))
+        state = JobState.CANCELLED if report.result.get("stopped") else JobState.DONE
         job.update(state=state, result=jsonable(report.result))
     return report
 
 
 @contextlib.contextmanager
 def _ending(job: JobWriter) -> Iterator[None]:
+    """Write to the job folder that the block was stopped or failed."""
     try:
         yield
     except Stopped:
-        job.update(state="cancelled", message="stopped")
+        job.update(state=JobState.CANCELLED, message="stopped")
         raise
     except BaseException as error:
-        job.update(state="failed", error=one_line(error), message=one_line(error))
+        job.update(state=JobState.FAILED, error=one_line(error), message=one_line(error))
         raise
 
 
-def _guarded(work: Callable[[], int]) -> int:
-    """`work()`, with every failure turned into one line and an exit status."""
+def _with_status(work: Callable[[], int]) -> int:
+    """The exit status of `work()`; every error becomes one line and a status."""
     try:
         return work()
     except GandalfError as error:
         return _fail(2, one_line(error))
-    except USER_ERRORS as error:
+    except INPUT_ERRORS as error:
         return _fail(2, f"{error.filename}: {error.strerror}" if error.filename else one_line(error))
-    except BrokenPipeError:  # `… | head` has seen enough
+    except BrokenPipeError:  # `… | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Stopped, KeyboardInterrupt):
@@ -117,6 +130,7 @@ def _guarded(work: Callable[[], int]) -> int:
 
 
 def one_line(error: BaseException) -> str:
+    """An error's message on one line, or its type where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -1,54 +1,45 @@
-"""What a command says: messages and progress on standard error, the result on standard output."""
+"""How a command speaks: messages and progress on standard error, tables of results for people."""
 
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..io.plain import jsonable
 from ..jobs.folder import JobWriter
 from ..parameters import parameter
 
+if TYPE_CHECKING:
+    from ..training.records import EpochRecord
+    from ..training.trainer import Trainer
+
 
 class Console:
-    """Where a running command speaks; `job` additionally follows it in a folder."""
+    """The messages of a running command, on standard error and in its job folder, if it has one."""
 
     def __init__(self, job: JobWriter | None = None) -> None:
         self.job = job
 
     def say(self, text: str) -> None:
+        """A message."""
         print(text, file=sys.stderr, flush=True)
         if self.job:
             self.job.update(message=text)
 
     def progress(self, fraction: float, text: str) -> None:
-        """A step of a long command; `fraction` of it is done (0-1)."""
+        """A step of a long command, of which `fraction` (0 to 1) is done."""
         print(f"{fraction:4.0%}  {text}", file=sys.stderr, flush=True)
         if self.job:
             self.job.update(message=text, fraction=fraction)
 
-    def training(self, trainer) -> None:
-        """A training begins, or goes on after the epochs that its history holds."""
-        say = f"{len(trainer.data):,} stars to train on"
-        say += f", {trainer.left_out:,} left out for want of a label" if trainer.left_out else ""
-        say += (
-            f"; after epoch {len(trainer.history)} of {trainer.config.training.epochs}"
-            if trainer.history
-            else ""
-        )
-        say += "; the mean spectrum first" if trainer.decoder.means and not trainer.history else ""
-        idle = [n for n in trainer.config.adversary.nuisances if n not in trainer.told]
-        say += (
-            f"; no star's {' or '.join(idle)} is known, so the latent is not asked to hold that"
-            if idle
-            else ""
-        )
-        self.say(say)
+    def training_starts(self, trainer: "Trainer") -> None:
+        """A training starts, or resumes after the epochs in its history."""
+        self.say(start_line(trainer))
         if self.job:
             self.job.restart_metrics([jsonable(asdict(r)) for r in trainer.history])
 
-    def epoch(self, record) -> None:
-        """A finished epoch of training."""
+    def epoch_done(self, record: "EpochRecord") -> None:
+        """An epoch of a training is finished."""
         print(epoch_line(record), file=sys.stderr, flush=True)
         if self.job:
             self.job.update(
@@ -61,8 +52,26 @@ class Console:
             self.job.add_metrics(jsonable(asdict(record)))
 
 
-def epoch_line(record) -> str:
-    """One line: epoch, losses, each discriminator's accuracy against chance, time left."""
+# --- a training ---
+
+
+def start_line(trainer: "Trainer") -> str:
+    """How many stars train, what is left out, and where the training starts."""
+    parts = [f"{len(trainer.data):,} stars to train on"]
+    if trainer.left_out:
+        parts.append(f"{trainer.left_out:,} left out (without a needed label, or not usable)")
+    if trainer.history:
+        parts.append(f"resuming after epoch {len(trainer.history)} of {trainer.config.training.epochs}")
+    elif trainer.decoder.means:
+        parts.append("fitting the mean spectrum first")
+    unknown = [n for n in trainer.config.adversary.nuisances if n not in trainer.known_nuisances]
+    if unknown:
+        parts.append(f"no star has a known {' or '.join(unknown)}, so the latent is not trained to hold it")
+    return "; ".join(parts)
+
+
+def epoch_line(record: "EpochRecord") -> str:
+    """An epoch on one line: losses, each discriminator's accuracy against chance, time left."""
     parts = [
         f"epoch {record.epoch:>{len(str(record.epochs))}}/{record.epochs}",
         f"loss {record.loss:7.4f}",
@@ -71,12 +80,12 @@ def epoch_line(record) -> str:
     ]
     if record.heads:
         parts.append(f"heads {record.heads:.3f}")
-    accuracies = (
-        f"{parameter(n).plain} {a:.0%}/{record.chance[n]:.0%}"
-        for n, a in record.discriminator_accuracy.items()
-    )
-    watched = "  ".join(accuracies)
-    parts += [f"accuracy/chance {watched}"] if watched else []
+    accuracies = [
+        f"{parameter(name).plain} {accuracy:.0%}/{record.chance[name]:.0%}"
+        for name, accuracy in record.discriminator_accuracy.items()
+    ]
+    if accuracies:
+        parts.append(f"accuracy/chance {'  '.join(accuracies)}")
     return "  ".join([*parts, f"{duration(record.seconds_left)} left"])
 
 
@@ -95,9 +104,9 @@ def duration(seconds: float) -> str:
 
 def facts(result: dict[str, Any]) -> str:
     """A result as aligned `name  value` lines; an empty value is left out."""
-    shown = {k.replace("_", " "): _fact(v) for k, v in result.items() if v not in ({}, [], None)}
-    width = max(map(len, shown), default=0)
-    return "\n".join(f"{k:<{width}}  {v}" for k, v in shown.items())
+    lines = {k.replace("_", " "): _fact(v) for k, v in result.items() if v not in ({}, [], None)}
+    width = max(map(len, lines), default=0)
+    return "\n".join(f"{k:<{width}}  {v}" for k, v in lines.items())
 
 
 def _fact(value: Any) -> str:
@@ -125,6 +134,6 @@ def _row(cells: list[str], widths: list[int]) -> str:
 
 
 def heading(name: str) -> str:
-    """A label as a terminal's column header, with its unit."""
+    """A label as the header of a column, with its unit."""
     p = parameter(name)
     return f"{p.plain} [{p.unit}]" if p.unit else p.plain

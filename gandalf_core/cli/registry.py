@@ -1,22 +1,27 @@
-"""How a command comes into being: one decorated function.
+"""How a command is defined: one decorated function.
 
-    @command("encode", "write the latents of stars", MODEL, STARS, OUT, SEED)
-    def encode(args, console) -> Report: ...
+    @command("encode", "write the latents of stars", MODEL, STARS, OUT, NOISE_SEED)
+    def encode(args: Namespace, console: Console) -> Report: ...
 
-The function imports what it needs when it runs; the file is named in `COMMAND_FILES` of `cli/__init__.py`.
+The function imports what it needs when it runs, so that `--help` stays fast; its docstring is the help text.
+Its file is listed in `COMMAND_FILES` of `cli/__init__.py`.
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import GandalfError
-from ..parameters import MAX_SEED
+from .console import Console
+
+MODULE_PROGRAM = "python -m gandalf_core"
 
 
 class UsageError(GandalfError):
-    """A command line that does not say what to do: status 2."""
+    """A command line that cannot be carried out as it stands: status 2."""
 
 
 class Argument(NamedTuple):
@@ -27,116 +32,65 @@ class Argument(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a command found: `result` is the JSON object, `text` what a person reads (the result, if None)."""
+    """The result of a command: the JSON object, and the text for people (None: made from `result`)."""
 
     result: dict[str, Any]
     text: str | None = None
 
 
+Run = Callable[[argparse.Namespace, Console], Report]
+
+
 @dataclass(frozen=True)
 class Command:
+    """A command of the command line."""
+
     name: str
     help: str
     arguments: tuple[Argument, ...]
-    run: Callable[..., Report]
+    run: Run
 
 
 COMMANDS: dict[str, Command] = {}
 
 
 def arg(*flags: str, **options: Any) -> Argument:
+    """An argument, as `add_argument` takes it."""
     return Argument(flags, options)
 
 
-def command(name: str, help: str, *arguments: Argument) -> Callable:
-    """Registers the decorated function `(args, console) -> Report` under `name`."""
+def command(name: str, help: str, *arguments: Argument) -> Callable[[Run], Run]:
+    """Register the decorated function under `name`; `help` is its line in the overview."""
 
-    def register(run: Callable[..., Report]) -> Callable[..., Report]:
+    def register(run: Run) -> Run:
         COMMANDS[name] = Command(name, help, arguments, run)
         return run
 
     return register
 
 
+def program() -> str:
+    """How this command line was started: `gandalf`, or `python -m gandalf_core`."""
+    return "gandalf" if Path(sys.argv[0]).stem == "gandalf" else MODULE_PROGRAM
+
+
 class Parser(argparse.ArgumentParser):
-    """Wrong use is one line, not a usage text."""
+    """A parser that raises UsageError, one line, where argparse would print its usage and exit."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see `{self.prog} --help`")
 
 
-def parser_for(chosen: Command) -> Parser:
-    description = (chosen.run.__doc__ or chosen.help).strip()
-    parser = Parser(f"python -m gandalf_core {chosen.name}", description=description, allow_abbrev=False)
-    for flags, options in chosen.arguments:
+def parser_for(command: Command) -> Parser:
+    """The parser of a command's arguments, with those that every command takes."""
+    description = (command.run.__doc__ or command.help).strip()
+    parser = Parser(f"{program()} {command.name}", description=description, allow_abbrev=False)
+    for flags, options in command.arguments:
         parser.add_argument(*flags, **options)
-    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     parser.add_argument(
-        "--job", metavar="DIR", help="report to this job folder and obey its cancel file (used by the app)"
+        "--job",
+        metavar="DIR",
+        help="report to this job folder and obey its cancel file (used by the explorer)",
     )
     return parser
-
-
-# --- values ---
-
-
-def pair(text: str) -> tuple[str, str]:
-    """`NAME=VALUE` as (name, value)."""
-    name, equals, value = text.partition("=")
-    if not equals or not name or not value:
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
-    return name, value
-
-
-def number_pair(text: str) -> tuple[str, float]:
-    """`NAME=NUMBER`; the number must be finite."""
-    name, value = pair(text)
-    try:
-        number = float(value)
-    except ValueError:
-        number = float("nan")
-    if not abs(number) < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{value}' in '{text}' is not a finite number")
-    return name, number
-
-
-def whole(low: int, high: int = 10**9) -> Callable[[str], int]:
-    """The type of whole numbers from `low` to `high`."""
-
-    def convert(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {low} to {high:,}")
-        return int(text)
-
-    return convert
-
-
-def number(low: float) -> Callable[[str], float]:
-    """The type of finite numbers of at least `low`."""
-
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"'{text}' is not a finite number of at least {low:g}")
-        return value
-
-    return convert
-
-
-positive = whole(1)
-seed = whole(0, MAX_SEED)
-
-STARS = arg("stars", nargs="+", metavar="STARS", help="readable files of spectra, or simulated:N[:SEED]")
-MODEL = arg("model", metavar="MODEL", help="a model folder, or the name of one in pretrained/")
-OUT = arg("out", metavar="OUT", help="file to write")
-SEED = arg("--seed", type=seed, default=0, help="seed of everything random (default: 0)")
-NOISE_SEED = arg(
-    "--seed", type=seed, help="seed of the latent's noise, where the recipe has one (default: the model's)"
-)
-EPOCHS = arg("--epochs", type=positive, help="passes over the training stars (default: the preset's)")
-DEVICE = arg(
-    "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (default: auto)"
-)

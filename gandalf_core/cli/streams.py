@@ -1,33 +1,41 @@
-"""Stars in, results out, piece by piece: memory does not grow with a Parquet file. Other sources are one
-piece each.
+"""Stars in, results out, piece by piece: memory does not grow with a Parquet file.
+
+Any other source is one piece.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..data.latents import LatentSet
+    from ..data.spectra import SpectraSet
+
+Piece = TypeVar("Piece", "SpectraSet", "LatentSet")
 
 
-def pieces(specs: list[str], wavelength_nm) -> Iterator:
-    """SpectraSets on `wavelength_nm` (L,) that together hold the stars of all sources. Raises SpectraError,
-    naming the source.
-    """
+def pieces(specs: list[str], wavelength_nm: "np.ndarray") -> "Iterator[SpectraSet]":
+    """The stars of all sources on `wavelength_nm` (L,). Raises SpectraError, naming the source."""
     from ..io import resample
 
     for spec in specs:
         yield from (resample(stars, wavelength_nm, spec) for stars in _source(spec))
 
 
-def _source(spec: str) -> Iterator:
+def _source(spec: str) -> "Iterator[SpectraSet]":
     from ..io import iter_parquet
     from ..sources import load_stars
 
-    if not spec.startswith("simulated:") and _is_parquet(spec):
+    if not spec.startswith("simulated:") and _has_row_per_star(spec):
         yield from iter_parquet(spec)
     else:
         yield load_stars(spec)
 
 
-def _is_parquet(path: str) -> bool:
-    """True for a Parquet file with one row per star; one with a row per sample is read at once."""
+def _has_row_per_star(path: str) -> bool:
+    """True for a Parquet file with one row per star; one with one row per sample is read as a whole."""
     try:
         with open(path, "rb") as file:
             if file.read(4) != b"PAR1":
@@ -44,9 +52,16 @@ def _is_parquet(path: str) -> bool:
     return pa.types.is_fixed_size_list(field) or pa.types.is_list(field) or pa.types.is_large_list(field)
 
 
-def written(path: str, parts: Iterable, write: Callable, join: Callable) -> int:
-    """Write the parts to `path`: one after the other to Parquet, else joined and `write(path, whole)`; their
-    number of stars.
+def write_pieces(
+    path: str,
+    parts: Iterable[Piece],
+    write: Callable[[str, Piece], object],
+    join: Callable[[list[Piece]], Piece],
+) -> int:
+    """Write the parts to `path` and return their number of stars.
+
+    Parquet is written part by part; for other formats the parts are joined and passed to `write(path,
+    whole)`.
     """
     if Path(path).suffix.lower() == ".parquet":
         from ..io import ParquetWriter
@@ -60,11 +75,17 @@ def written(path: str, parts: Iterable, write: Callable, join: Callable) -> int:
     return len(whole)
 
 
-def join_latents(parts: list):
-    """One LatentSet from those of one model."""
+def join_latents(parts: "Sequence[LatentSet]") -> "LatentSet":
+    """One set from several of one model."""
     import numpy as np
 
     from ..data.latents import LatentSet
 
-    z, ids, labels = (np.concatenate([getattr(p, name) for p in parts]) for name in ("z", "ids", "labels"))
-    return LatentSet(z, ids, labels, parts[0].label_names, parts[0].model_id)
+    first = parts[0]
+    return LatentSet(
+        z=np.concatenate([part.z for part in parts]),
+        ids=np.concatenate([part.ids for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        label_names=first.label_names,
+        model_id=first.model_id,
+    )

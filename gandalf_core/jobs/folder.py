@@ -2,7 +2,7 @@
 
     status.json    {state, pid, command, message, fraction, epoch, epochs, seconds_left, started, updated,
                    result, error}, always replaced as a whole; the states are those of `JobState`
-    metrics.jsonl  one line per finished epoch: the fields of an EpochRecord (training/trainer.py)
+    metrics.jsonl  one line per finished epoch: the fields of an EpochRecord (training/records.py)
     cancel         the command stops within about a second once this file exists; a training can be resumed
 
 A command whose parent process has died stops as well: nobody is left to stop it.

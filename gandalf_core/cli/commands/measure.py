@@ -1,13 +1,21 @@
 """Commands that measure: audit, compare, test."""
 
-from typing import Any
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
-from ..console import heading, table
-from ..registry import MODEL, SEED, STARS, Report, arg, command, number, positive
+from ..arguments import MODEL, SEED, STARS, number_from, positive
+from ..console import Console, heading, table
+from ..registry import Report, arg, command
+
+if TYPE_CHECKING:
+    from ...data.spectra import SpectraSet
+    from ...models.trained import TrainedModel
+    from ...regression.compare import ComparisonOptions
 
 # with the spectra: the paper's four representations
 COMPARED = ("autoencoder", "physical-removed", "chemical-removed")
+PLAIN_MODEL = COMPARED[0]
 PROBES = arg(
     "--probes", action="append", default=[], metavar="NAME", help="only this probe (default: all); may repeat"
 )
@@ -20,28 +28,32 @@ ROW = arg(
     help="only this reference beside the latent, e.g. plain (default: all); may repeat",
 )
 RECORD = arg(
-    "--record", action="store_true", help="keep the report in the model's folder, its summary on the card"
+    "--record",
+    action="store_true",
+    help="store the report in the model's folder and its summary on the model's card",
 )
 PLAIN = arg(
     "--plain",
     metavar="MODEL",
-    help=f"the plain auto-encoder to compare with (default: {COMPARED[0]} if there; or none)",
+    help=f"the plain auto-encoder to compare with, or none (default: {PLAIN_MODEL}, if it fits)",
 )
 MAX_ITER = arg(
     "--max-iter",
     type=positive,
+    metavar="N",
     default=1000,
-    help="epochs of a regressor at most (default: 1000, the paper's)",
+    help="passes of a regressor over its stars, at most (default: 1000, the paper's)",
 )
 ALPHA = arg(
     "--alpha",
     action="append",
     default=[],
-    type=number(0),
+    type=number_from(0),
     dest="alphas",
-    help="penalties of a regressor to choose from (default: 1e-4, scikit-learn's); may repeat",
+    metavar="A",
+    help="L2 penalty of a regressor (default: 1e-4, scikit-learn's); may repeat, then the best is chosen",
 )
-PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one regressor for each parameter")
+PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one regressor per parameter")
 
 
 @command(
@@ -55,16 +67,29 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
     RECORD,
     SEED,
 )
-def audit(args, console) -> Report:
-    """Leakage of removed parameters under fresh probes, loss of kept ones, and counterfactuals where the
-    truth is known.
+def audit(args: Namespace, console: Console) -> Report:
+    """Measure how much fresh probes read of the removed parameters, and what was lost of the kept ones.
+
+    Of simulated stars, whose truth is known, also how well the decoder's sliders reproduce the simulator.
     """
+    from ...auditing import audit as measure
     from ...auditing import check_choice
+    from ...auditing.probes import PROBES as ALL_PROBES
+    from ...auditing.references import ROWS as ALL_ROWS
     from ...models.store import load_model, record_audit
 
-    check_choice(**_chosen(args))
+    probes, rows = tuple(args.probes) or ALL_PROBES, tuple(args.rows or ALL_ROWS)
+    check_choice(probes, rows)
     model = load_model(args.model)
-    result = _audited(model, _stars(args, model), args, console)
+    result = measure(
+        model,
+        _stars(args.stars, model),
+        plain=_plain(args.plain, model, console),
+        probes=probes,
+        rows=rows,
+        seed=args.seed,
+        progress=console.progress,
+    )
     if args.record:
         console.say(f"recorded in {record_audit(args.model, result, ' '.join(args.stars))}")
     return Report(result, audit_text(result))
@@ -80,80 +105,85 @@ def audit(args, console) -> Report:
         default=[],
         metavar="MODEL",
         dest="models",
-        help=f"compare this model's latent (default: {', '.join(COMPARED)}); may repeat",
+        help=f"compare the latent of this model (default: {', '.join(COMPARED)}); may repeat",
     ),
     MAX_ITER,
     ALPHA,
     PER_PARAMETER,
     SEED,
 )
-def compare(args, console) -> Report:
-    """One regressor on the spectra and one on each latent; 80 % of the stars train it, the rest are what is
-    counted.
+def compare(args: Namespace, console: Console) -> Report:
+    """Fit one regressor on the spectra and one on each latent.
+
+    80 % of the stars train the regressors; errors are measured on the rest.
     """
     from ...models.store import load_model
+    from ...products.report import compare_with_bounds
 
     models = [load_model(name) for name in args.models or COMPARED]
-    result = _compared(_stars(args, models[0]), {m.name: m for m in models}, args, console)
+    stars = _stars(args.stars, models[0])
+    options = _comparison(args, tuple(args.alphas))
+    result = compare_with_bounds(stars, {m.name: m for m in models}, options, progress=console.progress)
     return Report(result, compare_text(result))
 
 
 @command(
     "test", "audit and compare in one report", MODEL, STARS, PROBES, PLAIN, MAX_ITER, PER_PARAMETER, SEED
 )
-def test(args, console) -> Report:
-    """`audit` of the model, and `compare` of the spectra and its latent."""
+def test(args: Namespace, console: Console) -> Report:
+    """Audit the model, and compare its latent with the spectra."""
     from ...auditing import check_choice
+    from ...auditing.probes import PROBES as ALL_PROBES
     from ...models.store import load_model
+    from ...products.report import model_report
 
-    check_choice(**_chosen(args))
+    probes = tuple(args.probes) or ALL_PROBES
+    check_choice(probes)
     model = load_model(args.model)
-    stars = _stars(args, model)
-    result = {
-        "audit": _audited(model, stars, args, console),
-        "compare": _compared(stars, {model.name: model}, args, console),
-    }
+    result = model_report(
+        model,
+        _stars(args.stars, model),
+        plain=_plain(args.plain, model, console),
+        probes=probes,
+        comparison=_comparison(args),
+        progress=console.progress,
+    )
     return Report(result, f"{audit_text(result['audit'])}\n\n{compare_text(result['compare'])}")
 
 
-def _stars(args, model):
+def _stars(specs: list[str], model: "TrainedModel") -> "SpectraSet":
     from ...sources import load_stars
 
-    return model.on_grid(load_stars(args.stars, model.wavelength_nm))
+    return model.on_grid(load_stars(specs, model.wavelength_nm))
 
 
-def _audited(model, stars, args, console) -> dict[str, Any]:
-    from ...auditing import audit as measure
+def _comparison(args: Namespace, alphas: tuple[float, ...] = ()) -> "ComparisonOptions":
+    from ...regression.compare import PAPERS_TABLE, ComparisonOptions
 
-    return measure(
-        model,
-        stars,
-        plain=_plain(args.plain, model, console),
+    return ComparisonOptions(
+        alphas=alphas or PAPERS_TABLE.alphas,
+        per_parameter=args.per_parameter,
+        max_iter=args.max_iter,
         seed=args.seed,
-        progress=console.progress,
-        **_chosen(args),
     )
 
 
-def _chosen(args) -> dict[str, tuple[str, ...]]:
-    """What of the audit is wanted, where not all of it is."""
-    return {n: tuple(v) for n in ("probes", "rows") if (v := getattr(args, n, []))}
+def _plain(name: str | None, model: "TrainedModel", console: Console) -> "TrainedModel | None":
+    """The plain auto-encoder with which removal and loss are compared, or None.
 
-
-def _plain(name: str | None, model, console):
-    """The plain auto-encoder beside which removal and loss are counted, or None.
-
-    Raises ModelError when the one asked for knows other labels; the default is then left out, and that is
-    said.
+    Raises ModelError when the one that was named has other labels; the default is then left out, with a
+    message.
     """
     from ...models.store import load_model
 
-    if name == "none" or (name is None and model.name == COMPARED[0]):
+    if name == "none" or (name is None and model.name == PLAIN_MODEL):
         return None
     try:
-        plain = load_model(name or COMPARED[0])
+        plain = load_model(name or PLAIN_MODEL)
         if plain.label_names != model.label_names:
-            raise ModelError(f"{plain.name}: knows other labels than {model.name}: no reference for it")
+            raise ModelError(
+                f"{plain.name}: has other labels than {model.name}, so it cannot be its reference"
+            )
         return plain
     except ModelError as error:
         if name:
@@ -162,69 +192,31 @@ def _plain(name: str | None, model, console):
         return None
 
 
-def _compared(stars, models: dict, args, console) -> dict[str, Any]:
-    from ...regression.compare import PAPERS_TABLE, ComparisonOptions, compare_models
-
-    alphas = tuple(getattr(args, "alphas", ())) or PAPERS_TABLE.alphas
-    options = ComparisonOptions(alphas, args.per_parameter, args.max_iter, args.seed)
-    bounds = _bounds(stars, models, args.seed, console)
-    return compare_models(stars, models, options, bounds=bounds, progress=console.progress)
-
-
-def _bounds(stars, models: dict, split_seed: int, console):
-    """(N, P) the smallest attainable errors of simulated stars with the simulator's labels, NaN where they
-    train; else None.
-    """
-    import numpy as np
-
-    from ...data.splits import split
-    from ...parameters import LABELS
-    from ...simulator import is_simulated
-
-    if not is_simulated(stars) or any(m.label_names != LABELS for m in models.values()):
-        return None
-    from ...auditing.bounds import star_bounds
-
-    test = split(stars.ids, seed=split_seed)[1]
-    sigma = np.full((len(stars), len(LABELS)), np.nan)
-    sigma[test] = star_bounds(stars[test], console.progress).sigma
-    return sigma
-
-
 # --- for people ---
 
 
 def audit_text(result: dict[str, Any]) -> str:
-    """The tables of removed and kept parameters and of the counterfactuals; each only where there is
-    something in it.
-    """
+    """Tables of removed and kept parameters and of the sliders, each if not empty, and the verdict."""
     parts = [
-        _rows(result, "removed", ("r2", "floor", "excess", "removal_fraction")),
-        _rows(result, "kept", ("r2", "loss")),
-        _rows(result, "counterfactual", ("relative_error",)),
-        _sentences(result.get("verdict")),
+        _part_table(result, "removed", ("r2", "floor", "excess", "removal_fraction")),
+        _part_table(result, "kept", ("r2", "loss")),
+        _part_table(result, "counterfactual", ("relative_error",)),
+        "\n".join(result.get("verdict", ())),
     ]
     return "\n\n".join(filter(None, parts)) or "nothing was removed or kept, and no label can be modified"
 
 
-def _sentences(verdict: Any) -> str:
-    """A verdict in words, one line each."""
-    return "\n".join(map(str, verdict)) if isinstance(verdict, (list, tuple)) else str(verdict or "")
-
-
-def _rows(result: dict[str, Any], part: str, columns: tuple[str, ...]) -> str:
-    """A table of one part of a report, a row for each parameter."""
-    known = {n: row for n, row in (result.get(part) or {}).items() if isinstance(row, dict)}
+def _part_table(result: dict[str, Any], part: str, columns: tuple[str, ...]) -> str:
+    """A table of one part of an audit, one row per parameter; empty where nothing was measured."""
+    rows = {n: row for n, row in (result.get(part) or {}).items() if isinstance(row, dict)}
+    if not rows:
+        return ""
     header = [part, *(c.replace("_", " ") for c in columns)]
-    return (
-        table(header, [[heading(n), *(_number(row.get(c)) for c in columns)] for n, row in known.items()])
-        if known
-        else ""
-    )
+    return table(header, [[heading(n), *(_number(row.get(c)) for c in columns)] for n, row in rows.items()])
 
 
 def compare_text(result: dict[str, Any]) -> str:
-    """A row for each representation and parameter."""
+    """A table with one row per representation and parameter."""
     columns = ("mean", "mean_absolute", "std", "rmse_over_bound")
     rows = [
         [f"{name}: {heading(label)}", *(_number(values.get(c)) for c in columns)]

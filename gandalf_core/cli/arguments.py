@@ -1,0 +1,90 @@
+"""Types of values on the command line, and the arguments that several commands share."""
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+from ..parameters import MAX_SEED
+from .registry import arg
+
+# --- types: from text to value, ArgumentTypeError for a text that does not fit ---
+
+
+def named_text(text: str) -> tuple[str, str]:
+    """`NAME=VALUE` as (name, value)."""
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+    return name, value
+
+
+def named_number(text: str) -> tuple[str, float]:
+    """`NAME=NUMBER` as (name, number); the number must be finite."""
+    name, value = named_text(text)
+    number = _number(value)
+    if not math.isfinite(number):
+        raise ArgumentTypeError(f"'{value}' in '{text}' is not a finite number")
+    return name, number
+
+
+def whole_number(low: int, high: int = 10**9) -> Callable[[str], int]:
+    """The type of whole numbers from `low` to `high`."""
+
+    def convert(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise ArgumentTypeError(f"'{text}' is not a whole number from {low} to {high:,}")
+        return int(text)
+
+    return convert
+
+
+def number_from(low: float) -> Callable[[str], float]:
+    """The type of finite numbers of at least `low`."""
+
+    def convert(text: str) -> float:
+        value = _number(text)
+        if not low <= value < float("inf"):
+            raise ArgumentTypeError(f"'{text}' is not a finite number of at least {low:g}")
+        return value
+
+    return convert
+
+
+def _number(text: str) -> float:
+    """NaN for a text that is not a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+positive = whole_number(1)
+seed = whole_number(0, MAX_SEED)
+
+# --- arguments ---
+
+STARS = arg(
+    "stars",
+    nargs="+",
+    metavar="STARS",
+    help="files of spectra, or simulated:N[:SEED] for N simulated stars (seed: default 0)",
+)
+MODEL = arg("model", metavar="MODEL", help="a model folder, or the name of an installed model (see `models`)")
+OUT = arg("out", metavar="OUT", help="the file to write; its suffix says the format")
+SEED = arg("--seed", type=seed, metavar="N", default=0, help="seed of everything random (default: 0)")
+NOISE_SEED = arg(
+    "--seed",
+    type=seed,
+    metavar="N",
+    help="seed of the latent's noise, for models that have one (default: the model's own)",
+)
+EPOCHS = arg(
+    "--epochs", type=positive, metavar="N", help="passes over the training stars (default: the preset's)"
+)
+DEVICE = arg(
+    "--device",
+    choices=("auto", "cpu", "cuda"),
+    default="auto",
+    help="where to compute (default: auto, a GPU where there is one)",
+)
+MAPS = ("tsne", "umap", "pca")

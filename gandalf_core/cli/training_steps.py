@@ -1,0 +1,82 @@
+"""The steps that `train` and `pretrain` share: a checkpoint after each epoch, a clean stop, a resume."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..jobs.folder import handling, raise_stopped
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..config.schema import Config
+    from ..data.spectra import SpectraSet
+    from ..models.fit import Extras
+    from ..models.trained import TrainedModel
+    from ..training.trainer import Trainer
+
+
+def make_trainer(
+    stars: "SpectraSet", config: "Config", folder: Path, device: str = "auto", resume: bool = False
+) -> "Trainer":
+    """A Trainer on the training split of `stars`, at the folder's checkpoint when resuming.
+
+    Raises ModelError for too few stars, or without a checkpoint of this configuration to resume from.
+    """
+    from ..models.fit import prepared
+
+    trainer = prepared(stars, config, device)
+    if resume:
+        trainer.load_checkpoint(folder)
+    return trainer
+
+
+def run_epochs(trainer: "Trainer", folder: Path, console: Console) -> bool:
+    """Train to the last epoch, with a checkpoint after each; False when Ctrl-C stopped it before."""
+    console.training_starts(trainer)
+    with stopping_after_epoch() as stop:
+        for record in trainer.epochs():
+            trainer.save_checkpoint(folder)
+            console.epoch_done(record)
+            if stop.requested:
+                return False
+    return True
+
+
+@dataclass
+class StopRequest:
+    """Whether somebody pressed Ctrl-C."""
+
+    requested: bool = False
+
+
+@contextlib.contextmanager
+def stopping_after_epoch() -> Iterator[StopRequest]:
+    """Within the block the first Ctrl-C is a request, the second raises Stopped."""
+    stop = StopRequest()
+
+    def request(*_: Any) -> None:
+        stop.requested = True
+        signal.signal(signal.SIGINT, raise_stopped)
+        # print is not safe in a signal's handler
+        os.write(2, b"stopping after this epoch (Ctrl-C again: at once)\n")
+
+    with handling(signal.SIGINT, request):
+        yield stop
+
+
+def save_finished(
+    trainer: "Trainer", stars: "SpectraSet", extras: "Extras", folder: Path, console: Console
+) -> "TrainedModel":
+    """Finish the model of a trainer and save it in `folder`, in place of the checkpoint."""
+    from ..models.fit import finish
+    from ..models.store import save_model
+    from ..training.checkpoints import CHECKPOINT
+
+    console.say("fitting regressors, measuring, writing the model")
+    model = save_model(finish(trainer, stars, extras), folder)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return model
