@@ -175,7 +175,7 @@ def test_noise_power_is_flux_error_squared_up_to_20_cycles_per_nm_and_a_fiftieth
 
 
 def test_the_mean_of_the_noise_is_as_uncertain_as_that_of_independent_samples():
-    """The power at frequency 0, which the spectrum above leaves out; √2 in its amplitude is a factor 2 here."""
+    """The power at frequency 0, which the test above leaves out: √2 in its amplitude is a factor 2 here."""
     mean = unit_noise(4, np.arange(20 * 256)).mean(1)
     assert mean.var() * 2401 == pytest.approx(1, abs=0.1)  # 2 % by chance
 

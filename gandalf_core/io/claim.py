@@ -1,4 +1,4 @@
-"""What a folder was begun for: results of different work never mix in it."""
+"""The purpose of a folder: results of different work never mix in it."""
 
 import json
 from pathlib import Path
@@ -10,33 +10,33 @@ from .plain import to_json
 
 
 def claim(folder: Path, name: str, purpose: dict[str, Any], *, changeable: tuple[str, ...] = ()) -> None:
-    """Note in `folder`/`name` what the folder is for, or check that it was begun for the same.
+    """Make `folder` and note its purpose in the file `name`, or check that it was begun for the same purpose.
 
-    purpose: JSON-able; its keys `changeable` may differ from the note's, which is then replaced. Makes the
-    folder. Raises ClaimError when it was begun for something else.
+    purpose: JSON-able. Its keys `changeable` may differ from the note, which is then replaced. Raises
+    ClaimError when the folder was begun for something else.
     """
     folder.mkdir(parents=True, exist_ok=True)
     note, text = folder / name, to_json(purpose)
     if note.exists():
-        known, wanted = _read(note), json.loads(text)
-        differing = sorted(k for k in {*known, *wanted} - {*changeable} if known.get(k) != wanted.get(k))
+        old, new = _read(note), json.loads(text)
+        differing = sorted(k for k in {*old, *new} - {*changeable} if old.get(k) != new.get(k))
         if differing:
-            what = ", ".join(differing)
             raise ClaimError(
-                f"{folder}: was begun with another choice of {what} ({name}): repeat that one or choose another folder"
+                f"{folder}: was begun with another choice of {', '.join(differing)} ({name}): "
+                "repeat that one or choose another folder"
             )
-        if known == wanted:
+        if old == new:
             return
     write_text(note, text)
 
 
 def _read(note: Path) -> dict[str, Any]:
     try:
-        known = json.loads(note.read_text(encoding="utf-8"))
+        purpose = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        known = None
-    if not isinstance(known, dict):
+        purpose = None
+    if not isinstance(purpose, dict):
         raise ClaimError(
             f"{note}: does not say what its folder is for: choose another folder, or remove this one"
         )
-    return known
+    return purpose

@@ -1,4 +1,7 @@
-"""The columns of a file: what each holds, by name; units; cells that are arrays. Shapes: R rows, L pixels."""
+"""The columns of a file: what each holds, by its name; units; cells that are arrays.
+
+Shapes: R rows, L pixels.
+"""
 
 import json
 import re
@@ -11,22 +14,24 @@ import numpy as np
 from ..errors import SpectraError
 from ..parameters import LABELS, canonical_name
 
-LABEL_PREFIX = "label_"  # a column of a label outside the vocabulary
-PROVENANCE_KEY = "gandalf"  # the keyword under which a file carries where its stars come from
+LABEL_PREFIX = "label_"  # before the name of a label outside the vocabulary
+PROVENANCE_KEY = "gandalf"  # the keyword under which a file carries the provenance of its stars
 
 _ALIASES = {
     "source_id": ("source_id", "sourceid", "gaia_source_id", "dr3_source_id", "id", "ids", "star", "star_id"),
     "flux": ("flux", "normalised_flux", "normalized_flux"),
     "flux_error": ("flux_error", "flux_err", "fluxerr", "e_flux", "error", "err", "sigma", "uncertainty"),
 }
-SPECTRAL = (*_ALIASES, "wavelength")  # roles of columns that are no labels
+SPECTRAL = (*_ALIASES, "wavelength")  # roles of columns that are not labels
 _ROLE = {alias: role for role, aliases in _ALIASES.items() for alias in aliases}
 _WAVELENGTH = re.compile(r"(wavelengths?|wave|lambda|wl)(?:[\s_(\[]+([a-zåμµ]+)[)\]]?)?", re.IGNORECASE)
 _NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "å": 0.1, "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3}
+# keywords beside a table are fewer and vaguer than columns: these say nothing about its stars
+_NO_KEYWORDS = (None, "wavelength", "flux", "flux_error")
 
 
 def role_of(column: str) -> str | None:
-    """What a column holds: source_id, wavelength, flux, flux_error, a label's name, or None."""
+    """What a column holds: source_id, wavelength, flux, flux_error, the name of a label, or None."""
     key = column.strip().lower()
     if key in _ROLE:
         return _ROLE[key]
@@ -42,29 +47,28 @@ def label_name(name: str) -> str:
     return canonical_name(name) if canonical_name(name) in LABELS else name
 
 
-def refuse_repeats(given: Sequence[str], names: Sequence[str]) -> None:
-    """SpectraError when two of the labels as `given` are one under the project's spelling (`names`): which
-    one counts?
-    """
+def refuse_repeats(columns: Sequence[str], names: Sequence[str]) -> None:
+    """SpectraError when two label columns of a file have one name in the project's spelling (`names`)."""
     for k, name in enumerate(names):
         if name in names[:k]:
             raise SpectraError(
-                f"labels {given[names.index(name)]} and {given[k]} are both {name}: keep one of them"
+                f"labels {columns[names.index(name)]} and {columns[k]} are both {name}: keep one of them"
             )
 
 
 def label_column(name: str) -> str:
-    """The column under which a label is written, so that `role_of` finds it again."""
+    """The column under which a label is written, so that `role_of` recognises it."""
     return name if name in LABELS else LABEL_PREFIX + name
 
 
 @dataclass
 class Table:
-    """One table of a file: values by role, (R,) or (R, L); `meta` holds an id and labels that stand beside
-    the rows.
+    """One table of a file: its columns by role, (R,) or (R, L).
+
+    `meta` holds an id and labels that stand beside the rows, `names` every column of the file.
     """
 
-    # arrays; ids may be any sequence pandas can factorise
+    # arrays; ids may be any sequence that pandas can factorise
     columns: dict[str, Any] = field(default_factory=dict)
     wavelength_unit: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
@@ -75,8 +79,9 @@ class Table:
     def build(
         cls, columns: Iterable[tuple[str, Any, str | None]], meta: Mapping[str, Any] | None = None
     ) -> "Table":
-        """A table from (name, values, unit) of every column of a file, and the file's keywords; unknown ones
-        are left out.
+        """A table from (name, values, unit) of every column of a file, and from the file's keywords.
+
+        Columns and keywords without a role are left out.
         """
         table = cls()
         for name, values, unit in columns:
@@ -86,16 +91,12 @@ class Table:
                 continue
             table.columns[role] = values if role == "source_id" else stack(values, name)
             if role == "wavelength":
-                table.wavelength_unit = unit or _WAVELENGTH.fullmatch(name.strip()).group(2)
+                table.wavelength_unit = unit or _unit_in(name)
         for key, value in (meta or {}).items():
+            role = role_of(key)
             if key.lower() == PROVENANCE_KEY:
                 table.provenance = parse_provenance(value)
-            elif (role := role_of(key)) not in (
-                None,
-                "wavelength",
-                "flux",
-                "flux_error",
-            ) and key.lower() not in ("id", "star"):
+            elif role not in _NO_KEYWORDS and key.lower() not in ("id", "star"):
                 table.meta[role] = value
         return table
 
@@ -105,7 +106,7 @@ class Table:
         return tuple(k for k in {**self.columns, **self.meta} if k not in SPECTRAL)
 
     def label(self, name: str, rows: int) -> np.ndarray:
-        """(R,) values of a label; NaN where missing."""
+        """(R,) values of a label; NaN where missing. SpectraError when it is not one number per row."""
         value = self.columns.get(name, self.meta.get(name, np.nan))
         try:
             return np.broadcast_to(np.ma.filled(np.ma.asarray(value, np.float64), np.nan), (rows,))
@@ -114,7 +115,7 @@ class Table:
 
 
 def parse_provenance(text: Any) -> dict[str, Any]:
-    """The provenance a file carries as JSON; empty when it carries none that can be read."""
+    """The provenance that a file carries as JSON; empty when there is none, or none that can be read."""
     try:
         value = json.loads(str(text))
     except ValueError:
@@ -136,29 +137,35 @@ def stack(values: Any, name: str) -> np.ndarray:
 
 
 def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
-    """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is no length.
+    """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is not a length.
 
-    Without a unit they are taken as nm, except where they look like the RVS range in another one, or lie
-    below 1 nm as metres do: then SpectraError.
+    Without a unit they are taken as nm; SpectraError where they look like the RVS range in another unit, or
+    lie below 1 nm as metres do.
     """
     if unit:
         return wavelength * _nm_per(unit)
-    middle = np.median(wavelength) if len(wavelength) else np.nan
-    for low, high, other, cure in (
-        (8000, 9000, "Ångström", "divide by 10"),
-        (0.8, 0.9, "micrometres", "multiply by 1000"),
-    ):
-        if low < middle < high:
-            raise SpectraError(
-                f"wavelengths near {middle:.5g} without a unit look like {other}: {cure} to give vacuum nanometres, or name the "
-                "column wavelength_angstrom" + ("" if other == "Ångström" else " or wavelength_um")
-            )
-    if len(wavelength) and np.nanmax(wavelength) < 1:
+    if not len(wavelength):
+        return wavelength
+    middle, largest = np.median(wavelength), np.nanmax(wavelength)
+    advice = None
+    if 8000 < middle < 9000:
+        advice = "Ångström: divide by 10 to give vacuum nanometres, or name the column wavelength_angstrom"
+    elif 0.8 < middle < 0.9:
+        advice = "micrometres: multiply by 1000 to give vacuum nanometres, or name the column wavelength_um"
+    if advice:
+        raise SpectraError(f"wavelengths near {middle:.5g} without a unit look like {advice}")
+    if largest < 1:
         raise SpectraError(
-            f"wavelengths up to {np.nanmax(wavelength):.5g} without a unit cannot be nanometres: declare their unit, or name the "
-            "column for it (metres: wavelength_m)"
+            f"wavelengths up to {largest:.5g} without a unit cannot be nanometres: declare their unit, "
+            "or name the column for it (metres: wavelength_m)"
         )
     return wavelength
+
+
+def _unit_in(column: str) -> str | None:
+    """The unit in the name of a column of wavelengths, as in wavelength_angstrom."""
+    match = _WAVELENGTH.fullmatch(column.strip())
+    return match[2] if match else None
 
 
 def _nm_per(unit: str) -> float:
@@ -168,6 +175,6 @@ def _nm_per(unit: str) -> float:
     from astropy import units
 
     try:
-        return units.Unit(unit).to("nm")
+        return float(np.asarray(units.Unit(unit).to("nm")))
     except (ValueError, TypeError, units.UnitsError):
         raise SpectraError(f"unknown wavelength unit '{unit}': use nm or Angstrom, in vacuum") from None

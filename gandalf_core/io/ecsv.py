@@ -1,7 +1,7 @@
-"""ECSV as the Gaia archive and astropy write it: astropy reads the header (units, metadata), the rows are
-csv.
+"""ECSV as the Gaia archive and astropy write it: astropy reads the header, the rows are csv.
 
-The header is read on its own because quotes in its comments confuse the fast readers of the whole file.
+The header (units, metadata) is read on its own because quotes in its comments confuse the fast readers of the
+whole file.
 """
 
 from typing import BinaryIO

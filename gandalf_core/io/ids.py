@@ -1,4 +1,4 @@
-"""Star ids: a 64-bit integer becomes its decimal digits and never passes through a float."""
+"""Star ids: a 64-bit integer becomes its decimal digits and never passes through a float. Shapes: N stars."""
 
 import re
 from pathlib import PurePath
@@ -14,9 +14,9 @@ _CURE = "write source_id as a 64-bit integer or as a string"
 
 
 def as_strings(values: np.ndarray) -> np.ndarray:
-    """(N,) ids as strings of whatever integers or text a file holds.
+    """(N,) ids as strings, from the integers or text that a file holds.
 
-    Raises SpectraError for a missing id, and for one that has been a float: its last digits are gone.
+    Raises SpectraError for a missing id, and for one that was a float: its last digits are lost.
     """
     if np.ma.is_masked(values):
         raise SpectraError(f"{int(np.ma.getmaskarray(values).sum())} rows have no id")
@@ -58,9 +58,7 @@ def as_integers(ids: np.ndarray) -> np.ndarray | None:
 
 
 def from_file_name(name: str) -> str:
-    """The id of a star whose file does not give one: the source_id in the file's name, else the name without
-    suffix.
-    """
+    """The id of a star whose file gives none: the source_id in the file's name, else the name's stem."""
     stem = PurePath(name).name.split(".")[0] or PurePath(name).name
-    found = _SOURCE_ID.search(stem)
-    return found.group() if found else stem
+    source_id = _SOURCE_ID.search(stem)
+    return source_id.group() if source_id else stem

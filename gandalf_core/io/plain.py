@@ -6,7 +6,10 @@ from typing import Any
 
 
 def jsonable(value: Any) -> Any:
-    """Arrays become lists, numpy's numbers plain ones, NaN and infinity null; what JSON has no type for, text."""
+    """`value` as what JSON knows: arrays as lists, numpy's numbers as Python's, any other type as text.
+
+    NaN and infinity become null.
+    """
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, dict):

@@ -1,33 +1,39 @@
-"""Spectra from one wavelength grid to another: bin means by overlap. Shapes: N stars, K source samples, L
-target pixels.
+"""Spectra from one wavelength grid to another: bin means by overlap.
+
+Shapes: N stars, K source samples, L target pixels.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..data.spectra import MIN_COVERAGE, SpectraSet, same_grid
 from ..errors import SpectraError
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 MIN_USABLE = 0.5  # of a target pixel's weight; with less it is masked
 MAX_REFINEMENT = 4.0  # a source grid this much coarser than the target comes from another instrument
 GAP = 1.5  # a step this many times its surroundings is a gap between samples, not a wide sample
-ROWS = 256  # a block and its transpose stay in the cache
+ROWS = 256  # a block and its transpose stay in the processor's cache
+
+Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # rows, columns and values of a sparse matrix
 
 
 def resample(stars: SpectraSet, wavelength_nm: np.ndarray, origin: str | None = None) -> SpectraSet:
     """The spectra (N, K) on another grid (L,) of vacuum nanometres.
 
     A target pixel is the mean of the source over the pixel's width, each sample weighted by its overlap: 2401
-    samples of
-    0.01 nm become the means of three over 800 pixels of 0.03 nm, and the odd last sample is dropped. A target
-    pixel narrower than the source samples is interpolated linearly between the two nearest. Masked samples
-    carry no weight; a pixel with less than half of its weight usable is masked; gaps and the outside of the
-    grid are never filled. Errors are propagated as if neighbouring samples were independent (σ/√3 for three),
-    which holds for Gaia's mean spectra at 0.03 nm; interpolated pixels share samples, so theirs are
-    correlated.
+    samples of 0.01 nm become the means of three over 800 pixels of 0.03 nm, and the odd last sample is
+    dropped. A target pixel narrower than the source samples is interpolated linearly between the two nearest.
+    Masked samples carry no weight; a pixel with less than half of its weight usable is masked; gaps and the
+    outside of the grid are never filled. Errors are propagated as if neighbouring samples were independent
+    (σ/√3 for three), which holds for Gaia's mean spectra at 0.03 nm; interpolated pixels share samples, so
+    their errors are correlated.
 
     Raises SpectraError naming `origin` (default: the file in their provenance) and the stars that cover less
     than `MIN_COVERAGE` of the target grid.
@@ -39,9 +45,9 @@ def resample(stars: SpectraSet, wavelength_nm: np.ndarray, origin: str | None = 
     except SpectraError as error:
         raise SpectraError(f"{prefix}{error}") from None
     if causes:
-        named = "; ".join(f"{star}: {cause}" for star, cause in islice(causes.items(), 3))
+        first = "; ".join(f"{star}: {cause}" for star, cause in islice(causes.items(), 3))
         raise SpectraError(
-            f"{prefix}{len(stars) - len(binned)} of {len(stars)} spectra cannot be used ({named})"
+            f"{prefix}{len(stars) - len(binned)} of {len(stars)} spectra cannot be used ({first})"
         )
     return binned
 
@@ -53,7 +59,7 @@ def covering(stars: SpectraSet, wavelength_nm: np.ndarray) -> tuple[SpectraSet, 
     """
     binned = rebin(stars, wavelength_nm)
     short = binned.coverage < MIN_COVERAGE
-    causes = {str(binned.ids[row]): _refusal(stars, binned, row) for row in np.flatnonzero(short)}
+    causes = {str(binned.ids[row]): _refusal(stars, binned, int(row)) for row in np.flatnonzero(short)}
     return (binned[~short] if causes else binned), causes
 
 
@@ -73,80 +79,99 @@ def _refusal(stars: SpectraSet, binned: SpectraSet, row: int) -> str:
 
 
 def rebin(stars: SpectraSet, wavelength_nm: np.ndarray) -> SpectraSet:
-    """`resample` without its refusal: a star off the grid comes back with its pixels masked.
+    """`resample` without its refusal: a star that does not cover the grid comes back with pixels masked.
 
-    Raises SpectraError when a grid is no grid, or the source is far coarser than the target.
+    Raises SpectraError when a grid is not one, or when the source is far coarser than the target.
     """
     grid = np.asarray(wavelength_nm, np.float64)
     if same_grid(stars.wavelength_nm, grid):
         return stars
-    for name, values in (("source", stars.wavelength_nm), ("target", grid)):
-        if (
-            values.ndim != 1
-            or len(values) < 2
-            or not np.isfinite(values).all()
-            or not (np.diff(values) > 0).all()
-        ):
-            raise SpectraError(f"the {name} grid needs at least two wavelengths that increase")
+    _check_grid("source", stars.wavelength_nm)
+    _check_grid("target", grid)
     weights = _weights(stars.wavelength_nm.tobytes(), grid.tobytes())
     flux = np.empty((len(stars), len(grid)), np.float32)
     mask = np.empty(flux.shape, bool)
     error = None if stars.flux_error is None else np.empty_like(flux)
     for start in range(0, len(stars), ROWS):
         rows = slice(start, start + ROWS)
-        sigma = None if error is None else stars.flux_error[rows]
-        flux[rows], mask[rows], out = _bin(stars.flux[rows], stars.mask[rows], sigma, weights)
-        if error is not None:
-            error[rows] = out
+        flux[rows], mask[rows], usable = _mean(stars.flux[rows], stars.mask[rows], weights)
+        if error is not None and stars.flux_error is not None:
+            error[rows] = _error_of_mean(stars.flux_error[rows], stars.mask[rows], usable, weights)
     return replace(stars, flux=flux, wavelength_nm=grid, flux_error=error, mask=mask)
 
 
-def _bin(flux: np.ndarray, mask: np.ndarray, error: np.ndarray | None, weights):
-    """One block of rows: (n, K) to (n, L) flux, mask and error (one standard deviation)."""
-    matrix, squared, full = weights
-    any_masked = mask.any()
-    usable = (
-        (matrix @ (~mask).T.astype(np.float32)).T
-        if any_masked
-        else np.broadcast_to(full, (len(flux), len(full)))
-    )
+def _check_grid(name: str, grid: np.ndarray) -> None:
+    increasing = grid.ndim == 1 and len(grid) > 1 and np.isfinite(grid).all() and (np.diff(grid) > 0).all()
+    if not increasing:
+        raise SpectraError(f"the {name} grid needs at least two wavelengths that increase")
+
+
+# --- the mean over a pixel ---
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """matrix (L, K): weight of each sample in each pixel; squared: its squares.
+
+    full: (L,) the weight of a pixel whose samples are all usable (1 inside the grid).
+    """
+
+    matrix: "csr_matrix"
+    squared: "csr_matrix"
+    full: np.ndarray
+
+
+def _mean(flux: np.ndarray, mask: np.ndarray, weights: _Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n, L) flux, mask, and usable weight of each pixel (NaN where masked), from samples (n, K)."""
+    if mask.any():
+        usable = (weights.matrix @ (~mask).T.astype(np.float32)).T
+    else:
+        usable = np.broadcast_to(weights.full, (len(flux), len(weights.full)))
     bad = usable < MIN_USABLE - 1e-5
-    norm = np.where(bad, np.float32(np.nan), usable)
-    put = lambda values: np.where(mask, np.float32(0), values) if any_masked else values  # noqa: E731
-    mean = (matrix @ np.ascontiguousarray(put(flux).T)).T / norm
-    if error is None:
-        return mean, bad, None
-    variance = (squared @ np.ascontiguousarray(put(np.square(error)).T)).T
-    return mean, bad, np.sqrt(variance) / norm
+    usable = np.where(bad, np.float32(np.nan), usable)
+    return (weights.matrix @ _columns(flux, mask)).T / usable, bad, usable
+
+
+def _error_of_mean(error: np.ndarray, mask: np.ndarray, usable: np.ndarray, weights: _Weights) -> np.ndarray:
+    """(n, L) one standard deviation of `_mean`, from that of the samples (n, K)."""
+    return np.sqrt((weights.squared @ _columns(np.square(error), mask)).T) / usable
+
+
+def _columns(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Values (n, K) as contiguous columns (K, n), 0 where masked."""
+    values = np.where(mask, np.float32(0), values) if mask.any() else values
+    return np.ascontiguousarray(values.T)
+
+
+# --- weights ---
 
 
 @lru_cache(maxsize=8)
-def _weights(source: bytes, target: bytes):
-    """Sparse (L, K) weights, their squares, and (L,) the weight of a pixel whose samples are all usable (1
-    inside the grid).
-    """
+def _weights(source: bytes, target: bytes) -> _Weights:
+    """The weights between two grids, given by the bytes of their float64 wavelengths."""
     import scipy.sparse
 
     source_nm, target_nm = np.frombuffer(source), np.frombuffer(target)
     low, high = _edges(source_nm)
-    # the sample around each centre
+    t_low, t_high = _edges(target_nm)
+    # the sample around the centre of each pixel
     holder = np.clip(np.searchsorted(high, target_nm, side="right"), 0, len(source_nm) - 1)
     inside = (target_nm >= low[holder]) & (target_nm <= high[holder])
-    t_low, t_high = _edges(target_nm)
     ratio = (high - low)[holder] / (t_high - t_low)
     if inside.any() and np.median(ratio[inside]) > MAX_REFINEMENT:
-        steps = f"samples {np.median(np.diff(source_nm)):.3g} nm apart for pixels of {np.median(np.diff(target_nm)):.3g} nm"
+        apart = f"samples {np.median(np.diff(source_nm)):.3g} nm apart"
         raise SpectraError(
-            f"{steps}: the spectrum is too coarse for this grid, is it from another instrument?"
+            f"{apart} for pixels of {np.median(np.diff(target_nm)):.3g} nm: "
+            "the spectrum is too coarse for this grid, is it from another instrument?"
         )
     finer = inside & (ratio > 1.001)
-    overlap = _overlaps(low, high, t_low, t_high, np.flatnonzero(~finer))
-    linear = _interpolation(source_nm, low, high, target_nm, holder, np.flatnonzero(finer))
+    overlap = _overlaps((low, high), (t_low, t_high), np.flatnonzero(~finer))
+    linear = _interpolation(source_nm, (low, high), target_nm, holder, np.flatnonzero(finer))
     rows, columns, values = (np.concatenate(pair) for pair in zip(overlap, linear, strict=True))
     matrix = scipy.sparse.csr_matrix(
         (values.astype(np.float32), (rows, columns)), shape=(len(target_nm), len(source_nm))
     )
-    return matrix, matrix.multiply(matrix).tocsr(), np.asarray(matrix.sum(1), np.float32).ravel()
+    return _Weights(matrix, matrix.multiply(matrix).tocsr(), np.asarray(matrix.sum(1), np.float32).ravel())
 
 
 def _edges(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -159,8 +184,14 @@ def _edges(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centres - np.r_[half[0], half], centres + np.r_[half, half[-1]]
 
 
-def _overlaps(low: np.ndarray, high: np.ndarray, t_low: np.ndarray, t_high: np.ndarray, pixels: np.ndarray):
-    """Rows, columns and weights of the target `pixels` that average samples: overlap over the pixel's width."""
+def _overlaps(
+    source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray], pixels: np.ndarray
+) -> Entries:
+    """Weights of the target `pixels` that average samples: overlap over the pixel's width.
+
+    source, target: lower and upper edges.
+    """
+    (low, high), (t_low, t_high) = source, target
     first = np.searchsorted(high, t_low[pixels], side="right")
     last = np.searchsorted(low, t_high[pixels], side="left")
     count = np.maximum(last - first, 0)
@@ -168,26 +199,27 @@ def _overlaps(low: np.ndarray, high: np.ndarray, t_low: np.ndarray, t_high: np.n
     columns = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
     width = (t_high - t_low)[rows]
     values = (np.minimum(high[columns], t_high[rows]) - np.maximum(low[columns], t_low[rows])) / width
-    real = values > 1e-6  # an edge shared up to rounding is no overlap
+    real = values > 1e-6  # an edge shared up to rounding is not an overlap
     return rows[real], columns[real], values[real]
 
 
 def _interpolation(
     centres: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
+    edges: tuple[np.ndarray, np.ndarray],
     target: np.ndarray,
     holder: np.ndarray,
     pixels: np.ndarray,
-):
-    """Rows, columns and weights of the target `pixels` narrower than their sample: linear, flat beside a gap
-    or an end.
+) -> Entries:
+    """Weights of the target `pixels` narrower than their sample: linear, flat beside a gap or an end.
+
+    centres, edges: of the samples. target: (L,) centres of the pixels; holder: (L,) the sample around each.
     """
+    low, high = edges
     own = holder[pixels]
     side = np.where(target[pixels] >= centres[own], 1, -1)
     other = np.clip(own + side, 0, len(centres) - 1)
     gap = np.where(side > 0, low[other] - high[own], low[own] - high[other])
-    joined = (other != own) & (gap < 1e-6 * (high - low)[own])
-    distance = np.where(joined, np.abs(centres[other] - centres[own]), np.inf)
+    adjacent = (other != own) & (gap < 1e-6 * (high - low)[own])
+    distance = np.where(adjacent, np.abs(centres[other] - centres[own]), np.inf)
     share = np.abs(target[pixels] - centres[own]) / distance
     return np.r_[pixels, pixels], np.r_[own, other], np.r_[1 - share, share]

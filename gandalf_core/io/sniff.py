@@ -1,6 +1,4 @@
-"""What a file is, by its content: formats, compressed files, bundles, and the guards against files that
-explode.
-"""
+"""What a file is, by its content: formats, compressed files, bundles, and guards against zip bombs."""
 
 import gzip
 import io
@@ -19,11 +17,11 @@ MIN_EXPANDED = 2**30  # bytes a compressed file may always grow to
 MAX_EXPANSION = 20  # beyond that, its growth: spectra as text shrink about sixfold
 MAX_SAMPLES = 10**9  # flux values read at once; larger files are streamed from Parquet
 MAX_MEMBERS = 20_000
-_PACKED = {"gzip": "gzip file", "zip": "zip or npz file"}
-READABLE = (
+READABLE_FORMATS = (
     "Gaia archive csv, ecsv, fits or votable, npz, Parquet, or text with the columns wavelength, flux, error"
 )
 
+_PACKED = {"gzip": "gzip file", "zip": "zip or npz file"}
 _MAGIC = {
     b"SIMPLE  =": "fits",
     b"PAR1": "parquet",
@@ -45,11 +43,19 @@ _FOREIGN = {
 
 @dataclass(frozen=True)
 class Member:
-    """One readable file: its name for messages, its bytes, its format."""
+    """A file to parse: its name for messages, its bytes, its format."""
 
     name: str
     stream: BinaryIO
     format: str
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that is not spectra, or cannot be unpacked, and the error that says so."""
+
+    name: str
+    error: SpectraError
 
 
 @contextmanager
@@ -58,15 +64,19 @@ def parsing(name: str, kind: str) -> Iterator[None]:
     try:
         yield
     except SpectraError as error:
-        line = str(error)
-        raise (error if line.startswith(name) else SpectraError(f"{name}: {line}")) from error.__cause__
+        if str(error).startswith(f"{name}: "):
+            raise
+        raise SpectraError(f"{name}: {error}") from error.__cause__
     except (ImportError, NameError, SyntaxError):
-        raise  # our own fault, not the file's
+        raise  # an internal error: the file is not to blame
     except Exception as error:
         cause = " ".join(str(error).split())[:160] or type(error).__name__
         raise SpectraError(
             f"{name}: damaged or truncated {kind} ({cause}): fetch or write it again"
         ) from error
+
+
+# --- one file ---
 
 
 def detect(head: bytes) -> str:
@@ -81,9 +91,9 @@ def detect(head: bytes) -> str:
             return kind
     for magic, kind in _FOREIGN.items():
         if head.startswith(magic):
-            raise SpectraError(f"this is {kind}, not spectra; readable are: {READABLE}")
+            raise SpectraError(f"this is {kind}, not spectra; readable are: {READABLE_FORMATS}")
     if b"\0" in head or sum(b < 32 and b not in b"\t\r\n\f" for b in head) > len(head) // 20:
-        raise SpectraError(f"unknown binary content, not spectra; readable are: {READABLE}")
+        raise SpectraError(f"unknown binary content, not spectra; readable are: {READABLE_FORMATS}")
     return _detect_text(head.decode("utf-8-sig", "replace").lstrip())
 
 
@@ -123,14 +133,6 @@ def is_number(field: str) -> bool:
     return True
 
 
-def check_expansion(expanded: int, stored: int) -> None:
-    """Refuse content that would grow out of proportion (SpectraError): a zip bomb, or a damaged size field."""
-    if expanded > max(MIN_EXPANDED, MAX_EXPANSION * stored):
-        raise SpectraError(
-            f"{stored:,} bytes would grow to {expanded:,} or more when unpacked: refused, split the file"
-        )
-
-
 def size_of(stream: BinaryIO) -> int:
     """Length of a stream in bytes; it is rewound."""
     size = stream.seek(0, io.SEEK_END)
@@ -138,44 +140,47 @@ def size_of(stream: BinaryIO) -> int:
     return size
 
 
-def members(name: str, stream: BinaryIO, depth: int = 0) -> Iterator[Member]:
-    """The readable files inside one: itself, the content of a .gz, or every file of a .zip bundle (as
-    DataLink sends).
+# --- compressed files and bundles ---
 
-    A member of a bundle that is no spectra is yielded with the format "bad: <cause>", so that the others
-    still count.
+Unpack = Callable[[], BinaryIO]
+
+
+def members(name: str, stream: BinaryIO, depth: int = 0) -> Iterator[Member | Unreadable]:
+    """The files inside a file: itself, the content of a .gz, or every file of a .zip bundle.
+
+    DataLink sends bundles. A member of a bundle that is unreadable does not spoil the others.
     """
     try:
-        kind = detect(stream.read(HEAD_BYTES))
-        stream.seek(0)
-        if kind in ("gzip", "zip") and depth > 2:
-            raise SpectraError("archives nested more than twice: unpack it first")
+        with parsing(name, "file"):
+            kind, packed = _contents(name, stream, depth)
     except SpectraError as error:
-        yield Member(name, stream, f"bad: {error}")
+        yield Unreadable(name, error)
         return
-    if kind not in ("gzip", "zip"):
+    if not packed:
         yield Member(name, stream, kind)
-        return
-    try:
-        with parsing(name, _PACKED[kind]):
-            inside = (
-                [(name.removesuffix(".gz"), partial(_gunzip, stream))]
-                if kind == "gzip"
-                else _zip_members(name, stream)
-            )
-    except SpectraError as error:
-        yield Member(name, stream, f"bad: {error}")
-        return
-    if not inside:
-        yield Member(name, stream, "npz")
-    for inner_name, unpack in inside:
+    for inner_name, unpack in packed:
         try:
-            with parsing(inner_name if kind == "zip" else name, _PACKED[kind]):
+            with parsing(name if kind == "gzip" else inner_name, _PACKED[kind]):
                 inner = unpack()
         except SpectraError as error:
-            yield Member(inner_name, stream, f"bad: {error}")
+            yield Unreadable(inner_name, error)
         else:
             yield from members(inner_name, inner, depth + 1)
+
+
+def _contents(name: str, stream: BinaryIO, depth: int) -> tuple[str, list[tuple[str, Unpack]]]:
+    """The format of a file, and the (name, unpacking) of each file packed in it."""
+    kind = detect(stream.read(HEAD_BYTES))
+    stream.seek(0)
+    if kind not in _PACKED:
+        return kind, []
+    if depth > 2:
+        raise SpectraError("archives nested more than twice: unpack it first")
+    if kind == "gzip":
+        return kind, [(name.removesuffix(".gz"), partial(_gunzip, stream))]
+    with parsing(name, _PACKED[kind]):
+        packed = _zip_members(name, stream)
+    return ("zip", packed) if packed else ("npz", [])
 
 
 def _gunzip(stream: BinaryIO) -> BinaryIO:
@@ -187,8 +192,8 @@ def _gunzip(stream: BinaryIO) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _zip_members(name: str, stream: BinaryIO) -> list[tuple[str, Callable[[], BinaryIO]]]:
-    """Name and unpacking of each file of a bundle; empty when the zip is an npz. SpectraError for a bomb."""
+def _zip_members(name: str, stream: BinaryIO) -> list[tuple[str, Unpack]]:
+    """(name, unpacking) of each file of a bundle; none when the zip is an npz. SpectraError for a bomb."""
     bundle = zipfile.ZipFile(stream)
     infos = [i for i in bundle.infolist() if not i.is_dir() and not i.filename.startswith(("__MACOSX", "."))]
     check_expansion(sum(i.file_size for i in infos), size_of(stream))
@@ -196,4 +201,16 @@ def _zip_members(name: str, stream: BinaryIO) -> list[tuple[str, Callable[[], Bi
         raise SpectraError(f"a bundle of {len(infos)} files: give 1 to {MAX_MEMBERS}")
     if any(i.filename.endswith(".npy") for i in infos):
         return []
-    return [(f"{name}/{i.filename}", lambda i=i: io.BytesIO(bundle.read(i))) for i in infos]
+    return [(f"{name}/{i.filename}", partial(_unzip, bundle, i)) for i in infos]
+
+
+def _unzip(bundle: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+    return io.BytesIO(bundle.read(info))
+
+
+def check_expansion(expanded: int, stored: int) -> None:
+    """SpectraError when content would grow out of proportion: a zip bomb, or a damaged size field."""
+    if expanded > max(MIN_EXPANDED, MAX_EXPANSION * stored):
+        raise SpectraError(
+            f"{stored:,} bytes would grow to {expanded:,} or more when unpacked: refused, split the file"
+        )

@@ -1,8 +1,7 @@
-"""From the tables of a file to a SpectraSet: the archive's three layouts.
+"""From the tables of a file to a SpectraSet, in the three layouts of the Gaia archive.
 
-INDIVIDUAL and COMBINED have one row per sample (of one star, of many); RAW has one row per star with array
-columns.
-Shapes: R rows, N stars, L pixels.
+INDIVIDUAL and COMBINED have one row per sample (of one star, of many); RAW has one row per star, with arrays
+as cells. Shapes: R rows, N stars, L pixels.
 """
 
 from collections.abc import Mapping
@@ -17,14 +16,15 @@ from . import ids as star_ids
 from .columns import Table, to_nm
 from .sniff import MAX_SAMPLES
 
-# Gaia DR3's 2401 samples, which its RAW tables leave implicit
+# the 2401 samples of Gaia DR3, which its RAW tables leave implicit
 ARCHIVE_GRID_NM = np.round(np.arange(84600, 87001) * 0.01, 2)
 MIN_FILL = 0.8  # of a star's own range that its samples fill on the common grid of a file
 
 
 def assemble(tables: list[Table], name: str) -> SpectraSet:
-    """The stars of a file from its tables. Raises SpectraError (without the file's name) when they are no
-    spectra.
+    """The stars of a file from its tables; `name` gives an id to a star without one.
+
+    Raises SpectraError (without the file's name) when the tables are not spectra.
     """
     spectra = [t for t in tables if "flux" in t.columns]
     if not spectra:
@@ -55,7 +55,8 @@ def _from_rows(spectra: list[Table], tables: list[Table], name: str) -> SpectraS
     labels = [np.concatenate([t.label(n, r) for t, r in zip(spectra, rows, strict=True)]) for n in names]
     ids = np.concatenate([_ids_of_rows(t, name) for t in spectra])
     order = np.argsort(grid, kind="stable")
-    return finish(flux[:, order], None if error is None else error[:, order], grid[order], ids, labels, names)
+    error = None if error is None else error[:, order]
+    return masked_spectra(flux[:, order], error, grid[order], ids, labels, names)
 
 
 def _ids_of_rows(table: Table, name: str) -> np.ndarray:
@@ -66,9 +67,7 @@ def _ids_of_rows(table: Table, name: str) -> np.ndarray:
 
 
 def _grid_of_rows(spectra: list[Table], tables: list[Table]) -> np.ndarray:
-    """(L,) the grid of RAW rows: their own (equal) arrays, a table of wavelengths alone, or the archive's
-    implicit one.
-    """
+    """(L,) the grid of RAW rows: their own (equal) arrays, a separate table, or the archive's own grid."""
     length = spectra[0].columns["flux"].shape[1]
     table = next((t for t in tables if "wavelength" in t.columns), None)
     if table is None:
@@ -86,9 +85,7 @@ def _grid_of_rows(spectra: list[Table], tables: list[Table]) -> np.ndarray:
 
 
 def _from_samples(spectra: list[Table], name: str) -> SpectraSet:
-    """INDIVIDUAL and COMBINED: one row per sample, rows in any order, samples of a star may be missing
-    (masked).
-    """
+    """INDIVIDUAL and COMBINED: one row per sample, in any order; missing samples of a star are masked."""
     import pandas as pd
 
     if any("wavelength" not in t.columns for t in spectra):
@@ -112,7 +109,7 @@ def _from_samples(spectra: list[Table], name: str) -> SpectraSet:
     first = np.unique(star, return_index=True)[1]
     names = tuple(dict.fromkeys(n for t in spectra for n in t.labels))
     labels = [np.concatenate([t.label(n, len(t.columns["flux"])) for t in spectra])[first] for n in names]
-    return finish(flux, error, grid, star_ids.as_strings(np.asarray(stars)), labels, names)
+    return masked_spectra(flux, error, grid, star_ids.as_strings(np.asarray(stars)), labels, names)
 
 
 def _ids_of_samples(spectra: list[Table], name: str) -> np.ndarray:
@@ -130,7 +127,7 @@ def _ids_of_samples(spectra: list[Table], name: str) -> np.ndarray:
 
 
 def _common_grid(wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(R,) pixel of each sample on the (L,) sorted distinct wavelengths; rounding noise is ironed out."""
+    """(R,) pixel of each sample on the (L,) sorted distinct wavelengths; rounding noise is removed."""
     import pandas as pd
 
     if not np.isfinite(wavelength).all():
@@ -165,7 +162,7 @@ def _scatter(values: np.ndarray, star: np.ndarray, pixel: np.ndarray, shape: tup
 
 
 def _floats(table: Table, role: str, dtype: type = np.float32) -> np.ndarray:
-    """A column as floats, masked cells as NaN. Raises SpectraError naming the column when it is not numeric."""
+    """A column as floats, masked cells as NaN. SpectraError names a column that is not numeric."""
     values = table.columns[role]
     if values.dtype.kind not in "fiub":
         raise SpectraError(f"column {role} is not numeric")
@@ -173,7 +170,7 @@ def _floats(table: Table, role: str, dtype: type = np.float32) -> np.ndarray:
         return np.ma.filled(np.ma.asarray(values).astype(dtype), np.nan)
 
 
-def finish(
+def masked_spectra(
     flux: np.ndarray,
     error: np.ndarray | None,
     grid: np.ndarray,
@@ -183,10 +180,10 @@ def finish(
     mask: np.ndarray | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> SpectraSet:
-    """A SpectraSet from (N, L) arrays: whatever has no finite flux or no positive error is masked.
+    """A SpectraSet from (N, L) arrays; samples without a finite flux or a positive error are masked.
 
-    An error column without a single value means errors are unknown. Raises SpectraError without any usable
-    flux, and when errors are given but none is positive.
+    An error array without a single value means that errors are unknown. Raises SpectraError when no flux is
+    usable, and when there are errors but none is positive.
     """
     mask = ~np.isfinite(flux) if mask is None else mask | ~np.isfinite(flux)
     if error is not None:

@@ -1,6 +1,4 @@
-"""Headered csv (the archive's INDIVIDUAL, COMBINED and RAW) and plain text with the columns wavelength, flux,
-error.
-"""
+"""csv with a header (the archive's INDIVIDUAL, COMBINED and RAW), and plain columns of numbers."""
 
 import re
 from codecs import BOM_UTF8 as BOM
@@ -17,26 +15,8 @@ from .columns import Table, role_of
 from .sniff import fields
 
 MISSING = [
-    "",
-    "--",
-    "null",
-    "NULL",
-    "masked",
-    "nan",
-    "NaN",
-    "-nan",
-    "-NaN",
-    "NA",
-    "N/A",
-    "n/a",
-    "#N/A",
-    "#NA",
-    "<NA>",
-    "None",
-    "1.#QNAN",
-    "-1.#QNAN",
-    "1.#IND",
-    "-1.#IND",
+    *["", "--", "null", "NULL", "None", "masked", "nan", "NaN", "-nan", "-NaN"],
+    *["NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"],
 ]
 TAIL = 2**24  # bytes at a file's end within which its last row begins
 _KEYWORD = re.compile(r"#\s*([\w/\[\]]+)\s*[:=]\s*(.*\S)")
@@ -46,10 +26,9 @@ PLAIN_COLUMNS = ("wavelength", "flux", "flux_error")
 def read_csv(
     stream: BinaryIO, units: Mapping[str, str] | None = None, meta: Mapping[str, Any] | None = None
 ) -> list[Table]:
-    """A csv with a header line; separators may be comma, semicolon, tab or blanks. Unknown columns are not
-    even parsed.
+    """A csv with a header line, separated by commas, semicolons, tabs or blanks.
 
-    `units` by column and `meta` come from elsewhere (an ECSV header).
+    Columns without a role are not parsed. `units` by column and `meta` come from elsewhere (an ECSV header).
     """
     header = skip_comments(stream)[1]
     separator = _separator(header)
@@ -69,14 +48,14 @@ def read_csv(
         skipinitialspace=True,
     )
     table = Table.build(
-        ((name, _values(frame[name]), (units or {}).get(name)) for name in frame.columns), meta
+        ((str(name), _values(column), (units or {}).get(str(name))) for name, column in frame.items()), meta
     )
     table.names = tuple(names)
     return [table]
 
 
 def skip_comments(stream: BinaryIO) -> tuple[bytes, str]:
-    """Leave the stream at the first line that is no comment: the bytes before it, and that line."""
+    """Leave the stream at the first line that is not a comment; return the bytes before it, and that line."""
     comments = b""
     while line := stream.readline():
         if line.strip() and not line.removeprefix(BOM).lstrip().startswith(b"#"):
@@ -87,8 +66,9 @@ def skip_comments(stream: BinaryIO) -> tuple[bytes, str]:
 
 
 def read_text(stream: BinaryIO) -> list[Table]:
-    """Two or three columns of numbers without a header; comment lines may say `# source_id: …` or `# teff:
-    …`.
+    """Two or three columns of numbers without a header: wavelength, flux and perhaps flux_error.
+
+    Comment lines may give the id and labels: `# source_id: …`, `# teff: …`.
     """
     comments, line = skip_comments(stream)
     count = len(fields(line))
@@ -108,28 +88,28 @@ def read_text(stream: BinaryIO) -> list[Table]:
     )
     if frame.shape[1] != count:
         raise SpectraError(f"the first line has {count} columns, others have {frame.shape[1]}")
-    found = (m.groups() for m in map(_KEYWORD.match, comments.decode("utf-8", "replace").splitlines()) if m)
+    lines = comments.decode("utf-8", "replace").splitlines()
+    keywords = (match.groups() for match in map(_KEYWORD.match, lines) if match)
     # `5700 K` is a number
-    meta = {key: text if role_of(key) == "source_id" else text.split()[0] for key, text in found}
-    columns = zip(PLAIN_COLUMNS, (frame[c] for c in frame.columns), strict=False)
-    return [Table.build(((name, _values(c), None) for name, c in columns), meta)]
+    meta = {key: text if role_of(key) == "source_id" else text.split()[0] for key, text in keywords}
+    columns = zip(PLAIN_COLUMNS, frame.items(), strict=False)
+    return [Table.build(((name, _values(column), None) for name, (_, column) in columns), meta)]
 
 
 def _check_last_row(stream: BinaryIO, separator: str, count: int) -> None:
-    """SpectraError when the last row has fewer than `count` values: where a download broke off, the last one
-    is half a number.
-    """
+    """SpectraError when the last row has fewer than `count` values, as where a download broke off."""
     here, end = stream.tell(), stream.seek(0, SEEK_END)
     stream.seek(max(here, end - TAIL))
     last = stream.read().rstrip(b"\r\n").rpartition(b"\n")[2].decode("utf-8", "replace")
     stream.seek(here)
-    # no row, or the end of one of several lines
+    # not a row, or the end of a row of several lines
     if not last.strip() or last.lstrip().startswith("#") or last.count('"') % 2:
         return
     values = re.split(separator, re.sub('"[^"]*"', "", last).strip(" "))
     if len(values) < count:
         raise SpectraError(
-            f"the last row, '{last[:40]}', has {len(values)} of {count} values: the file seems cut, fetch it again"
+            f"the last row, '{last[:40]}', has {len(values)} of {count} values: "
+            "the file seems cut, fetch it again"
         )
 
 
@@ -138,7 +118,7 @@ def _separator(line: str) -> str:
 
 
 def _values(column: pd.Series) -> np.ndarray | pd.api.extensions.ExtensionArray:
-    """A column as an array: ids as text, numbers as numbers, the archive's "(1.0, null, …)" cells as arrays."""
+    """A column as an array: ids as text, numbers as numbers, the archive's "(1.0, null, …)" as arrays."""
     if role_of(str(column.name)) == "source_id":
         return column.array
     if pd.api.types.is_numeric_dtype(column.dtype):
@@ -146,7 +126,7 @@ def _values(column: pd.Series) -> np.ndarray | pd.api.extensions.ExtensionArray:
     cells = column.dropna()
     if len(cells) and str(cells.iloc[0]).lstrip()[:1] in ("[", "("):
         return np.array([*map(_cell, column), None], dtype=object)[:-1]
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    numbers = np.asarray(pd.to_numeric(column, errors="coerce"), np.float64)
     bad = np.flatnonzero(np.isnan(numbers) & column.notna().to_numpy())
     if len(bad):
         raise SpectraError(

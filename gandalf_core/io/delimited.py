@@ -1,0 +1,48 @@
+"""Writers of text: csv, ecsv (the same rows under astropy's header) and the plain columns of one star."""
+
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from pyarrow import csv
+
+from ..data.spectra import SpectraSet
+from .columns import label_column
+from .layouts import Columns, fluxes, to_arrow, to_astropy
+
+
+def write(
+    stream: BinaryIO,
+    blocks: Iterable[Columns],
+    *,
+    ecsv: bool = False,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Rows, block by block, under one header; that of ecsv has a place for units and the provenance."""
+    options = csv.WriteOptions(include_header=False, quoting_style="needed")
+    for k, block in enumerate(blocks):
+        if k == 0:
+            stream.write(_header(block, ecsv, provenance).encode())
+        table = pa.table({name: to_arrow(values) for name, values in block.items()})
+        csv.write_csv(table, stream, options)
+
+
+def _header(block: Columns, ecsv: bool, provenance: Mapping[str, Any] | None) -> str:
+    if not ecsv:
+        return ",".join(block) + "\n"
+    header = io.StringIO()
+    empty = to_astropy({name: values[:0] for name, values in block.items()}, provenance)
+    empty.write(header, format="ascii.ecsv", delimiter=",")
+    return header.getvalue()
+
+
+def write_text(stream: BinaryIO, stars: SpectraSet) -> None:
+    """One star as columns of numbers; comments give its id and labels."""
+    labels = {label_column(n): v for n, v in zip(stars.label_names, stars.labels[0], strict=True)}
+    spectrum = {name: values[0] for name, values in fluxes(stars).items()}
+    head = [f"# {key}: {value}" for key, value in {"source_id": stars.ids[0], **labels}.items()]
+    head.append(" ".join(["# wavelength_nm", *spectrum]))
+    rows = zip(stars.wavelength_nm, *spectrum.values(), strict=True)
+    lines = [*head, *(" ".join(map(str, values)) for values in rows)]
+    stream.write(("\n".join(lines) + "\n").encode())

@@ -1,0 +1,92 @@
+"""The columns of the files that we write: one row per sample, or one row per star.
+
+Shapes: N stars, L pixels, P labels. A masked pixel's flux and error are written as NaN.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.spectra import SpectraSet
+from ..parameters import LABELS, parameter
+from . import ids as star_ids
+from .columns import PROVENANCE_KEY, label_column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from astropy.table import Table
+
+Columns = Mapping[str, np.ndarray]  # equally long arrays by name
+
+
+def samples(stars: SpectraSet) -> dict[str, np.ndarray]:
+    """Columns of one row per sample, (N·L,) each, named as the archive names them."""
+    pixels = len(stars.wavelength_nm)
+    columns = {
+        "source_id": np.repeat(id_column(stars.ids), pixels),
+        "wavelength": np.tile(stars.wavelength_nm, len(stars)),
+    }
+    columns |= {name: values.ravel() for name, values in fluxes(stars).items()}
+    labels = label_columns(stars.labels, stars.label_names)
+    return columns | {name: np.repeat(values, pixels) for name, values in labels.items()}
+
+
+def rows(stars: SpectraSet) -> dict[str, np.ndarray]:
+    """Columns of one row per star: (N,), and (N, L) for flux and error."""
+    columns = {"source_id": id_column(stars.ids), **fluxes(stars)}
+    return columns | label_columns(stars.labels, stars.label_names)
+
+
+def fluxes(stars: SpectraSet) -> dict[str, np.ndarray]:
+    """flux (N, L) and, where it is known, flux_error (N, L); not copied where nothing is masked."""
+    columns = {"flux": stars.flux}
+    if stars.flux_error is not None:
+        columns["flux_error"] = stars.flux_error
+    if not stars.mask.any():
+        return columns
+    return {name: np.where(stars.mask, np.float32(np.nan), values) for name, values in columns.items()}
+
+
+def id_column(ids: np.ndarray) -> np.ndarray:
+    """(N,) ids as 64-bit integers if they all are decimal integers, else as text."""
+    integers = star_ids.as_integers(ids)
+    return ids if integers is None else integers
+
+
+def label_columns(labels: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Labels (N, P) by the names of their columns."""
+    return {label_column(name): values for name, values in zip(names, labels.T, strict=True)}
+
+
+def result_column(name: str, values: Any) -> np.ndarray:
+    """(N,) values of a column of results; ids as `id_column` has them."""
+    array = np.asarray(values)
+    if array.dtype.kind == "O":
+        array = array.astype(str)
+    is_id = array.dtype.kind == "U" and name in ("source_id", "id", "ids")
+    return id_column(array) if is_id else array
+
+
+def to_astropy(columns: Columns, provenance: Mapping[str, Any] | None = None) -> "Table":
+    """An astropy table with units, and with the provenance in its metadata."""
+    from astropy.table import Table
+
+    units = {name: unit for name in columns if (unit := _unit(name))}
+    meta = {PROVENANCE_KEY: json.dumps(provenance)} if provenance else {}
+    return Table(dict(columns), units=units, meta=meta, copy=False)
+
+
+def to_arrow(values: np.ndarray) -> "pa.Array":
+    """A column as an Arrow array."""
+    import pyarrow as pa
+
+    return pa.array(values.tolist() if values.dtype.kind == "U" else values)
+
+
+def _unit(column: str) -> str | None:
+    """The unit of a column in files that have a place for it; dex is not a unit there."""
+    name = column.removesuffix("_error")
+    unit = "nm" if name == "wavelength" else parameter(name).unit if name in LABELS else ""
+    return unit if unit not in ("", "dex") else None
