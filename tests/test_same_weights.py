@@ -114,7 +114,7 @@ class Plain:
         return mu + sigma * torch.randn(mu.shape, generator=self.random) if sigma else mu
 
     def log_q(self, z: torch.Tensor, rows: torch.Tensor, frozen: bool = False) -> torch.Tensor:
-        kept = self.data.standard[rows][:, self.adversary.kept_columns]
+        kept = self.data.standard[rows][:, self.adversary.seen_columns]
         out = plain_stack(
             self.adversary.discriminators, torch.cat([z, torch.nan_to_num(kept)], 1), self.act, frozen
         )
@@ -141,7 +141,7 @@ class Plain:
         guesses = plain_stack(self.adversary.heads, z, self.act)[..., 0]
         total = 0
         for name, column, guess in zip(
-            self.adversary.by_head, self.adversary.head_columns, guesses, strict=True
+            self.adversary.with_heads, self.adversary.head_columns, guesses, strict=True
         ):
             truth = self.data.standard[rows, column]
             known = ~torch.isnan(truth)
@@ -199,7 +199,7 @@ class Plain:
         loss = ((guess - x) ** 2).mean()
         loss = loss + (self.term(z, rows) if self.adversary.watched else 0)
         loss = loss + (self.dependence(mu, rows) if self.config.adversary.dependence else 0)
-        loss = loss + (self.heads(z, rows) if self.adversary.by_head else 0)
+        loss = loss + (self.heads(z, rows) if self.adversary.with_heads else 0)
         loss = loss + (self.nuisances(z, rows) if self.config.adversary.nuisances else 0)
         loss = loss + (
             self.centring(z, y) if self.config.training.centring and self.decoder.mean is not None else 0

@@ -13,9 +13,11 @@ from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import ConfigError, ModelError
 from gandalf_core.models.fit import bare_model
 from gandalf_core.parameters import LABELS
+from gandalf_core.training.mean_spectrum import prepare_mean, refit_mean
 from gandalf_core.training.objective import autoencoder_loss
 from gandalf_core.training.schedule import one_cycle
 from gandalf_core.training.trainer import Trainer
+from gandalf_core.training.views import two_views
 
 
 def a_trainer(stars, name: str = "physical-removed", **changes) -> Trainer:
@@ -50,7 +52,7 @@ def test_one_step_moves_encoder_decoder_and_each_discriminator(stars, name):
     for i in range(len(trainer.adversary.discriminators.weights)):
         per_network = moved[f"adversary.discriminators.weights.{i}"].sum((1, 2))
         assert len(per_network) == len(trainer.adversary.watched) and (per_network > 0).all()
-    if trainer.adversary.by_head:
+    if trainer.adversary.with_heads:
         assert (moved["adversary.heads.weights.0"].sum((1, 2)) > 0).all()
 
 
@@ -68,27 +70,21 @@ def test_the_mean_spectrum_is_fitted_first_and_then_held(stars):
 
 def test_the_discriminators_step_does_not_move_the_encoder(stars):
     trainer = a_trainer(stars, adversary__steps=2)
-    batch = trainer.data.batch(torch.arange(64))
+    batch = trainer.data.select(torch.arange(64))
     trainer.encoder.train()
-    mu = trainer._encode(batch).detach()
-    before, adversary = (
-        {m: weights(trainer.modules[m]) for m in ("encoder", "decoder")},
-        weights(trainer.adversary),
-    )
-    trainer._train_discriminators(batch, mu, 64)
-    assert unchanged(
-        {k: v for k, v in before["encoder"].items() if "norm" not in k}, weights(trainer.encoder)
-    )
-    assert unchanged(before["decoder"], weights(trainer.decoder))
+    mu = trainer.encode(batch).detach()
+    encoder, decoder, adversary = map(weights, trainer.modules.values())
+    trainer.train_discriminators(batch, mu)
+    assert unchanged({k: v for k, v in encoder.items() if "norm" not in k}, weights(trainer.encoder))
+    assert unchanged(decoder, weights(trainer.decoder))
     assert not unchanged(adversary, weights(trainer.adversary))
 
 
 def test_the_auto_encoders_step_does_not_move_the_discriminators(stars):
     trainer = a_trainer(stars)
-    batch, before = trainer.data.batch(torch.arange(64)), weights(trainer.adversary.discriminators)
-    autoencoder_loss(
-        trainer.decoder, trainer.adversary, trainer._noisy(trainer._encode(batch)), batch, 1.0
-    ).total.backward()
+    batch, before = trainer.data.select(torch.arange(64)), weights(trainer.adversary.discriminators)
+    z = trainer.with_noise(trainer.encode(batch))
+    autoencoder_loss(trainer.decoder, trainer.adversary, z, batch, 1.0).total.backward()
     assert all(p.grad is None for p in trainer.adversary.discriminators.parameters())
     trainer.optimiser.step()
     assert unchanged(before, weights(trainer.adversary.discriminators))
@@ -98,7 +94,7 @@ def test_evaluation_moves_nothing(stars):
     trainer = a_trainer(stars)
     next(trainer.epochs())
     before = state_of(trainer)
-    trainer._record(torch.zeros(4), 1.0)
+    trainer.validate()
     model = bare_model(trainer, stars)
     model.reconstruct(stars)
     model.encode_mean(stars)
@@ -319,20 +315,27 @@ def test_the_joint_discriminator_and_the_conditional_encoder_train(stars):
 def test_two_views_of_a_spectrum_have_noises_that_know_nothing_of_each_other(stars):
     trainer = a_trainer(stars, "physical-removed", training__input_noise=0.5)
     trainer.random = torch.Generator().manual_seed(0)
-    seen = []
-    trainer._encode = lambda batch: seen.append(batch.x) or batch.x
-    batch = trainer.data.batch(torch.arange(64))
+    batch = trainer.data.select(torch.arange(64))
     own = batch.error * torch.randn(batch.x.shape, generator=torch.Generator().manual_seed(5))
-    noisy = batch._replace(x=batch.x + own)
-    compared, shaken, plain = trainer._two_views(noisy)
-    assert torch.equal(seen[0], torch.cat([shaken, noisy.x])) and torch.equal(plain, noisy.x)
-    first, second = ((v - batch.x) / batch.error for v in (shaken, compared.x))  # the noises of the two views
+    observed = replace(batch, x=batch.x + own)
+    encoded, compared = two_views(observed, batch.error, 0.5, torch.Generator().manual_seed(0))
+    first, second = ((v.x - batch.x) / batch.error for v in (encoded, compared))  # the noises of the views
     assert abs(float((first * second).mean())) < 0.15 < 0.9 < float((first * own / batch.error).mean())
-    assert float(first.std()) == pytest.approx(1.25**0.5, rel=0.05) and float(second.std()) == pytest.approx(
-        5**0.5, rel=0.05
-    )
-    silent = a_trainer(stars, "autoencoder")
-    assert silent._two_views(batch._replace(error=None))[0].x is batch.x
+    assert float(first.std()) == pytest.approx(1.25**0.5, rel=0.05)
+    assert float(second.std()) == pytest.approx(5**0.5, rel=0.05)
+
+
+def test_the_encoder_sees_a_noisy_view_beside_the_spectra_as_they_are(stars):
+    trainer = a_trainer(stars, "physical-removed", training__input_noise=0.5, model__normalise_latent=False)
+    batch = trainer.data.select(torch.arange(64))
+    encoded, compared = two_views(batch, batch.error, 0.5, torch.Generator().manual_seed(0))
+    against, mu_noisy, mu = trainer.encode_views(batch)
+    assert torch.equal(against.x, compared.x)
+    assert torch.allclose(mu_noisy, trainer.encode(encoded), atol=1e-6)
+    assert torch.allclose(mu, trainer.encode(batch), atol=1e-6)
+    assert not torch.allclose(mu, mu_noisy, atol=1e-3)
+    plain, same, mu = trainer.encode_views(replace(batch, error=None))
+    assert plain.x is batch.x and same is mu
 
 
 def test_networks_work_in_the_principal_components_of_the_training_spectra(stars):
@@ -364,7 +367,7 @@ def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
         }
         changes |= {"training__learning_rate": 5e-3, "adversary__nuisances": {"vbroad": weight}}
         trainer = a_trainer(stars, "autoencoder", **changes)
-        assert trainer.told == ("vbroad",)
+        assert trainer.known_nuisances == ("vbroad",)
         list(trainer.epochs())
         z, truth = bare_model(trainer, stars).encode(stars).z, stars.label("vbroad")
         linear = np.column_stack([z, np.ones(len(z))])
@@ -375,7 +378,7 @@ def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
 def test_a_nuisance_nobody_knows_is_no_obstacle_and_one_nobody_has_heard_of_is(stars):
     # of simulated stars only
     trainer = a_trainer(stars, "generator", adversary__nuisances={"broadening_kms": 1.0})
-    assert torch.isnan(trainer.data.nuisances).all() and trainer.told == ()
+    assert torch.isnan(trainer.data.nuisances).all() and trainer.known_nuisances == ()
     terms = trainer.step(torch.arange(64))
     assert all(torch.isfinite(t) for t in terms)
     with pytest.raises(ConfigError, match="nuisances names mood"):
@@ -389,13 +392,13 @@ def test_more_components_than_pixels_are_all_pixels(stars):
 
 def test_the_mean_is_fitted_again_to_what_the_rest_leaves(stars):
     trainer = a_trainer(stars, "generator", training__epochs=1)
-    trainer.random = torch.Generator().manual_seed(0)
-    trainer._prepare_mean()
+    parts = trainer.encoder, trainer.decoder, trainer.data, trainer.config
+    prepare_mean(*parts)
     before = trainer.decoder.mean(trainer.data.conditions).detach()
     with torch.no_grad():
         # a rest that says the same of every star: the mean takes it back
         trainer.decoder.rest[-1].bias.add_(3.0)
-    trainer._finish()
+    refit_mean(*parts)
     shift = trainer.decoder.axes(trainer.decoder.mean(trainer.data.conditions) - before).mean()
     expected = trainer.decoder.axes(torch.full_like(before, -3.0)).mean()
     assert float(shift) == pytest.approx(float(expected), rel=0.25)
@@ -403,7 +406,7 @@ def test_the_mean_is_fitted_again_to_what_the_rest_leaves(stars):
 
 def test_the_networks_of_the_mean_are_fitted_apart(stars):
     trainer = a_trainer(stars, "physical-removed", model__mean_networks=2)
-    trainer._prepare_mean()
+    prepare_mean(trainer.encoder, trainer.decoder, trainer.data, trainer.config)
     first, second = (trainer.decoder.axes(net(trainer.data.conditions)) for net in trainer.decoder.means)
     alone, half = trainer.data.x.square().mean(), 0.5 * (first + second)
     assert all((guess - trainer.data.x).square().mean() < 0.5 * alone for guess in (first, second, half))

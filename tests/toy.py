@@ -12,7 +12,7 @@ from gandalf_core.parameters import LABELS
 from gandalf_core.training import knowledge
 
 torch.set_num_threads(1)
-knowledge.KNOWLEDGE_EPOCHS = 6  # the tests of that classifier put the real number back
+knowledge.MAX_PASSES = 6  # the tests of that classifier put the real number back
 PIXELS = 48
 WAVELENGTH_NM = np.linspace(846.25, 869.75, PIXELS)  # 0.5 nm apart
 STELLAR_RANGES = {"teff": (4000, 7000), "logg": (1.5, 5.0), "mh": (-2.0, 0.5), "alphafe": (-0.1, 0.4)}

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ..errors import ConfigError
+from ..errors import ConfigError, UnknownFieldError
 from ..parameters import LABELS, MAX_SEED
 
 MAX_WIDTH, MAX_LAYERS, MAX_OUTPUTS = 8192, 8, 100_000  # a stranger's config must not exhaust the memory
@@ -141,7 +141,27 @@ class Config:
 
     @property
     def kept(self) -> tuple[str, ...]:
+        """Labels reinforced in z: λ < 0."""
         return tuple(n for n in self.model.labels if self.lambdas.get(n, 0) < 0)
+
+    @property
+    def with_heads(self) -> tuple[str, ...]:
+        """Kept labels that a regression head reads, in place of a discriminator."""
+        return self.kept if self.adversary.reinforce == "regression" else ()
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Labels with a discriminator."""
+        return tuple(n for n in self.model.labels if n in self.lambdas and n not in self.with_heads)
+
+    @property
+    def labels_seen(self) -> tuple[str, ...]:
+        """Labels that the discriminators see beside z."""
+        return self.kept if self.adversary.sees_kept else ()
+
+    def columns(self, names: tuple[str, ...]) -> list[int]:
+        """The columns of these labels among `model.labels`."""
+        return [self.model.labels.index(n) for n in names]
 
 
 def _settle_types(part: Any, path: str = "") -> None:
@@ -306,6 +326,6 @@ def with_fields(config: Config, changes: dict[str, Any]) -> Config:
         for parent in parents:
             place = place.get(parent) if isinstance(place, dict) else None
         if not isinstance(place, dict) or (leaf not in place and parents[-1:] not in OPEN):
-            raise ConfigError(f"no configuration field '{path}'")
+            raise UnknownFieldError(f"no configuration field '{path}'")
         place[leaf] = value
     return from_dict(values)

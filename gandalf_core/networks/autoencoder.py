@@ -1,17 +1,19 @@
-"""The networks: encoder, decoder, discriminators. Nothing here reads, prints or knows a loss.
+"""The auto-encoder: encoder and decoder. Nothing here reads files, prints or knows a loss.
 
-Shapes: N stars, L pixels, R components, C conditioned labels, Z latent, K networks of a stack, B outputs.
+Shapes: N stars, L pixels, R components, C conditioned labels, Z latent.
 """
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from ..config.schema import ModelConfig
-from .layers import ACTIVATIONS, Average, Mlp, _held
+from .layers import ACTIVATIONS, Average, Mlp, fixed_linear
 
 
 def networks_width(config: ModelConfig, pixels: int) -> int:
-    """How many numbers of a spectrum the networks see and draw: its pixels, or R ≤ L components."""
+    """The width in which the networks see and draw a spectrum: its L pixels, or R ≤ L components."""
     return min(config.components, pixels) or pixels
 
 
@@ -20,9 +22,9 @@ class Encoder(nn.Module):
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
         super().__init__()
-        self.pixels, seen = pixels, networks_width(config, pixels)
-        self.axes = _held(pixels, seen) if config.components else nn.Identity()
-        inputs = seen + (len(config.condition_on) if config.conditional_encoder else 0)
+        self.pixels, width = pixels, networks_width(config, pixels)
+        self.axes = fixed_linear(pixels, width) if config.components else nn.Identity()
+        inputs = width + (len(config.condition_on) if config.conditional_encoder else 0)
         self.net = Mlp((inputs, *config.encoder_hidden, config.latent_size), config.activation)
         self.squash = ACTIVATIONS[config.latent_activation]()
         self.norm = (
@@ -32,30 +34,27 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (N, L [+ C]) -> (N, Z)
         return self.norm(self.raw(x))
 
-    def raw(self, x: Tensor) -> Tensor:  # (N, L [+ C]) -> (N, Z) before the normalisation
-        seen, labels = self.axes(x[:, : self.pixels]), x[:, self.pixels :]
-        return self.squash(self.net(torch.cat([seen, labels], 1) if labels.shape[1] else seen))
+    def raw(self, x: Tensor) -> Tensor:  # (N, L [+ C]) -> (N, Z)
+        """The latent before its normalisation."""
+        spectrum, labels = self.axes(x[:, : self.pixels]), x[:, self.pixels :]
+        return self.squash(self.net(torch.cat([spectrum, labels], 1) if labels.shape[1] else spectrum))
 
 
 class Decoder(nn.Module):
-    """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y) with m fitted apart: (N, Z), (N, C) → (N, L)."""
+    """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y) with m fitted by itself: (N, Z), (N, C) → (N, L).
+
+    `means` are the networks whose average is m; empty without a mean part.
+    """
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
         super().__init__()
-        labels, drawn = len(config.condition_on), networks_width(config, pixels)
-        self.axes = _held(drawn, pixels) if config.components else nn.Identity()
+        labels, width = len(config.condition_on), networks_width(config, pixels)
+        self.axes = fixed_linear(width, pixels) if config.components else nn.Identity()
         count = config.mean_networks if config.mean_hidden else 0
-        means = [Mlp((labels, *config.mean_hidden, drawn), config.activation) for _ in range(count)]
-        self.mean = Average(means) if count > 1 else next(iter(means), None)
-        self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, drawn), config.activation)
+        self.means = [Mlp((labels, *config.mean_hidden, width), config.activation) for _ in range(count)]
+        self.mean: nn.Module | None = Average(self.means) if count > 1 else next(iter(self.means), None)
+        self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, width), config.activation)
         self.squash = ACTIVATIONS[config.output_activation]()
-
-    @property
-    def means(self) -> list[Mlp]:
-        """The networks whose average is m; none without a mean part."""
-        return (
-            [*self.mean] if isinstance(self.mean, Average) else [self.mean] if self.mean is not None else []
-        )
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
         rest = self.rest(torch.cat([z, y], 1))
@@ -64,9 +63,22 @@ class Decoder(nn.Module):
 
 @torch.no_grad()
 def set_components(encoder: Encoder, decoder: Decoder, axes: Tensor) -> None:
-    """Give both networks the orthonormal axes (R, L) they work in, scaled so that inputs keep the mean square
-    of pixels.
+    """Let both networks work in the orthonormal axes (R, L).
+
+    They are scaled so that the networks' inputs have the mean square of pixels.
     """
     scale = (axes.shape[0] / axes.shape[1]) ** 0.5
-    encoder.axes.weight.copy_(axes * scale)
-    decoder.axes.weight.copy_(axes.T / scale)
+    encoder.axes.get_parameter("weight").copy_(axes * scale)
+    decoder.axes.get_parameter("weight").copy_(axes.T / scale)
+
+
+@torch.no_grad()
+def set_normalisation(encoder: Encoder, inputs: Iterable[Tensor]) -> None:
+    """Normalise the latent by the mean and variance over these inputs, in pieces of (N, L [+ C]).
+
+    The running averages of the training lag behind the weights.
+    """
+    encoder.eval()
+    raw = torch.cat([encoder.raw(x) for x in inputs])
+    encoder.norm.get_buffer("running_mean").copy_(raw.mean(0))
+    encoder.norm.get_buffer("running_var").copy_(raw.var(0))

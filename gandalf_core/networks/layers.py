@@ -18,7 +18,7 @@ ACTIVATIONS = {
 
 
 class Mlp(nn.Sequential):
-    """Fully connected layers of these sizes; the activation between them, none at the end: (N, I) → (N, O)."""
+    """Fully connected layers of these sizes, an activation between them, none at the end: (N, I) → (N, O)."""
 
     def __init__(self, sizes: tuple[int, ...], activation: str) -> None:
         layers: list[nn.Module] = []
@@ -27,25 +27,23 @@ class Mlp(nn.Sequential):
         super().__init__(*layers[:-1])
 
 
-def _held(inputs: int, outputs: int) -> nn.Linear:
-    """A product with a matrix that is set once, by `set_components`, and takes no gradient."""
+def fixed_linear(inputs: int, outputs: int) -> nn.Linear:
+    """A product with a matrix that is set once (`set_components`) and never trained."""
     return nn.Linear(inputs, outputs, bias=False).requires_grad_(False)
 
 
 class Average(nn.ModuleList):
-    """What several networks say on average: (N, I) → (N, O)."""
+    """The mean output of several networks: (N, I) → (N, O)."""
 
     def forward(self, x: Tensor) -> Tensor:  # (N, I) -> (N, O)
         return torch.stack([net(x) for net in self]).mean(0)
 
 
 class Stack(nn.Module):
-    """K small networks of equal shape that read the same input, evaluated as one batched product: (N, D) →
-    (K, N, B).
+    """K small networks of equal shape on the same input, as one batched product: (N, I) → (K, N, O).
 
     Used for the discriminators and for the regression heads. `frozen` evaluates them without a gradient to
-    their own
-    weights: the auto-encoder's step must not train its adversary.
+    their own weights: the auto-encoder's step must not train its adversary.
     """
 
     def __init__(self, count: int, sizes: tuple[int, ...], activation: str) -> None:
@@ -57,7 +55,7 @@ class Stack(nn.Module):
             self.biases.append(nn.Parameter(torch.empty(count, 1, outputs).uniform_(-bound, bound)))
         self.activation = ACTIVATIONS[activation]()
 
-    def forward(self, x: Tensor, frozen: bool = False) -> Tensor:  # (N, D) -> (K, N, B)
+    def forward(self, x: Tensor, frozen: bool = False) -> Tensor:  # (N, I) -> (K, N, O)
         weights, biases = list(self.weights), list(self.biases)
         if frozen:
             weights, biases = [w.detach() for w in weights], [b.detach() for b in biases]

@@ -1,6 +1,6 @@
 """The discriminators of the watched labels and the regression heads of the reinforced ones.
 
-Shapes: N stars, Z latent, P labels, K discriminators, B bins.
+Shapes: N stars, Z latent, P labels, C conditioned labels, K discriminators, B bins, Q nuisances.
 """
 
 import torch
@@ -13,48 +13,58 @@ from .batches import Batch
 from .dependence import Dependence
 from .losses import known_mse, true_cross_entropy
 
-HEAD = (64, 32)  # widths of a regression head
+HEAD_WIDTHS = (64, 32)  # of a regression head
 
 
 class Adversary(nn.Module):
-    """The discriminators of the watched labels and the regression heads of the reinforced ones."""
+    """The networks that read the latent, and what each adds to the auto-encoder's loss."""
+
+    lambdas: Tensor  # (K,)
+    head_weights: Tensor  # (number of heads,)
+    nuisance_weights: Tensor  # (Q,)
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.config, a, labels = config, config.adversary, config.model.labels
-        self.by_head = tuple(n for n in config.kept if a.reinforce == "regression")
-        self.watched = tuple(n for n in labels if n in a.lambdas and n not in self.by_head)
-        self.kept_columns = [labels.index(n) for n in config.kept] if a.sees_kept else []
-        self.head_columns = [labels.index(n) for n in self.by_head]
-        latent, activation = config.model.latent_size, config.model.activation
+        self.config, a, m = config, config.adversary, config.model
+        self.watched, self.with_heads = config.watched, config.with_heads
+        self.seen_columns = config.columns(config.labels_seen)
+        self.head_columns = config.columns(self.with_heads)
         outputs = a.bins ** len(self.watched) if a.joint else a.bins
-        count = (1 if a.joint else len(self.watched)) if self.watched else 0
-        self.discriminators = Stack(count, (latent + len(self.kept_columns), *a.hidden, outputs), activation)
-        self.heads = Stack(len(self.by_head), (latent, *HEAD, 1), activation)
-        self.nuisance_heads = Stack(
-            len(a.nuisances), (latent + len(config.model.condition_on), *HEAD, 1), activation
-        )
+        count = min(len(self.watched), 1) if a.joint else len(self.watched)
+        inputs = m.latent_size + len(self.seen_columns)
+        self.discriminators = Stack(count, (inputs, *a.hidden, outputs), m.activation)
+        self.heads = Stack(len(self.with_heads), (m.latent_size, *HEAD_WIDTHS, 1), m.activation)
+        inputs = m.latent_size + len(m.condition_on)
+        self.nuisance_heads = Stack(len(a.nuisances), (inputs, *HEAD_WIDTHS, 1), m.activation)
         self.removed_rows = [k for k, n in enumerate(self.watched) if a.lambdas[n] > 0]
-        shape = (len(self.removed_rows), latent, a.bins)
-        self.dependence = Dependence(*shape, spread=a.dependence_spread) if a.dependence else None
-        lambdas = torch.tensor([a.lambdas[n] for n in self.watched], dtype=torch.float32)
-        self.register_buffer("lambdas", lambdas, persistent=False)
-        weights = torch.tensor([abs(a.lambdas[n]) for n in self.by_head], dtype=torch.float32)
-        self.register_buffer("head_weights", weights, persistent=False)
-        self.register_buffer("nuisance_weights", torch.tensor(list(a.nuisances.values())), persistent=False)
+        self.dependence = (
+            Dependence(len(self.removed_rows), m.latent_size, a.bins, a.dependence_spread)
+            if a.dependence
+            else None
+        )
+        self._hold("lambdas", [a.lambdas[n] for n in self.watched])
+        self._hold("head_weights", [abs(a.lambdas[n]) for n in self.with_heads])
+        self._hold("nuisance_weights", [*a.nuisances.values()])
+
+    def _hold(self, name: str, values: list[float]) -> None:
+        """Keep constants on the device of the networks, outside checkpoints."""
+        self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
     def log_probabilities(self, z: Tensor, standard: Tensor, frozen: bool = False) -> Tensor:
-        """(K, N, B) what each discriminator believes; a joint one's belief is summed over the other labels."""
-        out = self.discriminators(self._seen(z, standard), frozen)
+        """(K, N, B) log-probability that each discriminator gives each bin.
+
+        Those of a joint discriminator are sums over the other labels. `frozen`: without a gradient to the
+        discriminators' weights.
+        """
+        out = self.discriminators(self._inputs(z, standard), frozen)
         if self.config.adversary.joint:
             return self._marginals(torch.log_softmax(out[0], -1))
-        # over so few bins the processor's kernel is several times faster along a middle axis than along the
-        # last one
+        # over so few bins the processor's kernel is several times faster along a middle axis
         return torch.log_softmax(out.transpose(1, 2).contiguous(), 1).transpose(1, 2)
 
-    def _seen(self, z: Tensor, standard: Tensor) -> Tensor:
-        """What the discriminators are shown: z (N, Z) and, where they see them, the true kept labels."""
-        return torch.cat([z, torch.nan_to_num(standard[:, self.kept_columns])], 1) if self.kept_columns else z
+    def _inputs(self, z: Tensor, standard: Tensor) -> Tensor:
+        """What the discriminators see: z (N, Z) and, if so configured, the true kept labels."""
+        return torch.cat([z, torch.nan_to_num(standard[:, self.seen_columns])], 1) if self.seen_columns else z
 
     def _marginals(self, joint: Tensor) -> Tensor:  # (N, B^K) -> (K, N, B)
         n, labels, bins = len(joint), len(self.watched), self.config.adversary.bins
@@ -65,28 +75,30 @@ class Adversary(nn.Module):
         )
 
     def discriminator_loss(self, z: Tensor, batch: Batch) -> Tensor:
-        """Scalar that the discriminators minimise: Σ_i CE_i, or the cross-entropy over the joint bins.
+        """Scalar that the discriminators minimise: Σ_i CE_i, or the cross-entropy over the joint bins."""
+        if self.config.adversary.joint:
+            return self._joint_loss(z, batch)
+        return true_cross_entropy(self.log_probabilities(z, batch.standard), batch.bins).sum()
 
-        The joint one learns of a star with missing labels that it is in one of the combinations its known
-        labels allow.
-        """
-        if not self.config.adversary.joint:
-            return true_cross_entropy(self.log_probabilities(z, batch.standard), batch.bins).sum()
-        out, bins = self.discriminators(self._seen(z, batch.standard))[0], self.config.adversary.bins
+    def _joint_loss(self, z: Tensor, batch: Batch) -> Tensor:
+        """Scalar: mean of −log q over the combinations of bins that a star's known labels leave open."""
+        out, bins = self.discriminators(self._inputs(z, batch.standard))[0], self.config.adversary.bins
         powers = bins ** torch.arange(len(self.watched) - 1, -1, -1, device=z.device)
-        known = batch.bins >= 0
+        known = batch.bins >= 0  # (K, N)
         if bool(known.all()):
             return F.cross_entropy(out, (batch.bins * powers[:, None]).sum(0))
         digits = torch.arange(out.shape[1], device=z.device) // powers[:, None] % bins  # (K, B^K)
-        allowed = ((digits[:, None] == batch.bins[..., None]) | ~known[..., None]).all(0)
+        allowed = ((digits[:, None] == batch.bins[..., None]) | ~known[..., None]).all(0)  # (N, B^K)
         likelihood = torch.logsumexp(torch.log_softmax(out, 1).masked_fill(~allowed, -torch.inf), 1)
         some = known.any(0)
         return -(likelihood * some).sum() / some.sum().clamp(min=1)
 
+    # --- what the readers add to the auto-encoder's loss; 0 where the configuration has no such term ---
+
     def term(self, z: Tensor, batch: Batch) -> Tensor:
-        """Scalar: what λ adds to the auto-encoder's loss through the discriminators, −Σ λ_i·CE_i or its
-        bounded form.
-        """
+        """Scalar of the discriminators: −Σ λ_i·CE_i, or its bounded form (objective.py)."""
+        if not self.watched:
+            return batch.x.new_zeros(())
         log_q = self.log_probabilities(z, batch.standard, frozen=True)
         on_truth = -self.lambdas * true_cross_entropy(log_q, batch.bins)
         if self.config.adversary.target == "maximise":
@@ -97,19 +109,22 @@ class Adversary(nn.Module):
 
     def dependence_term(self, mu: Tensor, batch: Batch) -> Tensor:
         """Scalar: γ·Σ C² over the removed labels (dependence.py)."""
+        if self.dependence is None:
+            return batch.x.new_zeros(())
         rows = self.removed_rows
         return self.config.adversary.dependence * self.dependence(mu, batch.bins[rows], batch.target[rows])
 
     def head_term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: Σ |λ_i|·(h_i(z) − y_i)² over the stars that have the label."""
-        return (
-            self.head_weights * known_mse(self.heads(z)[..., 0], batch.standard[:, self.head_columns].T)
-        ).sum()
+        if not self.with_heads:
+            return batch.x.new_zeros(())
+        truth = batch.standard[:, self.head_columns].T
+        return (self.head_weights * known_mse(self.heads(z)[..., 0], truth)).sum()
 
     def nuisance_term(self, z: Tensor, batch: Batch) -> Tensor:
-        """Scalar: Σ w_j·(g_j(z, y) − n_j)² over the stars whose nuisance is known, each star counting as in
-        L_rec.
-        """
+        """Scalar: Σ w_j·(g_j(z, y) − n_j)² over the stars whose nuisance is known, weighted as in L_rec."""
+        if batch.nuisances is None:
+            return batch.x.new_zeros(())
         guess = self.nuisance_heads(torch.cat([z, batch.conditions], 1))[..., 0]
         star_weight = None if batch.weight is None else batch.weight.mean(1)
         return (self.nuisance_weights * known_mse(guess, batch.nuisances.T, star_weight)).sum()

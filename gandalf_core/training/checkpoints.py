@@ -1,19 +1,19 @@
-"""Checkpoints: the whole state of a training in one safetensors file, replaced in one move, never half
-written.
-"""
+"""Checkpoints: the whole state of a training in one safetensors file that is replaced as a whole."""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 from torch.nn import Module
 from torch.optim import Optimizer
 
+from ..atomic import write_bytes
 from ..config.schema import Config, from_json, to_json
 from ..data.spectra import SpectraSet
 from ..errors import ModelError
@@ -21,42 +21,40 @@ from ..errors import ModelError
 CHECKPOINT = "checkpoint.safetensors"
 
 
-class State(NamedTuple):
-    """What a checkpoint holds of a training. stars: `fingerprint` of those that train; history: the finished
-    epochs.
+@dataclass(frozen=True)
+class State:
+    """What a checkpoint stores of a training, besides its history.
+
+    fingerprint: of the stars that train.  modules, optimisers: by their names in the file.
     """
 
     config: Config
-    stars: str
-    modules: dict[str, Module]
-    optimisers: dict[str, Optimizer]
+    fingerprint: str
+    modules: Mapping[str, Module]
+    optimisers: Mapping[str, Optimizer]
 
 
 def fingerprint(stars: SpectraSet) -> str:
-    """A short hash of the training stars, in their order, with spectra and labels: other data cannot continue
-    a training.
-    """
-    found = hashlib.sha256("\n".join(stars.ids).encode())
+    """A short hash of ids, spectra and labels of the training stars, in their order."""
+    digest = hashlib.sha256("\n".join(stars.ids).encode())
     for array in (stars.flux, stars.mask, stars.labels):
-        found.update(np.ascontiguousarray(array))
-    return found.hexdigest()[:16]
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
 
 
 def save(folder: Path, state: State, history: list[dict]) -> None:
-    """Write the folder's checkpoint."""
+    """Write the folder's checkpoint. history: one dictionary per finished epoch."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{n}.{k}": v for n, m in state.modules.items() for k, v in m.state_dict().items()}
     for name, optimiser in state.optimisers.items():
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{k}": v for k, v in values.items()}
-    about = {"config": to_json(state.config), "stars": state.stars, "history": json.dumps(history)}
-    partial = folder / "checkpoint.partial"
-    save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=about)
-    partial.replace(folder / CHECKPOINT)
+    about = {"config": to_json(state.config), "stars": state.fingerprint, "history": json.dumps(history)}
+    write_bytes(folder / CHECKPOINT, serialise({k: v.contiguous() for k, v in tensors.items()}, about))
 
 
 def load(folder: Path, state: State) -> list[dict]:
-    """Put the folder's checkpoint into the networks and optimisers; its history.
+    """Put the folder's checkpoint into the networks and optimisers, and return its history.
 
     Raises ModelError when there is none, it is damaged, or it belongs to another configuration or to other
     stars.
@@ -67,7 +65,7 @@ def load(folder: Path, state: State) -> list[dict]:
         raise ModelError(
             f"{path}: written under another configuration; resume with that one or choose another --out"
         )
-    if about["stars"] != state.stars:
+    if about["stars"] != state.fingerprint:
         raise ModelError(
             f"{path}: written with other training stars; resume with those or choose another --out"
         )
@@ -82,31 +80,32 @@ def load(folder: Path, state: State) -> list[dict]:
 
 
 def checkpoint_config(folder: Path) -> Config:
-    """The configuration that a folder's checkpoint was written under. ModelError when there is none or it is
-    damaged.
-    """
+    """The configuration of a folder's checkpoint. ModelError when there is none or it is damaged."""
     path = folder / CHECKPOINT
     return from_json(_read(path, with_tensors=False)[0]["config"], str(path))
 
 
 def _read(path: Path, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a checkpoint."""
     if not path.is_file():
         raise ModelError(f"{path}: no checkpoint to resume from; train without --resume first")
     try:
         with safe_open(path, "pt") as file:
             about, names = file.metadata() or {}, file.keys() if with_tensors else ()
             if not {"config", "stars", "history"} <= set(about):
-                raise _damaged(path, "no training is described in it")
+                raise _damaged(path, "it describes no training")
             return about, {k: file.get_tensor(k) for k in names}
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from None
 
 
-def _damaged(path: Path, cause) -> ModelError:
-    return ModelError(f"{path}: damaged checkpoint ({str(cause).splitlines()[0]}); train without --resume")
+def _damaged(path: Path, cause: object) -> ModelError:
+    first_line = str(cause).partition("\n")[0]
+    return ModelError(f"{path}: damaged checkpoint ({first_line}); train without --resume")
 
 
 def _under(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose key begins with `name.`, without that beginning."""
     return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
 
 

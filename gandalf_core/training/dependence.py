@@ -1,16 +1,18 @@
-"""A penalty on what the latent tells about removed labels that needs no opponent: differences between the
-stars of the bins.
+"""A penalty without an opponent on what the latent says about removed labels.
 
-For label i with bins b and p_b = p(bin | kept labels), every star has the residuals e_b = √B·(1[bin = b] −
-p_b), which nobody can foretell from the kept labels. A latent that says nothing more has
+It acts on differences of the latent between the stars of different bins. For label i with bins b and
+p_b = p(bin | kept labels), every star has the residuals e_b = √B·(1[bin = b] − p_b), which the kept labels do
+not predict. A latent that says nothing beyond them has
 
     C_db = mean over the stars of φ_d(μ)·e_b = 0   for any φ;   here φ(μ) = (μ, √s·(μ² − 1)/√2),
 
-so that neither the mean nor, with weight s, the spread of a latent number differs between bins. The penalty
-is Σ_i Σ_db C_db². A nuisance that is measured well in some stars and badly in others has a spread that
-differs between labels. One batch estimates C badly; a running mean over about 1/(1 − MEMORY) batches does it
-well, and the gradient flows through the present one. This is a kernel dependence measure (HSIC, Gretton et
-al. 2005) with an explicit quadratic kernel on z and a delta kernel on bins.
+so that neither the mean nor, with weight s, the spread of a latent dimension differs between bins. The
+penalty is Σ_i Σ_db C_db². A nuisance that is measured well in some stars and badly in others has a spread
+that differs between labels.
+
+One batch estimates C badly; a running mean over about 1/(1 − MEMORY) batches does it well, and the gradient
+flows through the present batch. This is a kernel dependence measure (HSIC, Gretton et al. 2005) with an
+explicit quadratic kernel on z and a delta kernel on bins.
 Shapes: N stars, K removed labels, Z latent, B bins.
 """
 
@@ -22,7 +24,9 @@ MEMORY = 0.99
 
 
 class Dependence(nn.Module):
-    """Σ_i Σ_db C_db² of the module's head over K labels; the running C is state, and part of a checkpoint."""
+    """Σ_i Σ_db C_db² over K labels; the running C is a buffer, and so part of a checkpoint."""
+
+    running: Tensor  # (K, 2Z, B)
 
     def __init__(self, labels: int, latent: int, bins: int, spread: float = 1.0) -> None:
         super().__init__()
@@ -30,7 +34,7 @@ class Dependence(nn.Module):
         self.register_buffer("running", torch.zeros(labels, 2 * latent, bins))
 
     def forward(self, mu: Tensor, bins: Tensor, target: Tensor) -> Tensor:
-        """Scalar. mu: (N, Z); bins: (K, N), −1 = missing; target: (K, N, B) what a reader knows without z."""
+        """Scalar. mu: (N, Z); bins: (K, N), −1 = missing; target: (K, N, B) p(bin) of a reader without z."""
         count = target.shape[2]
         residual = (F.one_hot(bins.clamp(min=0), count) - target) * (bins >= 0)[..., None] * count**0.5
         features = torch.cat([mu, (mu.square() - 1) * self.scale], 1)

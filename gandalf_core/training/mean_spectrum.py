@@ -1,56 +1,101 @@
-"""The mean part m(y) of a decoder: the expected spectrum of stars with labels y, fitted alone, with a loss of
-its own.
+"""The mean part m(y) of a decoder: the expected spectrum of stars with labels y, fitted by itself.
 
 m takes no gradient from r(z, y), so it can be fitted before everything else and held: a small network on a
-few labels passes over the sample in a fraction of an epoch's time. When r is known, m is fitted once more, to
+few labels passes over the sample in a fraction of an epoch's time. Once r is known, m is fitted again, to
 x − r(z, y): the nuisances that r explains scatter x about m more than the noise does, and z is independent of
 y, so that leaving them out costs no truth.
 Shapes: N stars, L pixels, R components, C conditioned labels.
 """
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor, nn
 
+from ..config.schema import Config
+from ..networks.autoencoder import Decoder, Encoder
+from .batches import Batch
 from .losses import weighted_mse
 from .schedule import one_cycle
 
-# norm of a gradient; without a limit a fit was now and then thrown off and did not come back
-LARGEST_STEP = 1.0
-# of the weights at a full step: a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019)
+ROUGH = 4  # an m that is fitted again later gets this fraction of the passes first
+# Norm of a gradient; without a limit, a fit now and then jumped away and did not come back.
+MAX_GRADIENT = 1.0
+# Of the weights at a full step: a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019).
 SHRINKAGE = 1e-4
 
 
-def fit_mean(
-    net: nn.Module,
-    axes: nn.Module,
-    conditions: Tensor,
-    x: Tensor,
-    weight: Tensor | None,
-    *,
-    batch_size: int,
-    epochs: int,
-    learning_rate: float,
-    seed: int,
-) -> None:
-    """Minimise the mean squared error of axes(m(y)) against x over m, in place.
+@dataclass(frozen=True)
+class Passes:
+    """How a network of m is fitted."""
 
-    axes: (·, R) → (·, L), held. conditions: (N, C) standardised; x: (N, L) scaled flux; weight: (N, 1) or (N,
-    L), or None where all count the same.
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    seed: int
+
+
+def prepare_mean(encoder: Encoder, decoder: Decoder, data: Batch, config: Config) -> None:
+    """Fit m before the first epoch, roughly if `refit_mean` fits it again after the last."""
+    epochs = config.training.mean_epochs
+    _fit_networks(encoder, decoder, data, config, max(1, epochs // ROUGH) if is_refitted(config) else epochs)
+
+
+def refit_mean(encoder: Encoder, decoder: Decoder, data: Batch, config: Config) -> None:
+    """Fit m after the last epoch to what r leaves over."""
+    if is_refitted(config):
+        remainder = replace(data, x=data.x - rest_spectra(encoder, decoder, data, config))
+        _fit_networks(encoder, decoder, remainder, config, config.training.mean_epochs)
+
+
+def is_refitted(config: Config) -> bool:
+    """Whether z holds none of the labels: otherwise r says part of what m should say."""
+    return bool(config.model.mean_hidden) and set(config.model.condition_on) <= set(config.removed)
+
+
+def _fit_networks(encoder: Encoder, decoder: Decoder, data: Batch, config: Config, epochs: int) -> None:
+    """Fit each network of m to data.x (N, L).
+
+    Where all pixels of a star count the same, components give the same error at less cost.
+    """
+    t, axes = config.training, decoder.axes
+    if data.weight is None or data.weight.shape[1] == 1:
+        data, axes = replace(data, x=encoder.axes(data.x)), nn.Identity()
+    for k, net in enumerate(decoder.means):
+        fit_network(net, axes, data, Passes(t.batch_size, epochs, t.mean_learning_rate, t.seed + k))
+
+
+def fit_network(net: nn.Module, axes: nn.Module, data: Batch, passes: Passes) -> None:
+    """Minimise the mean squared error of axes(net(y)) against data.x over the weights of `net`, in place.
+
+    axes: (N, R) → (N, L), or the identity, when data.x is (N, R).
     """
     net.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(
-        net.parameters(), learning_rate, weight_decay=SHRINKAGE / learning_rate, fused=True
-    )
-    generator = torch.Generator(x.device).manual_seed(seed)
-    steps = len(x) // batch_size
-    for epoch in range(epochs):
-        order = torch.randperm(len(x), generator=generator, device=x.device)
-        for i, rows in enumerate(order[: steps * batch_size].split(batch_size)):
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate * one_cycle((epoch * steps + i) / (epochs * steps))
+    rate = passes.learning_rate
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=SHRINKAGE / rate, fused=True)
+    generator = torch.Generator(data.x.device).manual_seed(passes.seed)
+    steps = len(data) // passes.batch_size
+    for epoch in range(passes.epochs):
+        order = torch.randperm(len(data), generator=generator, device=data.x.device)
+        for i, rows in enumerate(order[: steps * passes.batch_size].split(passes.batch_size)):
+            optimiser.param_groups[0]["lr"] = rate * one_cycle((epoch * steps + i) / (passes.epochs * steps))
             optimiser.zero_grad(set_to_none=True)
-            guess = axes(net(conditions[rows]))
-            weighted_mse(guess, x.index_select(0, rows), None if weight is None else weight[rows]).backward()
-            nn.utils.clip_grad_norm_(net.parameters(), LARGEST_STEP)
+            weight = None if data.weight is None else data.weight[rows]
+            guess = axes(net(data.conditions[rows]))
+            weighted_mse(guess, data.x.index_select(0, rows), weight).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), MAX_GRADIENT)
             optimiser.step()
     net.requires_grad_(False)
+
+
+@torch.no_grad()
+def rest_spectra(encoder: Encoder, decoder: Decoder, data: Batch, config: Config) -> Tensor:
+    """(N, L) r(μ, y) of each star; the noise of z would only scatter what m is fitted to."""
+    encoder.eval()
+    decoder.eval()
+
+    def rest(stars: Batch) -> Tensor:
+        mu = encoder(stars.encoder_input(config.model))
+        return decoder.axes(decoder.rest(torch.cat([mu, stars.conditions], 1)))
+
+    return torch.cat([rest(stars) for stars in data.chunks()])

@@ -20,7 +20,7 @@ m(y) + r(z, y), `centring` keeps r from saying what y alone says,
     + c·‖E_z r(z, y)‖²,
 
 so that the sliders act through m, which knows no nuisance.
-Shapes: N stars, L pixels, K discriminators, B bins.
+Shapes: N stars, L pixels, Z latent.
 """
 
 from typing import NamedTuple
@@ -34,12 +34,12 @@ from .losses import square_of_mean, weighted_mse
 
 
 class Terms(NamedTuple):
-    """The auto-encoder's loss and its parts, all scalars but the (K,) cross-entropies."""
+    """The auto-encoder's loss and its parts, all scalars."""
 
     total: Tensor
-    reconstruction: Tensor
-    adversary: Tensor
-    heads: Tensor
+    reconstruction: Tensor  # L_rec
+    adversary: Tensor  # of the discriminators and the dependence penalty, before the ramp
+    heads: Tensor  # of the regression heads for labels and nuisances
 
 
 def autoencoder_loss(
@@ -50,20 +50,16 @@ def autoencoder_loss(
     ramp: float,
     exported: tuple[Tensor, Tensor] | None = None,
 ) -> Terms:
-    """The formula of this module's head. `ramp` (0-1) scales the adversarial term during the first epochs.
+    """The formula at the top of this module. `ramp` (0-1) scales the adversarial term in the first epochs.
 
-    exported: μ and z of the spectra as they are, which the adversary watches, where `z` is that of spectra
-    with added noise.
+    z: (N, Z), from which the decoder redraws the spectra.  exported: μ and z (N, Z) that the adversary reads,
+    where `z` is that of spectra with added noise.
     """
-    mu, watched = exported or (z, z)
-    rec = weighted_mse(decoder(z, batch.conditions), batch.x, batch.weight)
-    zero = rec.new_zeros(())
-    adversarial = adversary.term(watched, batch) if adversary.watched else zero
-    if adversary.dependence is not None:
-        adversarial = adversarial + adversary.dependence_term(mu, batch)
-    heads = adversary.head_term(z, batch) if adversary.by_head else zero
-    if batch.nuisances is not None:
-        heads = heads + adversary.nuisance_term(z, batch)
+    mu, exported_z = exported or (z, z)
+    reconstruction = weighted_mse(decoder(z, batch.conditions), batch.x, batch.weight)
+    adversarial = adversary.term(exported_z, batch) + adversary.dependence_term(mu, batch)
+    heads = adversary.head_term(z, batch) + adversary.nuisance_term(z, batch)
     weight = adversary.config.training.centring
-    centring = weight * square_of_mean(decoder, z, batch) if weight and decoder.mean is not None else zero
-    return Terms(rec + ramp * adversarial + heads + centring, rec, adversarial, heads)
+    centring = weight * square_of_mean(decoder, z, batch) if weight and decoder.mean is not None else 0.0
+    total = reconstruction + ramp * adversarial + heads + centring
+    return Terms(total, reconstruction, adversarial, heads)
