@@ -13,6 +13,10 @@ class ConfigError(GandalfError, ValueError):
     """A configuration with an unknown field, an impossible value or an unknown label."""
 
 
+class UnknownFieldError(ConfigError):
+    """A path that is not a field of the configuration."""
+
+
 class ModelError(GandalfError, ValueError):
     """A model folder that is incomplete or a call that the model cannot answer."""
 

@@ -1,6 +1,4 @@
-"""Sweeps: what is searched, that every node is done once, that a stopped sweep goes on, that the score means
-something.
-"""
+"""Sweeps: what is searched, every node once, stopped sweeps resume, scores that mean something."""
 
 import json
 import multiprocessing
@@ -12,12 +10,12 @@ from toy import toy_config, toy_stars
 
 from gandalf_core.config.presets import LAMBDA
 from gandalf_core.config.schema import from_json, to_json
-from gandalf_core.errors import ClaimError, ConfigError
+from gandalf_core.errors import ClaimError, ConfigError, UnknownFieldError
 from gandalf_core.io import write_stars
 from gandalf_core.sweeps import study as runner
-from gandalf_core.sweeps.space import LAMBDA_SCALE, Axis, Sweep, changed, parse_axis
+from gandalf_core.sweeps.space import LAMBDA_SCALE, Axis, Sweep, parse_axis, with_values
 from gandalf_core.sweeps.study import best_config, curves, load_sweep, open_study, results, run_sweep
-from gandalf_core.sweeps.trial import from_probes
+from gandalf_core.sweeps.trial import probe_measures
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +52,29 @@ def test_axes_that_make_no_sense_are_refused(text):
 
 def test_a_value_reaches_the_configuration():
     config = toy_config()
-    assert changed(config, {"model.noise": 0.7}).model.noise == 0.7
-    assert changed(config, {"model.encoder_hidden": "[8, 4]"}).model.encoder_hidden == (8, 4)
-    assert changed(config, {LAMBDA_SCALE: 0.5}).lambdas == {n: v / 2 for n, v in config.lambdas.items()}
+    assert with_values(config, {"model.noise": 0.7}).model.noise == 0.7
+    assert with_values(config, {"model.encoder_hidden": "[8, 4]"}).model.encoder_hidden == (8, 4)
+    assert with_values(config, {LAMBDA_SCALE: 0.5}).lambdas == {n: v / 2 for n, v in config.lambdas.items()}
     with pytest.raises(ConfigError, match="no λ"):
-        changed(toy_config("autoencoder"), {LAMBDA_SCALE: 2.0})
+        with_values(toy_config("autoencoder"), {LAMBDA_SCALE: 2.0})
 
 
 def test_a_sweep_that_cannot_run_is_refused_at_once(source):
-    with pytest.raises(ConfigError, match="no configuration field"):
+    with pytest.raises(UnknownFieldError, match=r"model\.nonsense"):
         small(source, model__nonsense="1,2")
+    with pytest.raises(ConfigError, match="no λ"):
+        small(source, lambda_scale="1,2")
     with pytest.raises(ConfigError, match="grid needs a list"):
         small(source, model__noise="0.1:0.2")
     with pytest.raises(ConfigError, match="score is 'best'"):
         small(source, score="best")
     with pytest.raises(ConfigError, match="trials"):
         small(source, sampler="tpe", trials=0)
+
+
+def test_a_value_that_is_impossible_alone_may_be_searched_with_others(source):
+    fields = {"model__mean_hidden": "[8]", "model__condition_on": '["mh"],[]'}
+    assert small(source, **fields).count == 2
 
 
 def test_a_sweep_survives_its_file(source, tmp_path):
@@ -83,12 +88,12 @@ def test_a_sweep_survives_its_file(source, tmp_path):
 
 
 def test_every_node_of_a_grid_once_and_the_best_first(source, tmp_path):
-    told = []
-    run_sweep(tmp_path, small(source), progress=lambda fraction, text: told.append(fraction))
+    fractions = []
+    run_sweep(tmp_path, small(source), progress=lambda fraction, text: fractions.append(fraction))
     frame = results(tmp_path)
     assert sorted(frame["model.latent_size"]) == [1, 3, 6] and set(frame["state"]) == {"complete"}
-    assert told[-1] == 1 and (np.diff(frame["score"]) >= 0).all()
-    assert frame.iloc[-1]["model.latent_size"] == 1, "one number says least about a spectrum"
+    assert fractions[-1] == 1 and (np.diff(frame["score"]) >= 0).all()
+    assert frame.iloc[-1]["model.latent_size"] == 1, "one latent dimension says least about a spectrum"
     assert best_config(tmp_path).model.latent_size == frame.iloc[0]["model.latent_size"]
     assert from_json(to_json(best_config(tmp_path))) == best_config(tmp_path)
 
@@ -102,8 +107,8 @@ def test_a_finished_sweep_does_nothing_and_another_is_refused(source, tmp_path):
         run_sweep(tmp_path, small(source, model__latent_size="1,4"))
 
 
-def test_a_stopped_sweep_goes_on_with_the_trial_under_way(source, tmp_path, monkeypatch):
-    real, seen = runner.measured, []
+def test_a_stopped_sweep_resumes_with_the_interrupted_trial(source, tmp_path, monkeypatch):
+    real, seen = runner.score_trial, []
 
     def stopped_in_the_second(trial, sweep, stars):
         seen.append(trial.number)
@@ -111,7 +116,7 @@ def test_a_stopped_sweep_goes_on_with_the_trial_under_way(source, tmp_path, monk
             raise KeyboardInterrupt
         return real(trial, sweep, stars)
 
-    monkeypatch.setattr(runner, "measured", stopped_in_the_second)
+    monkeypatch.setattr(runner, "score_trial", stopped_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(tmp_path, small(source))
     assert len(results(tmp_path)) == 1
@@ -121,7 +126,7 @@ def test_a_stopped_sweep_goes_on_with_the_trial_under_way(source, tmp_path, monk
     assert len(seen) == 4
 
 
-def test_more_trials_may_be_asked_of_the_same_tpe_sweep(source, tmp_path):
+def test_a_tpe_sweep_can_be_continued_with_more_trials(source, tmp_path):
     axes = {"model__latent_size": "2:8", "training__learning_rate": "1e-4:1e-2:log"}
     run_sweep(tmp_path, small(source, sampler="tpe", trials=1, **axes))
     run_sweep(tmp_path, small(source, sampler="tpe", trials=3, **axes))
@@ -142,7 +147,7 @@ def test_an_impossible_combination_is_recorded_with_its_cause(source, tmp_path):
 
 def test_a_diverged_training_is_a_failure_not_a_result(source, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "gandalf_core.sweeps.trial.from_training", lambda *_: {"reconstruction_mse": float("inf")}
+        "gandalf_core.sweeps.trial.training_measures", lambda *_: {"reconstruction_mse": float("inf")}
     )
     run_sweep(tmp_path, small(source, model__latent_size="2"))
     assert "diverged" in results(tmp_path)["cause"][0]
@@ -168,7 +173,7 @@ def test_a_node_that_another_worker_has_finished_meanwhile_is_left_to_it(source,
         trial.study.tell(trial.number, 1.0)
         trial.set_user_attr("seconds", 1.0)
 
-    monkeypatch.setattr("gandalf_core.sweeps.study.measured", overtaken)
+    monkeypatch.setattr("gandalf_core.sweeps.study.score_trial", overtaken)
     run_sweep(tmp_path, small(source, model__latent_size="1,2,3"), workers=1)
     study = open_study(tmp_path, load_sweep(tmp_path))
     assert [t.value for t in study.get_trials()] == [1.0, 1.0, 1.0]
@@ -182,12 +187,12 @@ def one_probe(monkeypatch):
     """A linear probe is enough for linear toys; the test of significance does not enter the score."""
     monkeypatch.setattr("gandalf_core.sweeps.trial.QUICK_PROBES", ("ridge",))
     monkeypatch.setattr(
-        "gandalf_core.auditing.excess.leak_test", lambda joint, floors, kept, **_: np.ones(len(joint))
+        "gandalf_core.auditing.excess.leak_test", lambda joint, floors, kept, probing: np.ones(len(joint))
     )
 
 
-class Told:
-    """A model whose latent is given: labels, or noise."""
+class FixedLatent:
+    """A model whose latent is set by the test."""
 
     label_names, removed, kept = ("teff", "logg"), ("teff",), ("logg",)
 
@@ -208,7 +213,9 @@ def test_the_score_falls_when_the_removed_label_goes_and_the_kept_one_stays(sour
         "empty": (noise, rng.normal(size=400)),
         "wrong": (teff, noise),
     }
-    scores = {name: from_probes(Told(np.stack(z, 1)), stars, sweep)["score"] for name, z in cases.items()}
+    scores = {
+        name: probe_measures(FixedLatent(np.stack(z, 1)), stars, sweep)["score"] for name, z in cases.items()
+    }
     assert (
         scores["good"] < 0.1
         and 0.8 < scores["leaks"] < 1.2

@@ -3,10 +3,13 @@
 import itertools
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config, from_json, to_json, with_fields
-from ..errors import ConfigError
+from ..errors import ConfigError, UnknownFieldError
+
+if TYPE_CHECKING:
+    import optuna
 
 SCORES, SAMPLERS = ("reconstruction", "excess", "audit"), ("grid", "tpe")
 LAMBDA_SCALE = "lambda_scale"  # the pseudo-field that multiplies every λ of the configuration
@@ -15,11 +18,11 @@ MAX_TRIALS = 10_000
 
 @dataclass(frozen=True)
 class Axis:
-    """One field: `choices`, or a range from `low` to `high` (whole numbers where both are), even in the
-    logarithm with `log`.
+    """One field and its values: `choices`, or the range from `low` to `high`.
 
-    path: a dotted configuration path, or `lambda_scale`. Lists and objects among the choices are kept as JSON
-    texts.
+    path: the field's dotted path in the configuration, or `lambda_scale`.  choices: lists and objects are
+    kept as JSON texts.  low, high: whole numbers where both are.  log: the range is sampled evenly in the
+    logarithm.
     """
 
     path: str
@@ -28,7 +31,8 @@ class Axis:
     high: float = 0
     log: bool = False
 
-    def suggest(self, trial) -> Any:
+    def suggest(self, trial: "optuna.Trial") -> Any:
+        """The value that Optuna proposes for a trial."""
         if self.choices:
             return trial.suggest_categorical(self.path, self.choices)
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -37,31 +41,41 @@ class Axis:
 
 
 def parse_axis(path: str, text: str) -> Axis:
-    """`0.1,0.2,0.4` as choices (JSON values), `0.1:0.8` or `1e-4:1e-2:log` as a range. ConfigError for
-    anything else.
+    """An axis from text: `0.1,0.2,0.4` are choices (JSON values), `0.1:0.8` or `1e-4:1e-2:log` is a range.
+
+    Raises ConfigError for anything else.
     """
+    is_range = ":" in text and not text.lstrip().startswith(("[", "{", '"'))
     try:
-        if ":" in text and not text.lstrip().startswith(("[", "{", '"')):
-            low, high, *log = text.split(":")
-            axis = Axis(path, (), json.loads(low), json.loads(high), log == ["log"])
-            if not axis.low < axis.high or (log and not axis.log) or (axis.log and axis.low <= 0):
-                raise ValueError
-            return axis
-        values = json.loads(f"[{text}]")
+        axis = _range(path, text) if is_range else _choices(path, text)
     except (ValueError, TypeError):
         raise ConfigError(
             f"{path}={text}: give values as JSON (0.1,0.4), or a range (0.1:0.8 or 1e-4:1e-2:log)"
         ) from None
-    if not values:
+    if not is_range and not axis.choices:
         raise ConfigError(f"{path}: no values to try")
+    return axis
+
+
+def _choices(path: str, text: str) -> Axis:
+    values = json.loads(f"[{text}]")
     return Axis(path, tuple(json.dumps(v) if isinstance(v, list | dict) else v for v in values))
+
+
+def _range(path: str, text: str) -> Axis:
+    """ValueError or TypeError for a text that is not a range."""
+    low, high, *scale = text.split(":")
+    axis = Axis(path, (), json.loads(low), json.loads(high), log=scale == ["log"])
+    if not axis.low < axis.high or (scale and not axis.log) or (axis.log and axis.low <= 0):
+        raise ValueError
+    return axis
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Everything that defines a sweep. stars: sources as `load_stars` takes them; trials: how many (a grid
-    knows by itself).
+    """Everything that defines a sweep.
 
+    stars: sources as `load_stars` takes them.  trials: how many, for `tpe`; a grid has one trial per node.
     Raises ConfigError for an unknown score, sampler or field, and for a grid over a range.
     """
 
@@ -75,52 +89,65 @@ class Sweep:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for name, value, known in (("score", self.score, SCORES), ("sampler", self.sampler, SAMPLERS)):
-            if value not in known:
-                raise ConfigError(f"{name} is '{value}': choose {', '.join(known)}")
+        for name, value, allowed in (("score", self.score, SCORES), ("sampler", self.sampler, SAMPLERS)):
+            if value not in allowed:
+                raise ConfigError(f"{name} is '{value}': choose {', '.join(allowed)}")
         if not self.axes or len({a.path for a in self.axes}) < len(self.axes):
             raise ConfigError("give at least one field to search, and each field once")
         for axis in self.axes:
             if self.sampler == "grid" and not axis.choices:
                 raise ConfigError(f"{axis.path}: a grid needs a list of values, a range is for tpe")
-            changed(self.config, {axis.path: axis.choices[0] if axis.choices else axis.low}, check_field=True)
+            _check_field(self.config, axis)
         if not 1 <= self.count <= MAX_TRIALS:
             raise ConfigError(f"{self.count:,} trials: 1 to {MAX_TRIALS:,} are possible")
 
     @property
     def count(self) -> int:
-        """How many trials there are in all."""
-        return len(self.grid) if self.sampler == "grid" else self.trials
+        """The number of trials."""
+        return len(self.nodes) if self.sampler == "grid" else self.trials
 
     @property
-    def grid(self) -> list[dict[str, Any]]:
-        """Every combination of the choices."""
-        return [
-            dict(zip((a.path for a in self.axes), v, strict=True))
-            for v in itertools.product(*(a.choices for a in self.axes))
-        ]
+    def nodes(self) -> list[dict[str, Any]]:
+        """Every combination of the choices: path → value."""
+        paths = [a.path for a in self.axes]
+        combinations = itertools.product(*(a.choices for a in self.axes))
+        return [dict(zip(paths, values, strict=True)) for values in combinations]
 
     def to_json(self) -> str:
+        """The sweep as `from_json` reads it."""
         return json.dumps(asdict(self) | {"config": json.loads(to_json(self.config))}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Sweep":
+        """Raises ConfigError, ValueError, KeyError or TypeError for a text that is not a sweep."""
         values = json.loads(text)
         axes = tuple(Axis(**(a | {"choices": tuple(a["choices"])})) for a in values["axes"])
         config = from_json(json.dumps(values["config"]), "sweep.json")
         return cls(**(values | {"config": config, "axes": axes, "stars": tuple(values["stars"])}))
 
 
-def changed(config: Config, values: dict[str, Any], check_field: bool = False) -> Config:
-    """The configuration with these values. ConfigError for an impossible one; with `check_field` only for an
-    unknown field.
+def _check_field(config: Config, axis: Axis) -> None:
+    """ConfigError for a field that does not exist, and for `lambda_scale` where there is no λ.
+
+    A value that is impossible in `config` may be possible together with those of other axes: such a
+    combination fails as a trial.
     """
-    fields = {path: _value(v) for path, v in values.items() if path != LAMBDA_SCALE}
+    value = axis.choices[0] if axis.choices else axis.low
+    if axis.path == LAMBDA_SCALE:
+        with_values(config, {axis.path: value})
+        return
     try:
-        config = with_fields(config, fields)
-    except ConfigError as error:
-        if not check_field or "no configuration field" in str(error):
-            raise
+        with_values(config, {axis.path: value})
+    except UnknownFieldError:
+        raise
+    except ConfigError:
+        pass
+
+
+def with_values(config: Config, values: dict[str, Any]) -> Config:
+    """The configuration with the values of a trial, path → value. ConfigError for an impossible one."""
+    fields = {path: _value(v) for path, v in values.items() if path != LAMBDA_SCALE}
+    config = with_fields(config, fields)
     scale = values.get(LAMBDA_SCALE)
     if scale is None:
         return config

@@ -1,9 +1,8 @@
-"""Search of configurations with Optuna: any field by its dotted path, on a grid or by TPE, in several
-processes, resumable.
+"""Search of configurations with Optuna, on a grid or by TPE, in several processes.
 
-The study stands in `study.db` (SQLite) of the sweep's folder, what it searches in `sweep.json`. One run at a
-time works in a folder; a run that was stopped goes on with the same call, the trials that were under way from
-their beginning.
+The study is `study.db` (SQLite) in the sweep's folder, beside `sweep.json`, which says what is searched. One
+run at a time works in a folder. A run that was stopped is continued by the same call; trials that were
+interrupted start again.
 """
 
 import contextlib
@@ -12,40 +11,50 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config.schema import Config
 from ..errors import ConfigError, GandalfError
 from ..io.claim import claim
 from ..jobs.progress import Progress, silent
-from .space import Sweep, changed
-from .trial import measured, training_stars
+from .space import Sweep, with_values
+from .trial import score_trial, training_stars
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
 
 STUDY = "sweep"
 LOCK_SECONDS = 60  # how long a process waits for another one's write
+INTERNAL_ATTRIBUTES = ("epoch", "node")  # of a trial, not shown in the table of results
+
+
+# --- running ---
 
 
 def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: Progress = silent) -> None:
-    """Do what is left of a sweep in its folder; several workers are processes of their own.
+    """Run the missing trials of a sweep in its folder, in so many processes.
 
     Raises ClaimError when the folder holds another sweep. A trial that fails is recorded with its cause.
     """
     folder = Path(folder)
     claim(folder, "sweep.json", json.loads(sweep.to_json()), changeable=("trials",))
     study = open_study(folder, sweep)
-    _prepare(study, sweep)
+    _enqueue(study, sweep)
     if workers == 1:
-        for _ in _trials(folder, sweep):
+        for _ in _run_trials(folder, sweep):
             progress(*_state(study, sweep))
         return
-    with _processes(folder, min(workers, sweep.count)) as processes:
+    with _worker_processes(folder, min(workers, sweep.count)) as processes:
         while any(p.is_alive() for p in processes):
             progress(*_state(study, sweep))
             time.sleep(1.0)
     progress(*_state(study, sweep))
     if any(p.exitcode for p in processes):
         raise GandalfError(
-            f"{folder}: a worker of the sweep ended with an error (above); the same command goes on"
+            f"{folder}: a worker of the sweep ended with an error (above); the same command continues"
         )
 
 
@@ -53,14 +62,15 @@ def load_sweep(folder: str | Path) -> Sweep:
     """The sweep of a folder. ConfigError when there is none."""
     path = Path(folder) / "sweep.json"
     try:
-        return Sweep.from_json(path.read_text())
+        return Sweep.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: no sweep here ({error})") from None
 
 
-def open_study(folder: str | Path, sweep: Sweep, worker: int = 0):
-    """The folder's Optuna study, made when it is not there. Each worker, and each resumed run, draws its own
-    proposals.
+def open_study(folder: str | Path, sweep: Sweep, worker: int = 0) -> "optuna.Study":
+    """The folder's Optuna study, created if missing.
+
+    Each worker and each resumed run draws proposals of its own.
     """
     import optuna
 
@@ -70,63 +80,76 @@ def open_study(folder: str | Path, sweep: Sweep, worker: int = 0):
         engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}},
     )
     study = optuna.create_study(storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True)
-    drawn = len(study.get_trials(deepcopy=False))
+    trials = len(study.get_trials(deepcopy=False))
     study.sampler = optuna.samplers.TPESampler(
-        seed=sweep.seed + 1000 * worker + 1_000_003 * drawn, multivariate=True
+        seed=sweep.seed + 1000 * worker + 1_000_003 * trials, multivariate=True
     )
     return study
 
 
-def _prepare(study, sweep: Sweep) -> None:
-    """Queue the nodes of a grid, and once more the trials that were under way when a run was stopped."""
+def _enqueue(study: "optuna.Study", sweep: Sweep) -> None:
+    """Queue the nodes of a new grid, and again the trials that were interrupted when a run was stopped."""
     from optuna.trial import TrialState
 
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
         study.enqueue_trial(trial.user_attrs.get("node", trial.params), user_attrs=trial.user_attrs)
     if sweep.sampler == "grid" and not study.get_trials(deepcopy=False):
-        for node in sweep.grid:
+        for node in sweep.nodes:
             study.enqueue_trial(node, user_attrs={"node": node})
 
 
 @contextlib.contextmanager
-def _processes(folder: Path, workers: int) -> Iterator[list]:
-    """Worker processes that share the cores; they end with the block."""
-    threads = os.environ.get("OMP_NUM_THREADS")
-    # read by the children as they start
-    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+def _worker_processes(folder: Path, workers: int) -> Iterator[list[BaseProcess]]:
+    """Processes that share the cores; they end with the block."""
     context = multiprocessing.get_context("spawn")  # a fork after threads have run may hang
-    made = [context.Process(target=_worker, args=(str(folder), k), daemon=True) for k in range(workers)]
+    processes: list[BaseProcess] = [
+        context.Process(target=_work, args=(str(folder), k), daemon=True) for k in range(workers)
+    ]
     try:
-        for process in made:
-            process.start()
-        yield made
+        with _threads_of_children(max(1, (os.cpu_count() or 1) // workers)):
+            for process in processes:
+                process.start()
+        yield processes
     finally:
-        os.environ.pop("OMP_NUM_THREADS") if threads is None else os.environ.update(OMP_NUM_THREADS=threads)
-        for process in made:
+        for process in processes:
             process.terminate()
             process.join()
 
 
-def _worker(folder: str, number: int) -> None:
-    for _ in _trials(Path(folder), load_sweep(folder), number):
+@contextlib.contextmanager
+def _threads_of_children(threads: int) -> Iterator[None]:
+    """Processes that start within the block compute with this many threads."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    try:
+        yield
+    finally:
+        os.environ.pop("OMP_NUM_THREADS")
+        if before is not None:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def _work(folder: str, number: int) -> None:
+    """What a worker process does."""
+    for _ in _run_trials(Path(folder), load_sweep(folder), number):
         pass
 
 
-def _trials(folder: Path, sweep: Sweep, worker: int = 0) -> Iterator[None]:
-    """Take trials until there are enough; yields after each."""
+def _run_trials(folder: Path, sweep: Sweep, worker: int = 0) -> Iterator[None]:
+    """Run trials until there are enough; yields after each."""
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     study, stars = open_study(folder, sweep, worker), None
-    while not enough(study, sweep):
+    while not has_enough_trials(study, sweep):
         trial = study.ask()
         if sweep.sampler == "grid" and "node" not in trial.user_attrs:  # another worker took the last node
             study.tell(trial, state=TrialState.FAIL)
             return
         stars = training_stars(sweep) if stars is None else stars
         try:
-            study.tell(trial, measured(trial, sweep, stars), skip_if_finished=True)
+            study.tell(trial, score_trial(trial, sweep, stars), skip_if_finished=True)
         except UpdateFinishedTrialError:
             pass  # SQLite now and then gives one node to two workers at once; the other one was faster
         except GandalfError as error:
@@ -135,9 +158,10 @@ def _trials(folder: Path, sweep: Sweep, worker: int = 0) -> Iterator[None]:
         yield
 
 
-def enough(study, sweep: Sweep) -> bool:
-    """True when nothing is left to begin: a failed trial counts, one that was stopped and queued again does
-    not.
+def has_enough_trials(study: "optuna.Study", sweep: Sweep) -> bool:
+    """True when no trial is left to begin.
+
+    A failed trial counts; one that was interrupted and queued again does not.
     """
     from optuna.trial import TrialState
 
@@ -149,68 +173,68 @@ def enough(study, sweep: Sweep) -> bool:
     return not waiting and (sweep.sampler == "grid" or begun >= sweep.count)
 
 
-def _state(study, sweep: Sweep) -> tuple[float, str]:
+def _state(study: "optuna.Study", sweep: Sweep) -> tuple[float, str]:
+    """Fraction done, and that in words."""
     from optuna.trial import TrialState
 
-    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    best = min((t.value for t in done), default=float("nan"))
-    return min(
-        1.0, len(done) / sweep.count
-    ), f"{len(done)} of {sweep.count} trials, best {sweep.score} {best:.4g}"
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = min((t.value for t in finished if t.value is not None), default=float("nan"))
+    text = f"{len(finished)} of {sweep.count} trials, best {sweep.score} {best:.4g}"
+    return min(1.0, len(finished) / sweep.count), text
 
 
-# --- what was found ---
+# --- results ---
 
 
-def results(folder: str | Path):
-    """A pandas DataFrame, a row a finished trial, the best first: number, state, score, each field, each
-    measure, and the cause where it failed. Trials that were stopped and begun again count once.
+def results(folder: str | Path) -> "pd.DataFrame":
+    """One row per finished trial, the best first: number, state, score, each field, each measure.
 
-    Raises ConfigError when the folder holds no sweep.
+    A failed trial has its `cause`; one that was interrupted and begun again counts once. Raises ConfigError
+    when the folder holds no sweep.
     """
     import pandas as pd
 
     sweep = load_sweep(folder)
-    every = open_study(folder, sweep).get_trials(deepcopy=False)
-    trials = [t for t in every if t.values or "cause" in t.user_attrs]
-    rows = [
-        {
-            "trial": t.number,
-            "state": t.state.name.lower(),
-            "score": t.value if t.values else None,
-            **t.params,
-            **t.user_attrs,
-        }
-        for t in trials
-    ]
+    trials = open_study(folder, sweep).get_trials(deepcopy=False)
+    rows = [_row(t) for t in trials if t.values or "cause" in t.user_attrs]
     first = ["trial", "state", "score", *(a.path for a in sweep.axes)]
-    columns = first + [
-        c for c in dict.fromkeys(c for row in rows for c in row) if c not in (*first, "epoch", "node")
-    ]
-    return pd.DataFrame(rows, columns=columns).sort_values("score", ignore_index=True)
+    others = dict.fromkeys(c for row in rows for c in row if c not in (*first, *INTERNAL_ATTRIBUTES))
+    return pd.DataFrame(rows, columns=[*first, *others]).sort_values("score", ignore_index=True)
+
+
+def _row(trial: "optuna.trial.FrozenTrial") -> dict:
+    score = trial.value if trial.values else None
+    row = {"trial": trial.number, "state": trial.state.name.lower(), "score": score}
+    return row | trial.params | trial.user_attrs
+
+
+def _finished(folder: str | Path) -> "pd.DataFrame":
+    """The results without failed trials."""
+    return results(folder).query("state == 'complete'")
 
 
 def best_config(folder: str | Path) -> Config:
-    """The configuration of the best trial so far. ConfigError when none is finished."""
-    sweep, frame = load_sweep(folder), results(folder)
-    done = frame[frame["state"] == "complete"]
-    if not len(done):
+    """The configuration of the best trial so far. ConfigError when no trial is finished."""
+    sweep, finished = load_sweep(folder), _finished(folder)
+    if not len(finished):
         raise ConfigError(f"{folder}: no trial is finished")
-    found = {a.path: done.iloc[0][a.path] for a in sweep.axes}
-    return changed(sweep.config, {p: v.item() if hasattr(v, "item") else v for p, v in found.items()})
+    values = {a.path: finished.iloc[0][a.path] for a in sweep.axes}
+    return with_values(sweep.config, {p: v.item() if hasattr(v, "item") else v for p, v in values.items()})
 
 
 def curves(folder: str | Path) -> dict[str, list[dict[str, float]]]:
-    """The two plots by which the paper chose its settings, as points: `latent_size` (reconstruction error
-    against latent size) and `adversary` (reconstruction error against discriminator error, over λ). Failed
-    trials are left out."""
-    frame = results(folder)
-    done = frame[frame["state"] == "complete"]
+    """The two plots by which the paper chose its settings, as points of the finished trials.
+
+    `latent_size`: reconstruction error against latent size.  `adversary`: reconstruction error against
+    discriminator error, over λ.
+    """
+    finished = _finished(folder)
 
     def points(*columns: str) -> list[dict[str, float]]:
-        if not set(columns) <= set(done.columns):
+        if not set(columns) <= set(finished.columns):
             return []
-        return done[["trial", *columns]].dropna().sort_values(columns[0]).to_dict(orient="records")
+        frame = finished.filter(items=["trial", *columns]).dropna()
+        return frame.sort_values(by=columns[0]).to_dict(orient="records")
 
     return {
         "latent_size": points("latent_size", "reconstruction_mse"),
