@@ -1,6 +1,4 @@
-"""Fetching the reference sample, against stand-ins that behave as VizieR and the Gaia archive do: no network
-here.
-"""
+"""Fetching the reference sample from stand-ins that behave like VizieR and the Gaia archive: no network."""
 
 import io
 import json
@@ -14,8 +12,8 @@ from astropy.io import votable
 from astropy.table import MaskedColumn, Table
 from astroquery.utils.commons import TableList
 
-from gandalf_core.archive.gaia import MOST_IDS, SOURCES_QUERY, fetch_sample
-from gandalf_core.archive.surveys import APOGEE, GALAH, discovered, good_rows
+from gandalf_core.archive.gaia import MAX_IDS, SOURCES_QUERY, fetch_sample
+from gandalf_core.archive.surveys import APOGEE, GALAH, find_columns, good_rows
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import ArchiveError, ClaimError
 from gandalf_core.io import read_stars
@@ -57,7 +55,7 @@ def star(number: int) -> int:
 
 
 def rows(numbers, teff=5000.0, e_teff=100.0, alpha=0.1, **flags) -> dict[str, list]:
-    """Catalogue rows with good labels, one a star."""
+    """Catalogue rows with good labels, one per star."""
     n = len(numbers)
     columns = {
         "id": [star(k) for k in numbers],
@@ -91,7 +89,7 @@ def table(names: list[str], columns: dict[str, list], masked_ids=()) -> Table:
 
 
 class Vizier:
-    """As astroquery's class: made with columns and a row limit, asked for catalogues; it forgets no request."""
+    """Like astroquery's class: made with columns and a row limit; it remembers every request."""
 
     catalogues: ClassVar[dict] = {}
     requests: ClassVar[list] = []
@@ -104,18 +102,17 @@ class Vizier:
         type(self).requests.append((catalogue, tuple(self.columns), self.row_limit))
         if self.failures:
             raise self.failures.pop(0)
-        found = OrderedDict()
+        answer = OrderedDict()
         for name, full in self.catalogues.items():
             if name == catalogue or name.startswith(f"{catalogue}/"):
-                kept = (
-                    full if self.columns == ["**"] else full[[c for c in self.columns if c in full.colnames]]
-                )
-                found[name] = kept if self.row_limit < 0 else kept[: self.row_limit]
-        return TableList(found)
+                columns = full.colnames if self.columns == ["**"] else self.columns
+                table = full[[c for c in columns if c in full.colnames]]
+                answer[name] = table if self.row_limit < 0 else table[: self.row_limit]
+        return TableList(answer)
 
 
 class Gaia:
-    """As astroquery's object: a job for the list of sources, spectra by DataLink."""
+    """Like astroquery's object: a job for the list of sources, spectra by DataLink."""
 
     def __init__(self, sources: dict[int, float], absent=(), moody=(), bad_pixels=(), structure="RAW"):
         self.sources, self.absent, self.moody, self.bad = sources, set(absent), set(moody), set(bad_pixels)
@@ -123,29 +120,29 @@ class Gaia:
 
     def launch_job_async(self, query):
         assert query == SOURCES_QUERY
-        made = Table(
+        table = Table(
             {
                 "source_id": np.array(list(self.sources), np.int64),
                 "phot_g_mean_mag": list(self.sources.values()),
             }
         )
-        return type("Job", (), {"get_results": lambda self: made})()
+        return type("Job", (), {"get_results": lambda self: table})()
 
     def load_data(self, ids, *, data_release, retrieval_type, data_structure, format):
-        assert retrieval_type == "RVS" and data_structure in ("RAW", "INDIVIDUAL") and len(ids) <= MOST_IDS
+        assert retrieval_type == "RVS" and data_structure in ("RAW", "INDIVIDUAL") and len(ids) <= MAX_IDS
         self.calls.append(list(ids))
         print("astroquery talks on standard output")
         if self.failures:
             raise self.failures.pop(0)
-        given = [i for i in ids if i not in self.absent | self.moody]
-        self.moody.clear()  # left out once, delivered when asked again
-        return self.products(given) if given else {}
+        present = [i for i in ids if i not in self.absent | self.moody]
+        self.moody.clear()  # left out once, delivered at the next request
+        return self.products(present) if present else {}
 
     def products(self, ids):
         numbers = (np.array(ids) - BASE) // 2
         flux = 1 - 0.001 * numbers[:, None] * np.ones(2401)
         flux[np.isin(ids, list(self.bad)), 300:700] = np.nan
-        made = SpectraSet(
+        stars = SpectraSet(
             flux,
             ARCHIVE_GRID_NM,
             np.array(ids).astype(str),
@@ -155,9 +152,9 @@ class Gaia:
             np.isnan(flux),
         )
         if self.structure == "INDIVIDUAL":
-            parts = {f"RVS-Gaia DR3 {i}.xml": made[[k]] for k, i in enumerate(ids)}
+            parts = {f"RVS-Gaia DR3 {i}.xml": stars[[k]] for k, i in enumerate(ids)}
             return {name: self.parsed("INDIVIDUAL", part) for name, part in parts.items()}
-        return {"RVS_RAW-Gaia DR3.xml": self.parsed("RAW", made)}
+        return {"RVS_RAW-Gaia DR3.xml": self.parsed("RAW", stars)}
 
     def parsed(self, layout, stars):
         return list(votable.parse(io.BytesIO(archive_file("votable", layout, stars))).iter_tables())
@@ -179,16 +176,16 @@ def gaia():
     return Gaia({star(k): 11.0 for k in range(20)})
 
 
-def fetched(tmp_path, gaia, **settings):
+def fetch(tmp_path, gaia, **settings):
     settings = {"vizier": Vizier, "gaia": gaia, "pause": 0.0, "chunk": 6} | settings
     return fetch_sample(tmp_path / "cache", tmp_path / "reference.parquet", **settings)
 
 
 def test_the_sample_has_each_stars_own_labels_and_spectrum(tmp_path, gaia):
-    found = fetched(tmp_path, gaia)
+    report = fetch(tmp_path, gaia)
     stars = read_stars(tmp_path / "reference.parquet")
-    assert found["stars"] == len(stars) == 16 and found["missing"] == found["refused"] == []
-    assert found["surveys"] == {"APOGEE DR17": 12, "GALAH DR3": 4}
+    assert report["stars"] == len(stars) == 16 and report["missing"] == report["refused"] == []
+    assert report["surveys"] == {"APOGEE DR17": 12, "GALAH DR3": 4}
     assert stars.label_names == LABELS and stars.flux.shape == (16, 800)
     number = (stars.ids.astype(np.int64) - BASE) // 2
     assert sorted(number) == list(range(16)), "ids must arrive to the last digit"
@@ -197,19 +194,19 @@ def test_the_sample_has_each_stars_own_labels_and_spectrum(tmp_path, gaia):
     np.testing.assert_allclose(stars.flux_error, 0.01 / np.sqrt(3), rtol=1e-4)
 
 
-def test_columns_are_discovered_and_only_those_are_asked_for(tmp_path, gaia):
+def test_only_the_columns_of_the_survey_are_requested(tmp_path, gaia):
     Vizier.catalogues["III/286/catalog"].rename_columns(["[M/H]", "e_[M/H]"], ["__M_H_", "e__M_H_"])
-    fetched(tmp_path, gaia)
-    asked = {name: columns for name, columns, limit in Vizier.requests if limit == -1}
-    assert set(asked) == {"III/286/catalog", "J/MNRAS/506/150/stars"}
-    assert "__M_H_" in asked["III/286/catalog"] and "SNR" not in asked["III/286/catalog"]
+    fetch(tmp_path, gaia)
+    requests = {name: columns for name, columns, limit in Vizier.requests if limit == -1}
+    assert set(requests) == {"III/286/catalog", "J/MNRAS/506/150/stars"}
+    assert "__M_H_" in requests["III/286/catalog"] and "SNR" not in requests["III/286/catalog"]
 
 
 def test_a_catalogue_without_a_column_says_which():
     with pytest.raises(ArchiveError, match=r"GALAH DR3.*flag_sp.*tables: J/t"):
-        discovered(GALAH, {"J/t": GALAH_NAMES[:10]})
+        find_columns(GALAH, {"J/t": GALAH_NAMES[:10]})
     with pytest.raises(ArchiveError, match="tables: none"):
-        discovered(APOGEE, {})
+        find_columns(APOGEE, {})
 
 
 @pytest.mark.parametrize(
@@ -233,7 +230,7 @@ def test_the_papers_cuts(change, value, good):
 
 
 def test_galah_rows_are_good_where_both_flags_are_zero():
-    """Not where they differ from zero, as a slip in the paper has it."""
+    """Not where they differ from zero, as a misprint in the paper has it."""
     columns = rows(range(6)) | {"flag 0": [0, 1, 0, 1, 0, 0], "flag 1": [0, 0, 1, 1, 0, np.nan]}
     assert (good_rows(GALAH, columns).ids - BASE).tolist() == [0, 8]
 
@@ -241,8 +238,8 @@ def test_galah_rows_are_good_where_both_flags_are_zero():
 def test_of_a_stars_rows_the_one_with_the_smallest_error_counts():
     columns = rows([3, 3, 3], teff=5000.0)
     columns |= {"teff": [4000.0, 5000.0, 6000.0], "e_teff": [90.0, 20.0, 50.0]}
-    found = good_rows(APOGEE, columns)
-    assert len(found.ids) == 1 and found.labels[0, 0] == 5000
+    stars = good_rows(APOGEE, columns)
+    assert len(stars.ids) == 1 and stars.labels[0, 0] == 5000
 
 
 def test_ids_as_floats_are_refused():
@@ -253,7 +250,7 @@ def test_ids_as_floats_are_refused():
 
 def test_faint_and_unmeasured_stars_are_left_out(tmp_path):
     gaia = Gaia({star(k): {0: 7.9, 1: 8.0, 2: 14.0, 3: 14.1}.get(k, 12.0) for k in range(20) if k != 5})
-    fetched(tmp_path, gaia)
+    fetch(tmp_path, gaia)
     number = (read_stars(tmp_path / "reference.parquet").ids.astype(np.int64) - BASE) // 2
     assert sorted(number) == [1, 2, 4, *range(6, 16)]
 
@@ -261,7 +258,7 @@ def test_faint_and_unmeasured_stars_are_left_out(tmp_path):
 @pytest.mark.parametrize("structure", ["RAW", "INDIVIDUAL"])
 def test_both_layouts_of_the_archive(tmp_path, structure):
     gaia = Gaia({star(k): 11.0 for k in range(20)}, structure=structure)
-    assert fetched(tmp_path, gaia)["stars"] == 16
+    assert fetch(tmp_path, gaia)["stars"] == 16
     ids = read_stars(tmp_path / "reference.parquet").ids
     assert sorted(ids.astype(np.int64)) == [star(k) for k in range(16)]
 
@@ -272,7 +269,7 @@ def test_both_layouts_of_the_archive(tmp_path, structure):
 def test_a_failing_call_is_repeated(tmp_path, gaia, capsys):
     gaia.failures = [ConnectionError("reset by peer"), TimeoutError("slow")]
     Vizier.failures = [ConnectionError("busy")]
-    assert fetched(tmp_path, gaia)["stars"] == 16
+    assert fetch(tmp_path, gaia)["stars"] == 16
     assert capsys.readouterr().out == "", "nothing but the result may go to standard output"
 
 
@@ -281,11 +278,11 @@ def test_offline_is_one_clear_line(tmp_path, gaia):
     with pytest.raises(
         ArchiveError, match=r"VizieR III/286: no answer after 3 tries \(Name or service not known\)"
     ) as caught:
-        fetched(tmp_path, gaia)
+        fetch(tmp_path, gaia)
     assert "\n" not in str(caught.value) and "run the same command again" in str(caught.value)
 
 
-def test_a_stopped_fetch_goes_on_where_it_was(tmp_path, gaia):
+def test_a_stopped_fetch_resumes_where_it_was(tmp_path, gaia):
     gaia.failures = [ConnectionError("down")] * 3
 
     def load_first(ids, **settings):
@@ -294,64 +291,64 @@ def test_a_stopped_fetch_goes_on_where_it_was(tmp_path, gaia):
 
     gaia.load_data = load_first  # the first chunk arrives, then the archive is down
     with pytest.raises(ArchiveError, match="down"):
-        fetched(tmp_path, gaia)
+        fetch(tmp_path, gaia)
     before, requests = len(gaia.calls), len(Vizier.requests)
-    assert fetched(tmp_path, gaia)["stars"] == 16
+    assert fetch(tmp_path, gaia)["stars"] == 16
     assert len(Vizier.requests) == requests, "labels were kept"
     assert not any(star(0) in call for call in gaia.calls[before:]), "so was the first chunk"
 
 
-def test_spectra_left_out_of_an_answer_are_asked_for_once_more(tmp_path):
+def test_spectra_left_out_of_an_answer_are_requested_once_more(tmp_path):
     gaia = Gaia({star(k): 11.0 for k in range(20)}, moody=[star(2), star(4)])
-    found = fetched(tmp_path, gaia)
-    assert found["stars"] == 16 and found["missing"] == []
+    report = fetch(tmp_path, gaia)
+    assert report["stars"] == 16 and report["missing"] == []
     assert [star(2), star(4)] in gaia.calls
 
 
 def test_spectra_that_never_come_are_reported(tmp_path):
     gaia = Gaia({star(k): 11.0 for k in range(20)}, absent=[star(1), *[star(k) for k in range(6, 12)]])
-    found = fetched(tmp_path, gaia)
-    assert found["stars"] == 9 and found["missing"] == [str(star(k)) for k in (1, *range(6, 12))]
-    assert fetched(tmp_path, gaia)["missing"] == found["missing"]
+    report = fetch(tmp_path, gaia)
+    assert report["stars"] == 9 and report["missing"] == [str(star(k)) for k in (1, *range(6, 12))]
+    assert fetch(tmp_path, gaia)["missing"] == report["missing"]
 
 
 def test_a_spectrum_with_a_gap_is_refused_and_named(tmp_path):
     gaia = Gaia({star(k): 11.0 for k in range(20)}, bad_pixels=[star(7)])
-    found = fetched(tmp_path, gaia)
-    assert found["stars"] == 15 and found["refused"] == [str(star(7))]
+    report = fetch(tmp_path, gaia)
+    assert report["stars"] == 15 and report["refused"] == [str(star(7))]
     assert str(star(7)) not in read_stars(tmp_path / "reference.parquet").ids
 
 
 def test_an_archive_without_any_spectrum(tmp_path):
     gaia = Gaia({star(k): 11.0 for k in range(20)}, absent=[star(k) for k in range(20)])
     with pytest.raises(ArchiveError, match="none of the spectra"):
-        fetched(tmp_path, gaia)
+        fetch(tmp_path, gaia)
     with pytest.raises(ArchiveError, match="wrong ids"):
-        fetched(tmp_path / "other", Gaia({17: 11.0}))
+        fetch(tmp_path / "other", Gaia({17: 11.0}))
 
 
-def test_something_that_is_no_spectrum(tmp_path, gaia):
+def test_something_that_is_not_a_spectrum(tmp_path, gaia):
     gaia.load_data = lambda ids, **settings: {"page.xml": [Table({"message": ["maintenance"]})]}
     with pytest.raises(ArchiveError, match=r"no column 'flux'.*message"):
-        fetched(tmp_path, gaia)
+        fetch(tmp_path, gaia)
 
 
-def test_a_smaller_sample_is_a_choice_by_seed(tmp_path, gaia):
-    first = fetched(tmp_path / "a", gaia, most=5, seed=1)
-    fetched(tmp_path / "b", gaia, most=5, seed=1)
-    fetched(tmp_path / "c", gaia, most=5, seed=2)
+def test_a_smaller_sample_is_drawn_by_seed(tmp_path, gaia):
+    first = fetch(tmp_path / "a", gaia, most=5, seed=1)
+    fetch(tmp_path / "b", gaia, most=5, seed=1)
+    fetch(tmp_path / "c", gaia, most=5, seed=2)
     ids = [read_stars(tmp_path / k / "reference.parquet").ids.tolist() for k in "abc"]
     assert first["stars"] == 5 and ids[0] == ids[1] != ids[2]
 
 
 def test_a_folder_of_another_choice_is_refused(tmp_path, gaia):
-    fetched(tmp_path, gaia)
+    fetch(tmp_path, gaia)
     for other in ({"chunk": 5}, {"most": 3}):
         with pytest.raises(ClaimError, match="choose another folder"):
-            fetched(tmp_path, gaia, **other)
-    assert json.loads((tmp_path / "cache" / "plan.json").read_text())["chunk"] == 6
+            fetch(tmp_path, gaia, **other)
+    assert json.loads((tmp_path / "cache" / "plan.json").read_text(encoding="utf-8"))["chunk"] == 6
 
 
 def test_more_ids_than_a_call_takes(tmp_path, gaia):
     with pytest.raises(ArchiveError, match="5,000"):
-        fetched(tmp_path, gaia, chunk=5001)
+        fetch(tmp_path, gaia, chunk=5001)

@@ -1,0 +1,1 @@
+"""The reference sample from the archives: spectra of Gaia DR3, labels of APOGEE and GALAH."""

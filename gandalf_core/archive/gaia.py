@@ -1,9 +1,8 @@
-"""The paper's reference sample from the archives: Gaia DR3 RVS spectra with the labels of APOGEE DR17 and
-GALAH DR3.
+"""The paper's reference sample: RVS spectra of Gaia DR3 with the labels of APOGEE DR17 and GALAH DR3.
 
 The labels come from VizieR, the list of sources with a spectrum and the spectra themselves from the Gaia
-archive. What has arrived is kept in a folder, so that the same call goes on where it was stopped.
-Shapes: N stars, P labels.
+archive. Everything that arrives is kept in a folder, so that the same call resumes where it was stopped.
+Shapes: N stars, P labels, L pixels.
 """
 
 import contextlib
@@ -28,10 +27,10 @@ from ..io.tables import assemble
 from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
 from ..simulator import PIXELS_800
-from .surveys import SURVEYS, Labelled, floats, merged, survey_labels
+from .surveys import SURVEYS, Labelled, floats, merge, survey_labels
 
 G_RANGE = (8.0, 14.0)  # paper, section 2
-MOST_IDS = 5000  # of one DataLink call
+MAX_IDS = 5000  # of one DataLink call
 SOURCES_QUERY = (
     "SELECT source_id, phot_g_mean_mag FROM gaiadr3.gaia_source "
     f"WHERE has_rvs = 't' AND phot_g_mean_mag BETWEEN {G_RANGE[0]:g} AND {G_RANGE[1]:g}"
@@ -42,10 +41,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fetch:
-    """How to fetch: the folder that keeps what has arrived, patience, and the clients (astroquery's unless
-    given).
+    """How to fetch: the folder that keeps what has arrived, patience, and the clients.
 
-    most: at most so many stars, chosen by `seed`; None: all.  chunk: spectra asked for at once.
+    most: at most this many stars, drawn by `seed`; None: all. chunk: spectra per call. wavelength_nm: (L,)
+    the grid to write. vizier, gaia: astroquery's, unless others are given.
     """
 
     folder: Path
@@ -60,9 +59,11 @@ class Fetch:
     progress: Progress = silent
 
     def ask(self, what: str, call: Callable[[], T]) -> T:
-        """What the call returns; it is repeated when it fails. ArchiveError after the last try. Chatter goes
-        to stderr.
+        """The result of the call, which is repeated when it fails. Raises ArchiveError after the last try.
+
+        Whatever the client prints goes to standard error.
         """
+        cause = ""
         for attempt in range(self.tries):
             try:
                 with contextlib.redirect_stdout(sys.stderr):
@@ -71,8 +72,8 @@ class Fetch:
                 cause = " ".join(str(error).split())[:160] or type(error).__name__
                 if attempt + 1 < self.tries:
                     time.sleep(self.pause * 2**attempt)
-        kept = f"what has arrived is kept in {self.folder}: run the same command again"
-        raise ArchiveError(f"{what}: no answer after {self.tries} tries ({cause}); {kept}")
+        advice = f"what has arrived is kept in {self.folder}: run the same command again"
+        raise ArchiveError(f"{what}: no answer after {self.tries} tries ({cause}); {advice}")
 
 
 def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[str, Any]:
@@ -83,18 +84,19 @@ def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[s
     unexpected.
     """
     task = Fetch(Path(folder), **settings)
-    if not 1 <= task.chunk <= MOST_IDS:
-        raise ArchiveError(f"{task.chunk} spectra a call: the archive gives 1 to {MOST_IDS:,}")
+    if not 1 <= task.chunk <= MAX_IDS:
+        raise ArchiveError(f"{task.chunk} spectra a call: the archive gives 1 to {MAX_IDS:,}")
     task.folder.mkdir(parents=True, exist_ok=True)
-    sample = chosen(task)
+    sample = select_stars(task)
     claim(task.folder, "plan.json", _purpose(task, sample))
     parts, notes = [], []
     for start in range(0, len(sample.ids), task.chunk):
         task.progress(start / len(sample.ids), f"spectra of {start:,} of {len(sample.ids):,} stars")
         path = task.folder / f"spectra-{start // task.chunk:05d}.parquet"
-        notes.append(_chunk(task, sample.rows(slice(start, start + task.chunk)), path))
+        notes.append(_fetch_chunk(task, sample.rows(slice(start, start + task.chunk)), path))
         parts += [path] if path.exists() else []
-    return _joined(parts, Path(out)) | {
+    return {
+        "stars": _join_files(parts, Path(out)),
         "chosen": len(sample.ids),
         "surveys": {s.name: int((sample.survey == k).sum()) for k, s in enumerate(SURVEYS)},
         "missing": [i for n in notes for i in n["missing"]],
@@ -106,17 +108,19 @@ def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[s
 # --- which stars ---
 
 
-def chosen(task: Fetch) -> Labelled:
-    """The stars with good labels and a spectrum, 8 ≤ G ≤ 14, in the order of their ids. ArchiveError when
-    there is none.
+def select_stars(task: Fetch) -> Labelled:
+    """The stars with good labels and a spectrum, 8 ≤ G ≤ 14, in the order of their ids.
+
+    Raises ArchiveError when there is none.
     """
-    labelled = merged(
-        [
-            _cached(task, s.slug, lambda s=s: survey_labels(s, task.vizier or _vizier(), task.ask))
-            for s in SURVEYS
-        ]
-    )
-    with_spectrum = _cached(task, "rvs-sources", lambda: Labelled(*_sources(task)))
+    surveys = []
+    for survey in SURVEYS:
+        table = _cached(
+            task, survey.slug, lambda s=survey: survey_labels(s, task.vizier or _vizier(), task.ask)
+        )
+        surveys.append(table)
+    labelled = merge(surveys)
+    with_spectrum = _cached(task, "rvs-sources", lambda: _sources(task))
     sample = labelled.rows(np.isin(labelled.ids, with_spectrum.ids))
     if not len(sample.ids):
         raise ArchiveError(
@@ -128,8 +132,8 @@ def chosen(task: Fetch) -> Labelled:
     return sample
 
 
-def _sources(task: Fetch) -> tuple[np.ndarray, ...]:
-    """Ids of the sources with an RVS spectrum in the magnitude range; the other fields are empty."""
+def _sources(task: Fetch) -> Labelled:
+    """Ids of the sources with an RVS spectrum in the magnitude range; without labels."""
     gaia = task.gaia or _gaia()
     answer = task.ask(
         "Gaia archive, list of sources", lambda: gaia.launch_job_async(SOURCES_QUERY).get_results()
@@ -141,26 +145,27 @@ def _sources(task: Fetch) -> tuple[np.ndarray, ...]:
         )
     bright = floats(answer[names["phot_g_mean_mag"]])
     ids = np.asarray(answer[names["source_id"]], np.int64)[(bright >= G_RANGE[0]) & (bright <= G_RANGE[1])]
-    return ids, np.empty((len(ids), 0)), np.empty((len(ids), 0)), np.zeros(len(ids), int)
+    return Labelled(ids, np.empty((len(ids), 0)), np.empty((len(ids), 0)), np.zeros(len(ids), int))
 
 
 def _cached(task: Fetch, name: str, make: Callable[[], Labelled]) -> Labelled:
+    """The table `name` of the folder; `make` makes it when it is not there yet."""
     path = task.folder / f"{name}.npz"
     task.progress(0.0, f"{name} in {path.name}")
     if path.exists():
         with np.load(path, allow_pickle=False) as file:
-            return Labelled(*(file[f] for f in Labelled._fields))
-    made = make()
+            return Labelled(file["ids"], file["labels"], file["errors"], file["survey"])
+    table = make()
     with atomic(path) as stream:
-        np.savez_compressed(stream, **made._asdict())
-    return made
+        np.savez_compressed(stream, **table._asdict())
+    return table
 
 
 # --- spectra ---
 
 
 def _purpose(task: Fetch, sample: Labelled) -> dict[str, Any]:
-    """What a folder is for: chunks are numbered, so it belongs to one choice of stars and one chunk size."""
+    """What the folder is for. Chunks are numbered, so it belongs to one selection and one chunk size."""
     return {
         "stars": len(sample.ids),
         "first": int(sample.ids[0]),
@@ -172,79 +177,89 @@ def _purpose(task: Fetch, sample: Labelled) -> dict[str, Any]:
     }
 
 
-def _chunk(task: Fetch, stars: Labelled, path: Path) -> dict[str, list[str]]:
-    """Fetch the spectra of some stars into `path`; which are missing or refused is kept beside it."""
+def _fetch_chunk(task: Fetch, stars: Labelled, path: Path) -> dict[str, list[str]]:
+    """Fetch the spectra of some stars into `path`, and note beside it which are missing or refused."""
     note = path.with_suffix(".json")
     if note.exists():
-        return json.loads(note.read_text())
-    found = _spectra(task, stars.ids)
-    missing = np.setdiff1d(stars.ids.astype(str), np.concatenate([s.ids for s in found]) if found else [])
-    if len(missing) and found:  # the archive leaves some out when it is busy
-        found += _spectra(task, missing.astype(np.int64))
-        missing = np.setdiff1d(missing, np.concatenate([s.ids for s in found]))
-    told = {"missing": missing.tolist(), "refused": _write(found, stars, task.wavelength_nm, path)}
-    write_text(note, json.dumps(told))
-    return told
+        return json.loads(note.read_text(encoding="utf-8"))
+    spectra = _spectra(task, stars.ids)
+    missing = _missing(stars.ids.astype(str), spectra)
+    if len(missing) and spectra:  # the archive leaves some out when it is busy
+        spectra += _spectra(task, missing.astype(np.int64))
+        missing = _missing(missing, spectra)
+    report = {"missing": missing.tolist(), "refused": _write(spectra, stars, task.wavelength_nm, path)}
+    write_text(note, json.dumps(report))
+    return report
+
+
+def _missing(ids: np.ndarray, spectra: list[SpectraSet]) -> np.ndarray:
+    """The ids, sorted, that are in none of the sets."""
+    return np.setdiff1d(ids, np.concatenate([s.ids for s in spectra]) if spectra else [])
 
 
 def _spectra(task: Fetch, ids: np.ndarray) -> list[SpectraSet]:
-    """The spectra that the archive delivers for these ids, one set for each table. ArchiveError when they are
-    no spectra.
+    """The spectra that the archive delivers for these ids, one set for each of its files.
+
+    Raises ArchiveError when they are not spectra.
     """
     gaia = task.gaia or _gaia()
-    call = lambda: gaia.load_data(  # noqa: E731
-        ids=ids.tolist(),
-        data_release="Gaia DR3",
-        retrieval_type="RVS",
-        data_structure="RAW",
-        format="votable",
-    )
-    answer = task.ask(f"Gaia archive, {len(ids):,} spectra from {ids[0]}", call)
+
+    def load() -> Any:
+        return gaia.load_data(
+            ids=ids.tolist(),
+            data_release="Gaia DR3",
+            retrieval_type="RVS",
+            data_structure="RAW",
+            format="votable",
+        )
+
+    answer = task.ask(f"Gaia archive, {len(ids):,} spectra from {ids[0]}", load)
     try:
         return [assemble([_table(t) for t in tables], name) for name, tables in answer.items()]
     except SpectraError as error:
         raise ArchiveError(f"Gaia archive, spectra from {ids[0]}: {error}") from None
 
 
-def _table(delivered: Any) -> Table:
+def _table(answer: Any) -> Table:
     """A table of the archive, which comes as astropy's or as a VOTable element."""
-    data = delivered.to_table() if hasattr(delivered, "to_table") else delivered
+    data = answer.to_table() if hasattr(answer, "to_table") else answer
     columns = (
         (c.name, getattr(c, "data", c), None if c.unit is None else str(c.unit)) for c in data.itercols()
     )
     return Table.build(columns, {k: v for k, v in data.meta.items() if isinstance(v, str | int | float)})
 
 
-def _write(found: list[SpectraSet], stars: Labelled, grid: np.ndarray, path: Path) -> list[str]:
-    """Write the spectra that cover the grid, with their labels; the ids of the others. Nothing to write: no
-    file.
+def _write(spectra: list[SpectraSet], stars: Labelled, grid: np.ndarray, path: Path) -> list[str]:
+    """Write the spectra that cover the grid, with their labels; return the ids of the others.
+
+    Without any spectrum that covers the grid there is no file.
     """
     refused: list[str] = []
     order = {i: k for k, i in enumerate(as_strings(stars.ids))}
-    good = []
-    for part in found:
+    about = {"spectra": "Gaia DR3 RVS", "labels": sorted({SURVEYS[k].name for k in stars.survey})}
+    pieces = []
+    for part in spectra:
         binned, causes = covering(part[np.isin(part.ids, list(order))], grid)
-        refused += causes
+        refused += list(causes)
         rows = [order[i] for i in binned.ids]
-        about = {"spectra": "Gaia DR3 RVS", "labels": sorted({SURVEYS[k].name for k in stars.survey})}
-        good.append(replace(binned, labels=stars.labels[rows], label_names=LABELS, provenance=about))
-    good = [g for g in good if len(g)]
-    if good:
+        if rows:
+            pieces.append(replace(binned, labels=stars.labels[rows], label_names=LABELS, provenance=about))
+    if pieces:
         with ParquetWriter(path, integer_ids=True) as out:
-            for piece in good:
+            for piece in pieces:
                 out.write(piece)
     return refused
 
 
-def _joined(parts: list[Path], out: Path) -> dict[str, int]:
-    """All parts in one file. ArchiveError when the archive delivered nothing at all."""
+def _join_files(parts: list[Path], out: Path) -> int:
+    """Write all parts to one file; the number of stars. ArchiveError when the archive delivered nothing."""
     if not parts:
         raise ArchiveError("the Gaia archive delivered none of the spectra: has the release moved?")
     with ParquetWriter(out, integer_ids=True) as file:
         for path in parts:
             for piece in iter_parquet(path):
                 file.write(piece)
-        return {"stars": file.rows}
+        return file.rows
 
 
 # --- clients ---
@@ -257,7 +272,7 @@ def _vizier() -> Any:
 
 
 def _gaia() -> Any:
-    with contextlib.redirect_stdout(sys.stderr):  # it tells its news on import
+    with contextlib.redirect_stdout(sys.stderr):  # it prints news on import
         from astroquery.gaia import GaiaClass
 
         return GaiaClass(show_server_messages=False)

@@ -1,8 +1,8 @@
-"""Catalogues of labels in VizieR, found and read at run time: which columns, which rows are good, who wins.
+"""Catalogues of labels in VizieR: which columns to read, which rows are good, which survey has priority.
 
 What is taken as `mh` scales every metal but the α elements in both: APOGEE's [M/H] (with [α/M]) and GALAH's
-[Fe/H] (with [α/Fe]). It is the convention of this project; neither is a total metallicity. Shapes: N stars, P
-labels.
+[Fe/H] (with [α/Fe]). That is the convention of this project; neither is a total metallicity.
+Shapes: N stars, P labels.
 """
 
 import re
@@ -20,17 +20,19 @@ MAX_ERRORS = {"teff": 200.0, "logg": 0.5, "mh": 0.3, "alphafe": 0.2}  # paper, s
 
 @dataclass(frozen=True)
 class Survey:
-    """A catalogue of labels in VizieR. Columns are found at run time: names are compared by letters and
-    digits alone.
+    """A catalogue of labels in VizieR, whose columns are looked up at run time.
+
+    Names of columns are compared by their letters and digits alone.
     """
 
     name: str
     catalogue: str
-    columns: dict[str, tuple[str, ...]]  # label -> names it may have; its error has `e_` before them
-    flags: tuple[tuple[str, ...], ...] = ()  # each must be 0
+    columns: dict[str, tuple[str, ...]]  # label: names it may have; its error has `e_` before them
+    flags: tuple[tuple[str, ...], ...] = ()  # names of each flag; rows are good where all flags are 0
 
     @property
     def slug(self) -> str:
+        """The name as part of a file's name."""
         return re.sub(r"\W+", "-", self.name.lower())
 
 
@@ -41,8 +43,7 @@ APOGEE = Survey(
     "III/286",
     {**_PHYSICAL, "mh": ("[M/H]", "M_H"), "alphafe": ("[a/M]", "[alpha/M]", "alpha_m")},
 )
-# The paper prints the flags with the sign reversed: rows are good where both are 0 (GALAH's own
-# recommendation).
+# The paper prints the flags with the sign reversed: rows are good where both are 0, as GALAH recommends.
 GALAH = Survey(
     "GALAH DR3",
     "J/MNRAS/506/150",
@@ -53,61 +54,65 @@ SURVEYS = (APOGEE, GALAH)  # a star in both takes its labels from the first
 
 
 class Labelled(NamedTuple):
-    """ids (N,) int64; labels, errors (N, P) in the order of LABELS; survey (N,) index into SURVEYS."""
+    """Stars with labels: ids (N,) int64, labels and errors (N, P) in the order of LABELS, survey (N,).
+
+    survey: index into SURVEYS.
+    """
 
     ids: np.ndarray
     labels: np.ndarray
     errors: np.ndarray
     survey: np.ndarray
 
-    def rows(self, rows: np.ndarray) -> "Labelled":
-        return Labelled(*(a[rows] for a in self))
+    def rows(self, rows: np.ndarray | slice) -> "Labelled":
+        """The stars at `rows`."""
+        return Labelled(self.ids[rows], self.labels[rows], self.errors[rows], self.survey[rows])
 
 
 def survey_labels(
     survey: Survey, vizier: Callable[..., Any], ask: Callable[[str, Callable[[], Any]], Any]
 ) -> Labelled:
-    """The good rows of a survey. vizier: astroquery's class; ask: (what, call) → what the call returns.
+    """The good rows of a survey.
 
-    Raises ArchiveError when its table lacks a column.
+    vizier: astroquery's class. ask: (what is requested, call) → the result of the call, repeated when it
+    fails. Raises ArchiveError when the survey's table lacks a column.
     """
-    look = ask(
-        f"VizieR {survey.catalogue}",
-        lambda: vizier(columns=["**"], row_limit=1).get_catalogs(survey.catalogue),
-    )
-    table_name, found = discovered(survey, {name: look[name].colnames for name in look.keys()})  # noqa: SIM118 - a TableList
-    columns = list(found.values())
-    table = ask(
-        f"VizieR {table_name}", lambda: vizier(columns=columns, row_limit=-1).get_catalogs(table_name)
-    )[0]
+
+    def first_rows() -> Any:
+        return vizier(columns=["**"], row_limit=1).get_catalogs(survey.catalogue)
+
+    look = ask(f"VizieR {survey.catalogue}", first_rows)
+    tables = {name: look[name].colnames for name in look.keys()}  # noqa: SIM118 - not a dict
+    table_name, column_of = find_columns(survey, tables)
+    columns = list(column_of.values())
+
+    def all_rows() -> Any:
+        return vizier(columns=columns, row_limit=-1).get_catalogs(table_name)
+
+    table = ask(f"VizieR {table_name}", all_rows)[0]
     lost = [c for c in columns if c not in table.colnames]
     if lost:
         raise ArchiveError(f"VizieR {table_name}: the answer lacks {', '.join(lost)}, which the table has")
-    return good_rows(survey, {role: table[column] for role, column in found.items()})
+    return good_rows(survey, {role: table[column] for role, column in column_of.items()})
 
 
-def discovered(survey: Survey, tables: dict[str, list[str]]) -> tuple[str, dict[str, str]]:
-    """The table of a catalogue that has every column needed, and {role: its column}. ArchiveError says what
-    is missing.
+def find_columns(survey: Survey, tables: dict[str, list[str]]) -> tuple[str, dict[str, str]]:
+    """The table of a catalogue that has every column we need, and {role: its column}.
+
+    tables: the columns of each table. Raises ArchiveError, which says what is missing.
     """
-    wanted = (
-        {"id": IDS}
-        | survey.columns
-        | {f"e_{n}": tuple(f"e_{c}" for c in v) for n, v in survey.columns.items()}
-    )
-    wanted |= {f"flag {k}": names for k, names in enumerate(survey.flags)}
+    roles = {"id": IDS} | survey.columns
+    roles |= {f"e_{label}": tuple(f"e_{name}" for name in names) for label, names in survey.columns.items()}
+    roles |= {f"flag {k}": names for k, names in enumerate(survey.flags)}
     best: dict[str, str] = {}
     for table, columns in tables.items():
-        there = {_letters(c): c for c in columns}
-        matches = {
-            role: [there[_letters(n)] for n in names if _letters(n) in there]
-            for role, names in wanted.items()
-        }
-        found = {role: names[0] for role, names in matches.items() if names}
-        if len(found) == len(wanted):
-            return table, found
-        best = max(best, found, key=len)
-    missing = ", ".join(" or ".join(names) for role, names in wanted.items() if role not in best)
+        by_letters = {_letters(column): column for column in columns}
+        matches = {role: [by_letters.get(_letters(n)) for n in names] for role, names in roles.items()}
+        column_of = {role: next(filter(None, m)) for role, m in matches.items() if any(m)}
+        if len(column_of) == len(roles):
+            return table, column_of
+        best = max(best, column_of, key=len)
+    missing = ", ".join(" or ".join(names) for role, names in roles.items() if role not in best)
     seen = ", ".join(tables) or "none"
     raise ArchiveError(f"VizieR {survey.catalogue} ({survey.name}): no table has {missing} (tables: {seen})")
 
@@ -117,8 +122,10 @@ def _letters(name: str) -> str:
 
 
 def good_rows(survey: Survey, columns: dict[str, Any]) -> Labelled:
-    """Rows with an id, all labels, small enough errors and no flag; of a star's several rows the one with the
-    best Teff.
+    """Rows with an id, all labels, small enough errors and no flag.
+
+    Of several rows of one star the one with the smallest error of teff. columns: by role. Raises ArchiveError
+    for ids that are floats.
     """
     ids = np.ma.filled(np.ma.asarray(columns["id"]), 0)
     if ids.dtype.kind == "f":
@@ -141,7 +148,12 @@ def floats(column: Any) -> np.ndarray:
     return np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
 
 
-def merged(tables: list[Labelled]) -> Labelled:
-    """One row a star, in the order of the ids; of several surveys the first counts."""
-    joined = Labelled(*(np.concatenate(parts) for parts in zip(*tables, strict=True)))
-    return joined.rows(np.unique(joined.ids, return_index=True)[1])
+def merge(tables: list[Labelled]) -> Labelled:
+    """One row per star, in the order of the ids; of several surveys the first counts."""
+    stars = Labelled(
+        np.concatenate([t.ids for t in tables]),
+        np.concatenate([t.labels for t in tables]),
+        np.concatenate([t.errors for t in tables]),
+        np.concatenate([t.survey for t in tables]),
+    )
+    return stars.rows(np.unique(stars.ids, return_index=True)[1])

@@ -188,12 +188,15 @@ def masked_spectra(
     mask = ~np.isfinite(flux) if mask is None else mask | ~np.isfinite(flux)
     if error is not None:
         good = np.isfinite(error) & (error > 0)
-        if not good.any() and (error < 0).any():
+        if good.any():
+            error = error if good.all() else np.where(good, error, np.float32(np.nan))
+            mask = mask | ~good
+        elif (error < 0).any():
             raise SpectraError(
                 "no flux error is positive: give one standard deviation of each sample, above 0"
             )
-        error = (error if good.all() else np.where(good, error, np.float32(np.nan))) if good.any() else None
-        mask = mask if error is None else mask | ~good
+        else:
+            error = None
     if mask.all():
         raise SpectraError(
             f"no usable flux: all {mask.size} samples are missing, NaN or without a positive error"
