@@ -1,6 +1,4 @@
-"""From stars to a finished model, whatever the stars are like; what cannot end well is said before the first
-epoch.
-"""
+"""From stars to a finished model, whatever the stars; what cannot end well is said before the first epoch."""
 
 import json
 from dataclasses import replace
@@ -12,7 +10,7 @@ from toy import toy_config, toy_stars
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.splits import split
 from gandalf_core.errors import ModelError
-from gandalf_core.models.fit import Extras, prepared, train
+from gandalf_core.models.fit import Extras, train, trainer_for
 from gandalf_core.models.store import save_model
 
 QUICK = Extras(regressor_epochs=3)
@@ -70,9 +68,9 @@ def test_what_cannot_be_finished_is_said_before_the_first_epoch(stars):
     few[30:] = np.nan
     config = toy_config("generator", training__batch_size=8)
     with pytest.raises(ModelError, match=r"of 320 stars have teff, logg, mh, alphafe: at least 40"):
-        prepared(stars.with_labels(few), config)
+        trainer_for(stars.with_labels(few), config)
     with pytest.raises(ModelError, match="left to test on"):
-        prepared(replace(stars, ids=["same"] * len(stars)), config)
+        trainer_for(replace(stars, ids=["same"] * len(stars)), config)
 
 
 def test_pixels_never_seen_count_in_no_figure(stars):

@@ -93,6 +93,21 @@ def test_another_model_in_the_same_folder_leaves_nothing_of_the_first(copy, star
     assert not other.projections and not (copy / "audit.json").exists()
 
 
+def test_a_save_that_is_cut_short_leaves_every_file_whole(copy, monkeypatch):
+    model, before = load_model(copy), {path: path.read_bytes() for path in copy.rglob("*.*")}
+
+    def full_disk(stream, **arrays) -> None:
+        stream.write(b"PK half of a file")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_model(model, copy)
+    assert {path: path.read_bytes() for path in copy.rglob("*.*")} == before
+    monkeypatch.undo()
+    assert load_model(copy).model_id == model.model_id
+
+
 def test_a_card_tells_how_the_model_was_trained(model_folder):
     card = json.loads((model_folder / "card.json").read_text())
     config = load_model(model_folder).config
@@ -106,16 +121,12 @@ def test_a_card_tells_how_the_model_was_trained(model_folder):
     )
 
 
-def test_a_card_names_the_nuisances_that_training_was_told():
+def test_a_card_names_the_nuisances_known_in_training():
     data = {"source": "simulated:9", "train": 7, "test": 2, "seconds": 1.0}
-    told = "told in training, so that z holds it: `broadening_kms`, `dib_depth`"
+    line = "nuisances known in training, so that z holds them: `broadening_kms`, `dib_depth`"
     for names, expected in ((("broadening_kms", "dib_depth"), True), ((), False)):
-        card = describe(preset("generator"), data, {}, True, names)
-        assert (
-            (told in card_text("generator", card))
-            == expected
-            == ("told in training" in card_text("generator", card))
-        )
+        text = card_text("generator", describe(preset("generator"), data, {}, True, names))
+        assert (line in text) == expected == ("known in training" in text)
 
 
 @pytest.mark.parametrize("simulated", [True, False])
@@ -220,7 +231,7 @@ def test_optional_parts_may_be_left_out(copy, stars):
 
 
 def test_what_two_maps_share_is_stored_once(model, tmp_path):
-    """UMAP and t-SNE place new stars by the same latents; a folder without the file that holds them says so."""
+    """UMAP and t-SNE place new stars by the same latents; a folder without the file that has them says so."""
     first = model.projections["latent-pca"]
     second = replace(first, method="tsne", xy=first.xy[::-1].copy())
     maps = {"latent-pca": first, "latent-tsne": second}

@@ -26,9 +26,9 @@ def make_trainer(
 
     Raises ModelError for too few stars, or without a checkpoint of this configuration to resume from.
     """
-    from ..models.fit import prepared
+    from ..models.fit import trainer_for
 
-    trainer = prepared(stars, config, device)
+    trainer = trainer_for(stars, config, device)
     if resume:
         trainer.load_checkpoint(folder)
     return trainer
@@ -72,11 +72,11 @@ def save_finished(
     trainer: "Trainer", stars: "SpectraSet", extras: "Extras", folder: Path, console: Console
 ) -> "TrainedModel":
     """Finish the model of a trainer and save it in `folder`, in place of the checkpoint."""
-    from ..models.fit import finish
+    from ..models.fit import finish_model
     from ..models.store import save_model
     from ..training.checkpoints import CHECKPOINT
 
     console.say("fitting regressors, measuring, writing the model")
-    model = save_model(finish(trainer, stars, extras), folder)
+    model = save_model(finish_model(trainer, stars, extras), folder)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return model

@@ -44,8 +44,9 @@ def _output_layers(nets: Sequence[Mlp], axes: torch.nn.Module) -> list[Layer]:
 
     Where the decoder draws in principal components (axes), the product with them is part of the last layer.
     """
-    depth = len(nets[0].linear) if nets else 0
-    layers = [_side_by_side([net.linear[i] for net in nets], i == 0, i == depth - 1) for i in range(depth)]
+    linear = [[layer for layer in net if isinstance(layer, torch.nn.Linear)] for net in nets]
+    depth = len(linear[0]) if nets else 0
+    layers = [_side_by_side([own[i] for own in linear], i == 0, i == depth - 1) for i in range(depth)]
     if layers and isinstance(axes, torch.nn.Linear):
         layers[-1] = {k: axes.weight.numpy() @ v for k, v in layers[-1].items()}
     return layers

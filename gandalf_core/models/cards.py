@@ -10,26 +10,35 @@ from ..parameters import parameter
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "openTSNE", "umap-learn")
 SIMULATED_CAVEAT = (
-    "Trained on simulated LTE spectra: for teaching and for a first look at real stars. For serious work train on real "
-    "labelled spectra."
+    "Trained on simulated LTE spectra: for teaching and for a first look at real stars. "
+    "For serious work train on real labelled spectra."
 )
 FIRST_GRID_NOTE = (
-    "Do not trust this model below [M/H] = -0.4: in the synthetic spectra it was trained on, the lines of the α "
-    "elements are too weak there, so metal-poor stars come out too metal-rich and too hot (at [M/H] = -1.5 by about "
-    "0.9 dex and 500 to 700 K)."
+    "Do not trust this model below [M/H] = -0.4: in the synthetic spectra it was trained on, the lines of "
+    "the α elements are too weak there, so metal-poor stars come out too metal-rich and too hot (at "
+    "[M/H] = -1.5 by about 0.9 dex and 500 to 700 K)."
 )
 CITATIONS = (
     "GANDALF: Manteiga et al. 2025, A&A 694, A326; Santoveña, Dafonte & Manteiga 2024, arXiv:2411.05960",
-    "Synthetic spectra: PySME (Wehrhahn et al. 2023, A&A 671, A171), STAGGER photospheres (Magic et al. 2013, A&A 557, A26), "
-    "VALD (Ryabchikova et al. 2015), Gaia-ESO gf values (Heiter et al. 2021)",
+    "Synthetic spectra: PySME (Wehrhahn et al. 2023, A&A 671, A171), STAGGER photospheres (Magic et al. "
+    "2013, A&A 557, A26), VALD (Ryabchikova et al. 2015), Gaia-ESO gf values (Heiter et al. 2021)",
 )
 
 
+# --- the dictionary ---
+
+
 def describe(
-    config: Config, data: dict[str, Any], figures: dict[str, Any], simulated: bool, told: tuple[str, ...] = ()
+    config: Config,
+    data: dict[str, Any],
+    figures: dict[str, Any],
+    simulated: bool,
+    nuisances: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """The card's dictionary. data: source and numbers of stars; figures: measured on the test split; told:
-    known nuisances.
+    """The card's dictionary.
+
+    data: source and numbers of stars.  figures: numbers measured on the test split.  simulated: whether the
+    stars were.  nuisances: those known in training.
     """
     return {
         "name": config.name,
@@ -37,48 +46,42 @@ def describe(
         "removed": list(config.removed),
         "kept": list(config.kept),
         "lambdas": dict(config.lambdas),
-        "told": list(told),
+        "told": list(nuisances),
         "labels": list(config.model.labels),
         "latent_size": config.model.latent_size,
         "noise": config.model.noise,
         "seed": config.training.seed,
         "data": data,
         "figures": figures,
-        "versions": {"gandalf_core": __version__, "python": platform.python_version()}
-        | {p: version(p) for p in PACKAGES},
+        "versions": {
+            "gandalf_core": __version__,
+            "python": platform.python_version(),
+            **{package: version(package) for package in PACKAGES},
+        },
         "caveats": [SIMULATED_CAVEAT] if simulated else [],
         "citations": list(CITATIONS if simulated else CITATIONS[:1]),
     }
 
 
 def recipe(config: Config) -> dict[str, Any]:
-    """How the model was trained, in a line of facts; `config.json` beside the card has every field."""
-    m, a, t = config.model, config.adversary, config.training
+    """The main facts of a training; `config.json` beside the card has every field."""
+    model, adversary, training = config.model, config.adversary, config.training
+    adversarial = "paper" if adversary.target == "maximise" else "bottleneck"
     return {
-        "name": "autoencoder" if not config.lambdas else "paper" if a.target == "maximise" else "bottleneck",
-        "target": a.target if config.lambdas else None,
-        "encoder": [*m.encoder_hidden, m.latent_size],
-        "decoder": list(m.decoder_hidden),
-        "mean_spectrum": list(m.mean_hidden),
-        "discriminators": [*a.hidden, a.bins] if config.lambdas else [],
-        "conditional_encoder": m.conditional_encoder,
-        "epochs": t.epochs,
-        "batch_size": t.batch_size,
+        "name": adversarial if config.lambdas else "autoencoder",
+        "target": adversary.target if config.lambdas else None,
+        "encoder": [*model.encoder_hidden, model.latent_size],
+        "decoder": list(model.decoder_hidden),
+        "mean_spectrum": list(model.mean_hidden),
+        "discriminators": [*adversary.hidden, adversary.bins] if config.lambdas else [],
+        "conditional_encoder": model.conditional_encoder,
+        "epochs": training.epochs,
+        "batch_size": training.batch_size,
     }
 
 
-def _recipe_line(found: dict[str, Any]) -> str:
-    sizes = {"encoder": found["encoder"], "decoder": found["decoder"], "m(y)": found["mean_spectrum"]}
-    sizes |= {"discriminators": found["discriminators"]}
-    widths = ", ".join(f"{n} {'-'.join(map(str, w))}" for n, w in sizes.items() if w)
-    target = f", discriminators' target `{found['target']}`" if found["target"] else ""
-    wiring = ", conditional encoder" if found["conditional_encoder"] else ""
-    passes = f"{found['epochs']} epochs in batches of {found['batch_size']}"
-    return f"- recipe `{found['name']}`{target}{wiring}: {widths}; {passes} (`config.json` has the rest)"
-
-
 def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
-    """What a card keeps of an audit on the stars `source`: its sentences, and one number per label."""
+    """What a card says of an audit on the stars `source`: its sentences, and one number per label."""
     others = {**report["kept"], **report["untouched"]}
     return {
         "source": source,
@@ -103,36 +106,57 @@ def signs(card: dict[str, Any]) -> dict[str, str]:
     }
 
 
+# --- the text ---
+
+
 def card_text(name: str, card: dict[str, Any]) -> str:
-    """The card as Markdown."""
-    data = card["data"]
-    lines = [f"# {name}", ""]
-    lines += [
-        f"- {_markdown(n)}: **{sign}** (λ = {card['lambdas'].get(n, 0):g})" for n, sign in signs(card).items()
-    ]
-    lines += [_recipe_line(card["recipe"])] if "recipe" in card else []  # earlier cards have none
-    told = card.get("told", [])  # earlier cards have none
-    lines += [f"- told in training, so that z holds it: {', '.join(f'`{n}`' for n in told)}"] if told else []
-    lines += [
-        f"- latent: {card['latent_size']} numbers, noise σ = {card['noise']:g}; seed {card['seed']}",
-        f"- data: `{data['source']}`, {data['train']:,} stars to train, {data['test']:,} to test",
-        f"- made in {data['seconds']:.0f} s with "
-        + ", ".join(f"{k} {v}" for k, v in card["versions"].items()),
+    """The card as Markdown. Cards of earlier versions may lack recipe, nuisances and audit."""
+    lines = [
+        f"# {name}",
+        "",
+        *(f"- {_label(n)}: **{s}** (λ = {card['lambdas'].get(n, 0):g})" for n, s in signs(card).items()),
+        *_training_lines(card),
         "",
         "## Measured on the test split",
         "",
         *_figure_lines(card["figures"]),
         "",
         *_audit_lines(card.get("audit")),
-        *(f"> {c}\n" for c in (*notes(card), *card["caveats"])),
+        *(f"> {sentence}\n" for sentence in (*notes(card), *card["caveats"])),
         "## Cite",
         "",
-        *(f"- {c}" for c in card["citations"]),
+        *(f"- {citation}" for citation in card["citations"]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _markdown(name: str) -> str:
+def _training_lines(card: dict[str, Any]) -> list[str]:
+    data, nuisances = card["data"], ", ".join(f"`{n}`" for n in card.get("told", []))
+    versions = ", ".join(f"{package} {number}" for package, number in card["versions"].items())
+    return [
+        *([_recipe_line(card["recipe"])] if "recipe" in card else []),
+        *([f"- nuisances known in training, so that z holds them: {nuisances}"] if nuisances else []),
+        f"- latent: {card['latent_size']} dimensions, noise σ = {card['noise']:g}; seed {card['seed']}",
+        f"- data: `{data['source']}`, {data['train']:,} stars to train, {data['test']:,} to test",
+        f"- trained in {data['seconds']:.0f} s with {versions}",
+    ]
+
+
+def _recipe_line(recipe: dict[str, Any]) -> str:
+    networks = {
+        "encoder": recipe["encoder"],
+        "decoder": recipe["decoder"],
+        "m(y)": recipe["mean_spectrum"],
+        "discriminators": recipe["discriminators"],
+    }
+    widths = ", ".join(f"{name} {'-'.join(map(str, sizes))}" for name, sizes in networks.items() if sizes)
+    target = f", discriminators' target `{recipe['target']}`" if recipe["target"] else ""
+    wiring = ", conditional encoder" if recipe["conditional_encoder"] else ""
+    epochs = f"{recipe['epochs']} epochs in batches of {recipe['batch_size']}"
+    return f"- recipe `{recipe['name']}`{target}{wiring}: {widths}; {epochs} (`config.json` has the rest)"
+
+
+def _label(name: str) -> str:
     """The label's name, as Markdown shows it unchanged."""
     return _escaped(parameter(name).plain)
 
@@ -142,22 +166,23 @@ def _escaped(text: str) -> str:
     return text.replace("[", "\\[").replace("]", "\\]")
 
 
-def _audit_lines(found: dict[str, Any] | None) -> list[str]:
-    """The verdict and the numbers of the audit, or nothing where the model was not audited."""
-    if not found:
+def _audit_lines(audit: dict[str, Any] | None) -> list[str]:
+    """The verdict and the numbers of the audit; nothing where the model was not audited."""
+    if not audit:
         return []
     parts = ("excess", "r2", "sliders")
-    names = dict.fromkeys(n for part in parts for n in found[part])
-    lines = [f"## Audited on `{found['source']}`, {found['stars']:,} stars", ""]
-    verdict = [f"- {_escaped(sentence)}" for sentence in found.get("verdict", [])]  # earlier cards have none
-    lines += [*verdict, ""] if verdict else []
-    lines += [
+    verdict = [f"- {_escaped(sentence)}" for sentence in audit.get("verdict", [])]  # earlier cards have none
+    lines = [
+        f"## Audited on `{audit['source']}`, {audit['stars']:,} stars",
+        "",
+        *([*verdict, ""] if verdict else []),
         "| parameter | excess R² of a removed one | R² of another | error of its slider |",
         "|---|---|---|---|",
     ]
-    for n in names:
-        cells = [f"{found[part][n]:.3f}" if found[part].get(n) is not None else "-" for part in parts]
-        lines.append(f"| {_markdown(n)} | " + " | ".join(cells) + " |")
+    for name in dict.fromkeys(n for part in parts for n in audit[part]):
+        values = (audit[part].get(name) for part in parts)
+        cells = " | ".join("-" if value is None else f"{value:.3f}" for value in values)
+        lines.append(f"| {_label(name)} | {cells} |")
     return [*lines, ""]
 
 
@@ -171,7 +196,7 @@ def _figure_lines(figures: dict[str, Any]) -> list[str]:
     if table:
         lines += ["", "| parameter | R² from z | MAE | RMSE | 68 % interval holds |", "|---|---|---|---|---|"]
         for n, row in table.items():
-            unit, symbol = parameter(n).unit, _markdown(n)
+            unit = parameter(n).unit
             errors = f"{row['mae']:.3g} {unit} | {row['rmse']:.3g} {unit}"
-            lines.append(f"| {symbol} | {row['r2']:.3f} | {errors} | {row['coverage']:.0%} |")
+            lines.append(f"| {_label(n)} | {row['r2']:.3f} | {errors} | {row['coverage']:.0%} |")
     return lines

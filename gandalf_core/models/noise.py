@@ -1,8 +1,8 @@
-"""The noise of an exported latent: a function of the model's seed and the star's id, so that an export is
+"""The noise of an exported latent: a function of the seed and the star's id, so that exports are
 reproducible.
 
-Counter-based (SplitMix64 of a hash of the id, then Box-Muller): the same number for a star in whatever file,
-order or chunk it comes, and a million stars in about a second.
+Counter-based (SplitMix64 of a hash of the id, then Box-Muller): a star gets the same numbers in whatever
+file, order or chunk it comes, and a million stars take about a second.
 """
 
 from hashlib import blake2b
@@ -13,8 +13,8 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def star_noise(ids: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """(N, size) float32 standard normal numbers, one row a star."""
-    keys = np.array([_key(i, seed) for i in ids.tolist()], np.uint64)
+    """(N, size) float32 standard normal numbers, one row per star."""
+    keys = np.array([_key(star, seed) for star in ids.tolist()], np.uint64)
     pairs = (size + 1) // 2
     counters = np.arange(1, 2 * pairs + 1, dtype=np.uint64) * _GOLDEN
     words = _mix(keys[:, None] + counters)  # (N, 2 * pairs)

@@ -1,17 +1,17 @@
-"""How unlike the reference sample a star is: three percentiles and the score that joins them.
+"""How unlike the reference sample a star is: three percentiles, and the score that joins them.
 
 Shapes: N stars, L pixels, P labels, Z latent.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from ..parameters import CALCIUM_CORES_NM, CALCIUM_HALF_WIDTH_NM
 
-MODEL_ERROR = 0.007  # of the flux: what networks and atmospheres get wrong even for ordinary stars
-# an ordinary real star's chi² over a simulated one's: beyond it the star is strange, not the simulator's
-# physics
+# of the flux: what networks and atmospheres get wrong even for ordinary stars
+RELATIVE_MODEL_ERROR = 0.007
+# an ordinary real star's chi² over a simulated one's; beyond it the star is strange, not the simulator
 REAL_CHI2 = 1.5
 QUANTILES = np.linspace(0, 1, 201)
 
@@ -19,10 +19,12 @@ QUANTILES = np.linspace(0, 1, 201)
 def reduced_chi2(
     flux: np.ndarray, guess: np.ndarray, error: np.ndarray | None, mask: np.ndarray
 ) -> np.ndarray:
-    """(N,) mean of (x − x̂)²/(σ² + (0.007 x)²) over the usable pixels. Without errors σ = 0 is taken."""
-    variance = (MODEL_ERROR * flux) ** 2 + (
-        0.0 if error is None else np.nan_to_num(error, nan=0.0, posinf=0.0) ** 2
-    )
+    """(N,) mean of (x − x̂)²/(σ² + (0.007 x)²) over the usable pixels; without errors σ is 0.
+
+    flux, guess, error, mask: (N, L).
+    """
+    sigma = 0.0 if error is None else np.nan_to_num(error, nan=0.0, posinf=0.0)
+    variance = (RELATIVE_MODEL_ERROR * flux) ** 2 + sigma**2
     terms = np.where(mask, 0.0, (flux - guess) ** 2 / np.maximum(variance, 1e-10))
     return np.nan_to_num(terms).sum(1) / np.maximum((~mask).sum(1), 1)
 
@@ -37,10 +39,14 @@ def core_flux(flux: np.ndarray, wavelength_nm: np.ndarray, mask: np.ndarray) -> 
 
 @dataclass(frozen=True, eq=False)
 class OutlierReference:
-    """Quantiles of the reference stars' measures, stored as arrays.
+    """Quantiles of what was measured of the reference stars, stored as arrays.
 
-    core_fit: coefficients of the core flux expected from the labels (quadratic).  latent_mean (Z,),
-    latent_whiten (Z, Z). label_mean, label_std (P,).  chi2, core, distance, joint: (201,) quantiles.
+    Attributes
+    ----------
+    label_mean, label_std: (P,) of the reference stars.
+    core_fit: coefficients of the core flux that their labels let expect (quadratic).
+    latent_mean: (Z,).  latent_whiten: (Z, Z), to unit variance.
+    chi2, core, distance, joint: (201,) quantiles; joint of the largest of the three percentiles.
     """
 
     label_mean: np.ndarray
@@ -56,44 +62,52 @@ class OutlierReference:
     def percentiles(
         self, chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """(N,) each in 0-1: `chi2`, `core` (excess of the Ca II cores over the labels' expectation),
-        `distance` (latent).
+        """Each (N,) in 0-1: `chi2`, `core` (excess of the Ca II cores) and `distance` (in the latent).
+
+        chi2, core: (N,) of stars with labels (N, P) and latents z (N, Z).
         """
-        measured = {"chi2": chi2, "core": self._excess(core, labels), "distance": self._distance(z)}
+        measured = self.measured(chi2, core, labels, z)
         return {name: np.interp(value, getattr(self, name), QUANTILES) for name, value in measured.items()}
 
     def score(self, percentiles: dict[str, np.ndarray]) -> np.ndarray:
-        """(N,) in 0-1: the percentile, among the reference stars, of the largest of the percentiles that are
-        known.
-        """
+        """(N,) in 0-1: the percentile of a star's largest known percentile, among the reference stars."""
         return np.interp(_largest(percentiles), self.joint, QUANTILES)
 
-    def _excess(self, core: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        return core - _quadratic((labels - self.label_mean) / self.label_std) @ self.core_fit
-
-    def _distance(self, z: np.ndarray) -> np.ndarray:
-        return np.linalg.norm((z - self.latent_mean) @ self.latent_whiten, axis=1)
+    def measured(
+        self, chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The three measures, each (N,): chi², core flux above the expected one, distance in the latent."""
+        expected = _quadratic((labels - self.label_mean) / self.label_std) @ self.core_fit
+        distance = np.linalg.norm((z - self.latent_mean) @ self.latent_whiten, axis=1)
+        return {"chi2": chi2, "core": core - expected, "distance": distance}
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """Its arrays by name, for `np.savez`."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def fit_outliers(chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray) -> OutlierReference:
-    """The reference from ordinary stars. chi2, core: (N,); labels (N, P): as the model estimates them; z: (N,
-    Z).
-    """
+    """The reference from ordinary stars: chi2, core (N,), z (N, Z), labels (N, P) as the model reads them."""
     mean, std = labels.mean(0), labels.std(0) + 1e-9
     known = np.isfinite(core)
     core_fit = np.linalg.lstsq(_quadratic((labels[known] - mean) / std), core[known], rcond=None)[0]
     values, vectors = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
-    whiten = vectors / np.sqrt(np.maximum(values, 1e-8 * values.max()))
-    empty = np.zeros(len(QUANTILES))
-    draft = OutlierReference(mean, std, core_fit, z.mean(0), whiten, empty, empty, empty, empty)
-    measured = {"chi2": chi2, "core": draft._excess(core, labels), "distance": draft._distance(z)}
-    quantiles = {name: _quantiles(value) for name, value in measured.items()}
-    draft = OutlierReference(**(draft.arrays() | quantiles))
-    joint = np.quantile(_largest(draft.percentiles(chi2, core, labels, z)), QUANTILES)
-    return OutlierReference(**(draft.arrays() | {"joint": joint}))
+    unknown = np.zeros(len(QUANTILES))
+    reference = OutlierReference(
+        label_mean=mean,
+        label_std=std,
+        core_fit=core_fit,
+        latent_mean=z.mean(0),
+        latent_whiten=vectors / np.sqrt(np.maximum(values, 1e-8 * values.max())),
+        chi2=unknown,
+        core=unknown,
+        distance=unknown,
+        joint=unknown,
+    )
+    measured = reference.measured(chi2, core, labels, z)
+    reference = replace(reference, **{name: _quantiles(value) for name, value in measured.items()})
+    largest = _largest(reference.percentiles(chi2, core, labels, z))
+    return replace(reference, joint=np.quantile(largest, QUANTILES))
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:

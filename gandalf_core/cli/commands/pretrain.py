@@ -146,7 +146,7 @@ def _shared_regressor(
     """The regressor from the spectrum: fitted once, as all models of one sample and seed share it."""
     import numpy as np
 
-    from ...models.fit import bare_model, fit_spectrum_regressor, usable_rows
+    from ...models.fit import bare_model, fit_spectrum_regressor, usable_split
     from ...regression.regressor import Regressor
 
     config = trainer.config
@@ -156,7 +156,7 @@ def _shared_regressor(
         with np.load(path, allow_pickle=False) as stored:
             return Regressor.from_arrays(dict(stored))
     console.say("fitting the regressor from the spectrum, shared by all models")
-    regressor = fit_spectrum_regressor(bare_model(trainer, stars), stars[usable_rows(stars)[0]])
+    regressor = fit_spectrum_regressor(bare_model(trainer, stars), stars[usable_split(stars)[0]])
     with atomic(path) as stream:  # several of these commands may run side by side
         np.savez(stream, allow_pickle=False, **regressor.arrays())
     return regressor
