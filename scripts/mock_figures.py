@@ -1,8 +1,9 @@
-"""Draw the mock reference sample as the paper's Figures 3-5 draw the real one: histograms, Kiel diagram,
-[α/Fe] against [M/H]. And test that it has the survey's two sequences: [α/Fe] is bimodal near [M/H] = −.5, or
-the exit status is 1.
+"""Draw the mock reference sample as the paper's Figures 3-5 draw the real one.
 
-PYTHONPATH=. python scripts/mock_figures.py --stars 20000 --out mock.html
+    PYTHONPATH=. python scripts/mock_figures.py --stars 20000 --out mock.html
+
+Histograms of the labels, the Kiel diagram, and [α/Fe] against [M/H]. The exit status is 1 when the sample has
+lost the survey's two sequences: [α/Fe] must be bimodal near [M/H] = -0.5.
 """
 
 import argparse
@@ -13,12 +14,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from sklearn.mixture import GaussianMixture
 
+from gandalf_core.atomic import write_bytes, write_text
 from gandalf_core.parameters import LABELS, STELLAR
 from gandalf_core.simulator import population
 
-NEAR_MH, HALF_WIDTH = -0.5, 0.1  # where the thin and the thick disc stand side by side
-CLEARLY = 50  # by so much the Bayesian information criterion must prefer two sequences to one
-VALLEY = 0.6  # of the lower sequence's stars: more between the two is a bridge, not a valley
+NEAR_MH, HALF_WIDTH = -0.5, 0.1  # where the thin and the thick disc lie side by side
+CLEARLY = 50  # the Bayesian information criterion must prefer two sequences to one by this much
+VALLEY = 0.6  # of the stars at the poorer sequence: more of them half-way is a bridge, not a valley
 
 
 def histograms(figure: go.Figure, labels: np.ndarray) -> None:
@@ -34,24 +36,27 @@ def diagrams(figure: go.Figure, labels: np.ndarray) -> None:
     points = {"size": 2, "color": mh, "colorscale": "Viridis", "cmin": -1.2, "cmax": 0.4}
     figure.add_trace(go.Scattergl(x=teff, y=logg, mode="markers", marker=points), 2, 1)
     count, edges_mh, edges_alphafe = np.histogram2d(mh, alphafe, bins=(120, 70))
-    centre = lambda edges: (edges[1:] + edges[:-1]) / 2  # noqa: E731
     density = np.log10(np.where(count > 0, count, np.nan)).T
-    density = go.Heatmap(
-        x=centre(edges_mh), y=centre(edges_alphafe), z=density, colorscale="Viridis", showscale=False
+    heatmap = go.Heatmap(
+        x=centres(edges_mh), y=centres(edges_alphafe), z=density, colorscale="Viridis", showscale=False
     )
-    figure.add_trace(density, 2, 3)
+    figure.add_trace(heatmap, 2, 3)
     for column, (x, y) in ((1, ("teff", "logg")), (3, ("mh", "alphafe"))):
         for update, name in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
             direction = "reversed" if STELLAR[name].reversed_axis else True
             update(title_text=STELLAR[name].axis_title, autorange=direction, row=2, col=column)
 
 
-def sequences(labels: np.ndarray) -> tuple[float, float, float]:
-    """Centres [dex] of the two sequences of [α/Fe] near [M/H] = −.5, and how full the valley between them is.
+def centres(edges: np.ndarray) -> np.ndarray:
+    """The middle of each bin."""
+    return (edges[1:] + edges[:-1]) / 2
 
-    labels: (N, 4).  The last number counts stars within .02 dex of the middle over those at the lower of the
-    two centres. Where the Bayesian information criterion does not clearly prefer two sequences, the valley is
-    full: 1.
+
+def sequences(labels: np.ndarray) -> tuple[float, float, float]:
+    """Centres [dex] of the two sequences of [α/Fe] near [M/H] = -0.5, and how full the valley between is.
+
+    labels: (N, 4). The valley: stars within 0.02 dex of the middle, over those at the poorer of the two
+    centres; 1 where the Bayesian information criterion does not clearly prefer two sequences to one.
     """
     alphafe = labels[np.abs(labels[:, 2] - NEAR_MH) < HALF_WIDTH, 3:]
     one, two = (GaussianMixture(n, random_state=0).fit(alphafe) for n in (1, 2))
@@ -74,7 +79,7 @@ def draw(labels: np.ndarray) -> go.Figure:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Draw the mock reference sample.")
     parser.add_argument("--stars", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -84,13 +89,14 @@ def main() -> None:
     labels = population.labels(arguments.seed, np.arange(arguments.stars))
     figure = draw(labels)
     if arguments.out.suffix == ".html":
-        figure.write_html(arguments.out, include_plotlyjs=True)
+        write_text(arguments.out, figure.to_html(include_plotlyjs=True))
     else:
-        figure.write_image(arguments.out)
+        write_bytes(arguments.out, figure.to_image(format=arguments.out.suffix.removeprefix(".")))
     print(f"{arguments.stars} stars -> {arguments.out}")
     low, high, valley = sequences(labels)
     print(
-        f"[α/Fe] near [M/H] = {NEAR_MH:g}: sequences at {low:.2f} and {high:.2f} dex, {valley:.0%} as many stars between them"
+        f"[α/Fe] near [M/H] = {NEAR_MH:g}: sequences at {low:.2f} and {high:.2f} dex, "
+        f"{valley:.0%} as many stars between them"
     )
     if valley > VALLEY:
         raise SystemExit("[α/Fe] is not bimodal: the mock has lost the survey's two sequences")

@@ -1,5 +1,4 @@
-"""Make `data/rvs_grid.npz`, the grid at Gaia RVS resolution, from the raw synthetic spectra (data/README.md
-says which).
+"""Make `data/rvs_grid.npz`, the grid at Gaia RVS resolution, from the raw synthetic spectra (data/README.md).
 
     PYTHONPATH=. python scripts/pack_grid.py rvs_lte_grid.npz
 
@@ -11,7 +10,8 @@ import argparse
 
 import numpy as np
 
-from gandalf_core.simulator.grids import FINE_NM, GRID_FILE, RESOLVING_POWER, pack_flux
+from gandalf_core.atomic import atomic
+from gandalf_core.simulator.grids import FINE_NM, FLUX_UNIT, GRID_FILE, RESOLVING_POWER, pack_flux
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 
@@ -26,11 +26,13 @@ def instrument_matrix(raw_nm: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Pack the raw grid of synthetic spectra for the simulator.")
     parser.add_argument("raw", help="the raw grid, rvs_lte_grid.npz")
     with np.load(parser.parse_args().raw) as raw:
-        labels, flux, raw_nm = raw["labels"], raw["flux"].astype(np.float32) / 50000, raw["wavelength_nm"]
-    np.savez_compressed(GRID_FILE, labels=labels, **pack_flux(flux @ instrument_matrix(raw_nm)))
+        labels, raw_nm = raw["labels"], raw["wavelength_nm"]
+        flux = raw["flux"].astype(np.float32) / FLUX_UNIT
+    with atomic(GRID_FILE) as stream:
+        np.savez_compressed(stream, labels=labels, **pack_flux(flux @ instrument_matrix(raw_nm)))
     print(f"{len(labels)} spectra, {GRID_FILE.stat().st_size / 1e6:.1f} MB -> {GRID_FILE}")
 
 

@@ -1,10 +1,9 @@
-"""Train the simulator's emulator, labels -> spectrum at R = 11,500, on nine tenths of data/rvs_grid.npz;
-measure it on the rest.
+"""Train the emulator, labels -> spectrum at R = 11,500, on nine tenths of the grid; measure it on the rest.
 
     PYTHONPATH=. python scripts/train_emulator.py
 
-Writes data/emulator.npz (what the network is made of) and data/emulator.json (its figures). About a minute of
-one core.
+Reads data/rvs_grid.npz; writes data/emulator.npz (the network) and data/emulator.json (its errors). Takes
+about a minute on one core.
 """
 
 import argparse
@@ -15,12 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from gandalf_core.atomic import atomic, write_text
 from gandalf_core.simulator.emulator import EMULATOR_FILE, features
 from gandalf_core.simulator.grids import grid_flux, grid_labels
 
 COMPONENTS = 120
 WIDTH = 300
-# Nodes of the photosphere grid, between which it was interpolated linearly: (column of the labels, node).
+# Nodes of the photosphere grid, which was interpolated linearly between them: (column of the labels, node).
 NODES = (
     [(0, t) for t in range(4500, 7000, 500)]
     + [(1, 0.5 * g) for g in range(4, 10)]
@@ -29,7 +29,7 @@ NODES = (
 
 
 def split(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and the held-out tenth, fixed by the seed."""
+    """Rows to train on, and those of the held-out tenth; always the same."""
     order = np.random.default_rng(0).permutation(n)
     return order[n // 10 :], order[: n // 10]
 
@@ -47,8 +47,9 @@ def input_arrays(labels: np.ndarray) -> dict[str, np.ndarray]:
 def train_network(
     x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, epochs: int, batch: int = 64
 ) -> nn.Sequential:
-    """A network x (N, D) -> y (N, K) by Adam under a one-cycle rate; `weight` (K,): what an error in each
-    costs in flux.
+    """A network x (N, D) -> y (N, K), trained by Adam with a one-cycle learning rate.
+
+    weight: (K,) what an error in each output costs in flux.
     """
     sizes = [x.shape[1], WIDTH, WIDTH, WIDTH]
     hidden = [m for a, b in pairwise(sizes) for m in (nn.Linear(a, b), nn.SiLU())]
@@ -69,12 +70,12 @@ def train_network(
     return network
 
 
-def fit(labels: np.ndarray, flux: np.ndarray, epochs: int) -> dict[str, np.ndarray]:
+def fit_emulator(labels: np.ndarray, flux: np.ndarray, epochs: int) -> dict[str, np.ndarray]:
     """The emulator's arrays from training labels (N, 4) and spectra (N, L)."""
     mean = flux.mean(0)
     components = np.linalg.svd(flux - mean, full_matrices=False)[2][:COMPONENTS]
     amplitude = (flux - mean) @ components.T
-    # between equal scales and equal weights: trains fastest
+    # a compromise between equal scales and equal weights: it trains fastest
     scale = np.sqrt(amplitude.std(0) * amplitude.std(0).max())
     arrays = input_arrays(labels)
     weight = torch.tensor((scale / scale.max()) ** 2)
@@ -90,15 +91,16 @@ def fit(labels: np.ndarray, flux: np.ndarray, epochs: int) -> dict[str, np.ndarr
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Train the simulator's emulator.")
     parser.add_argument("--epochs", type=int, default=250)
     epochs = parser.parse_args().epochs
     torch.set_flush_denormal(True)  # vanishing moments of the last components would slow every step tenfold
     torch.manual_seed(0)
     labels, flux = grid_labels(), grid_flux()
     train, held_out = split(len(labels))
-    arrays = fit(labels[train], flux[train], epochs)
-    np.savez(EMULATOR_FILE, held_out=held_out, **arrays)
+    arrays = fit_emulator(labels[train], flux[train], epochs)
+    with atomic(EMULATOR_FILE) as stream:
+        np.savez(stream, held_out=held_out, **arrays)
 
     from gandalf_core.simulator.emulator import emulate  # reads what was just written
 
@@ -112,8 +114,9 @@ def main() -> None:
         "median_star_rms": float(np.median(np.sqrt((error**2).mean(1)))),
         "largest": float(error.max()),
     }
-    EMULATOR_FILE.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(json.dumps(figures, indent=1))
+    report = json.dumps(figures, indent=1)
+    write_text(EMULATOR_FILE.with_suffix(".json"), report + "\n")
+    print(report)
 
 
 if __name__ == "__main__":
