@@ -933,6 +933,33 @@ def test_audit_gets_the_options_of_the_command_line(ask, models, monkeypatch):
     }
 
 
+def test_test_is_audit_and_compare_in_one_report(ask, models, monkeypatch):
+    from gandalf_core.products import report
+
+    seen = {}
+
+    def audit(model, stars, *, plain, probes, seed, progress):
+        seen.update(audited=model.name, plain=plain, probes=probes, seed=seed)
+        return {"removed": {}, "verdict": ["all is well"]}
+
+    def compare(stars, compared, options, *, bounds, progress):
+        seen.update(compared=list(compared), options=options, known=np.isfinite(bounds).all(1).sum())
+        return {"representations": {}}
+
+    monkeypatch.setattr(report, "audit", audit)
+    monkeypatch.setattr(report, "compare_models", compare)
+    options = ["--plain", "none", "--max-iter", 7, "--per-parameter", "--seed", 3]
+    result = ask("test", models["paper"], "simulated:50:2", *options)
+    assert result == {
+        "audit": {"removed": {}, "verdict": ["all is well"]},
+        "compare": {"representations": {}},
+    }
+    assert (seen["audited"], seen["compared"], seen["plain"]) == ("paper", ["paper"], None)
+    assert seen["seed"] == seen["options"].seed == 3 and seen["options"].max_iter == 7
+    assert seen["options"].per_parameter and len(seen["probes"]) > 1
+    assert seen["known"] == 10, "bounds of the fifth of the stars that tests"
+
+
 def test_compare_has_a_row_for_each_representation_and_parameter(run, models):
     chosen = ["--model", models["paper"], "--model", models["bottleneck"]]
     status, out, err = run("compare", "simulated:600:11", *chosen, "--max-iter", 5, "--json")

@@ -59,8 +59,8 @@ CONFIG_ARGUMENTS = (
         default=[],
         type=named_text,
         metavar="FIELD=VALUE",
-        help="any field by its path in the JSON, e.g. model.noise=0.3 (default: the configuration's); "
-        "may repeat",
+        help="value of any field, by its path in the JSON, e.g. model.noise=0.3 (default: the "
+        "configuration's); may repeat",
     ),
     arg(
         "--epochs",

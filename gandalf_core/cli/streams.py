@@ -25,31 +25,13 @@ def pieces(specs: list[str], wavelength_nm: "np.ndarray") -> "Iterator[SpectraSe
 
 
 def _source(spec: str) -> "Iterator[SpectraSet]":
-    from ..io import iter_parquet
+    from ..io.parquet import has_row_per_star, iter_parquet
     from ..sources import load_stars
 
-    if not spec.startswith("simulated:") and _has_row_per_star(spec):
+    if not spec.startswith("simulated:") and has_row_per_star(spec):
         yield from iter_parquet(spec)
     else:
         yield load_stars(spec)
-
-
-def _has_row_per_star(path: str) -> bool:
-    """True for a Parquet file with one row per star; one with one row per sample is read as a whole."""
-    try:
-        with open(path, "rb") as file:
-            if file.read(4) != b"PAR1":
-                return False
-    except OSError:
-        return False  # the reader says what is wrong
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        field = pq.read_schema(path).field("flux").type
-    except (pa.ArrowException, KeyError, OSError):
-        return False
-    return pa.types.is_fixed_size_list(field) or pa.types.is_list(field) or pa.types.is_large_list(field)
 
 
 def write_pieces(

@@ -81,6 +81,15 @@ def iter_latents(path: str | Path, chunk: int = 8 * CHUNK) -> Iterator[LatentSet
             yield _latents(pa.Table.from_batches([batch]), meta)
 
 
+def has_row_per_star(path: str | Path) -> bool:
+    """True for a Parquet file with one row per star, which `iter_parquet` reads; False for any other file."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(4) == b"PAR1" and _is_list(pq.read_schema(path).field("flux").type)
+    except (OSError, KeyError, pa.ArrowException):
+        return False
+
+
 def count_rows(path: str | Path) -> int:
     """Number of rows of a Parquet file, from its footer alone. Raises SpectraError when it is damaged."""
     with _open(path) as file:

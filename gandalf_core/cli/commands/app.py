@@ -1,5 +1,6 @@
 """The command `app`: starts the explorer, the web pages of this package."""
 
+import os
 import subprocess
 import sys
 from argparse import Namespace
@@ -26,13 +27,13 @@ NEEDED = ("streamlit", "plotly")
 )
 def app(args: Namespace, console: Console) -> Report:
     """Start the explorer and serve it until Ctrl-C."""
-    from ...places import explorer_folder
+    from ...places import environment, explorer_folder
 
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         cure = "pip install 'gandalf-explorer[app]'"
         raise UsageError(f"the explorer needs {' and '.join(missing)}, not installed here: {cure}")
-    status = _run(explorer_command(args.port, args.address), str(explorer_folder()))
+    status = _run(explorer_command(args.port, args.address), str(explorer_folder()), environment())
     if status:
         raise GandalfError(f"the explorer ended with status {status}: see the messages above")
     return Report({"stopped": True}, "explorer stopped")
@@ -45,9 +46,11 @@ def explorer_command(port: int | None = None, address: str | None = None) -> lis
     return [sys.executable, "-m", "streamlit", "run", "app.py", *chosen]
 
 
-def _run(command: list[str], folder: str) -> int:
+def _run(command: list[str], folder: str, environment: dict[str, str]) -> int:
     """Run a command in the foreground to its end, or until somebody asks for it; its exit status."""
-    with subprocess.Popen(command, cwd=folder, stdout=sys.__stderr__) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=os.environ | environment, stdout=sys.__stderr__
+    ) as process:
         try:
             return process.wait()
         except Stopped:  # Ctrl-C is how the explorer ends

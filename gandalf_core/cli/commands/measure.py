@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 COMPARED = ("autoencoder", "physical-removed", "chemical-removed")
 PLAIN_MODEL = COMPARED[0]
 PROBES = arg(
-    "--probes", action="append", default=[], metavar="NAME", help="only this probe (default: all); may repeat"
+    "--probes",
+    action="append",
+    default=[],
+    metavar="NAME",
+    help="only this probe, e.g. ridge (default: all); may repeat",
 )
 ROW = arg(
     "--row",
@@ -68,9 +72,9 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
     SEED,
 )
 def audit(args: Namespace, console: Console) -> Report:
-    """Measure how much fresh probes read of the removed parameters, and what was lost of the kept ones.
+    """Measure how much fresh probes read of the removed parameters, and how much was lost of the kept ones.
 
-    Of simulated stars, whose truth is known, also how well the decoder's sliders reproduce the simulator.
+    For simulated stars, whose truth is known, also how well the decoder's sliders reproduce the simulator.
     """
     from ...auditing import audit as measure
     from ...auditing import check_choice

@@ -38,6 +38,7 @@ def predict(args: Namespace, console: Console) -> Report:
 
     Also gives the reduced chi² of the reconstruction and the outlier score (0 to 1). OUT is a table or JSON.
     """
+    from ...models.cards import notes
     from ...models.predictions import join_predictions
     from ...models.store import load_model
 
@@ -48,9 +49,11 @@ def predict(args: Namespace, console: Console) -> Report:
     if out:
         write_predictions(out, predictions)
         console.say(f"{len(predictions):,} stars written to {out}")
+    for sentence in notes(model.card):
+        console.say(f"note: {sentence}")
     rows = predictions.rows() if args.json or not out else []
     text = "" if out else predictions_table(predictions)
-    return Report({"model": model.model_id, "stars": rows, "file": out}, text)
+    return Report({"model": model.model_id, "stars": rows, "notes": notes(model.card), "file": out}, text)
 
 
 # --- the output file ---
