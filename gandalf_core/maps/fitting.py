@@ -88,14 +88,8 @@ def fit_projection(
     check_finite(x, SpectraError)
     mean, components = _reduction(x, method)
     x_reduced, used = reduced(x, mean, components), settings.used(method, len(x))
-    if method == "tsne":
-        xy = _fit_tsne(x_reduced, used, _threads(n_jobs), progress)
-    elif method == "umap":
-        xy = _fit_umap(x_reduced, used, 1 if settings.seed is not None else _threads(n_jobs))
-    else:
-        xy = x_reduced
     return Projection(
-        xy=xy.astype(np.float32),
+        xy=_layout(x_reduced, method, used, n_jobs, progress).astype(np.float32),
         x=x_reduced,
         method=method,
         settings=used,
@@ -114,6 +108,17 @@ def _reduction(x: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
     if x.shape[1] > REDUCE_TO:
         return principal(x, REDUCE_TO)
     return np.zeros(x.shape[1], np.float32), np.empty((0, x.shape[1]), np.float32)
+
+
+def _layout(
+    x: np.ndarray, method: str, settings: dict[str, Any], n_jobs: int, progress: Progress
+) -> np.ndarray:
+    """(N, 2) coordinates of the stars, from the numbers (N, R) in which neighbours are found."""
+    if method == "tsne":
+        return _fit_tsne(x, settings, _threads(n_jobs), progress)
+    if method == "umap":
+        return _fit_umap(x, settings, 1 if settings["seed"] is not None else _threads(n_jobs))
+    return x
 
 
 def _start(x: np.ndarray, spread: float) -> np.ndarray:

@@ -20,11 +20,11 @@ def neighbour_r2(xy: np.ndarray, values: np.ndarray, k: int = 10) -> np.ndarray:
 
 
 def _neighbour_r2(xy: np.ndarray, value: np.ndarray, k: int) -> float:
-    known = np.isfinite(value)
-    value = value[known]
+    finite = np.isfinite(value)
+    value = value[finite]
     if len(value) < k + 2 or np.ptp(value) == 0:
         return float("nan")
-    _, index = nearest(xy[known], k)
+    _, index = nearest(xy[finite], k)
     return r_squared(value, value[index].mean(1))
 
 

@@ -89,8 +89,8 @@ class OutlierReference:
 def fit_outliers(chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray) -> OutlierReference:
     """The reference from ordinary stars: chi2, core (N,), z (N, Z), labels (N, P) as the model reads them."""
     mean, std = labels.mean(0), labels.std(0) + 1e-9
-    known = np.isfinite(core)
-    core_fit = np.linalg.lstsq(_quadratic((labels[known] - mean) / std), core[known], rcond=None)[0]
+    finite = np.isfinite(core)
+    core_fit = np.linalg.lstsq(_quadratic((labels[finite] - mean) / std), core[finite], rcond=None)[0]
     values, vectors = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
     unknown = np.zeros(len(QUANTILES))
     reference = OutlierReference(
@@ -112,8 +112,8 @@ def fit_outliers(chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.n
 
 def _quantiles(values: np.ndarray) -> np.ndarray:
     """(201,) quantiles of the known values; NaN where none is known (the Ca II cores on a grid elsewhere)."""
-    known = values[np.isfinite(values)]
-    return np.quantile(known, QUANTILES) if len(known) else np.full(len(QUANTILES), np.nan)
+    finite = values[np.isfinite(values)]
+    return np.quantile(finite, QUANTILES) if len(finite) else np.full(len(QUANTILES), np.nan)
 
 
 def _largest(percentiles: dict[str, np.ndarray]) -> np.ndarray:

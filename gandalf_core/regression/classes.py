@@ -65,9 +65,9 @@ def _scheme_scores(
 ) -> dict[str, dict[str, float | int | None]]:
     columns = [names.index(name) for name in scheme.labels]
     predicted, true = predicted[:, columns], true[:, columns]
-    known = np.isfinite(predicted).all(1) & np.isfinite(true).all(1)
+    finite = np.isfinite(predicted).all(1) & np.isfinite(true).all(1)
     guess, truth = (
-        scheme.classify(dict(zip(scheme.labels, values[known].T, strict=True)))
+        scheme.classify(dict(zip(scheme.labels, values[finite].T, strict=True)))
         for values in (predicted, true)
     )
     return {member: _class_score(guess == member, truth == member) for member in scheme.classes}

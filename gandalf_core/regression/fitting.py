@@ -89,11 +89,12 @@ def fit_regressor(
     began = time.perf_counter()
     stars = LabelledStars.of(x, y, names, snr)
     held_out = _held_out(len(stars), settings.seed)
-    known_snr = stars.filled_snr if settings.use_snr else None
-    inputs = network_inputs(stars.x, held_out, settings.components, known_snr)
+    snr_input = stars.filled_snr if settings.use_snr else None
+    inputs = network_inputs(stars.x, held_out, settings.components, snr_input)
     y_mean, y_scale = moments(stars.y[~held_out])
     standard = ((stars.y - y_mean) / y_scale).astype(np.float32)
     groups, records = _fit_groups(inputs, standard, held_out, settings, progress)
+    seconds = time.perf_counter() - began
     regressor = Regressor(
         names=stars.names,
         x_mean=inputs.x_mean,
@@ -103,11 +104,7 @@ def fit_regressor(
         groups=groups,
         errors=ErrorModel.unfitted(),
         snr=stars.median_snr,
-        summary={
-            "stars": int((~held_out).sum()),
-            "networks": records,
-            "seconds": time.perf_counter() - began,
-        },
+        summary={"stars": int((~held_out).sum()), "networks": records, "seconds": seconds},
         reads_snr=settings.use_snr,
     )
     return _with_errors(regressor, stars[~held_out], stars[held_out], settings.seed)
@@ -161,8 +158,10 @@ def _fit_groups(
         )
     total = len(columns) * settings.ensemble
     for group in columns:
-        known = np.isfinite(y[:, group[0]])
-        task = Task(inputs, y[:, group], np.flatnonzero(known & ~held_out), np.flatnonzero(known & held_out))
+        finite = np.isfinite(y[:, group[0]])
+        task = Task(
+            inputs, y[:, group], np.flatnonzero(finite & ~held_out), np.flatnonzero(finite & held_out)
+        )
         members = []
         for m in range(settings.ensemble):
             part = _part(progress, len(records), total)
@@ -195,9 +194,9 @@ def _label_groups(y: np.ndarray, joint: bool) -> list[np.ndarray]:
 
     Columns known for too few stars are left out.
     """
-    known = np.isfinite(y)
-    usable = [p for p in range(y.shape[1]) if known[:, p].sum() >= MIN_LABELLED]
+    finite = np.isfinite(y)
+    usable = [p for p in range(y.shape[1]) if finite[:, p].sum() >= MIN_LABELLED]
     by_pattern: dict[object, list[int]] = {}
     for p in usable:
-        by_pattern.setdefault(known[:, p].tobytes() if joint else p, []).append(p)
+        by_pattern.setdefault(finite[:, p].tobytes() if joint else p, []).append(p)
     return [np.array(columns) for columns in by_pattern.values()]

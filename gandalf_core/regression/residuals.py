@@ -47,19 +47,19 @@ def residual_statistics(
 def _label_statistics(
     predicted: np.ndarray, true: np.ndarray, error: np.ndarray | None, bound: np.ndarray | None
 ) -> Statistics:
-    known = np.isfinite(predicted) & np.isfinite(true)
-    if not known.any():
+    finite = np.isfinite(predicted) & np.isfinite(true)
+    if not finite.any():
         return {"stars": 0}
-    difference = (predicted - true)[known]
+    difference = (predicted - true)[finite]
     return {
         "mean": float(difference.mean()),
         "mean_absolute": float(np.abs(difference).mean()),
         "std": float(difference.std()),
         "rmse": _rms(difference),
-        "r2": r_squared(true[known], predicted[known]),
-        "coverage": None if error is None else float((np.abs(difference) <= error[known]).mean()),
-        "stars": int(known.sum()),
-        **_over_bound(difference, None if bound is None else bound[known]),
+        "r2": r_squared(true[finite], predicted[finite]),
+        "coverage": None if error is None else float((np.abs(difference) <= error[finite]).mean()),
+        "stars": int(finite.sum()),
+        **_over_bound(difference, None if bound is None else bound[finite]),
     }
 
 
@@ -85,14 +85,19 @@ def interval_coverage(
 ) -> dict[str, list[dict]]:
     """Share of stars whose truth lies within 1σ, per label, in bins of more than `MIN_IN_BIN` stars.
 
-    predicted, true, errors: (N, P); snr: (N,). Keys: `snr` (where known) and `teff` (where it is a label; the
-    true one): rows {low, high, stars, label: share}.
+    predicted, true, errors: (N, P); snr: (N,), NaN where unknown. Keys: `snr`, unless no star's is known, and
+    `teff`, the true one, where it is a label; rows {low, high, stars, label: share}. A label that no star has
+    is left out.
     """
-    known = np.isfinite(predicted) & np.isfinite(true)
-    within = np.where(known, np.abs(predicted - true) <= errors, np.nan)
-    bins = {} if snr is None else {"snr": _shares(snr, SNR_EDGES, within, names)}
+    finite = np.isfinite(predicted) & np.isfinite(true)
+    columns = [p for p in range(len(names)) if finite[:, p].any()]
+    names = [names[p] for p in columns]
+    within = np.where(finite, np.abs(predicted - true) <= errors, np.nan)[:, columns]
+    bins = {}
+    if names and snr is not None and np.isfinite(snr).any():
+        bins["snr"] = _shares(snr, SNR_EDGES, within, names)
     if "teff" in names:
-        teff = true[:, list(names).index("teff")]
+        teff = true[:, columns[names.index("teff")]]
         low, high = np.nanmin(teff) // TEFF_STEP, np.nanmax(teff) // TEFF_STEP + 1
         bins["teff"] = _shares(teff, np.arange(low, high + 1) * TEFF_STEP, within, names)
     return bins

@@ -102,10 +102,10 @@ def fit_shape(features: np.ndarray, residuals: np.ndarray, seed: int = 0) -> Err
     high = np.where(high - low < 1e-9, low + 1.0, high)
     model = ErrorModel(low, high, np.empty((len(low), 0)), np.zeros((1 + len(low), residuals.shape[1])))
     usable = np.asarray(np.isfinite(residuals).any(0))
-    known = np.isfinite(residuals[:, usable]).all(1)
-    if known.sum() < MIN_FOR_SHAPE:
+    finite = np.isfinite(residuals[:, usable]).all(1)
+    if finite.sum() < MIN_FOR_SHAPE:
         return model
-    shape = _fit_network(model.scaled(features[known]), _log(residuals[known]), usable, seed)
+    shape = _fit_network(model.scaled(features[finite]), _log(residuals[finite]), usable, seed)
     return replace(model, shape=shape)
 
 
@@ -148,10 +148,10 @@ def _fit_level(basis: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     The shift puts ⌈LEVEL·(n + 1)⌉ of the n targets at or below the fit, as split conformal prediction asks.
     """
-    known = np.isfinite(target)
-    if known.sum() < MIN_RESIDUALS:
+    finite = np.isfinite(target)
+    if finite.sum() < MIN_RESIDUALS:
         return np.full(basis.shape[1], np.nan)
-    basis, target = basis[known], target[known]
+    basis, target = basis[finite], target[finite]
     coefficients = _quantile_regression(basis, target)
     above = np.sort(target - basis @ coefficients)
     coefficients[0] += above[min(int(np.ceil(LEVEL * (len(above) + 1))), len(above)) - 1]
