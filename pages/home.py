@@ -3,76 +3,83 @@
 import numpy as np
 import streamlit as st
 
-from gandalf_core.figures import effects, spectra
+from gandalf_core.figures import spectra
 from pages.ui import guards, show, state
+from pages.ui.parts.captions import largest_residual
 
-ENTRIES = (
+LINKS = (  # page, icon, title, sentence
     (
         "tour",
         "school",
         "Take the tour",
-        "Entangled, adversary, fresh probe, decode: the idea in three minutes.",
+        "Entanglement, adversary, fresh probe, decoding: the idea in three minutes.",
     ),
     (
         "data",
         "upload",
         "Bring your own stars",
-        "Drop Gaia RVS files; each gets a verdict, a latent and parameters.",
+        "Drop Gaia RVS files: each gets a verdict, its stars a latent and parameters.",
     ),
     (
         "decode",
         "auto_graph",
         "Change a star's temperature",
-        "Drag a slider; the Ca II triplet and the Paschen lines follow.",
+        "Drag a slider: the Ca II triplet and the Paschen lines follow.",
     ),
     (
         "maps",
         "scatter_plot",
         "See what a latent space holds",
-        "Maps of spectra and latents, linked: a lasso in one lights up all.",
+        "Linked maps of spectra and latents: a selection in one lights up in all.",
     ),
     (
         "audit",
         "fact_check",
-        "Ask what is really removed",
+        "Check what is really removed",
         "Fresh probes against the floor, with a verdict in words.",
     ),
-    ("train", "model_training", "Train your own", "A λ for each parameter, live losses, stop and resume."),
+    (
+        "train",
+        "model_training",
+        "Train your own model",
+        "One λ per parameter, live losses, stop and resume.",
+    ),
 )
 
 show.page_title(
     "GANDALF Explorer",
-    "See what a neural network knows about a star: encode a Gaia RVS spectrum into a few numbers, "
-    "take parameters out of them, and decode the star again under parameters of your choice.",
+    "See what a neural network knows about a star: encode a Gaia RVS spectrum into a few numbers, remove "
+    "parameters from them, and decode the star again with parameters of your choice.",
 )
 model = guards.need_model()
 star, (ids, _) = guards.need_star(), guards.need_labels()
+snr = f"S/N {star.snr[0]:.0f} per pixel" if np.isfinite(star.snr[0]) else "S/N unknown"
 with st.container(horizontal=True):
-    show.fact("Model", model.name, f"{model.latent_size} latent numbers")
-    show.fact(
-        "Star",
-        str(star.ids[0]),
-        f"S/N {star.snr[0]:.0f} per pixel" if np.isfinite(star.snr[0]) else "S/N unknown",
-    )
+    show.fact("Model", model.name, f"{model.latent_size} latent dimensions")
+    show.fact("Star", str(star.ids[0]), snr)
     show.fact("Stars in the diagrams", f"{len(ids):,}", st.session_state[state.STARS])
-with guards.told():
-    rebuilt = model.reconstruct(star)[0]
+with guards.showing_errors():
+    reconstruction = model.reconstruct(star)[0]
 error = None if star.flux_error is None else star.flux_error[0]
-drawn = spectra.reconstruction(
-    star.wavelength_nm,
-    star.flux[0],
-    rebuilt,
-    mask=star.mask[0],
-    error=error,
-    title=f"{star.ids[0]} and what {model.name} makes of it",
+residual = spectra.residuals(star.flux[0], reconstruction, error, star.mask[0])
+inputs = f"{model.latent_size} numbers{' and the parameters' if model.condition_on else ''}"
+largest = "" if error is None else largest_residual(star.wavelength_nm, residual)
+show.figure(
+    spectra.reconstruction(
+        star.wavelength_nm,
+        star.flux[0],
+        reconstruction,
+        mask=star.mask[0],
+        error=error,
+        title=f"{star.ids[0]} and its reconstruction by {model.name}",
+    ),
+    f"The reconstruction (blue), from {inputs}, of a spectrum of {len(reconstruction)} pixels (grey). "
+    f"The residual below should look like noise. {largest}",
+    "home",
 )
-pixels = f"{model.latent_size} numbers{' and the parameters' if model.condition_on else ''} (blue) stand for {len(rebuilt)} pixels"
-residual = spectra.residuals(star.flux[0], rebuilt, error, star.mask[0])
-largest = "" if error is None else effects.striking(star.wavelength_nm, residual)
-show.figure(drawn, f"{pixels} (grey): the residual below should look like noise. {largest}", "home")
 with st.grid(3):
-    for page, icon, title, sentence in ENTRIES:
+    for page, icon, title, sentence in LINKS:
         with st.container(border=True, height="stretch"):
             st.page_link(f"../{page}.py", label=f"**{title}**", icon=f":material/{icon}:")
             st.caption(sentence)
-guards.prepare_ahead(model)
+guards.simulate_ahead(model)

@@ -22,7 +22,7 @@ AUDIT = {
             "probe": "mlp",
             "floor": 0.29,
             "excess": 0.01,
-            "interval": [-0.01, 0.03],
+            "interval": [-0.001, 0.015],
             "removal_fraction": 0.97,
         }
         for n in ("teff", "logg")

@@ -1,11 +1,9 @@
-"""Sliders against the truth: a perfect decoder scores 0, one that ignores its labels 1, and the reports count
-who is left out.
-"""
+"""Sliders against the truth: a perfect decoder scores 0, one that ignores its labels 1; who is left out."""
 
 import numpy as np
 import pytest
 
-from gandalf_core.auditing.counterfactual import counterfactuals, pooled, restoration
+from gandalf_core.auditing.counterfactual import change_error, counterfactuals, pooled, restoration
 from gandalf_core.auditing.independent import QUANTITIES, true_values
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.errors import AuditError
@@ -152,3 +150,10 @@ def test_the_instrument_reads_what_it_should():
     read = instrument(800, 800)(truth(stars, without=("model_error",)).flux)
     r2 = 1 - np.square(read - values).sum(0) / np.square(values - values.mean(0)).sum(0)
     assert (r2 > 0.75).all(), dict(zip(QUANTITIES, r2.round(2), strict=True))
+
+
+def test_the_error_of_one_change_is_relative_and_undefined_without_a_change():
+    true = np.array([0.1, -0.2, np.nan])
+    assert change_error(true * 0, true) == pytest.approx(1.0)
+    assert change_error(true, true) == 0
+    assert np.isnan(change_error(true, np.zeros(3)))

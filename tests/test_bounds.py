@@ -1,6 +1,4 @@
-"""The Cramér-Rao bound against closed forms and against the simulator's own noise; the posterior mean against
-its promises.
-"""
+"""The Cramér-Rao bound against closed forms and the simulator's own noise; the posterior mean too."""
 
 import numpy as np
 import pytest
@@ -100,6 +98,19 @@ def test_rows_per_signal_to_noise_bin():
     first, second = bounds.per_snr((15, 30, 60))
     assert first == {"low": 15, "high": 30, "stars": 2, "teff": pytest.approx(np.sqrt(12.5))}
     assert second["stars"] == 0 and np.isnan(second["teff"])
+
+
+def test_errors_in_units_of_the_bound_per_bin_count_the_stars_with_a_bound():
+    sigma = np.array([[3.0, 1.0], [4.0, 1.0], [np.nan, np.nan], [2.0, 0.5]])
+    bounds = Bounds(
+        np.array(["a", "b", "c", "d"]), ("teff", "logg"), sigma, np.array([20.0, 25.0, 20.0, 45.0])
+    )
+    error = np.array([[6.0, -2.0], [-8.0, 2.0], [1e6, 1e6], [1.0, 0.5]])
+    faint, bright = bounds.ratio_per_snr(error, (15, 30, 60))
+    assert faint == {"low": 15, "high": 30, "stars": 2, "teff": pytest.approx(2), "logg": pytest.approx(2)}
+    assert (
+        bright["stars"] == 1 and bright["teff"] == pytest.approx(0.5) and bright["logg"] == pytest.approx(1)
+    )
 
 
 def test_bounds_need_the_truth():

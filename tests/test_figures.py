@@ -6,9 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from gandalf_core.auditing.verdict import on_sliders
 from gandalf_core.figures import (
     audits,
-    effects,
     latents,
     measured,
     panels,
@@ -20,6 +20,7 @@ from gandalf_core.figures import (
     training,
 )
 from gandalf_core.parameters import LABELS, LINES
+from gandalf_core.regression.residuals import interval_coverage
 
 WAVE = np.linspace(846, 870, 200)
 RNG = np.random.default_rng(0)
@@ -31,6 +32,7 @@ LABEL_VALUES = np.column_stack(
         RNG.normal(0.1, 0.1, 300),
     ]
 )
+TRIPLE = np.repeat(LABEL_VALUES, 3, 0)
 HISTORY = [
     {
         "epoch": e,
@@ -71,7 +73,7 @@ EMPTY = {
     "reconstruction": lambda: spectra.reconstruction([], [], []),
     "mean_and_spread": lambda: spectra.mean_and_spread(WAVE, {"selected": np.empty((0, 200))}),
     "histograms": lambda: population.histograms(np.full((5, 2), np.nan), ("teff", "logg")),
-    "correlation": lambda: latents.correlation(np.empty((0, 4)), np.empty((0, 1)), ("teff",)),
+    "correlation": lambda: latents.correlation(np.full((1, 4), np.nan), ("teff",)),
     "traverse": lambda: latents.traverse(WAVE, np.empty(0), np.empty((0, 200)), 1),
     "predicted_against_true": lambda: regression.predicted_against_true(
         np.empty((0, 1)), np.empty((0, 1)), ("teff",)
@@ -80,10 +82,8 @@ EMPTY = {
         np.zeros((3, 1)), np.zeros((3, 1)), np.full(3, np.nan), ("teff",)
     ),
     "representations": lambda: regression.representations({}),
-    "coverage": lambda: regression.coverage(*[np.full((300, 1), 5000.0)] * 3, np.full(300, 50.0), ("teff",)),
-    "coverage without labels": lambda: regression.coverage(
-        *[np.full((9, 1), np.nan)] * 3, np.full(9, 50.0), ("teff",)
-    ),
+    "coverage": lambda: regression.coverage({"snr": [], "teff": []}),
+    "coverage without labels": lambda: regression.coverage({}),
     "rms_error": lambda: training.rms_error([]),
     "discriminators": lambda: training.discriminators([]),
     "losses": lambda: training.losses([]),
@@ -111,13 +111,15 @@ def drawn_figures() -> dict[str, go.Figure]:
         "reconstruction": spectra.reconstruction(WAVE, flux[0], flux[1], error=np.full(200, 0.1)),
         "mean_and_spread": spectra.mean_and_spread(WAVE, {"selected": flux, "others": flux + 0.1}),
         "histograms": population.histograms(LABEL_VALUES, LABELS, others={"selected": LABEL_VALUES[:50]}),
-        "correlation": latents.correlation(RNG.normal(size=(300, 6)), LABEL_VALUES, LABELS),
+        "correlation": latents.correlation(RNG.uniform(-1, 1, (4, 6)), LABELS),
         "traverse": latents.traverse(WAVE, np.linspace(-1, 1, 3), flux, 2),
         "predicted": regression.predicted_against_true(LABEL_VALUES + 0.1, LABEL_VALUES, LABELS),
         "residuals": regression.residuals_against_snr(
             LABEL_VALUES + 0.1, LABEL_VALUES, RNG.uniform(15, 300, 300), LABELS
         ),
-        "coverage": regression.coverage(*[np.repeat(LABEL_VALUES, 3, 0)] * 3, np.full(900, 45.0), LABELS),
+        "coverage": regression.coverage(
+            interval_coverage(TRIPLE, TRIPLE, LABELS, TRIPLE, np.full(900, 45.0))
+        ),
         "rms": training.rms_error(HISTORY),
         "discriminators": training.discriminators(HISTORY),
         "losses": training.losses(HISTORY),
@@ -219,23 +221,6 @@ def test_maps_draw_a_star_in_every_row_and_leave_out_one_that_a_map_lacks():
     assert linked.panels[0].note == "k-NN R² = 0.50" and linked.panels[1].note == ""
 
 
-def test_rank_correlation_finds_a_monotonic_latent_number():
-    z = np.column_stack([LABEL_VALUES[:, 0] ** 3, RNG.normal(size=300)])
-    rho = latents.correlation(z, LABEL_VALUES[:, :1], ("teff",)).data[0].z
-    assert rho[0][0] == pytest.approx(1.0, abs=1e-5) and abs(rho[0][1]) < 0.2
-
-
-def test_bands_and_traverse_span_the_population():
-    z = RNG.normal(size=(4000, 3))
-    population_bands = latents.bands(z)
-    assert population_bands[1, 0] == pytest.approx(-1, abs=0.1) and population_bands[3, 0] == pytest.approx(
-        1, abs=0.1
-    )
-    values = latents.traverse_values(population_bands, 2)
-    copies = latents.with_number(np.zeros(3), 2, values)
-    assert copies[:, 1].tolist() == values.tolist() and not copies[:, [0, 2]].any()
-
-
 def test_running_median_follows_the_points_and_ignores_missing_ones():
     x = RNG.uniform(0, 10, 2000)
     y = 2 * x + RNG.normal(0, 0.5, 2000)
@@ -249,7 +234,8 @@ def test_coverage_is_the_share_of_truths_within_the_error_bar():
     rng = np.random.default_rng(1)
     true = np.column_stack([rng.uniform(5000, 5500, 4000), np.full(4000, np.nan), rng.normal(size=4000)])
     predicted, errors = true + rng.normal(size=true.shape) * [100, 1, 0.1], np.tile([100, 1, 0.2], (4000, 1))
-    figure = regression.coverage(predicted, errors, true, rng.uniform(40, 70, 4000), ("teff", "logg", "mh"))
+    shares = interval_coverage(predicted, true, ("teff", "logg", "mh"), errors, rng.uniform(40, 70, 4000))
+    figure = regression.coverage(shares)
     by_name = {(t.name, t.xaxis): t for t in figure.data}
     assert {name for name, _ in by_name} == {style.symbol("teff"), "[M/H]"}, "log g is not known"
     assert by_name["[M/H]", "x"].x == ("40–50", "50–70") and by_name["[M/H]", "x2"].x == ("5000–5500",)
@@ -258,90 +244,28 @@ def test_coverage_is_the_share_of_truths_within_the_error_bar():
     assert {(s.y0, s.y1) for s in figure.layout.shapes} == {regression.HONEST}
 
 
-def test_verdicts_follow_the_numbers():
-    report = {
-        "removed": {
-            "teff": {"r2": 0.3, "excess": 0.01, "interval": [-0.01, 0.03]},
-            "logg": {"r2": 0.9, "excess": 0.7, "interval": [0.68, 0.72], "probe": "mlp"},
-        },
-        "kept": {"mh": {"r2": 0.98, "loss": -0.003}, "alphafe": {"r2": 0.4, "loss": 0.2}},
-        "counterfactual": {
-            n: {"relative_error": e} for n, e in {"teff": 0.2, "logg": 0.5, "mh": 0.51}.items()
-        },
-    }
-    kinds = [kind for kind, _ in audits.verdict(report)]
-    assert kinds == ["good", "bad", "good", "bad", "good", "partly", "bad"]
-    assert "read by a neural network" in audits.verdict(report)[1][1]
-    assert ["in part" in said or "hardly" in said for _, said in audits.on_sliders(report)] == [
-        False,
-        True,
-        True,
-    ]
+def test_error_bars_without_labels_or_without_enough_stars_have_no_shares():
+    few, unknown = np.full((300, 1), 5000.0), np.full((9, 1), np.nan)
+    assert interval_coverage(few, few, ("teff",), few, np.full(300, 50.0)) == {"snr": [], "teff": []}
+    assert interval_coverage(unknown, unknown, ("teff",), unknown, np.full(9, 50.0)) == {}
+
+
+def test_a_bar_has_the_colour_of_what_the_words_say():
+    errors = {"teff": 0.2, "logg": 0.5, "mh": 0.51}
+    report = {"counterfactual": {n: {"relative_error": e} for n, e in errors.items()}}
+    assert [s.grade for s in on_sliders(report)] == ["good", "partly", "bad"]
     colours = audits.counterfactual(report).data[0].marker.color
-    assert list(colours) == [style.GREEN, style.ORANGE, style.VERMILION], "a bar says what the words say"
+    assert list(colours) == [style.GREEN, style.ORANGE, style.VERMILION]
 
 
-def test_the_audits_table_has_a_row_a_parameter_and_says_why_a_trace_counts_as_removed():
-    leak = {
-        "r2": -0.0001,
-        "excess": 0.009,
-        "interval": [-0.0001, 0.02],
-        "p_value": 1e-7,
-        "flagged": True,
-        "probe": "trees on the rest",
-    }
-    report = {
-        "removed": {"mh": leak},
-        "kept": {"teff": {"r2": 0.9}},
-        "counterfactual": {"mh": {"relative_error": 0.1}},
-    }
-    removed, kept = audits.numbers(report)
-    assert (
-        removed["Parameter"] == "[M/H]"
-        and removed["p value"] == "1.0e-07"
-        and removed["Slider's error"] == "0.100"
-    )
-    assert (
-        removed["95 % interval"] == "0.000 to 0.020" and removed["Best probe"] == "decision trees on the rest"
-    )
-    assert removed["R² from the latent"] == "0.000", "not minus zero"
-    assert kept["It was"] == "kept" and kept["Excess R²"] == kept["95 % interval"] == kept["p value"] == ""
-    assert "[M/H]" in audits.on_traces(report)
-    assert not audits.on_traces({"removed": {"mh": leak | {"excess": 0.5}}}) and not audits.on_traces({})
+def test_the_dashed_line_stands_where_the_verdict_changes():
+    figure = audits.excess({"removed": {"teff": {"excess": 0.1, "interval": [0.05, 0.15]}}})
+    assert [s.x0 for s in figure.layout.shapes] == [0, 0.02]
 
 
 def test_nothing_is_minus_zero():
     figure = audits.r2_table({"shuffled": {"teff": -0.001, "logg": 0.8}}, "R²")
     assert list(figure.data[0].text[0]) == ["0.00", "0.80"]
-
-
-def test_change_error_is_relative_and_undefined_without_a_change():
-    true = np.array([0.1, -0.2, np.nan])
-    assert effects.change_error(true * 0, true) == pytest.approx(1.0)
-    assert effects.change_error(true, true) == 0
-    assert np.isnan(effects.change_error(true, np.zeros(3)))
-
-
-def test_a_residual_that_noise_does_not_explain_is_named_with_its_place():
-    wave, noise = np.linspace(846, 870, 801), np.sin(np.arange(801.0))
-    assert effects.striking(wave, noise) == "" and effects.striking(wave, np.full(801, np.nan)) == ""
-    at = np.argmin(np.abs(wave - 866.452))
-    core, elsewhere = noise.copy(), noise.copy()
-    core[at], elsewhere[400] = 13, -7
-    assert "13 σ at 866.5 nm, in the core of a Ca II line" in effects.striking(wave, core)
-    assert effects.striking(wave, elsewhere) == "The largest: 7 σ at 858.0 nm."
-
-
-def test_presets_need_their_labels():
-    assert {p["name"] for p in effects.presets(("teff",))} == {"T<sub>eff</sub> = 6500 K"}
-    assert effects.presets(LABELS)[0]["labels"] == {"teff": 7500.0, "alphafe": 0.0}
-    assert effects.presets(()) == []
-
-
-def test_the_words_under_the_discriminators_follow_their_numbers():
-    said = training.what_they_read(True, HISTORY)
-    assert "Teff 0.30 (guessing 0.10)" in said and "kept parameters" in said
-    assert "last epoch" not in training.what_they_read(False) and "kept" not in training.what_they_read(False)
 
 
 def test_the_line_over_latent_size_runs_through_the_best_trial_of_each():

@@ -24,5 +24,5 @@ def rank_correlations(latents: np.ndarray, labels: np.ndarray) -> np.ndarray:
         for k, z in enumerate(latents.T):
             known = np.isfinite(y) & np.isfinite(z)
             if known.sum() >= 3 and np.ptp(y[known]) > 0 and np.ptp(z[known]) > 0:
-                rho[p, k] = spearmanr(z[known], y[known]).statistic
+                rho[p, k], _ = spearmanr(z[known], y[known])
     return rho

@@ -1,7 +1,8 @@
-"""Figures of docs/results.md: what seeds and switches do, drawn from the reports of `audit`.
+"""Figures of docs/results.md: the spread over seeds and the effect of each switch, from audits."""
 
-Runs: model name -> reports, one a seed.
-"""
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -9,19 +10,24 @@ from plotly.subplots import make_subplots
 from ..config.schema import LABELS
 from . import style
 
-RECIPES = {
+Report = Mapping[str, Any]
+Runs = Mapping[str, Sequence[Report]]  # model name -> reports, one per seed
+RECIPES = {  # prefix of a model's name -> words, colour, symbol
     "paper-": ("the paper's recipe", style.GREY, "square-open"),
     "": ("this project's", style.VERMILION, "circle"),
 }
 EXERCISES = ("physical-removed", "chemical-removed")
 GOAL_EXCESS, GOAL_SLIDER = 0.02, 0.15
-SMALLEST = 0.003  # an excess below this is drawn as this
+SMALLEST = 0.003  # on the logarithmic axis; a smaller excess is drawn here
+SLIDERS = (  # model, key of the report, words, colour, symbol
+    ("paper-physical-removed", "relative_error", "the paper's recipe", style.GREY, "square-open"),
+    ("generator", "relative_error", "generator, everywhere", style.VERMILION, "circle-open"),
+    ("generator", "within", "generator, within the sample's range", style.VERMILION, "circle"),
+)
 
 
-def leakage(runs: dict[str, list[dict]]) -> go.Figure:
-    """Excess R² of each removed parameter of the two exercises, a mark a seed, the paper's recipe beside
-    ours.
-    """
+def leakage(runs: Runs) -> go.Figure:
+    """Excess R² of each removed parameter of the two exercises, one mark per seed, by either recipe."""
     figure = go.Figure()
     for prefix, (name, colour, mark) in RECIPES.items():
         points = [
@@ -31,36 +37,27 @@ def leakage(runs: dict[str, list[dict]]) -> go.Figure:
             for n, entry in report["removed"].items()
         ]
         figure.add_trace(_marks([x for _, x in points], [y for y, _ in points], name, colour, mark))
-    figure.add_vline(
-        x=GOAL_EXCESS, line={"color": style.GREEN, "width": 1.5, "dash": "dash"}, annotation_text="the aim"
-    )
+    _add_goal(figure, GOAL_EXCESS)
     figure.update_xaxes(title_text="Excess R² of the best fresh probe", zeroline=True)
     figure.update_yaxes(autorange="reversed")
     return style.finish(figure, "What a fresh probe still reads of the removed parameters", 330)
 
 
-def sliders(runs: dict[str, list[dict]]) -> go.Figure:
-    """Relative error of each slider's change, a mark a seed: of the generator, within the sample's range and
-    everywhere, and of the paper's recipe."""
+def sliders(runs: Runs) -> go.Figure:
+    """Relative error of each slider's change, one mark per seed: the generator's and the paper's recipe.
+
+    The generator's everywhere, and within the sample's range.
+    """
     figure = go.Figure()
-    shown = (
-        ("paper-physical-removed", "relative_error", "the paper's recipe", style.GREY, "square-open"),
-        ("generator", "relative_error", "generator, everywhere", style.VERMILION, "circle-open"),
-        ("generator", "within", "generator, within the sample's range", style.VERMILION, "circle"),
-    )
-    for model, key, name, colour, mark in shown:
-        found = [
-            (n, r["counterfactual"][n][key])
-            for r in runs.get(model, [])
+    for model, key, name, colour, mark in SLIDERS:
+        points = [
+            (style.symbol(n), report["counterfactual"][n][key])
+            for report in runs.get(model, [])
             for n in LABELS
-            if n in r["counterfactual"]
+            if n in report["counterfactual"]
         ]
-        figure.add_trace(
-            _marks([x for _, x in found], [style.symbol(n) for n, _ in found], name, colour, mark)
-        )
-    figure.add_vline(
-        x=GOAL_SLIDER, line={"color": style.GREEN, "width": 1.5, "dash": "dash"}, annotation_text="the aim"
-    )
+        figure.add_trace(_marks([x for _, x in points], [y for y, _ in points], name, colour, mark))
+    _add_goal(figure, GOAL_SLIDER)
     figure.update_xaxes(
         title_text="Relative error of the change (1: the slider does nothing)", rangemode="tozero"
     )
@@ -68,13 +65,11 @@ def sliders(runs: dict[str, list[dict]]) -> go.Figure:
     return style.finish(figure, "Sliders against the true spectra", 330)
 
 
-def ablation(reports: list[dict]) -> go.Figure:
-    """For each variant the total excess of the removed parameters (left) and the mean R² of the kept ones
-    (right).
-    """
+def ablation(reports: Sequence[Report]) -> go.Figure:
+    """Per variant: total excess of the removed parameters (left) and mean R² of the others (right)."""
     names = [r["name"] for r in reports]
     leaks = [max(SMALLEST, sum(max(0.0, v["excess"]) for v in r["removed"].values())) for r in reports]
-    reads = [_mean([v["r2"] for v in {**r["kept"], **r["untouched"]}.values()]) for r in reports]
+    reads = [mean(v["r2"] for v in {**r["kept"], **r["untouched"]}.values()) for r in reports]
     colours = [style.GREY if n.startswith("paper") else style.VERMILION for n in names]
     figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04)
     for column, values in ((1, leaks), (2, reads)):
@@ -86,10 +81,11 @@ def ablation(reports: list[dict]) -> go.Figure:
     return style.finish(figure, "One switch changed at a time", 140 + 24 * len(reports))
 
 
-def _marks(x: list[float], y: list[str], name: str, colour, mark: str) -> go.Scatter:
+def _add_goal(figure: go.Figure, x: float) -> None:
+    line = {"color": style.GREEN, "width": 1.5, "dash": "dash"}
+    figure.add_vline(x=x, line=line, annotation_text="the aim")
+
+
+def _marks(x: list[float], y: list[str], name: str, colour: str | list[str], mark: str) -> go.Scatter:
     marker = {"color": colour, "symbol": mark, "size": 10, "opacity": 0.8, "line": {"width": 1.5}}
     return go.Scatter(x=style.f4(x), y=y, mode="markers", name=name, marker=marker)
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)

@@ -1,8 +1,7 @@
-"""Linked diagrams as plain data: columns over the same stars, and panels that say which column is drawn
-against which.
+"""Linked diagrams as plain data: columns over the same stars, and panels that name the columns they draw.
 
-The pages' canvas component draws them (tens of thousands of points, panned and lassoed without a server);
-whoever wants a static picture finds the same numbers here. Shapes: N stars, M overlaid stars, P parameters.
+The pages' canvas component draws them (tens of thousands of points, panned and selected without a server); a
+static picture can be drawn from the same numbers. Shapes: N stars, M overlaid stars, P parameters.
 """
 
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..parameters import parameter
 from . import style
@@ -17,7 +17,7 @@ from .population import density, diagram_axes, diagram_title
 
 
 class Panel(NamedTuple):
-    """One diagram. x, y, colour: names of columns. The ranges may run backwards, as a Kiel diagram's do."""
+    """One diagram. x, y, colour: names of columns. A range may run backwards, as in a Kiel diagram."""
 
     title: str
     x: str
@@ -26,15 +26,16 @@ class Panel(NamedTuple):
     y_title: str
     x_range: list[float]
     y_range: list[float]
-    colour: str = ""  # empty: by density
+    colour: str = ""  # empty: one colour
     colour_title: str = ""
     colour_range: tuple[float, float] = (0.0, 1.0)
     note: str = ""  # one line under the panel, e.g. a measured number
 
 
 class LinkedPanels(NamedTuple):
-    """Panels over N stars, with M further stars (uploaded ones) drawn as large marks, error bars in
-    `<column>_error`.
+    """Panels over N stars, with M further stars (uploaded ones) drawn as large marks.
+
+    columns, overlay: name -> (N,), (M,); `<name>_error` holds the error bars of `name`.
     """
 
     ids: np.ndarray
@@ -44,14 +45,10 @@ class LinkedPanels(NamedTuple):
     overlay: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
-def _range(values: np.ndarray, backwards: bool = False) -> list[float]:
-    return style.span(values, reverse=backwards)
-
-
 def label_columns(
     labels: np.ndarray, names: tuple[str, ...], errors: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Columns (N,) by label name, and `<name>_error` where errors are given."""
+    """Columns (N,) by label name, and `<name>_error` where errors (N, P) are known."""
     columns = {name: style.f4(labels[:, p]) for p, name in enumerate(names)}
     if errors is not None:
         columns |= {f"{name}_error": style.f4(errors[:, p]) for p, name in enumerate(names)}
@@ -59,38 +56,50 @@ def label_columns(
 
 
 def diagrams(
-    ids,
-    labels,
+    ids: ArrayLike,
+    labels: np.ndarray,
     names: tuple[str, ...],
     *,
-    overlay_ids=(),
-    overlay_labels=None,
-    overlay_errors=None,
-    like=None,
-    prefix="",
+    overlay_ids: ArrayLike = (),
+    overlay_labels: np.ndarray | None = None,
+    overlay_errors: np.ndarray | None = None,
+    like: np.ndarray | None = None,
+    prefix: str = "",
 ) -> LinkedPanels:
-    """The Kiel and abundance diagrams (or whatever pairs the labels allow), coloured by crowding.
+    """The Kiel and abundance diagrams (or other pairs of the labels there are), coloured by crowding.
 
-    like: (N, P) labels whose ranges the axes take, so that predictions can be laid beside the truth.
+    labels: (N, P). overlay_labels, overlay_errors: (M, P). like: (N, P) labels that the axes also span, so
+    that predictions can be compared with the truth. prefix: of the axes' titles.
     """
-    columns, panels, frame = (
-        label_columns(labels, names),
-        [],
-        labels if like is None else np.concatenate([labels, like]),
-    )
+    columns, panels = label_columns(labels, names), []
+    frame = labels if like is None else np.concatenate([labels, like])
     for x, y in diagram_axes(names):
-        crowd = f"crowding {x} {y}"
-        columns[crowd] = density(labels[:, names.index(x)], labels[:, names.index(y)])
-        titles = [f"{prefix}{parameter(n).axis_title}" for n in (x, y)]
-        ranges = [_range(frame[:, names.index(n)], parameter(n).reversed_axis) for n in (x, y)]
-        panels.append(Panel(diagram_title(x, y), x, y, *titles, *ranges, crowd, "crowding"))
-    extra = {} if overlay_labels is None else label_columns(overlay_labels, names, overlay_errors)
-    return LinkedPanels(np.asarray(ids, str), columns, panels, np.asarray(overlay_ids, str), extra)
+        crowding = f"crowding {x} {y}"
+        columns[crowding] = density(labels[:, names.index(x)], labels[:, names.index(y)])
+        x_range, y_range = (
+            style.span(frame[:, names.index(n)], reverse=parameter(n).reversed_axis) for n in (x, y)
+        )
+        panels.append(
+            Panel(
+                title=diagram_title(x, y),
+                x=x,
+                y=y,
+                x_title=f"{prefix}{parameter(x).axis_title}",
+                y_title=f"{prefix}{parameter(y).axis_title}",
+                x_range=x_range,
+                y_range=y_range,
+                colour=crowding,
+                colour_title="crowding",
+            )
+        )
+    overlay = {} if overlay_labels is None else label_columns(overlay_labels, names, overlay_errors)
+    return LinkedPanels(np.asarray(ids, str), columns, panels, np.asarray(overlay_ids, str), overlay)
 
 
 class Map(NamedTuple):
-    """A 2-D map of some stars: `name` heads its row of panels; r2: (P,) k-NN R² of each parameter inside the
-    map.
+    """A 2-D map of some stars: `name` heads its row of panels.
+
+    xy: (N, 2); overlay_xy: (M, 2); r2: (P,) k-NN R² of each parameter inside the map.
     """
 
     name: str
@@ -101,47 +110,48 @@ class Map(NamedTuple):
 
 
 def maps(
-    of: list[Map], ids, labels: np.ndarray, names: tuple[str, ...], *, ranges=None, overlay_ids=()
+    of: list[Map],
+    ids: ArrayLike,
+    labels: np.ndarray,
+    names: tuple[str, ...],
+    *,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    overlay_ids: ArrayLike = (),
 ) -> LinkedPanels:
-    """One row of panels a map, one panel a parameter, each with its R² under it. Stars that a map lacks are
-    not drawn in it.
+    """One row of panels per map, one panel per parameter of labels (N, P), each with its R² under it.
 
-    ranges: label → (low, high) of the colours; without, the parameter's own range or that of the labels.
+    A star that is not in a map is not drawn in it. ranges: label → (low, high) of its colours; without one,
+    the parameter's own range or that of the labels.
     """
-    ids = np.asarray(ids, str)
-    columns, panels, extra = label_columns(labels, names), [], {}
+    ids, fixed = np.asarray(ids, str), ranges or {}
+    columns, panels, overlay = label_columns(labels, names), [], {}
+    colours = {n: fixed.get(n) or style.colour_range(n, labels[:, p]) for p, n in enumerate(names)}
     for k, item in enumerate(of):
         x, y = f"map{k} x", f"map{k} y"
-        columns |= dict(zip((x, y), align(ids, item).T, strict=True))
+        columns |= zip((x, y), align(ids, item).T, strict=True)
         if item.overlay_xy is not None:
-            extra |= dict(zip((x, y), style.f4(item.overlay_xy).T, strict=True))
-        sides = [_range(np.concatenate([columns[c], extra.get(c, columns[c][:0])])) for c in (x, y)]
-        for p, name in enumerate(names):
-            colours = (ranges or {}).get(name) or style.colour_range(name, labels[:, p])
-            panels.append(_map_panel(item, x, y, sides, name, colours, item.r2[p]))
-    return LinkedPanels(ids, columns, panels, np.asarray(overlay_ids, str), extra)
+            overlay |= zip((x, y), style.f4(item.overlay_xy).T, strict=True)
+        drawn = [np.concatenate([columns[c], overlay.get(c, columns[c][:0])]) for c in (x, y)]
+        frame = Panel("", x, y, "", "", style.span(drawn[0]), style.span(drawn[1]))
+        panels += [_map_panel(frame, item, n, colours[n], item.r2[p]) for p, n in enumerate(names)]
+    return LinkedPanels(ids, columns, panels, np.asarray(overlay_ids, str), overlay)
 
 
-def _map_panel(
-    item: Map, x: str, y: str, sides: list, name: str, colours: tuple[float, float], r2: float
-) -> Panel:
-    note = f"k-NN R² = {r2:z.2f}" if np.isfinite(r2) else ""
-    title, colour_title = f"{item.name}: {parameter(name).symbol}", parameter(name).axis_title
-    return Panel(title, x, y, "", "", *sides, name, colour_title, colours, note)
+def _map_panel(frame: Panel, item: Map, name: str, colours: tuple[float, float], r2: float) -> Panel:
+    """The panel of one parameter in the frame of its map."""
+    return frame._replace(
+        title=f"{item.name}: {parameter(name).symbol}",
+        colour=name,
+        colour_title=parameter(name).axis_title,
+        colour_range=colours,
+        note=f"k-NN R² = {r2:z.2f}" if np.isfinite(r2) else "",
+    )
 
 
 def align(ids: np.ndarray, item: Map) -> np.ndarray:
     """(N, 2) map coordinates in the order of `ids`; NaN for a star that is not in the map."""
-    order = np.argsort(item.ids)
-    found = np.clip(np.searchsorted(item.ids[order], ids), 0, max(len(order) - 1, 0))
-    if not len(order):
+    if not len(item.ids):
         return np.full((len(ids), 2), np.nan, np.float32)
-    rows = order[found]
+    order = np.argsort(item.ids)
+    rows = order[np.clip(np.searchsorted(item.ids[order], ids), 0, len(order) - 1)]
     return np.where((item.ids[rows] == ids)[:, None], item.xy[rows], np.nan).astype(np.float32)
-
-
-def sample_rows(count: int, limit: int, seed: int = 0) -> np.ndarray:
-    """Rows of a fixed random sample of at most `limit` of `count` stars, in increasing order."""
-    if count <= limit:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, limit, replace=False))

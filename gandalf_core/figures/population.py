@@ -16,8 +16,9 @@ DENSITY_BINS = 80
 def histograms(
     values: np.ndarray, names: tuple[str, ...], *, others: dict[str, np.ndarray] | None = None
 ) -> go.Figure:
-    """One panel per label of (N, P), stars without that label left out; `others` are drawn as outlines on the
-    same bins.
+    """One panel per label of values (N, P); the groups `others`, (M, P) each, are outlines on the same bins.
+
+    Stars without a label are left out of its panel.
     """
     title = "How the labels are distributed"
     if not names or not np.isfinite(values).any():
@@ -28,46 +29,41 @@ def histograms(
     rows = -(-len(names) // columns)
     figure = make_subplots(rows=rows, cols=columns, horizontal_spacing=0.06, vertical_spacing=0.28 / rows)
     for p, name in enumerate(names):
-        place = {"row": p // columns + 1, "col": p % columns + 1}
-        _add_histogram(figure, values[:, p], name, style.BLUE, p == 0, place)
-        for k, (group, more) in enumerate((others or {}).items()):
-            _add_histogram(
-                figure, more[:, p], group, style.CYCLE[k + 1], p == 0, place, edges_of=values[:, p]
-            )
+        place = style.panel(p // columns + 1, p % columns + 1)
+        finite = values[np.isfinite(values[:, p]), p]
+        if len(finite):
+            edges = np.linspace(finite.min(), finite.max() + 1e-9, BINS + 1)
+            bars = [_bars(finite, edges, name, {"color": style.BLUE})]
+            for (group, more), colour in zip((others or {}).items(), style.CYCLE[1:], strict=False):
+                bars.append(_bars(more[:, p], edges, group, _outline(colour)))
+            figure.add_traces([bar.update(showlegend=p == 0) for bar in bars], place["row"], place["col"])
         figure.update_xaxes(title_text=style.axis_title(name), **place)
     figure.update_yaxes(title_text="Stars", col=1)
     figure.update_layout(barmode="overlay", bargap=0, showlegend=bool(others))
     return style.finish(figure, title, 60 + 240 * rows)
 
 
-def _add_histogram(figure, column, name, colour, legend, place, edges_of=None) -> None:
-    reference = column if edges_of is None else edges_of
-    finite = reference[np.isfinite(reference)]
-    if not len(finite):
-        return
-    counts, edges = np.histogram(column[np.isfinite(column)], BINS, (finite.min(), finite.max() + 1e-9))
-    outline = (
-        {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 1.2}}
-        if edges_of is not None
-        else {"color": colour}
+def _bars(values: np.ndarray, edges: np.ndarray, name: str, marker: dict) -> go.Bar:
+    """How many of the values (N,), gaps left out, are in each bin."""
+    counts, _ = np.histogram(values[np.isfinite(values)], edges)
+    return go.Bar(
+        x=style.f4((edges[1:] + edges[:-1]) / 2),
+        y=counts.astype(np.int32),
+        width=float(edges[1] - edges[0]),
+        marker=marker,
+        name=escape(name),
+        hovertemplate="%{x:.4~g}: %{y} stars<extra></extra>",
     )
-    figure.add_trace(
-        go.Bar(
-            x=style.f4((edges[1:] + edges[:-1]) / 2),
-            y=counts.astype(np.int32),
-            width=float(edges[1] - edges[0]),
-            marker=outline,
-            name=escape(name),
-            showlegend=legend,
-            hovertemplate="%{x:.4~g}: %{y} stars<extra></extra>",
-        ),
-        **place,
-    )
+
+
+def _outline(colour: str) -> dict:
+    return {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 1.2}}
 
 
 def density(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(N,) float32 in 0-1: how crowded the diagram is at each point (log of a smoothed 2-D histogram); NaN
-    stays NaN.
+    """(N,) float32 in 0-1: how crowded the diagram is at each point; NaN stays NaN.
+
+    The logarithm of a smoothed 2-D histogram.
     """
     good = np.isfinite(x) & np.isfinite(y)
     out = np.full(len(x), np.nan, np.float32)
@@ -89,9 +85,7 @@ def _smooth(counts: np.ndarray) -> np.ndarray:
 
 
 def diagram_axes(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Which label against which: the Kiel and the abundance diagram where their labels exist, the remaining
-    labels in pairs.
-    """
+    """Pairs of labels, x and y: the Kiel and the abundance diagram where possible, then other pairs."""
     pairs = [pair for pair in (("teff", "logg"), ("mh", "alphafe")) if set(pair) <= set(names)]
     left = [n for n in names if not any(n in pair for pair in pairs)]
     pairs += [(left[k], left[k + 1]) for k in range(0, len(left) - 1, 2)]
@@ -101,12 +95,13 @@ def diagram_axes(names: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def diagram_title(x: str, y: str) -> str:
+    """What the diagram of two labels is called."""
     known = {("teff", "logg"): "Kiel diagram", ("mh", "alphafe"): "Abundance diagram"}
     return known.get((x, y), f"{style.symbol(y)} against {style.symbol(x)}")
 
 
 def format_value(name: str, value: float, error: float | None = None) -> str:
-    """A value as a person writes it, with its uncertainty where there is one; an em dash when it is missing."""
+    """A value with its unit, and its uncertainty where known; a dash for a missing value."""
     if not np.isfinite(value):
         return "–"
     p = parameter(name)

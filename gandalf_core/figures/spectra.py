@@ -1,12 +1,15 @@
-"""Figures of spectra: overlays and stacks, a reconstruction over its star, mean and spread.
+"""Figures of spectra: overlaid and stacked, a reconstruction with its residual, mean and spread.
 
 Shapes: N spectra, L pixels.
 """
 
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
 from . import style
@@ -15,39 +18,40 @@ MAX_DRAWN = 40  # spectra in one panel; more cannot be told apart
 OFFSET = 0.35  # flux between two spectra of a stack
 
 
-def line(wavelength_nm, flux, name: str, colour: str, **more) -> go.Scatter:
-    more = {
-        "line": {"color": colour, "width": more.pop("width", 1.4), "dash": more.pop("dash", "solid")},
-        **more,
-    }
-    return go.Scatter(x=style.f4(wavelength_nm), y=style.f4(flux), name=escape(name), mode="lines", **more)
+def line(
+    wavelength_nm: ArrayLike, flux: ArrayLike, name: str, colour: str, width: float = 1.4, **more: Any
+) -> go.Scatter:
+    """One spectrum (L,) as a line; `more` goes to the trace."""
+    look = {"color": colour, "width": width}
+    return go.Scatter(
+        x=style.f4(wavelength_nm), y=style.f4(flux), name=escape(name), mode="lines", line=look, **more
+    )
 
 
-def masked(flux: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+def masked(flux: ArrayLike, mask: np.ndarray | None) -> np.ndarray:
     """Flux with a gap (NaN) where it is masked: gaps are shown, never bridged."""
     return style.f4(flux) if mask is None else np.where(mask, np.float32(np.nan), style.f4(flux))
 
 
 def spectra(
-    wavelength_nm,
-    flux,
-    names,
+    wavelength_nm: ArrayLike,
+    flux: ArrayLike,
+    names: Sequence[str],
     *,
     stacked: bool = False,
-    mask=None,
+    mask: np.ndarray | None = None,
     lines: bool = True,
     title: str = "Spectra",
 ) -> go.Figure:
-    """Spectra (N, L) overlaid, or one above the other with a constant offset; only the first 40 are drawn."""
+    """Spectra (N, L) overlaid, or one above the other with a constant offset; the first MAX_DRAWN of them."""
     flux = masked(np.atleast_2d(flux), mask)[:MAX_DRAWN]
     if not flux.size:
         return style.empty_figure(title, "No spectrum is selected.")
     figure = go.Figure()
     step = OFFSET if stacked else 0.0
     for k, row in enumerate(flux):
-        figure.add_trace(
-            line(wavelength_nm, row + k * step, str(names[k]), style.CYCLE[k % len(style.CYCLE)], width=1.1)
-        )
+        colour = style.CYCLE[k % len(style.CYCLE)]
+        figure.add_trace(line(wavelength_nm, row + k * step, str(names[k]), colour, width=1.1))
     figure.update_xaxes(title_text=style.WAVELENGTH_TITLE)
     figure.update_yaxes(title_text="Normalised flux + offset" if stacked else style.FLUX_TITLE)
     figure.update_layout(showlegend=len(flux) <= 8)
@@ -57,12 +61,16 @@ def spectra(
 
 
 def reconstruction(
-    wavelength_nm, observed, reconstructed, *, error=None, mask=None, title: str = "Reconstruction"
+    wavelength_nm: ArrayLike,
+    observed: ArrayLike,
+    reconstructed: ArrayLike,
+    *,
+    error: ArrayLike | None = None,
+    mask: np.ndarray | None = None,
+    title: str = "Reconstruction",
 ) -> go.Figure:
-    """One star (L,) with its reconstruction above, and the residual below (in units of the error where it is
-    known).
-    """
-    if not len(observed):
+    """One star (L,) with its reconstruction; below, their residual, in units of the error where known."""
+    if not np.size(observed):
         return style.empty_figure(title)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
     star = masked(observed, mask)
@@ -72,50 +80,38 @@ def reconstruction(
     figure.add_trace(
         line(wavelength_nm, residual, "residual", style.OBSERVED, width=0.9, showlegend=False), 2, 1
     )
-    figure.add_hline(y=0, line={"color": style.RECONSTRUCTED, "width": 1}, row=2, col=1)
+    figure.add_hline(y=0, line={"color": style.RECONSTRUCTED, "width": 1}, **style.panel(2, 1))
     figure.update_yaxes(title_text=style.FLUX_TITLE, row=1, col=1)
     figure.update_yaxes(title_text="Residual" if error is None else "Residual [σ]", row=2, col=1)
     figure.update_xaxes(title_text=style.WAVELENGTH_TITLE, row=2, col=1)
     return style.finish(style.mark_lines(figure, np.asarray(wavelength_nm)), escape(title), 440)
 
 
-def residuals(observed, reconstructed, error=None, mask=None) -> np.ndarray:
-    """(L,) observed − reconstructed, in units of the error where it is known; NaN where it cannot be said."""
+def residuals(
+    observed: ArrayLike,
+    reconstructed: ArrayLike,
+    error: ArrayLike | None = None,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """(L,) observed − reconstructed, in units of the error where known; NaN where masked or without error."""
     scale = 1.0 if error is None else np.where(np.asarray(error) > 0, error, np.nan)
     return (masked(observed, mask) - style.f4(reconstructed)) / scale
 
 
 def mean_and_spread(
-    wavelength_nm, groups: dict[str, np.ndarray], title: str = "Mean spectrum and spread"
+    wavelength_nm: ArrayLike, groups: Mapping[str, np.ndarray], title: str = "Mean spectrum and spread"
 ) -> go.Figure:
-    """For each named group of spectra (N, L): the median and the band from the 16th to the 84th percentile."""
+    """For each named group of spectra (N, L): median, and band from the 16th to the 84th percentile."""
     groups = {name: flux for name, flux in groups.items() if len(flux)}
     if not groups:
         return style.empty_figure(title, "Select stars with the lasso in one of the diagrams.")
     figure = go.Figure()
     for (name, flux), colour in zip(groups.items(), (style.SELECTED, style.GREY, style.BLUE), strict=False):
         low, middle, high = np.nanpercentile(flux, [16, 50, 84], axis=0)
-        label = f"{name} ({len(flux):,})"
-        figure.add_trace(
-            line(
-                wavelength_nm,
-                low,
-                label,
-                colour,
-                width=0,
-                showlegend=False,
-                hoverinfo="skip",
-                legendgroup=name,
-            )
-        )
-        band = {
-            "fill": "tonexty",
-            "fillcolor": fade(colour),
-            "showlegend": False,
-            "hoverinfo": "skip",
-            "legendgroup": name,
-        }
-        figure.add_trace(line(wavelength_nm, high, label, colour, width=0, **band))
+        label, fill = f"{name} ({len(flux):,})", {"fill": "tonexty", "fillcolor": fade(colour)}
+        edge = {"showlegend": False, "hoverinfo": "skip", "legendgroup": name}
+        figure.add_trace(line(wavelength_nm, low, label, colour, width=0, **edge))
+        figure.add_trace(line(wavelength_nm, high, label, colour, width=0, **edge, **fill))
         figure.add_trace(line(wavelength_nm, middle, label, colour, legendgroup=name))
     figure.update_xaxes(title_text=style.WAVELENGTH_TITLE)
     figure.update_yaxes(title_text=style.FLUX_TITLE)
@@ -123,4 +119,5 @@ def mean_and_spread(
 
 
 def fade(colour: str, opacity: float = 0.25) -> str:
+    """A colour, #rrggbb, made transparent."""
     return f"rgba({','.join(str(int(colour[k : k + 2], 16)) for k in (1, 3, 5))},{opacity})"

@@ -1,47 +1,50 @@
 """What every figure shares: colours safe for colour-blind readers, axes as astronomers draw them, the empty
 figure.
 
-Figures carry no background and no text colour, so that a page's light or dark theme supplies them.
+Figures set no background and no text colour: the page's light or dark theme supplies them.
 """
 
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from ..parameters import LINES, SpectralLine, parameter
 
 # Okabe & Ito (2008), readable on white and on near-black alike
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY = "#8A8A8A"
-OBSERVED, RECONSTRUCTED, GENERATED, TRUE, SELECTED, UPLOADED = GREY, BLUE, VERMILION, GREEN, ORANGE, PURPLE
+OBSERVED, RECONSTRUCTED, SELECTED = GREY, BLUE, ORANGE
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 
 MARGIN = {"l": 64, "r": 18, "t": 56, "b": 52}
-ROOM = 0.11  # of a spectrum's height, under it for the names of the lines
-LABEL_GAP_NM = 0.8  # names of lines closer than this would overprint each other on a laptop
+FOOT = 0.11  # of a spectrum's height, left under it for the names of the lines
+LABEL_GAP_NM = 0.8  # names of lines closer than this would overlap on a laptop
 WAVELENGTH_TITLE = "Vacuum wavelength [nm]"
 FLUX_TITLE = "Normalised flux"
 
 
 def colour_range(name: str, values: np.ndarray) -> tuple[float, float]:
-    """One fixed range per known parameter, so that a colour means the same on every page; else the 1-99 %
-    range.
-    """
+    """A parameter's own range, so that a colour means the same on every page; else its 1-99 % range."""
     known = parameter(name)
     if known.low is not None and known.high is not None:
         return known.low, known.high
     finite = values[np.isfinite(values)]
-    return tuple(np.percentile(finite, [1, 99]).tolist()) if len(finite) else (0.0, 1.0)
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = np.percentile(finite, [1, 99])
+    return float(low), float(high)
 
 
-def f4(values) -> np.ndarray:
-    """float32, half the bytes on the way to the browser."""
+def f4(values: ArrayLike) -> np.ndarray:
+    """As float32: half the bytes on the way to the browser."""
     return np.asarray(values, np.float32)
 
 
 def empty_figure(title: str, message: str = "Nothing to draw yet.", height: int = 320) -> go.Figure:
-    """A titled figure that says why it is empty."""
+    """A figure without axes: a title, and a message that says why there is nothing to draw."""
     figure = go.Figure()
     figure.add_annotation(
         text=escape(message), showarrow=False, font_size=14, x=0.5, y=0.5, xref="paper", yref="paper"
@@ -51,7 +54,7 @@ def empty_figure(title: str, message: str = "Nothing to draw yet.", height: int 
 
 
 def finish(figure: go.Figure, title: str, height: int) -> go.Figure:
-    """Common layout; every figure leaves through here."""
+    """The figure with its title, height and the layout that all figures share."""
     figure.update_layout(
         title={
             "text": title,
@@ -71,21 +74,22 @@ def finish(figure: go.Figure, title: str, height: int) -> go.Figure:
     return figure
 
 
+def panel(row: int, column: int) -> dict[str, Any]:
+    """A place in a figure of several panels, counted from 1, as the keywords of plotly's methods."""
+    return {"row": row, "col": column}
+
+
 def axis_title(name: str) -> str:
-    """Symbol and unit; a label's name that came from a user's file cannot smuggle markup."""
+    """Symbol and unit of a parameter; the name of an unknown one, its markup escaped."""
     return parameter(name).axis_title if parameter(name).low is not None else escape(name)
 
 
 def symbol(name: str) -> str:
+    """The symbol of a parameter; the name of an unknown one, its markup escaped."""
     return parameter(name).symbol if parameter(name).low is not None else escape(name)
 
 
-def words(name: str) -> str:
-    """A label in running text: its symbol without markup."""
-    return parameter(name).symbol.replace("<sub>", "").replace("</sub>", "")
-
-
-def span(values, pad: float = 0.04, reverse: bool = False) -> list[float]:
+def span(values: ArrayLike, pad: float = 0.04, reverse: bool = False) -> list[float]:
     """A fixed axis range around the finite values, so that a redrawn figure does not jump."""
     finite = np.asarray(values, float)
     finite = finite[np.isfinite(finite)]
@@ -95,26 +99,29 @@ def span(values, pad: float = 0.04, reverse: bool = False) -> list[float]:
 
 
 def lines_within(wavelength_nm: np.ndarray) -> list[SpectralLine]:
-    """The catalogue lines that fall on a grid, in order of wavelength."""
+    """The known lines that fall on a grid (L,), in order of wavelength."""
     if not len(wavelength_nm):
         return []
     inside = [line for line in LINES if wavelength_nm[0] <= line.wavelength_nm <= wavelength_nm[-1]]
     return sorted(inside, key=lambda line: line.wavelength_nm)
 
 
-def _make_room(figure: go.Figure) -> None:
-    """Lower the first panel's foot, so that no line's core is written over."""
-    drawn = [np.asarray(t.y, float) for t in figure.data if t.y is not None and t.yaxis in (None, "y")]
+def _extend_foot(figure: go.Figure) -> None:
+    """Extend the first panel downwards, so that no name is written over the core of a line."""
+    traces: list[Any] = list(figure.select_traces())
+    drawn = [np.asarray(t.y, float) for t in traces if t.y is not None and t.yaxis in (None, "y")]
     values = np.concatenate([y[np.isfinite(y)] for y in drawn]) if drawn else np.empty(0)
     if len(values):
         low, high = span(values, 0.05)
-        figure.layout.yaxis.range = [low - ROOM * (high - low), high]
+        figure.layout.yaxis.range = [low - FOOT * (high - low), high]
 
 
 def mark_lines(figure: go.Figure, wavelength_nm: np.ndarray) -> go.Figure:
-    """Thin vertical marks with the species' names at the foot of the first panel, under all that is drawn
-    there; on two levels so that neighbours do not collide."""
-    _make_room(figure)
+    """The figure with a thin vertical mark for each line, its species' name at the foot of the first panel.
+
+    Neighbouring names stand on two levels, so that they do not overlap.
+    """
+    _extend_foot(figure)
     last = [-np.inf, -np.inf]
     for line in lines_within(wavelength_nm):
         level = int(line.wavelength_nm - last[0] < LABEL_GAP_NM)

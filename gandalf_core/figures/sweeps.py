@@ -1,14 +1,17 @@
-"""Figures of a sweep, drawn from `sweep.results` (as a list of rows) and `sweep.curves`.
+"""Figures of a sweep, drawn from its results (one dictionary per trial) and from its two curves.
 
 The first two are those by which the paper (Manteiga et al. 2025) chose its settings: reconstruction error
 against latent size, and reconstruction error against discriminator error over λ.
 """
 
 import json
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from . import style
 
@@ -19,50 +22,46 @@ SCORES = {
 }
 FIELDS = {
     "lambda_scale": "factor on every λ",
-    "model.latent_size": "latent numbers",
+    "model.latent_size": "latent dimensions",
     "model.noise": "noise of the latent",
-    "adversary.steps": "discriminator steps a batch",
+    "adversary.steps": "discriminator steps per batch",
     "training.learning_rate": "learning rate",
     "training.epochs": "epochs",
 }
 LOG_BEYOND = 20.0  # positive values that span more than this factor get a logarithmic axis
 COLOUR_TICKS = 6
-ROOM = 0.1  # of the drawn range, from a named point to the next name
-FEW = 8
-PLAIN = "~g"  # 0.0009, not 900µ
+NAME_GAP = 0.1  # of the axes, between two points that carry a name
+MAX_TICKS = 8
+PLAIN = "~g"  # a format: 0.0009, not 900µ
 NO_TRIALS = "No trial is finished yet."
 
 
 def field_words(path: str) -> str:
-    """A field of the configuration as people call it; one without such a name by its path."""
+    """A field of the configuration in words; its path where there are none."""
     return FIELDS.get(path, path)
 
 
 def latent_size(points: list[dict]) -> go.Figure:
-    """Rms reconstruction error against the number of latent numbers, a point a trial, a line through the best
-    of each size.
-    """
+    """Rms reconstruction error against latent size: one point per trial, a line through the best ones."""
     title = "Reconstruction error against latent size"
     if not points:
         return style.empty_figure(title, NO_TRIALS)
     sizes, errors = np.array([p["latent_size"] for p in points]), _rms(points)
     each = np.unique(sizes)
     best = [errors[sizes == size].min() for size in each]
-    line = {"color": style.BLUE, "width": 2}
-    figure = go.Figure(
-        go.Scatter(
-            x=each, y=style.f4(best), mode="lines", line=line, name="best of its size", hoverinfo="skip"
-        )
+    figure = go.Figure(_path(each, best, "best of its size", {"color": style.BLUE, "width": 2}))
+    figure.add_trace(_dots(sizes, errors, points, "latent size %{x}"))
+    figure.update_xaxes(
+        title_text="Latent dimensions", rangemode="tozero", dtick=1 if each.max() < 8 else None
     )
-    figure.add_trace(_dots(sizes, errors, points, "a trial", style.BLUE, "latent size %{x}"))
-    figure.update_xaxes(title_text="Latent numbers", rangemode="tozero", dtick=1 if each.max() < 8 else None)
     figure.update_yaxes(title_text="Rms error [flux]")
     return style.finish(figure, title, 380)
 
 
 def adversary(points: list[dict]) -> go.Figure:
-    """Rms reconstruction error against the discriminators' mean error, coloured by the mean |λ|; the dashed
-    line is guessing.
+    """Rms reconstruction error against the discriminators' mean error, coloured by the mean |λ|.
+
+    The dashed line is guessing.
     """
     title = "Reconstruction against discriminator error, over λ"
     if not points:
@@ -72,31 +71,17 @@ def adversary(points: list[dict]) -> go.Figure:
     points = sorted(points, key=lambda p: p["mean_lambda"])
     x, y = np.array([p["discriminator_error"] for p in points]), _rms(points)
     strengths, rank = np.unique([p["mean_lambda"] for p in points], return_inverse=True)
-    means = [(x[rank == k].mean(), y[rank == k].mean()) for k in range(len(strengths))]
-    figure = go.Figure(
-        go.Scatter(
-            x=style.f4([m[0] for m in means]),
-            y=style.f4([m[1] for m in means]),
-            mode="lines",
-            hoverinfo="skip",
-            line={"color": style.GREY, "width": 1},
-            name="in order of λ",
-        )
-    )
-    drawn = _dots(x, y, points, "a trial", style.BLUE, "discriminator error %{x:.3f}")
-    drawn.marker.update(_colours(strengths, rank))
+    mean_x, mean_y = ([v[rank == k].mean() for k in range(len(strengths))] for v in (x, y))
+    figure = go.Figure(_path(style.f4(mean_x), mean_y, "in order of λ", {"color": style.GREY, "width": 1}))
     names = [
-        f"{p['mean_lambda']:.2g}" if alone else "" for p, alone in zip(points, _apart(x, y), strict=True)
+        f"{p['mean_lambda']:.2g}" if apart else "" for p, apart in zip(points, _apart(x, y), strict=True)
     ]
-    drawn.update(mode="markers+text", text=names, textposition="top center", cliponaxis=False)
-    figure.add_trace(drawn)
+    dots = _dots(x, y, points, "discriminator error %{x:.3f}")
+    dots.update(mode="markers+text", text=names, textposition="top center", cliponaxis=False)
+    figure.add_trace(dots.update(marker=_colours(strengths, rank)))
     guessing = float(np.mean([p["chance_error"] for p in points]))
-    figure.add_vline(
-        x=guessing,
-        line={"color": style.GREEN, "width": 1.5, "dash": "dash"},
-        annotation_text="guessing",
-        annotation_position="bottom left",
-    )
+    dashed = {"color": style.GREEN, "width": 1.5, "dash": "dash"}
+    figure.add_vline(x=guessing, line=dashed, annotation_text="guessing", annotation_position="bottom left")
     figure.update_xaxes(
         title_text="Share of stars that the discriminators get wrong", range=style.span([*x, guessing], 0.08)
     )
@@ -110,30 +95,34 @@ def _rms(points: list[dict]) -> np.ndarray:
 
 
 def _apart(x: np.ndarray, y: np.ndarray) -> list[bool]:
-    """Which points have room for a name; in a crowd the first one has it."""
-    places, named = np.stack([v / (np.ptp(v) or 1.0) for v in (x, y)], 1), []
+    """Which points can carry a name without overlap; in a crowd, the first one."""
+    places = np.stack([v / (np.ptp(v) or 1.0) for v in (x, y)], 1)
+    named: list[bool] = []
     for place in places:
-        named.append(
-            all(np.abs(place - other).max() >= ROOM for other, own in zip(places, named, strict=False) if own)
-        )
+        earlier = [other for other, has_name in zip(places, named, strict=False) if has_name]
+        named.append(all(np.abs(place - other).max() >= NAME_GAP for other in earlier))
     return named
 
 
-def _dots(x, y, points: list[dict], name: str, colour: str, told: str) -> go.Scatter:
-    marker = {"size": 10, "color": colour, "line": {"width": 1, "color": style.GREY}}
+def _path(x: np.ndarray, y: Sequence[float], name: str, line: dict) -> go.Scatter:
+    return go.Scatter(x=x, y=style.f4(y), mode="lines", line=line, name=name, hoverinfo="skip")
+
+
+def _dots(x: ArrayLike, y: ArrayLike, trials: list[dict], hover: str) -> go.Scatter:
+    """One point per trial; `hover` says what x is."""
     return go.Scatter(
         x=x,
         y=style.f4(y),
         mode="markers",
-        name=name,
-        marker=marker,
-        customdata=[p["trial"] for p in points],
-        hovertemplate=f"trial %{{customdata}}<br>{told}<br>%{{y:.4g}}<extra></extra>",
+        name="one trial",
+        marker={"size": 10, "color": style.BLUE, "line": {"width": 1, "color": style.GREY}},
+        customdata=[t["trial"] for t in trials],
+        hovertemplate=f"trial %{{customdata}}<br>{hover}<br>%{{y:.4g}}<extra></extra>",
     )
 
 
 def _colours(strengths: np.ndarray, rank: np.ndarray) -> dict:
-    """Colours by the rank of λ, so that 0 and values over many decades stay apart, and a bar that names them."""
+    """Colours by the rank of λ, which keeps 0 and values over many decades apart, and a bar of values."""
     ticks = np.unique(np.linspace(0, len(strengths) - 1, COLOUR_TICKS).round().astype(int))
     bar = {
         "title": {"text": "mean |λ|", "side": "right"},
@@ -153,28 +142,19 @@ def _colours(strengths: np.ndarray, rank: np.ndarray) -> dict:
 
 
 def score_against(rows: list[dict], path: str, score: str) -> go.Figure:
-    """The score of every finished trial against the value of one field, the best one marked; `score`: what it
-    is.
+    """The score of every finished trial against the value of one field, the best one marked.
+
+    score: which of SCORES it is.
     """
     name = escape(field_words(path))
     title = f"Score against {name}"
-    done = [r for r in rows if _finite(r.get("score")) and r.get(path) is not None]
-    if not done:
+    finished = [r for r in rows if _finite(r.get("score")) and r.get(path) is not None]
+    if not finished:
         return style.empty_figure(title, NO_TRIALS)
-    values, scores = [_plain(r[path]) for r in done], np.array([r["score"] for r in done])
-    figure = go.Figure(_dots(values, scores, done, "a trial", style.BLUE, f"{name} = %{{x}}"))
+    values, scores = [_plain(r[path]) for r in finished], np.array([r["score"] for r in finished])
     best = int(scores.argmin())
-    mark = {"size": 17, "symbol": "star", "color": style.VERMILION, "line": {"width": 1, "color": "white"}}
-    figure.add_trace(
-        go.Scatter(
-            x=[values[best]],
-            y=style.f4(scores[[best]]),
-            mode="markers",
-            name="the best",
-            marker=mark,
-            hoverinfo="skip",
-        )
-    )
+    figure = go.Figure(_dots(values, scores, finished, f"{name} = %{{x}}"))
+    figure.add_trace(_star(values[best], scores[best]))
     figure.update_xaxes(title_text=name[0].upper() + name[1:], type=axis_type(values), **_ticks(values))
     figure.update_yaxes(title_text=SCORES.get(score, escape(score)), tickformat=PLAIN)
     if scores.min() == scores.max():  # else the axis shows differences that are rounding
@@ -183,9 +163,18 @@ def score_against(rows: list[dict], path: str, score: str) -> go.Figure:
     return style.finish(figure, title, 380)
 
 
+def _star(value: float | str, score: float) -> go.Scatter:
+    mark = {"size": 17, "symbol": "star", "color": style.VERMILION, "line": {"width": 1, "color": "white"}}
+    return go.Scatter(
+        x=[value], y=style.f4([score]), mode="markers", name="the best", marker=mark, hoverinfo="skip"
+    )
+
+
 def axis_type(values: list) -> str:
-    """`log` for numbers over more than a factor `LOG_BEYOND`, or `category` where a 0 is among them; that for
-    texts too; else `linear`."""
+    """`linear`; `log` for numbers that span more than a factor `LOG_BEYOND`; `category` for texts.
+
+    Also `category` for such a span with a 0 in it, which has no logarithm.
+    """
     if any(isinstance(v, str) for v in values):
         return "category"
     sizes = [abs(v) for v in values if v]
@@ -194,20 +183,18 @@ def axis_type(values: list) -> str:
 
 
 def _ticks(values: list) -> dict:
-    """Ticks at the values that were tried, where they are few."""
-    tried = list(dict.fromkeys(values))
+    """Ticks at the values themselves, where they are few."""
+    different = list(dict.fromkeys(values))
     if axis_type(values) == "category":
-        return {
-            "categoryorder": "array",
-            "categoryarray": tried if isinstance(tried[0], str) else sorted(tried),
-        }
-    if len(tried) > FEW:
+        ordered = different if isinstance(different[0], str) else sorted(different)
+        return {"categoryorder": "array", "categoryarray": ordered}
+    if len(different) > MAX_TICKS:
         return {}
-    return {"tickvals": tried, "ticktext": [f"{v:g}" for v in tried]}
+    return {"tickvals": different, "ticktext": [f"{v:g}" for v in different]}
 
 
-def _plain(value):
-    """A number as it is; yes or no, lists and texts as text."""
+def _plain(value: Any) -> float | str:
+    """A number as it is; truth values, lists and texts as text."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (int, float, np.number)):
@@ -215,5 +202,5 @@ def _plain(value):
     return escape(value if isinstance(value, str) else json.dumps(value))
 
 
-def _finite(value) -> bool:
+def _finite(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value))

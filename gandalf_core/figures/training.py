@@ -1,27 +1,28 @@
-"""Figures of a training run, drawn from its epoch records (dictionaries with the fields of
-`train.EpochRecord`).
-"""
+"""Figures of a training, drawn from the records of its epochs (`EpochRecord` as a dictionary)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from . import style
 
+Records = Sequence[Mapping[str, Any]]
 TERMS = {
     "reconstruction": "reconstruction",
     "adversary": "adversary (λ · CE)",
     "heads": "heads of kept labels",
     "loss": "total",
 }
+FIRST_EPOCH = "The first epoch is under way."
 
 
-def rms_error(history: list[dict]) -> go.Figure:
+def rms_error(history: Records) -> go.Figure:
     """Rms error of the reconstruction of the validation stars, in units of the continuum, epoch by epoch."""
     title = "Reconstruction error of stars not trained on"
     if not history:
-        return style.empty_figure(title, "The first epoch is under way.")
+        return style.empty_figure(title, FIRST_EPOCH)
     figure = go.Figure(
         _curve(history, [np.sqrt(r["reconstruction_mse"]) for r in history], "rms error", style.BLUE)
     )
@@ -31,11 +32,11 @@ def rms_error(history: list[dict]) -> go.Figure:
     return style.finish(figure, title, 320)
 
 
-def losses(history: list[dict]) -> go.Figure:
+def losses(history: Records) -> go.Figure:
     """The terms of the loss in the network's units; a term that is 0 throughout is left out."""
     title = "Terms of the loss"
     if not history:
-        return style.empty_figure(title, "The first epoch is under way.")
+        return style.empty_figure(title, FIRST_EPOCH)
     figure = go.Figure()
     for (key, name), colour in zip(TERMS.items(), style.CYCLE, strict=False):
         values = [r.get(key) or 0.0 for r in history]
@@ -46,78 +47,35 @@ def losses(history: list[dict]) -> go.Figure:
     return style.finish(figure, title, 320)
 
 
-def discriminators(history: list[dict]) -> go.Figure:
-    """Accuracy of each parameter's discriminator; dashed, that of the best guess without z, which it should
-    not beat once the parameter is gone."""
+def discriminators(history: Records) -> go.Figure:
+    """Accuracy of each parameter's discriminator; dashed, that of the best guess without z.
+
+    Once the parameter is gone, the discriminator should not beat that guess.
+    """
     title = "What the discriminators still read"
     names = list(history[-1]["discriminator_accuracy"]) if history else []
     if not names:
-        return style.empty_figure(
-            title,
-            "This recipe trains no discriminator: every λ is 0."
-            if history
-            else "The first epoch is under way.",
-        )
+        empty = "This recipe trains no discriminator: every λ is 0." if history else FIRST_EPOCH
+        return style.empty_figure(title, empty)
     figure = go.Figure()
     for name, colour in zip(names, style.CYCLE * len(names), strict=False):
+        accuracy = [r["discriminator_accuracy"].get(name, np.nan) for r in history]
+        figure.add_trace(_curve(history, accuracy, style.symbol(name), colour))
+        chance = _curve(history, [r["chance"].get(name, np.nan) for r in history], name, colour)
         figure.add_trace(
-            _curve(
-                history,
-                [r["discriminator_accuracy"].get(name, np.nan) for r in history],
-                style.symbol(name),
-                colour,
-            )
-        )
-        chance = [r["chance"].get(name, np.nan) for r in history]
-        figure.add_trace(
-            _curve(history, chance, name, colour, dash="dash", width=1, showlegend=False, mode="lines")
+            chance.update(mode="lines", line={"dash": "dash", "width": 1}, marker=None, showlegend=False)
         )
     figure.update_xaxes(title_text="Epoch")
     figure.update_yaxes(title_text="Accuracy (dashed: guessing)", rangemode="tozero")
     return style.finish(figure, title, 320)
 
 
-def what_they_read(sees_kept: bool, history: Sequence[dict] = ()) -> str:
-    """The sentences under `discriminators`: what the dashed lines are, where the curves ended, and what that
-    is worth.
-
-    sees_kept: the discriminators are also given the true kept labels.
-    """
-    cause = (
-        "the kept parameters tell more of one than of another"
-        if sees_kept
-        else "some of the ranges to choose from are fuller than others"
-    )
-    guessing = (
-        f"Dashed: guessing without the latent, which is not equally easy for all parameters, since {cause}."
-    )
-    return " ".join(filter(None, (guessing, _ends(history), "A fresh probe is the real test: see Audit.")))
-
-
-def _ends(history: Sequence[dict]) -> str:
-    """Each discriminator's last accuracy beside that of guessing."""
-    if not history or not history[-1]["discriminator_accuracy"]:
-        return ""
-    last = history[-1]
-    ends = (
-        f"{style.words(n)} {a:.2f} (guessing {last['chance'][n]:.2f})"
-        for n, a in last["discriminator_accuracy"].items()
-    )
-    return f"The last epoch: {', '.join(ends)}."
-
-
-def _curve(
-    history,
-    values,
-    name: str,
-    colour: str,
-    dash: str = "solid",
-    width: float = 2,
-    mode: str = "lines+markers",
-    **more,
-) -> go.Scatter:
-    epochs = np.array([r["epoch"] for r in history], np.int32)
-    line = {"color": colour, "width": width, "dash": dash}
+def _curve(history: Records, values: Sequence[float], name: str, colour: str) -> go.Scatter:
     return go.Scatter(
-        x=epochs, y=style.f4(values), mode=mode, name=name, line=line, marker={"size": 4}, **more
+        x=np.array([r["epoch"] for r in history], np.int32),
+        y=style.f4(values),
+        mode="lines+markers",
+        name=name,
+        line={"color": colour, "width": 2},
+        marker={"size": 4},
     )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.figures import latents as latent_figures
+from gandalf_core.data.traverse import bands
 from gandalf_core.maps.projection import Projection
 from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
@@ -60,6 +60,6 @@ def population_bands(model: TrainedModel) -> np.ndarray:
     """(5, Z) percentiles of the latents of the stars in the model's maps, or else of the chosen stars."""
     stored = stored_latents(model)
     if stored is not None:
-        return latent_figures.bands(stored.x)
+        return bands(stored.x)
     stars = load_stars(st.session_state[state.STARS], model)
-    return latent_figures.bands(latents_of(model, stars).z)
+    return bands(latents_of(model, stars).z)

@@ -1,11 +1,15 @@
-"""The live decoder on a page: what it starts from, the truth beside it, the effect in numbers, the export."""
+"""The live decoder on a page: sliders, the truth, the error of the change and the downloads."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from gandalf_core.auditing.counterfactual import change_error
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.figures.effects import change_error, presets
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.simulator import is_simulated
 from pages.ui import guards, state
@@ -14,6 +18,57 @@ from pages.ui.cache.outputs import latents_of, population_bands
 from pages.ui.cache.stars import true_spectrum
 from pages.ui.components import live_decoder
 from pages.ui.parts import exports
+from pages.ui.parts.presets import presets
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A star in a model. labels: (P,) its own.  edit: whether the page edits the latent."""
+
+    model: TrainedModel
+    star: SpectraSet
+    labels: np.ndarray
+    edit: bool
+
+    @property
+    def star_id(self) -> str:
+        return str(self.star.ids[0])
+
+    @property
+    def own(self) -> dict[str, float]:
+        return self.named(self.labels)
+
+    def named(self, labels: np.ndarray) -> dict[str, float]:
+        return dict(zip(self.model.label_names, map(float, labels), strict=True))
+
+    @cached_property
+    def latent(self) -> LatentSet:
+        return latents_of(self.model, self.star)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The latest settings for this star, or its own values.
+
+        Labels stay when another model is chosen, so that models can be compared. An edited latent belongs to
+        the model it was edited in, and is drawn only on the page that edits it.
+        """
+        latest = state.get(state.SETTINGS)
+        if not latest or latest["star"] != self.star_id:
+            return {"token": "own", "star": self.star_id, "labels": self.own, "z": None}
+        labels = self.own | {name: value for name, value in latest["labels"].items() if name in self.own}
+        z = latest["z"] if self.edit and latest["model"] == self.model.model_id else None
+        return {**latest, "labels": labels, "z": z}
+
+    @property
+    def new_labels(self) -> np.ndarray:
+        """(P,) the labels of the settings."""
+        return np.array([self.settings["labels"][name] for name in self.model.label_names])
+
+    @property
+    def new_z(self) -> np.ndarray:
+        """(1, Z) the latent of the settings."""
+        z = self.settings["z"]
+        return np.array(z, np.float32)[None] if z else self.latent.z
 
 
 @st.fragment
@@ -26,91 +81,77 @@ def show_decoder(
     edit: bool,
     other: LatentSet | None = None,
 ) -> None:
-    """The component, then the truth's verdict and the downloads for what was settled on. labels: (P,) the
-    star's own.
+    """The component, and under it the error and the downloads of the latest settings.
+
+    labels: (P,) the star's own.  edit: edit the latent (there is no truth for that).  other: the latent of a
+    star to copy dimensions from.
     """
-    names, latent = model.label_names, latents_of(model, star)
-    own = dict(zip(names, map(float, labels), strict=True))
-    settings = _settings(model, star, own, edit)
-    wanted = np.array([settings["labels"].get(n, own[n]) for n in names])
-    known = _truth(star, labels, wanted) if not edit else None
+    scene = Scene(model, star, labels, edit)
+    truth = None if edit else _truth(scene)
     live_decoder.mount(
-        decoder_bytes(model.model_id, model),
-        key,
-        model.model_id,
+        decoder_bytes(model.model_id, model), key, _view(scene, truth, other), lambda: _take(key, scene)
+    )
+    with guards.showing_errors():
+        flux = model.decode(scene.new_z, scene.new_labels[None])[0]
+        before = model.decode(scene.latent.z, labels[None])[0]
+    if truth:
+        _show_error(change_error(flux - before, truth.after - truth.before))
+    elif not edit and is_simulated(star):
+        st.caption("No true spectrum exists for these parameters: they lie outside the simulator's region.")
+    exports.show_exports(key, model, star, scene.new_labels, flux)
+
+
+def _view(scene: Scene, truth: live_decoder.Truth | None, other: LatentSet | None) -> live_decoder.View:
+    model, star = scene.model, scene.star
+    flux = np.where(star.mask[0], np.nan, star.flux[0])
+    return live_decoder.View(
+        model_id=model.model_id,
         title=model.name,
-        star={
-            "id": str(star.ids[0]),
-            "flux": np.where(star.mask[0], np.nan, star.flux[0]),
-            "z": latent.z[0],
-            "labels": own,
-        },
+        star=live_decoder.Star(scene.star_id, flux, scene.latent.z[0], scene.own),
+        settings=scene.settings,
         sliders=live_decoder.sliders(model.condition_on, model.ranges),
         presets=presets(model.condition_on),
-        settings=settings,
-        truth=known
-        and {"name": "truth (simulator)", "labels": dict(zip(names, wanted.tolist(), strict=True)), **known},
         bands=population_bands(model),
-        edit=edit,
-        other=None if other is None else {"id": str(other.ids[0]), "z": other.z[0]},
-        on_change=lambda: _take(key, model, own),
+        truth=truth,
+        other=None if other is None else live_decoder.OtherStar(str(other.ids[0]), other.z[0]),
+        edit=scene.edit,
     )
-    z = np.array(settings["z"], np.float32)[None] if settings.get("z") else latent.z
-    with guards.told():
-        generated, before = model.decode(z, wanted[None])[0], model.decode(latent.z, labels[None])[0]
-    if known:
-        _verdict(change_error(generated - before, known["after"] - known["before"]))
-    elif not edit and is_simulated(star):
-        st.caption(
-            "No true spectrum exists there: these parameters lie outside the region the simulator covers."
-        )
-    exports.show_exports(key, model, star, wanted, generated, known)
 
 
-def _settings(model: TrainedModel, star: SpectraSet, own: dict[str, float], edit: bool) -> dict:
-    """What was last settled on for this star, or its own values.
-
-    Labels stay when another model is chosen, so that models can be compared; an edited latent is of the model
-    it was edited in, and only the page where it can be seen edited draws it.
-    """
-    kept = state.get(state.SETTINGS)
-    if not kept or kept["star"] != star.ids[0]:
-        return {"token": "own", "star": str(star.ids[0]), "labels": own, "z": None}
-    labels = own | {name: value for name, value in kept["labels"].items() if name in own}
-    return {**kept, "labels": labels, "z": kept["z"] if edit and kept["model"] == model.model_id else None}
-
-
-def _take(key: str, model: TrainedModel, own: dict[str, float]) -> None:
-    """Keep what came from the browser: the labels that were moved, and the latent where the page edits one."""
-    value = st.session_state[key].get("settings")
-    if value:
-        kept = state.get(state.SETTINGS)
-        same = kept and (kept["star"], kept["model"]) == (value["star"], model.model_id)
-        z = value["z"] if value["z"] is not None else kept["z"] if same else None
-        moved = {name: number for name, number in value["labels"].items() if number != own.get(name)}
-        state.put(state.SETTINGS, {**value, "model": model.model_id, "labels": moved, "z": z})
+def _take(key: str, scene: Scene) -> None:
+    """Keep the settings that the browser sent: the labels that were moved, and the latent if it is edited."""
+    settings = st.session_state[key].get("settings")
+    if not settings:
+        return
+    model, latest = scene.model.model_id, state.get(state.SETTINGS)
+    z = settings["z"]
+    if z is None and latest and (latest["star"], latest["model"]) == (settings["star"], model):
+        z = latest["z"]
+    moved = {name: value for name, value in settings["labels"].items() if value != scene.own.get(name)}
+    state.put(state.SETTINGS, {**settings, "model": model, "labels": moved, "z": z})
 
 
-def _truth(star: SpectraSet, labels: np.ndarray, wanted: np.ndarray) -> dict[str, np.ndarray] | None:
-    """The noise-free spectra of a simulated star before and after; None when there is no truth."""
-    if not is_simulated(star):
+def _truth(scene: Scene) -> live_decoder.Truth | None:
+    """The noise-free spectra of a simulated star under its own and the new labels, where both exist."""
+    if not is_simulated(scene.star):
         return None
     before, after = (
-        true_spectrum(str(star.ids[0]), tuple(values.tolist()), str(len(star.wavelength_nm)), star)
-        for values in (labels, wanted)
+        true_spectrum(scene.star_id, tuple(labels.tolist()), str(len(scene.star.wavelength_nm)), scene.star)
+        for labels in (scene.labels, scene.new_labels)
     )
-    return (
-        {"before": before, "after": after} if np.isfinite(after).any() and np.isfinite(before).any() else None
-    )
+    if not np.isfinite(before).any() or not np.isfinite(after).any():
+        return None
+    return live_decoder.Truth("truth (simulator)", scene.named(scene.new_labels), before, after)
 
 
-def _verdict(error: float) -> None:
+def _show_error(error: float) -> None:
     if np.isfinite(error):
         st.caption(
-            f"Relative error of the change against the simulator's truth: **{error:.2f}** "
-            "(0: the sliders tell the truth; 1: they might as well do nothing)."
+            f"Relative error of the change, against the simulator's truth: **{error:.2f}** "
+            "(0: the change is right; 1: as wrong as no change at all)."
         )
     else:
         st.caption(
-            "Drag a slider: orange is the model's spectrum, green dashes the truth for the same star under the same parameters."
+            "Drag a slider. Orange: the model's spectrum. Green dashes: the true spectrum of the same star "
+            "with the same parameters."
         )
