@@ -1,6 +1,7 @@
 """Model folders: save → load to the bit, no pickles, and one line for whatever is wrong with one."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -255,6 +256,21 @@ def test_models_are_found_by_folder_or_by_their_name_in_pretrained(model_folder,
         load_model("nothing-here")
     with pytest.raises(ModelError, match="runs"):  # a path is a path: it never falls back to a shipped model
         load_model(tmp_path / "runs" / "toy-removed")
+
+
+def test_names_are_looked_up_in_further_folders_and_the_shipped_one_comes_first(
+    model_folder, tmp_path, monkeypatch
+):
+    for name in ("mine", "toy-removed"):
+        shutil.copytree(model_folder, tmp_path / "further" / name)
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(model_folder.parent))
+    monkeypatch.setenv("GANDALF_MODELS", os.pathsep.join([str(tmp_path / "gone"), str(tmp_path / "further")]))
+    paths = {info.name: info.path for info in list_models()}
+    assert paths == {"toy-removed": model_folder, "mine": tmp_path / "further" / "mine"}
+    for name, path in paths.items():
+        assert find_model(name) == path.resolve()
+    with pytest.raises(ModelError, match=r"toy-removed.*mine"):
+        find_model("nothing-here")
 
 
 def test_listing_passes_over_folders_that_are_no_models(model_folder, tmp_path):

@@ -14,8 +14,8 @@ from pages.ui.components import live_decoder
 
 
 def model_folders() -> dict[str, Path]:
-    """Name in the picker → folder: the pretrained models, then the finished trainings, newest first."""
-    folders = {info.name: info.path for root in places.model_roots() for info in store.list_models(root)}
+    """Name in the picker → folder: the models by name, then the finished trainings, newest first."""
+    folders = {info.name: info.path for info in store.list_models()}
     cards = places.runs_folder().glob("*/model/card.json")
     for card in sorted(cards, key=lambda path: -path.stat().st_mtime):
         folders |= _training(card.parent)
