@@ -1,8 +1,15 @@
-// What both canvas components share: typed arrays from Python, theme colours, axes. Prepended to each component's own script.
+// @ts-check
+// Shared by both canvas components, whose scripts follow it: arrays from Python, theme colours, axes.
 
-const scaleOf = text => text.match(/.{6}/g).map(hex => [0, 2, 4].map(k => parseInt(hex.slice(k, k + 2), 16)))
-const VIRIDIS = scaleOf(
-  "440154450c5e461869472373462d7b4337804140853e4a893a538b365c8c32658e2f6d8e2c758e287c8e26848e248c8c21948b1f9c8924a4852aab8131b27c3bb9764bc06c5cc7636ccd5980d24c95d73faadb32bedf2ad3e228e8e427fde725",
+/** @typedef {{left: number, top: number, width: number, height: number}} Box pixels of a frame on a canvas */
+/** @typedef {[number, number, number]} Rgb */
+
+/** @returns {Rgb[]} colours from a text of six hexadecimal digits each */
+const coloursOf = text =>
+  text.match(/.{6}/g).map(hex => [0, 2, 4].map(k => parseInt(hex.slice(k, k + 2), 16)))
+const VIRIDIS = coloursOf(
+  "440154450c5e461869472373462d7b4337804140853e4a893a538b365c8c32658e2f6d8e2c758e287c8e26848e248c8c" +
+    "21948b1f9c8924a4852aab8131b27c3bb9764bc06c5cc7636ccd5980d24c95d73faadb32bedf2ad3e228e8e427fde725",
 )
 const COLOURS = {
   observed: "#8A8A8A",
@@ -12,6 +19,9 @@ const COLOURS = {
   selected: "#E69F00",
   uploaded: "#CC79A7",
 }
+const MAX_STORED = 12 // arrays that the browser keeps
+
+// --- arrays from Python ---
 
 const bytesOf = text => Uint8Array.from(atob(text ?? ""), c => c.charCodeAt(0))
 const floatsOf = text => new Float32Array(bytesOf(text).buffer)
@@ -21,46 +31,59 @@ const textOf = bytes => {
   return btoa(text)
 }
 
-// Two mounts share one page: a silent one brings the heavy arrays once, the visible one finds them here by key.
+// Two components share a page: a silent one brings the large arrays once, the visible one finds them by key.
+/** @type {Map<string, ReturnType<typeof unpack>>} */
+// @ts-ignore: the page's own property
 const store = (window.gandalfStore ??= new Map())
-function keep(key, value) {
+
+/** @param {ReturnType<typeof unpack>} packed */
+function keep(packed) {
+  const { key } = packed.header
   store.delete(key)
-  store.set(key, value)
-  if (store.size > 12) store.delete(store.keys().next().value)
+  store.set(key, packed)
+  if (store.size > MAX_STORED) store.delete(store.keys().next().value)
   window.dispatchEvent(new CustomEvent("gandalf-data", { detail: key }))
 }
 
-// The bytes of pages/ui/components/packing.py: length of the JSON header, the header, float32 numbers.
+/**
+ * The bytes of pages/ui/components/packing.py: length of the JSON header, the header, float32 numbers.
+ * @param {Uint8Array} raw
+ */
 function unpack(raw) {
-  const bytes = raw.slice ? raw.slice() : new Uint8Array(raw)
+  const bytes = raw.slice()
   const size = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true)
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)))
   const numbers = new Float32Array(bytes.slice(4 + size).buffer)
   return { header, array: ([start, length]) => numbers.subarray(start, start + length) }
 }
 
+// --- colours and sizes ---
+
 // A colour scale without the end that would vanish into the background.
 const visible = (scale, dark) => (dark ? scale.slice(5) : scale.slice(0, -2))
 
-function themeOf(element) {
-  const css = getComputedStyle(element)
-  const pick = (name, other) => css.getPropertyValue(name).trim() || other
+/** @param {Element} root */
+function themeOf(root) {
+  const css = getComputedStyle(root)
+  const pick = (name, fallback) => css.getPropertyValue(name).trim() || fallback
   const background = pick("--st-background-color", "#ffffff")
-  const dark = scaleOf(background.replace("#", "").slice(0, 6))[0].reduce((a, b) => a + b) < 380
+  const [rgb] = coloursOf(background.replace("#", "").slice(0, 6))
   return {
     text: pick("--st-text-color", "#31333f"),
     background,
-    dark,
+    dark: rgb[0] + rgb[1] + rgb[2] < 380,
     panel: pick("--st-secondary-background-color", "#f4f4f6"),
     primary: pick("--st-primary-color", "#0072B2"),
     font: pick("--st-font", "sans-serif"),
   }
 }
 
-// A canvas sized for the screen's pixels, or for a ratio to them; drawing happens in CSS pixels.
+/**
+ * Size a canvas for the screen's pixels, or for a ratio to them, and clear it; drawing uses CSS pixels.
+ * @param {HTMLCanvasElement} canvas
+ */
 function fit(canvas, ratio = window.devicePixelRatio || 1) {
-  const width = canvas.clientWidth,
-    height = canvas.clientHeight
+  const { clientWidth: width, clientHeight: height } = canvas
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio)
     canvas.height = Math.round(height * ratio)
@@ -71,91 +94,101 @@ function fit(canvas, ratio = window.devicePixelRatio || 1) {
   return { context, width, height, ratio }
 }
 
-function ticksOf(low, high, wanted, whole = false) {
+// --- axes ---
+
+/**
+ * About `count` round values between two numbers, with their texts.
+ * @returns {[number, string][]}
+ */
+function ticksOf(low, high, count, whole = false) {
   const [a, b] = low < high ? [low, high] : [high, low]
   if (!(b > a)) return []
-  const raw = (b - a) / Math.max(wanted, 1),
-    power = 10 ** Math.floor(Math.log10(raw))
+  const raw = (b - a) / Math.max(count, 1)
+  const power = 10 ** Math.floor(Math.log10(raw))
   const step = [1, 2, 2.5, 5, 10].map(k => k * power).find(s => s >= raw && (!whole || Number.isInteger(s)))
   const digits = Math.max(0, Math.ceil(-Math.log10(step) + (step / power === 2.5 ? 1 : 0) - 1e-9))
+  const textOfTick = v => (Math.abs(v) < step / 1e6 ? 0 : v).toFixed(digits).replace("-", "−")
   const ticks = []
   for (let v = Math.ceil(a / step - 1e-9) * step; v <= b + step * 1e-6; v += step)
-    ticks.push([v, (Math.abs(v) < step / 1e6 ? 0 : v).toFixed(digits).replace("-", "−")])
+    ticks.push([v, textOfTick(v)])
   return ticks
 }
 
-// "T<sub>eff</sub> [K]" drawn with a real subscript; returns the width.
+// Draw "T<sub>eff</sub> [K]" with a real subscript.
 function drawSymbol(context, text, x, y, size, font, align = "left") {
-  const parts = text.split(/<sub>|<\/sub>/).map((part, k) => [part, k % 2 === 1])
-  const setFont = low => (context.font = `${low ? size * 0.75 : size}px ${font}`)
-  const total = parts.reduce((sum, [part, low]) => (setFont(low), sum + context.measureText(part).width), 0)
-  let left = align === "center" ? x - total / 2 : align === "right" ? x - total : x
+  const parts = text.split(/<sub>|<\/sub>/)
+  const setFont = k => (context.font = `${k % 2 ? size * 0.75 : size}px ${font}`)
+  const widths = parts.map((part, k) => (setFont(k), context.measureText(part).width))
+  const total = widths.reduce((a, b) => a + b, 0)
+  let left = align === "center" ? x - total / 2 : x
   context.textAlign = "left"
-  for (const [part, low] of parts) {
-    setFont(low)
-    context.fillText(part, left, y + (low ? size * 0.22 : 0))
-    left += context.measureText(part).width
-  }
-  return total
+  parts.forEach((part, k) => {
+    setFont(k)
+    context.fillText(part, left, y + (k % 2 ? size * 0.22 : 0))
+    left += widths[k]
+  })
 }
 
-// A frame with grid, ticks and titles. ranges may run backwards. Returns the two scales.
-function drawAxes(
-  context,
-  box,
-  xRange,
-  yRange,
-  theme,
-  { xTitle = "", yTitle = "", ticks = true, whole = false } = {},
-) {
-  const X = v => box.left + ((v - xRange[0]) / (xRange[1] - xRange[0])) * box.width
-  const Y = v => box.top + box.height - ((v - yRange[0]) / (yRange[1] - yRange[0])) * box.height
+/**
+ * From values to pixels (X, Y) and back (x, y). Ranges may run backwards.
+ * @param {Box} box
+ */
+function scales(box, [x0, x1], [y0, y1]) {
+  return {
+    X: v => box.left + ((v - x0) / (x1 - x0)) * box.width,
+    Y: v => box.top + box.height - ((v - y0) / (y1 - y0)) * box.height,
+    x: px => x0 + ((px - box.left) / box.width) * (x1 - x0),
+    y: py => y0 + ((box.top + box.height - py) / box.height) * (y1 - y0),
+  }
+}
+
+/**
+ * A frame with grid, ticks and titles; returns its scales.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Box} box
+ */
+function drawAxes(context, box, xRange, yRange, theme, options) {
+  const { xTitle = "", yTitle = "", ticks = true, whole = false } = options
+  const axes = scales(box, xRange, yRange)
+  const bottom = box.top + box.height
+  const middle = box.left + box.width / 2
   context.save()
   context.strokeStyle = context.fillStyle = theme.text
   context.lineWidth = 1
-  if (ticks) {
-    context.font = `11px ${theme.font}`
-    for (const [v, name] of ticksOf(...xRange, box.width / 85, whole)) {
-      context.globalAlpha = 0.06
-      context.strokeRect(X(v), box.top, 0, box.height)
-      context.globalAlpha = 0.75
-      context.textAlign = "center"
-      context.fillText(name, X(v), box.top + box.height + 14)
-    }
-    for (const [v, name] of ticksOf(...yRange, box.height / 45)) {
-      context.globalAlpha = 0.06
-      context.strokeRect(box.left, Y(v), box.width, 0)
-      context.globalAlpha = 0.75
-      context.textAlign = "right"
-      context.fillText(name, box.left - 6, Y(v) + 4)
-    }
-  }
+  context.font = `11px ${theme.font}`
+  if (ticks) drawTicks(context, box, axes, xRange, yRange, whole)
   context.globalAlpha = 0.25
   context.strokeRect(box.left, box.top, box.width, box.height)
   context.globalAlpha = 0.9
-  if (xTitle)
-    drawSymbol(
-      context,
-      xTitle,
-      box.left + box.width / 2,
-      box.top + box.height + 32,
-      12.5,
-      theme.font,
-      "center",
-    )
+  if (xTitle) drawSymbol(context, xTitle, middle, bottom + 32, 12.5, theme.font, "center")
   if (yTitle) {
     context.translate(13, box.top + box.height / 2)
     context.rotate(-Math.PI / 2)
     drawSymbol(context, yTitle, 0, 0, 12.5, theme.font, "center")
   }
   context.restore()
-  return {
-    X,
-    Y,
-    x: px => xRange[0] + ((px - box.left) / box.width) * (xRange[1] - xRange[0]),
-    y: py => yRange[0] + ((box.top + box.height - py) / box.height) * (yRange[1] - yRange[0]),
+  return axes
+}
+
+function drawTicks(context, box, { X, Y }, xRange, yRange, whole) {
+  const bottom = box.top + box.height
+  for (const [v, text] of ticksOf(xRange[0], xRange[1], box.width / 85, whole)) {
+    context.globalAlpha = 0.06
+    context.strokeRect(X(v), box.top, 0, box.height)
+    context.globalAlpha = 0.75
+    context.textAlign = "center"
+    context.fillText(text, X(v), bottom + 14)
+  }
+  for (const [v, text] of ticksOf(yRange[0], yRange[1], box.height / 45)) {
+    context.globalAlpha = 0.06
+    context.strokeRect(box.left, Y(v), box.width, 0)
+    context.globalAlpha = 0.75
+    context.textAlign = "right"
+    context.fillText(text, box.left - 6, Y(v) + 4)
   }
 }
+
+// --- documents ---
 
 function save(name, blob) {
   const link = document.createElement("a")
@@ -165,12 +198,13 @@ function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 4000)
 }
 
+// A DOM element; attributes that are its properties are set as such.
 function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag)
+  const node = document.createElement(tag)
   for (const [name, value] of Object.entries(attributes))
-    name in made && name !== "list" ? (made[name] = value) : made.setAttribute(name, value)
-  made.append(...children)
-  return made
+    name in node ? (node[name] = value) : node.setAttribute(name, value)
+  node.append(...children)
+  return node
 }
 
 // A symbol with <sub> as DOM nodes: text only, so that no name from a file can bring markup.

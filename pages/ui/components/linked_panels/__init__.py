@@ -1,11 +1,11 @@
 """Linked diagrams on canvas: a components-v2 component over `figures.panels.LinkedPanels`.
 
-One silent mount brings the columns once (the browser keeps them by key), the visible one draws, lassoes and
-picks.
+A silent component brings the columns once (the browser keeps them by key), the visible one draws, selects and
+chooses stars.
 """
 
-import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,13 @@ import streamlit as st
 
 from gandalf_core.figures.panels import LinkedPanels
 from gandalf_core.parameters import parameter
-from pages.ui.components.packing import pack
+from pages.ui.components.packing import base64_bits, bits_from_base64, pack
 
 HERE = Path(__file__).parent
-PARTS = (HERE.parent / "canvas.js", HERE / "painting.js", HERE / "component.js")
+PARTS = (
+    HERE.parent / "canvas.js",
+    *(HERE / f"{name}.js" for name in ("painting", "gestures", "component")),
+)
 SCRIPT = "\n".join(part.read_text() for part in PARTS)
 _component = st.components.v2.component(
     "gandalf_linked_panels",
@@ -27,55 +30,59 @@ _component = st.components.v2.component(
 _columns = st.components.v2.component("gandalf_columns", html="<span hidden></span>", js=SCRIPT)
 
 
+@dataclass(frozen=True)
+class View:
+    """How the panels are shown.
+
+    columns: panels in a row.  star: id of the chosen star.  selected: (N,) bool, the stars that are lit.
+    token: what came with the selection that the page knows.
+    """
+
+    columns: int
+    star: str
+    selected: np.ndarray
+    token: str
+
+
 def packed(linked: LinkedPanels, names: tuple[str, ...], key: str) -> bytes:
-    """The columns and panels as bytes for the browser; `names` are the labels that a star's tool tip lists."""
-    described = {
-        n: {"plain": parameter(n).plain, "unit": parameter(n).unit, "decimals": parameter(n).decimals}
-        for n in names
-    }
+    """The columns and panels as bytes for the browser; a star's tooltip lists the labels `names`."""
+    labels = [parameter(name) for name in names]
+    tooltip = {p.name: {"plain": p.plain, "unit": p.unit, "decimals": p.decimals} for p in labels}
     header = {
         "key": key,
         "ids": linked.ids.tolist(),
         "overlay_ids": linked.overlay_ids.tolist(),
-        "names": described,
+        "names": tooltip,
         "panels": [panel._asdict() for panel in linked.panels],
     }
-    arrays = {f"c:{n}": v for n, v in linked.columns.items()} | {
-        f"o:{n}": v for n, v in linked.overlay.items()
-    }
-    return pack(header, arrays)
+    columns = {f"c:{name}": values for name, values in linked.columns.items()}
+    overlay = {f"o:{name}": values for name, values in linked.overlay.items()}
+    return pack(header, columns | overlay)
 
 
 def mount(
     columns: bytes,
     key: str,
     table: str,
+    view: View,
     *,
-    columns_wide: int,
-    star: str,
-    selected: np.ndarray,
-    token: str,
     on_selection: Callable[[], None],
     on_picked: Callable[[], None],
 ) -> None:
-    """Draw the panels. selected: (N,) bool, which stars are lit; token: what came with the selection the page
-    knows.
-    """
+    """Draw the panels. columns: see `packed`; table: the key they were packed with."""
     _columns(key=f"{key} columns", data=columns, height="content")
-    bits = (
-        base64.b64encode(np.packbits(selected, bitorder="little").tobytes()).decode()
-        if selected.any()
-        else ""
-    )
-    data = {"table": table, "columns": columns_wide, "star": star, "selected": bits, "token": token}
+    data = {
+        "table": table,
+        "columns": view.columns,
+        "star": view.star,
+        "selected": base64_bits(view.selected),
+        "token": view.token,
+    }
     _component(
         key=key, data=data, height="content", on_selection_change=on_selection, on_picked_change=on_picked
     )
 
 
-def selected_rows(value: dict | None, count: int) -> np.ndarray:
-    """(N,) bool from what the component sent."""
-    if not value or not value.get("bits"):
-        return np.zeros(count, bool)
-    bits = np.frombuffer(base64.b64decode(value["bits"]), np.uint8)
-    return np.unpackbits(bits, bitorder="little", count=count).astype(bool)
+def selected_rows(selection: dict[str, str], count: int) -> np.ndarray:
+    """(N,) bool from a selection that came from the browser."""
+    return bits_from_base64(selection.get("bits", ""), count)

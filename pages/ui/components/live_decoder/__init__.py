@@ -1,25 +1,25 @@
 """The live decoder: a components-v2 component that runs a model's decoder in the browser.
 
-Two mounts: `weights` brings the network once per model (the browser keeps it), `mount` draws and edits. What
-the user settles on comes back as `{"token", "star", "labels", "z"}`; what Python wants to set goes in as the
-same thing.
+A silent component brings the weights once per model (the browser keeps them), the visible one draws and
+edits. When the user lets go of a slider, `{"token", "star", "labels", "z"}` comes back from the browser;
+settings from Python go in in the same form.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from gandalf_core.figures import style
 from gandalf_core.parameters import LINES, parameter
-from pages.ui.components.packing import pack, text_of
+from pages.ui.components.packing import base64_floats, pack
 
 HERE = Path(__file__).parent
 PARTS = (
     HERE.parent / "canvas.js",
-    *(HERE / f"{name}.js" for name in ("decoder", "painting", "hands", "saving", "component")),
+    *(HERE / f"{name}.js" for name in ("decoder", "painting", "controls", "gestures", "saving", "component")),
 )
 SCRIPT = "\n".join(part.read_text() for part in PARTS)
 _component = st.components.v2.component(
@@ -31,6 +31,78 @@ _component = st.components.v2.component(
 _weights = st.components.v2.component("gandalf_weights", html="<span hidden></span>", js=SCRIPT)
 
 
+@dataclass(frozen=True)
+class Star:
+    """A star: flux (L,) with NaN where it is masked, latent z (Z,), labels in physical units."""
+
+    id: str
+    flux: np.ndarray
+    z: np.ndarray
+    labels: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The star's noise-free spectra (L,) under its own labels (before) and under `labels` (after)."""
+
+    name: str
+    labels: dict[str, float]
+    before: np.ndarray
+    after: np.ndarray
+
+
+@dataclass(frozen=True)
+class OtherStar:
+    """A star to copy latent dimensions from: z (Z,)."""
+
+    id: str
+    z: np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """What the component shows of a model.
+
+    settings: `{"token", "star", "labels", "z"}`. sliders: see `sliders`. presets: `{"name", "labels"}` each.
+    bands: (5, Z) percentiles of the population's latents. edit: whether the latent can be edited.
+    """
+
+    model_id: str
+    title: str
+    star: Star
+    settings: dict[str, Any]
+    sliders: list[dict[str, Any]]
+    presets: list[dict[str, Any]]
+    bands: np.ndarray
+    truth: Truth | None = None
+    other: OtherStar | None = None
+    edit: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as the browser reads it."""
+        star, truth, other = self.star, self.truth, self.other
+        return {
+            "weights": self.model_id,
+            "title": self.title,
+            "sliders": self.sliders,
+            "presets": self.presets,
+            "edit": self.edit,
+            "settings": self.settings,
+            "star": vars(star) | {"flux": base64_floats(star.flux), "z": base64_floats(star.z)},
+            "truth": truth
+            and vars(truth) | {"before": base64_floats(truth.before), "after": base64_floats(truth.after)},
+            "bands": [base64_floats(row) for row in self.bands],
+            "other": other and vars(other) | {"z": base64_floats(other.z)},
+            "lines": sorted(([line.species, line.wavelength_nm] for line in LINES), key=lambda line: line[1]),
+        }
+
+
+def mount(weights: bytes, key: str, view: View, on_change: Callable[[], None]) -> None:
+    """Draw the component. weights: see `packed`; on_change runs when settings come back."""
+    _weights(key=f"{key} weights", data=weights, height="content")
+    _component(key=key, data=view.as_json(), height="content", on_settings_change=on_change)
+
+
 def packed(spec: dict[str, Any], key: str) -> bytes:
     """A decoder's `decoder_spec(model)` as bytes for the browser."""
     arrays = {
@@ -39,69 +111,25 @@ def packed(spec: dict[str, Any], key: str) -> bytes:
     for part in ("rest", "mean"):
         for k, layer in enumerate(spec[part]):
             arrays |= {f"{part}{k}.weight": layer["weight"], f"{part}{k}.bias": layer["bias"]}
-    plain = {name: spec[name] for name in ("activation", "output_activation", "latent_size", "labels")}
-    return pack(
-        {"key": key, **plain, "rest": [0] * len(spec["rest"]), "mean": [0] * len(spec["mean"])}, arrays
-    )
+    header = {name: spec[name] for name in ("activation", "output_activation", "latent_size", "labels")}
+    layers = {part: [0] * len(spec[part]) for part in ("rest", "mean")}
+    return pack({"key": key, **header, **layers}, arrays)
 
 
 def sliders(names: tuple[str, ...], ranges: dict[str, tuple[float, float]]) -> list[dict[str, Any]]:
-    """One slider per label the decoder receives, with the training sample's range."""
-    made = []
-    for name in names:
-        p, (low, high) = parameter(name), ranges[name]
-        step = p.step or float(f"{(high - low) / 10:.1g}")
-        made.append(
-            {
-                "name": name,
-                "symbol": p.symbol,
-                "plain": style.words(name),
-                "unit": p.unit,
-                "low": low,
-                "high": high,
-                "decimals": p.decimals,
-                "step": step,
-            }
-        )
-    return made
+    """One slider per label that the decoder receives, with the range of the training sample."""
+    return [_slider(name, *ranges[name]) for name in names]
 
 
-def mount(
-    weights: bytes,
-    key: str,
-    model_id: str,
-    *,
-    title: str,
-    star: dict[str, Any],
-    sliders: list[dict],
-    presets: list[dict],
-    settings: dict | None,
-    truth: dict | None = None,
-    bands: np.ndarray | None = None,
-    other: dict | None = None,
-    edit: bool = False,
-    on_change: Callable[[], None],
-) -> dict[str, Any] | None:
-    """Draw the component; returns the settings the user last settled on.
-
-    star: {id, flux (L,) NaN = masked, z (Z,), labels {name: value}}.  truth: {name, labels, before (L,),
-    after (L,)}.
-    other: {id, z (Z,)}, a star to take latent numbers from.  bands: (5, Z) percentiles of the population.
-    """
-    _weights(key=f"{key} weights", data=weights, height="content")
-    data = {
-        "weights": model_id,
-        "title": title,
-        "sliders": sliders,
-        "presets": presets,
-        "edit": edit,
-        "settings": settings,
-        "star": {**star, "flux": text_of(star["flux"]), "z": text_of(star["z"])},
-        "truth": truth and {**truth, "before": text_of(truth["before"]), "after": text_of(truth["after"])},
-        "bands": None if bands is None else [text_of(row) for row in bands],
-        "other": other and {**other, "z": text_of(other["z"])},
-        "lines": [
-            [line.species, line.wavelength_nm] for line in sorted(LINES, key=lambda line: line.wavelength_nm)
-        ],
+def _slider(name: str, low: float, high: float) -> dict[str, Any]:
+    label = parameter(name)
+    return {
+        "name": name,
+        "symbol": label.symbol,
+        "plain": label.in_text,
+        "unit": label.unit,
+        "low": low,
+        "high": high,
+        "decimals": label.decimals,
+        "step": label.step or float(f"{(high - low) / 10:.1g}"),
     }
-    return _component(key=key, data=data, height="content", on_settings_change=on_change).settings

@@ -1,5 +1,7 @@
-// The decoder in the browser: sliders and latent bars that move the spectrum while they are dragged, without a server.
+// @ts-check
+// A model's decoder in the browser, so that the spectrum follows a slider without a server.
 
+/** @type {Record<string, (v: number) => number>} */
 const ACTIVATIONS = {
   relu: v => (v > 0 ? v : 0),
   silu: v => v / (1 + Math.exp(-v)),
@@ -8,31 +10,43 @@ const ACTIVATIONS = {
   linear: v => v,
 }
 
+/** @typedef {{weight: Float32Array, bias: Float32Array}} Layer */
+
 class Decoder {
+  /** @param {ReturnType<typeof unpack>} packed */
   constructor({ header, array }) {
-    this.header = header
+    const numbers = name => array(header.arrays[name])
     const layers = name =>
       header[name].map((_, k) => ({
-        weight: array(header.arrays[`${name}${k}.weight`]),
-        bias: array(header.arrays[`${name}${k}.bias`]),
+        weight: numbers(`${name}${k}.weight`),
+        bias: numbers(`${name}${k}.bias`),
       }))
+    this.header = header
+    this.key = header.key
     this.rest = layers("rest")
     this.mean = layers("mean")
-    for (const name of ["label_mean", "label_std", "flux_offset", "flux_scale", "wavelength_nm"])
-      this[name] = array(header.arrays[name])
+    this.label_mean = numbers("label_mean")
+    this.label_std = numbers("label_std")
+    this.flux_offset = numbers("flux_offset")
+    this.flux_scale = numbers("flux_scale")
+    this.wavelength_nm = numbers("wavelength_nm")
     this.activate = ACTIVATIONS[header.activation]
     this.squash = ACTIVATIONS[header.output_activation]
   }
 
+  /**
+   * A network's output; its last layer has no activation.
+   * @param {Layer[]} layers
+   * @param {ArrayLike<number>} input
+   */
   network(layers, input) {
     let x = input
     layers.forEach(({ weight, bias }, depth) => {
-      const y = new Float64Array(bias.length),
-        inputs = x.length,
-        last = depth === layers.length - 1
+      const y = new Float64Array(bias.length)
+      const last = depth === layers.length - 1
       for (let i = 0, at = 0; i < y.length; i++) {
         let sum = bias[i]
-        for (let j = 0; j < inputs; j++, at++) sum += weight[at] * x[j]
+        for (let j = 0; j < x.length; j++, at++) sum += weight[at] * x[j]
         y[i] = last ? sum : this.activate(sum)
       }
       x = y
@@ -40,14 +54,16 @@ class Decoder {
     return x
   }
 
-  // z: latent numbers; labels: {name: value in physical units} -> flux
+  /**
+   * The flux (L) for a latent z (Z) and labels in physical units.
+   * @param {Iterable<number>} z
+   * @param {Record<string, number>} labels
+   */
   run(z, labels) {
     const y = this.header.labels.map((name, k) => (labels[name] - this.label_mean[k]) / this.label_std[k])
     const rest = this.network(this.rest, [...z, ...y])
     const mean = this.mean.length ? this.network(this.mean, y) : null
-    return Float32Array.from(
-      rest,
-      (v, k) => (mean ? mean[k] + v : this.squash(v)) * this.flux_scale[k] + this.flux_offset[k],
-    )
+    const scaled = (v, k) => (mean ? mean[k] + v : this.squash(v))
+    return Float32Array.from(rest, (v, k) => scaled(v, k) * this.flux_scale[k] + this.flux_offset[k])
   }
 }
