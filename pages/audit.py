@@ -1,4 +1,4 @@
-"""Audit: the leakage and counterfactual report of the chosen model, drawn, with a verdict in words."""
+"""Audit: what leaks from the chosen model and whether its sliders tell the truth, with a verdict in words."""
 
 import streamlit as st
 
@@ -11,41 +11,52 @@ VIEWS = ["Leakage", "Probes and references", "Sliders", "Numbers"]
 
 show.page_title(
     "Audit",
-    "Fresh probes, trained on stars the encoder never saw, try to read every parameter back. "
-    "What they find beyond the floor is leakage, whatever a map suggests.",
+    "Fresh probes, trained on stars that the encoder has never seen, try to read every parameter back. "
+    "What they read beyond the floor is leakage, whatever a map suggests.",
 )
 model = guards.need_model()
-report, told = auditing.show_source(model)
+report, origin = auditing.show_source(model)
 if report is None:
-    drawn = audits.r2_table(
-        show.card_probes((model.name,)), "What the model's own regressor reads from its latent"
-    )
     show.figure(
-        drawn,
-        "From the model's card. The audit adds four fresh probes, the floor, intervals and the sliders' truth.",
+        audits.r2_table(show.card_r2([model.name]), "What the model's own regressor reads from its latent"),
+        "From the model's card. The audit adds four fresh probes, the floor, confidence intervals "
+        "and the true effect of the sliders.",
         "card",
     )
-    guards.stop(told)
-st.caption(told)
+    guards.stop(origin)
+st.caption(origin)
 auditing.show_verdict(report)
 view = pickers.choose("View", VIEWS, "audit_view", label_visibility="collapsed")
 if view == "Leakage":
-    told = "At the grey line a probe knows no more than the kept labels tell; left of the green dashes we call a parameter removed."
-    show.figure(audits.excess(report), told, "excess")
+    show.figure(
+        audits.excess(report),
+        "On the grey line a probe reads no more than the kept labels tell. Up to the green dashes we call a "
+        "parameter removed.",
+        "excess",
+    )
 elif view == "Probes and references":
-    told = "The first row is the model's latent; the others bound it from above (spectrum, plain) and below (shuffled, kept labels)."
-    show.figure(audits.references(report), told, "references")
+    show.figure(
+        audits.references(report),
+        "First row: the model's latent. The other rows are its upper limits (spectrum, plain) "
+        "and lower limits (shuffled, kept labels).",
+        "references",
+    )
 elif view == "Sliders":
     left, right = st.columns(2)
     with left:
-        told = (
-            "How far the change a slider makes is from the change of the true spectrum. Green, up to "
-            f"{FOLLOWS}: it follows; yellow, up to {FOLLOWS_IN_PART}: in part; orange: hardly. At 1 it might "
-            "as well do nothing."
+        show.figure(
+            audits.counterfactual(report),
+            "The error of the change that a slider makes, relative to the change of the true spectrum. "
+            f"Green, up to {FOLLOWS}: it follows the truth. Yellow, up to {FOLLOWS_IN_PART}: in part. "
+            "Orange: hardly. At 1 it is as wrong as no change at all.",
+            "sliders",
         )
-        show.figure(audits.counterfactual(report), told, "sliders")
     with right:
-        told = "A generator must restore what the sliders do not touch: these are read back from its reconstructions."
-        show.figure(audits.restoration(report), told, "restoration")
+        show.figure(
+            audits.restoration(report),
+            "A generator must restore what the sliders do not touch. These quantities are read back from its "
+            "reconstructions.",
+            "restoration",
+        )
 else:
     auditing.show_numbers(report, model.name)

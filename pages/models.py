@@ -5,7 +5,9 @@ import streamlit as st
 from gandalf_core.models.cards import card_text, notes
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
-from pages.ui.parts import tables
+from pages.ui.parts import cards
+
+NOTHING = "nothing"
 
 show.page_title(
     "Models", "Every model is a folder without pickles: weights, scaling, regressors, maps and a card."
@@ -13,23 +15,19 @@ show.page_title(
 names = list(model_folders())
 if not names:
     guards.need_model()
+current = st.session_state[state.MODEL]
 left, right = st.columns(2)
-first = left.selectbox(
-    "Model",
-    names,
-    index=names.index(st.session_state[state.MODEL]) if st.session_state[state.MODEL] in names else 0,
-    key="card_left",
-)
-second = right.selectbox("Compare with", ["nothing", *names], key="card_right")
-with guards.told():
-    chosen = [load_model(first)] + ([] if second == "nothing" else [load_model(second)])
-for note in dict.fromkeys(note for model in chosen for note in notes(model.card)):
+first = left.selectbox("Model", names, index=names.index(current) if current in names else 0, key="card_left")
+second = right.selectbox("Compare with", [NOTHING, *names], key="card_right")
+with guards.showing_errors():
+    models = [load_model(name) for name in (first, second) if name != NOTHING]
+for note in dict.fromkeys(note for model in models for note in notes(model.card)):
     st.warning(note)
-if len(chosen) == 2:
-    tables.show_comparison(*chosen)
-for model, column in zip(chosen, (left, right), strict=False):
+if len(models) == 2:
+    cards.show_comparison(*models)
+for model, column in zip(models, (left, right), strict=False):
     with column:
-        show.chips(model.card)
+        show.badges(model.card)
         st.button(
             "Use this model everywhere",
             key=f"use {model.name}",
@@ -37,6 +35,6 @@ for model, column in zip(chosen, (left, right), strict=False):
             on_click=state.use_model,
             args=(model.name,),
         )
-for model in chosen:
-    with st.expander(f"Card of {model.name}", expanded=len(chosen) == 1):
+for model in models:
+    with st.expander(f"Card of {model.name}", expanded=len(models) == 1):
         st.markdown(card_text(model.name, model.card))

@@ -3,26 +3,27 @@
 import streamlit as st
 
 from pages.ui import guards, show, state
+from pages.ui.parts import sweep_form
 from pages.ui.parts import sweeps as sweeping
 
 show.page_title(
     "Sweeps",
-    "Train many settings, score each on stars held back, and keep the best. Test stars take no part.",
+    "Train with many settings, score each on stars held back from training, and keep the best. "
+    "The test stars take no part.",
 )
-found = sweeping.every()
-with st.expander("New sweep", expanded=not found, icon=":material/add:"):
-    sweeping.show_form()
-if not found:
+sweeps = sweeping.entries()
+with st.expander("New sweep", expanded=not sweeps, icon=":material/add:"):
+    sweep_form.show_form()
+if not sweeps:
     guards.stop("No sweep yet: choose what to search and press **Start the sweep**.")
-if state.get(state.SWEEP) not in found:
-    state.put(state.SWEEP, next(iter(found)))
-names = list(found)
-chosen = st.selectbox(
+if state.get(state.SWEEP) not in sweeps:
+    state.put(state.SWEEP, next(iter(sweeps)))
+name = st.selectbox(
     "Sweeps on this server",
-    names,
-    index=names.index(state.get(state.SWEEP)),
-    format_func=lambda name: found[name].title,
+    list(sweeps),
+    index=list(sweeps).index(state.get(state.SWEEP)),
+    format_func=lambda key: sweeps[key].title,
 )
-state.put(state.SWEEP, chosen)
+state.put(state.SWEEP, name)
 state.mirror()
-sweeping.show_sweep(chosen)
+sweeping.show_sweep(name)

@@ -1,4 +1,4 @@
-"""Train: a form with a λ for each parameter, a queue that outlives the tab, live losses, stop and resume."""
+"""Train: a form with one λ per parameter, a queue that outlives the tab, live losses, stop and resume."""
 
 import streamlit as st
 
@@ -7,23 +7,25 @@ from pages.ui.parts import train as training
 
 show.page_title(
     "Train",
-    "Give each parameter a λ: positive takes it out of the latent, negative keeps it there, zero leaves it alone. "
-    "Training runs in the background and survives closing this tab.",
+    "Give each parameter a λ: a positive one removes it from the latent, a negative one keeps it there, zero "
+    "leaves it alone. The training runs in the background, even after you close this tab.",
 )
-new, watch = st.columns([2, 3], gap="large")
-with new:
+form, result = st.columns([2, 3], gap="large")
+with form:
     training.show_form()
-with watch:
-    found = jobs.manager().list("train")
-    if not found:
+with result:
+    trainings = {job.id: job for job in jobs.manager().list("train")}
+    if not trainings:
         guards.stop("No training yet: choose a preset and press **Start training**.")
-    names = [job.id for job in found]
-    if state.get(state.JOB) not in names:
-        state.put(state.JOB, names[0])
-    titles = {job.id: f"{job.title} · {job.state} · {job.id[:6]}" for job in found}
-    chosen = st.selectbox(
-        "Trainings on this server", names, index=names.index(state.get(state.JOB)), format_func=titles.get
+    titles = {name: f"{job.title} · {job.state} · {name[:6]}" for name, job in trainings.items()}
+    if state.get(state.JOB) not in trainings:
+        state.put(state.JOB, next(iter(trainings)))
+    name = st.selectbox(
+        "Trainings on this server",
+        list(trainings),
+        index=list(trainings).index(state.get(state.JOB)),
+        format_func=titles.get,
     )
-    state.put(state.JOB, chosen)
+    state.put(state.JOB, name)
     state.mirror()
-    training.show_job(chosen)
+    training.show_job(name)

@@ -90,7 +90,7 @@ def lasso(page: Page, url: str) -> dict:
     page.wait_for_function(
         """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')].some(e => {
             const v = e.shadowRoot?.querySelector('.panels')?.gandalf
-            return v && v.chosen > 0 && v.sent.has(v.data.token) })"""
+            return v && v.selectedCount > 0 && v.sent.has(v.data.token) })"""
     )
     return {f"lasso round trip, {STARS} [ms]": 1000 * (time.perf_counter() - began)}
 

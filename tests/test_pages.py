@@ -229,7 +229,7 @@ def test_representations_of_unlabelled_stars_are_a_sentence_without_a_switch(app
 def test_a_share_of_a_sample_is_never_all_or_none_of_it(share, words):
     from pages.ui.parts import tables
 
-    assert tables._share(share).replace("\N{NO-BREAK SPACE}", " ") == words
+    assert tables.share_text(share).replace("\N{NO-BREAK SPACE}", " ") == words
 
 
 def test_the_link_carries_model_stars_and_star(app):
@@ -324,7 +324,7 @@ def test_the_tour_leads_on_step_by_step(app):
         ("figures · parameters · teff · mae", "mean |Δ| of Teff [K]"),
         ("figures · parameters · mh · r2", "R² of [M/H]"),
         ("lambdas · logg", "λ of log g"),
-        ("data · seconds", "seconds to make"),
+        ("data · seconds", "seconds of training"),
         ("versions · torch", "version · torch"),
         ("audit · excess · teff", "audit: excess R² of Teff"),
         ("audit · sliders · alphafe", "audit: relative error of the slider of [α/Fe]"),
@@ -334,9 +334,9 @@ def test_the_tour_leads_on_step_by_step(app):
     ],
 )
 def test_what_differs_between_two_cards_is_said_in_words(key, words):
-    from pages.ui.parts import tables
+    from pages.ui.parts import cards
 
-    assert tables.fact_of(key) == words
+    assert cards.in_words(key) == words
 
 
 def test_two_models_are_compared_by_everything_on_their_cards(app):
@@ -363,6 +363,21 @@ def test_training_is_queued_watched_and_selectable(app, monkeypatch):
     assert config["adversary"]["lambdas"]["teff"] == 2.0
     assert started[0].arguments[:2] == ("train", "simulated:4000:1")
     assert test.query_params["job"] == started[0].id
+
+
+@pytest.mark.parametrize(("strength", "receives"), [(1.0, list(LABELS)), (-1.0, list(LABELS)), (0.0, [])])
+def test_a_lambda_in_the_train_form_gives_the_labels_to_the_decoder(app, monkeypatch, strength, receives):
+    from pages.ui import jobs
+
+    started = []
+    monkeypatch.setattr(jobs.JobManager, "launch", lambda self, job: started.append(job) or Sleeper())
+    test = app("train")
+    test.selectbox(key="train_preset").select("autoencoder").run()  # whose decoder receives no labels
+    test.select_slider(key="lambda autoencoder teff").set_value(strength).run()
+    next(b for b in test.button if b.label == "Start training").click().run()
+    assert not test.exception and not test.error
+    config = json.loads((started[0].folder / "config.json").read_text())
+    assert config["model"]["condition_on"] == receives
 
 
 def test_the_papers_lambda_is_shown_and_can_be_set(app):
@@ -428,11 +443,11 @@ def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp
     test.run()
     assert not test.exception and not test.error
     best, other = results(folder / "sweep")["model.latent_size"]
-    assert f"latent numbers = {best}" in texts(test) and "Mean squared error of the flux" in texts(test)
+    assert f"latent dimensions = {best}" in texts(test) and "Mean squared error of the flux" in texts(test)
     assert str(tmp_path) not in next(p.proto.text for p in test.get("progress"))
     assert test.dataframe[0].value["model.latent_size"].tolist() == [best, other]
     drawn = {figure["layout"]["title"]["text"]: figure["data"] for figure in figures(test)}
-    assert drawn["Score against latent numbers"][1]["x"] == [best]
+    assert drawn["Score against latent dimensions"][1]["x"] == [best]
     assert "Reconstruction error against latent size" in drawn and len(drawn) == 2, "only one λ was tried"
     next(n for n in test.number_input if n.key.startswith("best epochs")).set_value(3).run()
     next(b for b in test.button if b.label == "Train the best").click().run()

@@ -1,16 +1,16 @@
-"""What a page needs, or a sentence that says how to get it and the end of the script. Nothing already loaded
-is lost.
-"""
+"""What a page needs; where it is missing, a sentence that says how to get it, and the end of the script."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal, NoReturn
 
 import numpy as np
 import streamlit as st
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
+from gandalf_core.jobs.folder import JobState
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import jobs, show, state
 from pages.ui.cache.models import load_model
@@ -27,104 +27,102 @@ from pages.ui.cache.stars import (
 )
 
 # an absolute path up to its last two names
-AWAY = re.compile(r"(?<![\w./:])/(?:[^\s/:]+/)+(?=[^\s/:]+/[^\s/:]+)")
+SERVER_FOLDERS = re.compile(r"(?<![\w./:])/(?:[^\s/:]+/)+(?=[^\s/:]+/[^\s/:]+)")
 
 
-def stop(message: str, kind: str = "info") -> None:
-    """A sentence, then nothing more of this page."""
-    getattr(st, kind)(message, icon={"info": ":material/info:", "error": ":material/error:"}.get(kind))
+# --- messages ---
+
+
+def stop(message: str, kind: Literal["info", "error"] = "info") -> NoReturn:
+    """Show a message and end the page."""
+    box = st.error if kind == "error" else st.info
+    box(message, icon=f":material/{kind}:")
     st.stop()
 
 
-def said(error: object) -> str:
-    """An error's sentence as a page shows it: the server's folders are nobody's business, and a file's name
-    brings no markup.
-    """
-    return show.escaped(AWAY.sub("", str(error)))
+def error_text(error: object) -> str:
+    """An error's message as a page shows it: names are not read as markup, the server's folders hidden."""
+    return show.escaped(SERVER_FOLDERS.sub("", str(error)))
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Errors of the package end the page with their own sentence instead of a traceback."""
+def showing_errors() -> Iterator[None]:
+    """End the page with the message of an error of the package; wait for stars that are being simulated."""
     try:
         yield
     except GandalfError as error:
-        stop(said(error), "error")
-    except NotSimulated as wait:
-        _wait(jobs.prepare(wait.ids, wait.path))
+        stop(error_text(error), "error")
+    except NotSimulated as missing:
+        _show_simulation(jobs.prepare(missing.ids, missing.path))
         st.stop()
 
 
 @st.fragment(run_every="1s")
-def _wait(name: str) -> None:
-    """The bar of a preparation; the page is drawn again when it ends."""
+def _show_simulation(name: str) -> None:
+    """The progress of a simulation; the page is drawn again when it ends."""
     job = jobs.manager().job(name)
-    if job.state == "done":
+    if job.state == JobState.DONE:
         st.rerun()
     if not job.active:
-        st.error(
-            f"Simulating the stars failed: {said(job.status.get('message'))}. Choose other stars in the side bar."
-        )
+        message = error_text(job.status.get("message"))
+        st.error(f"The simulation of the stars failed: {message}. Choose other stars in the sidebar.")
         return
-    st.progress(
-        min(1.0, job.status.get("fraction") or 0.0),
-        f"Simulating the test stars, once: {job.status.get('message', '')}",
-    )
+    show.job_progress(job, "Simulating the test stars (only once)")
     st.caption(
-        "What needs no spectra of the whole sample works meanwhile: Maps, Decode, Latent, or other stars in the side bar."
+        "Meanwhile, pages that need no spectra of the whole sample work: Maps, Decode and Latent. "
+        "Or choose other stars in the sidebar."
     )
+
+
+# --- what pages need ---
 
 
 def need_model() -> TrainedModel:
     """The chosen model."""
     if not st.session_state.get(state.MODEL):
-        stop(
-            "No trained model yet: run `python -m gandalf_core pretrain`, or train one on the **Train** page."
-        )
-    with told():
+        stop("No trained model yet: run `python -m gandalf_core pretrain`, or use the **Train** page.")
+    with showing_errors():
         return load_model(st.session_state[state.MODEL])
 
 
 def need_labels() -> tuple[np.ndarray, np.ndarray]:
-    """(N,) ids and (N, P) labels of the chosen stars; the stars of a model's maps need no spectra for that."""
+    """Ids (N,) and labels (N, P) of the chosen stars; those of a model's maps need no spectra."""
     model = need_model()
-    with told():
+    with showing_errors():
         return star_labels(st.session_state[state.STARS], model)
 
 
 def need_population() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Latents (N, Z), labels (N, P) and their names for statistics over a sample: the model's stored map, or
-    the chosen stars.
-    """
+    """Latents (N, Z), labels (N, P) and label names of the model's stored map, or else the chosen stars."""
     model = need_model()
     stored = stored_latents(model)
     if stored is None:
-        found = latents_of(model, need_stars())
-        return found.z, found.labels, found.label_names
+        latents = latents_of(model, need_stars())
+        return latents.z, latents.labels, latents.label_names
     return stored.x, stored.labels, stored.label_names
-
-
-def prepare_ahead(model: TrainedModel) -> None:
-    """Begin to simulate the model's test stars, so that they are there when a page needs their spectra."""
-    ids = test_ids(model)
-    if st.session_state[state.STARS] == TEST and len(ids) > AT_ONCE and not file_of_ids(ids).is_file():
-        jobs.prepare(ids, file_of_ids(ids))
 
 
 def need_stars() -> SpectraSet:
     """The chosen stars on the chosen model's grid."""
     model = need_model()
-    with told():
+    with showing_errors():
         stars = load_stars(st.session_state[state.STARS], model)
     if not len(stars):
-        stop("No stars here: choose another sample in the side bar, or upload spectra on the **Data** page.")
+        stop("No stars: choose another sample in the sidebar, or upload spectra on the **Data** page.")
     return stars
 
 
 def need_star() -> SpectraSet:
     """The chosen star alone, on the chosen model's grid."""
-    model, chosen = need_model(), st.session_state.get(state.STAR)
-    if not chosen:
-        stop("Choose a star in the side bar, or upload one on the **Data** page.")
-    with told():
-        return load_star(chosen, st.session_state[state.STARS], model)
+    model, star = need_model(), st.session_state.get(state.STAR)
+    if not star:
+        stop("Choose a star in the sidebar, or upload one on the **Data** page.")
+    with showing_errors():
+        return load_star(star, st.session_state[state.STARS], model)
+
+
+def simulate_ahead(model: TrainedModel) -> None:
+    """Start to simulate the model's test stars, so that they are ready when a page needs their spectra."""
+    ids = test_ids(model)
+    if st.session_state[state.STARS] == TEST and len(ids) > AT_ONCE and not file_of_ids(ids).is_file():
+        jobs.prepare(ids, file_of_ids(ids))

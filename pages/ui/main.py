@@ -1,4 +1,4 @@
-"""The frame of the app: page settings, navigation, the shared pickers in the side bar; then the page."""
+"""The frame of the app: page settings, navigation, the pickers in the sidebar; then the page."""
 
 import sys
 from pathlib import Path
@@ -8,69 +8,69 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 import streamlit as st  # noqa: E402
+from streamlit.navigation.page import StreamlitPage  # noqa: E402
 
 from gandalf_core.parameters import LINES  # noqa: E402
 from pages.ui import pickers, state  # noqa: E402
 
-VIEWS = {
+PAGES = {  # section -> file, title, icon, help
     "": (
         ("home", "Home", "home", "What is loaded, and where to start"),
-        ("tour", "Tour", "school", "The idea in three minutes, on live figures"),
+        ("tour", "Tour", "school", "The idea in three minutes, with live figures"),
     ),
-    "Look": (
-        ("data", "Data", "query_stats", "Labels, spectra and upload"),
-        ("maps", "Maps", "scatter_plot", "Spectra and latents as maps, linked"),
-        ("latent", "Latent", "tune", "A star's latent numbers, edited by hand"),
-        ("decode", "Decode", "auto_graph", "The spectrum under other parameters"),
+    "Explore": (
+        ("data", "Data", "query_stats", "Labels and spectra of the stars; upload your own"),
+        ("maps", "Maps", "scatter_plot", "Spectra and latents as linked maps"),
+        ("latent", "Latent", "tune", "Edit a star's latent by hand"),
+        ("decode", "Decode", "auto_graph", "A star's spectrum under other parameters"),
         ("parameters", "Parameters", "straighten", "What the latents predict"),
     ),
-    "Make and measure": (
+    "Train and measure": (
         ("train", "Train", "model_training", "Train a model and watch it"),
-        ("sweeps", "Sweeps", "grid_view", "Search settings, and compare what they give"),
-        ("audit", "Audit", "fact_check", "What is really removed"),
-        ("models", "Models", "folder_open", "Cards, and two models compared"),
+        ("sweeps", "Sweeps", "grid_view", "Try many settings and compare the results"),
+        ("audit", "Audit", "fact_check", "What has really been removed"),
+        ("models", "Models", "folder_open", "Model cards, and two models compared"),
     ),
 }
 
 
-def pages() -> dict[str, list]:
-    made = {}
-    for section, views in VIEWS.items():
-        made[section] = [
-            st.Page(
-                f"../{name}.py",
-                title=title,
-                icon=f":material/{icon}:",
-                url_path="" if name == "home" else name,
-                default=name == "home",
-                help=told,
-            )
-            for name, title, icon, told in views
-        ]
-    return made
+def navigation() -> dict[str, list[StreamlitPage]]:
+    """Section -> its pages; the address of a page is the name of its file."""
+    return {section: [page(*entry) for entry in entries] for section, entries in PAGES.items()}
 
 
-NAMELESS = ", ".join(
-    f"[data-unformatted='{name}']" for name in sorted({line.species for line in LINES} - {"Ca II", "DIB"})
-)
+def page(name: str, title: str, icon: str, help_text: str) -> StreamlitPage:
+    home = name == "home"
+    return st.Page(
+        f"../{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        url_path="" if home else name,
+        default=home,
+        help=help_text,
+    )
+
+
+# a laptop's width belongs to the figures; a phone scrolls tables, wraps switches, and has no room for the
+# names of most lines
+UNNAMED = sorted({line.species for line in LINES} - {"Ca II", "DIB"})
+UNNAMED_LINES = ", ".join(f"[data-unformatted='{name}']" for name in UNNAMED)
 STYLE = f"""<style>
 [data-testid='stMainBlockContainer'] {{padding-left: 2.2rem; padding-right: 2.2rem; max-width: 1720px}}
 @media (max-width: 640px) {{
 [data-testid='stMarkdownContainer'] table {{display: block; max-width: 100%; overflow-x: auto}}
 [data-testid='stButtonGroup'] [role='radiogroup'] {{flex-wrap: wrap}}
-.annotation-text:is({NAMELESS}) {{display: none}}
+.annotation-text:is({UNNAMED_LINES}) {{display: none}}
 }}
 </style>"""
 
 st.set_page_config("GANDALF Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
-# a laptop's width belongs to the figures; a phone scrolls a table, breaks a switch, and has room for few
-# lines' names
 st.html(STYLE)
 state.start()
-page = st.navigation(pages())
+view = st.navigation(navigation())
 with st.sidebar:
     model = pickers.show_model()
     source = pickers.show_stars()
     pickers.show_star(model, source)
 state.mirror()
-page.run()
+view.run()

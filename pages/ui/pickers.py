@@ -1,168 +1,189 @@
-"""The shared pickers of the side bar. Their keys are bound to the link, so a choice survives pages, reloads
-and sending.
-"""
+"""The pickers in the sidebar, bound to the link so that a choice survives pages, reloads and sharing."""
+
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from gandalf_core.data.latents import LatentSet
 from gandalf_core.errors import GandalfError
+from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import latents_of
 from pages.ui.cache.stars import READY_MADE, load_star, star_ids
-from pages.ui.cache.uploads import load_upload
+from pages.ui.cache.uploads import UPLOADED, load_upload
 
 DEFAULT = "generator"  # it has sliders
-LISTED = 200  # stars offered in the picker; any other id can be typed, picked in a diagram or in a table
+MAX_LISTED = 200  # stars in the picker; any other id can be typed, or chosen in a diagram or a table
+NO_STAR = "none"
+MAX_SEED = 10_000  # that forms offer; the command line takes larger ones
+MAX_SIMULATED = 64_305  # stars that a form offers: as many as the paper's sample has
+
+
+# --- model, stars and star ---
 
 
 def show_model() -> str | None:
-    """The model all pages use, with what it removed and kept."""
-    # the default first, the others as they are
+    """The model that all pages use, with the labels it removed and kept."""
+    # the default first, the others in their order
     names = sorted(model_folders(), key=lambda name: name != DEFAULT)
     if not names:
         st.session_state.pop(state.MODEL, None)
         st.caption("No trained model yet.")
         return None
-    _note_missing(state.MODEL, names, names[0])
-    chosen = st.selectbox(
-        "Model", names, key=state.MODEL, bind="query-params", help="Which trained auto-encoder all pages use."
+    _note_missing(state.MODEL, names)
+    name = st.selectbox(
+        "Model",
+        names,
+        key=state.MODEL,
+        bind="query-params",
+        help="The trained auto-encoder that all pages use.",
     )
-    _show_note(state.MODEL, chosen)
+    _show_note(state.MODEL, name)
     try:
-        model = load_model(chosen)
-    except GandalfError:  # the page says it
+        model = load_model(name)
+    except GandalfError:  # the page shows the message
         return None
-    show.chips(model.card)
-    return chosen
+    show.badges(model.card)
+    return name
 
 
 def show_stars() -> str:
-    """Which stars the diagrams show."""
+    """The source of the stars in the diagrams."""
     linked = st.query_params.get(state.STARS, "")
-    asked = (
-        *st.session_state[state.SIMULATED],
-        *(f"uploaded:{key}" for key in st.session_state[state.UPLOADS]),
+    uploads = (UPLOADED + key for key in state.get(state.UPLOADS))
+    extra = (linked,) if linked.startswith(("simulated:", UPLOADED)) else ()
+    options = list(dict.fromkeys((*READY_MADE, *state.get(state.SIMULATED), *uploads, *extra)))
+    _note_missing(state.STARS, options)
+    source = st.selectbox(
+        "Stars",
+        options,
+        key=state.STARS,
+        bind="query-params",
+        help="`test stars`: those of the model's own maps; it was not trained on them. "
+        "`simulated:N:SEED`: N new stars.",
     )
-    extra = (linked,) if linked.startswith(("simulated:", "uploaded:")) else ()
-    options = list(dict.fromkeys((*READY_MADE, *asked, *extra)))
-    _note_missing(state.STARS, options, options[0])
-    told = "`test stars`: the stars of the model's own maps, none of which trained it. `simulated:N:SEED`: fresh ones."
-    chosen = st.selectbox("Stars", options, key=state.STARS, bind="query-params", help=told)
-    _show_note(state.STARS, chosen)
-    return chosen
+    _show_note(state.STARS, source)
+    return source
 
 
-def show_star(name: str | None, source: str) -> str:
-    """The star that is looked at: uploaded ones first; any other id of these stars can be typed. One that is
-    not among them gives way to the first that is."""
-    mine, here = uploaded_ids(), _ids(name, source)
-    options = list(dict.fromkeys([*mine, *here[:LISTED].tolist()]))
-    wanted = st.session_state.get(state.STAR) or st.query_params.get(state.STAR)
-    if wanted and wanted not in options and options:
-        if wanted in here:
-            options.append(wanted)
+def show_star(model: str | None, source: str) -> str:
+    """The star to look at: uploads first; any other id of these stars can be typed.
+
+    A star that is not among them is replaced by the first that is.
+    """
+    here = _ids(model, source)
+    options = list(dict.fromkeys([*uploaded_ids(), *here[:MAX_LISTED].tolist()]))
+    requested = st.session_state.get(state.STAR) or st.query_params.get(state.STAR)
+    if requested and options and requested not in options:
+        if requested in here:
+            options.append(requested)
         else:
             st.session_state[state.STAR] = options[0]
-            _note(state.STAR, wanted, options[0])
-    told = "Uploaded stars come first. Type any other id, click a point in a diagram, or a row of the table on the Data page."
-    chosen = st.selectbox(
+            _note(state.STAR, requested, options[0])
+    star = st.selectbox(
         "Star",
         options,
         key=state.STAR,
         bind="query-params",
         accept_new_options=True,
-        help=told,
         placeholder="No star yet",
+        help="Uploaded stars come first. You can type any other id, click a point in a diagram, "
+        "or choose a row in the table on the Data page.",
     )
-    if options and chosen not in options:
-        # on the first run a link wins over the session: what was put there counts from the second one on
+    if options and star not in options:
+        # on the first run a link overrides the session: the replacement counts from the second run on
         st.rerun()
-    _show_note(state.STAR, chosen)
-    return chosen
+    _show_note(state.STAR, star)
+    return star
 
 
-def _note_missing(key: str, options: list[str], first: str) -> None:
-    """Note it where a link asks for what is not here: the picker then shows its first choice."""
-    asked = st.query_params.get(key)
-    if asked and asked not in options and key not in st.session_state:
-        _note(key, asked, first)
-
-
-def _note(key: str, asked: str, instead: str) -> None:
-    st.session_state[state.NOTES] = {**st.session_state[state.NOTES], key: (asked, instead)}
-
-
-def _show_note(key: str, chosen: str | None) -> None:
-    """What was asked for in vain, until something else is chosen."""
-    asked, instead = st.session_state[state.NOTES].get(key, ("", None))
-    if asked and chosen == instead:
-        st.caption(f":orange[{show.escaped(asked)} is not here: this is {show.escaped(instead)}.]")
-
-
-def _ids(name: str | None, source: str) -> np.ndarray:
-    """(N,) ids of the chosen stars; none where they cannot be had, which the page says."""
+def _ids(model: str | None, source: str) -> np.ndarray:
+    """(N,) ids of the chosen stars; none where they cannot be loaded, which the page explains."""
     try:
-        return np.empty(0, str) if name is None else star_ids(source, load_model(name))
+        return np.empty(0, str) if model is None else star_ids(source, load_model(model))
     except GandalfError:
         return np.empty(0, str)
 
 
 def uploaded_ids() -> list[str]:
-    found = []
-    for key in st.session_state[state.UPLOADS]:
+    """The ids of the session's uploaded stars, at most 200 of each file."""
+    ids = []
+    for key in state.get(state.UPLOADS):
         try:
-            found += load_upload(key).ids[:LISTED].tolist()
+            ids += load_upload(key).ids[:MAX_LISTED].tolist()
         except GandalfError as error:
-            st.warning(guards.said(error))
-    return found
+            st.warning(guards.error_text(error))
+    return ids
 
 
-def choose(label: str, options: list, key: str, default=None, **more):
+# --- notes on what a link asks for and does not exist ---
+
+
+def _note_missing(key: str, options: list[str]) -> None:
+    """Note an option of the link that does not exist: the picker shows the first one instead."""
+    requested = st.query_params.get(key)
+    if requested and requested not in options and key not in st.session_state:
+        _note(key, requested, options[0])
+
+
+def _note(key: str, requested: str, shown: str) -> None:
+    state.put(state.NOTES, {**state.get(state.NOTES), key: (requested, shown)})
+
+
+def _show_note(key: str, option: str | None) -> None:
+    """What does not exist, until another option is chosen."""
+    requested, shown = state.get(state.NOTES).get(key, ("", None))
+    if requested and option == shown:
+        st.caption(f":orange[{show.escaped(requested)} does not exist here; showing {show.escaped(shown)}.]")
+
+
+# --- pickers on pages ---
+
+
+def choose(label: str, options: list[str], key: str, **settings: Any) -> str:
     """A segmented control that always has a value and keeps it over page switches."""
-    st.session_state.setdefault(key, default if default is not None else options[0])
+    st.session_state.setdefault(key, options[0])
     if st.session_state[key] not in options:
         st.session_state[key] = options[0]
-    chosen = st.segmented_control(label, options, key=key, persist_state="session", required=True, **more)
-    return chosen if chosen in options else options[0]
+    option = st.segmented_control(label, options, key=key, persist_state="session", required=True, **settings)
+    return option if option in options else options[0]
 
 
 def selected_rows(ids: np.ndarray) -> np.ndarray:
-    """(N,) bool: which of these stars are lit."""
-    return np.isin(ids, st.session_state[state.SELECTION]["ids"])
+    """(N,) bool: which of these stars are selected."""
+    return np.isin(ids, state.get(state.SELECTION)["ids"])
 
 
-def show_other(model) -> object | None:
-    """A second star to take latent numbers from; returns its latent."""
-    options = [
-        "none",
-        *uploaded_ids(),
-        *_ids(st.session_state[state.MODEL], st.session_state[state.STARS])[:LISTED].tolist(),
-    ]
-    chosen = st.selectbox(
-        "Take latent numbers from another star",
-        options,
+def show_other(model: TrainedModel) -> LatentSet | None:
+    """Choose a second star to copy latent dimensions from; returns its latent."""
+    source = st.session_state[state.STARS]
+    others = _ids(st.session_state[state.MODEL], source)[:MAX_LISTED].tolist()
+    star = st.selectbox(
+        "Copy latent dimensions from another star",
+        [NO_STAR, *uploaded_ids(), *others],
         key="other_star",
         persist_state="session",
         accept_new_options=True,
     )
-    if not chosen or chosen == "none":
+    if not star or star == NO_STAR:
         return None
     try:
-        return latents_of(model, load_star(chosen, st.session_state[state.STARS], model))
+        return latents_of(model, load_star(star, source, model))
     except GandalfError as error:
-        st.error(guards.said(error))
+        st.error(guards.error_text(error))
         return None
 
 
 def show_simulate() -> None:
-    """Ask for another sample of simulated stars; it joins the side bar's list and is chosen."""
+    """A form for another sample of simulated stars, which joins the sidebar's list and is chosen."""
     with st.popover("Simulate stars", icon=":material/casino:"):
         count = st.number_input(
-            "How many", 10, 64_305, 2000, 500, key="simulate_count", persist_state="session"
+            "Number of stars", 10, MAX_SIMULATED, 2000, 500, key="simulate_count", persist_state="session"
         )
-        seed = st.number_input("Seed", 0, 10_000, 1, key="simulate_seed", persist_state="session")
-        st.caption("About a second for a thousand; kept on disk afterwards.")
+        seed = st.number_input("Seed", 0, MAX_SEED, 1, key="simulate_seed", persist_state="session")
+        st.caption("Takes about a second per thousand stars; they are then kept on disk.")
         st.button(
             "Simulate", type="primary", on_click=state.add_simulated, args=(f"simulated:{count}:{seed}",)
         )

@@ -1,80 +1,111 @@
-"""How results are put on a page: a figure with its sentence, chips, tables, downloads. No widget state, no
-mathematics.
-"""
+"""How results are put on a page: figures with a sentence, badges, buttons, downloads. No mathematics."""
 
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from gandalf_core.figures import style
+from gandalf_core.jobs.job import Job
 from gandalf_core.models.cards import signs
 from gandalf_core.parameters import parameter
 from pages.ui.cache.models import load_model
 
-SIGN = {
+SIGNS = {  # colour and icon of a label's badge
     "removed": ("orange", "remove_circle"),
     "kept": ("green", "add_circle"),
     "untouched": ("gray", "radio_button_unchecked"),
 }
+SYMBOLS = {  # in LaTeX
+    "teff": "T_\\mathrm{eff}",
+    "logg": "\\log g",
+    "mh": "[\\mathrm{M/H}]",
+    "alphafe": "[\\alpha/\\mathrm{Fe}]",
+}
 
 
-def figure(drawn: go.Figure, sentence: str, key: str) -> None:
-    """A figure with the sentence under it that says what to see; its tool bar saves an SVG."""
-    image = {"format": "svg", "filename": f"gandalf-{key}", "scale": 2}
-    config = {
-        "displaylogo": False,
-        "toImageButtonOptions": image,
-        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-    }
-    st.plotly_chart(drawn, key=key, config=config, alt=sentence)
-    st.caption(sentence)
+# --- words ---
 
 
-def markdown_symbol(name: str) -> str:
-    """A label's symbol for Streamlit's markdown, which knows LaTeX but no <sub>."""
-    typeset = {
-        "teff": "T_\\mathrm{eff}",
-        "logg": "\\log g",
-        "mh": "[\\mathrm{M/H}]",
-        "alphafe": "[\\alpha/\\mathrm{Fe}]",
-    }
-    return f"${typeset[name]}$" if name in typeset else escaped(parameter(name).plain)
-
-
-def header(name: str) -> str:
-    """A label as the head of a table's column, where no markup works."""
-    unit = parameter(name).unit
-    return f"{style.words(name)} [{unit}]" if unit else style.words(name)
+def page_title(title: str, sentence: str) -> None:
+    st.title(title)
+    st.markdown(sentence)
 
 
 def escaped(text: str) -> str:
-    """Text that markdown leaves as it is."""
+    """Text that markdown shows as it is."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~$:])", r"\\\1", text)
-
-
-def chips(card: dict) -> None:
-    """Removed, kept or untouched: one chip a label, in words and colour."""
-    texts = []
-    for name, sign in signs(card).items():
-        colour, icon = SIGN[sign]
-        texts.append(f":{colour}-badge[:material/{icon}: {plain(name)} {sign}]")
-    st.markdown(" ".join(texts))
 
 
 def plain(name: str) -> str:
     """A label in running markdown: Unicode, no markup."""
-    return escaped(style.words(name))
+    return escaped(parameter(name).in_text)
 
 
-def fact(label: str, value: str, more: str) -> None:
-    """One thing that is loaded, in one line and a footnote."""
-    st.metric(label, escaped(value), escaped(more), delta_color="off", delta_arrow="off", border=True)
+def markdown_symbol(name: str) -> str:
+    """A label's symbol for Streamlit's markdown, which knows LaTeX but no <sub>."""
+    return f"${SYMBOLS[name]}$" if name in SYMBOLS else escaped(parameter(name).plain)
+
+
+def header(name: str) -> str:
+    """A label as the head of a table's column, where no markup works."""
+    text, unit = parameter(name).in_text, parameter(name).unit
+    return f"{text} [{unit}]" if unit else text
+
+
+# --- results ---
+
+
+def figure(chart: go.Figure, sentence: str, key: str) -> None:
+    """A figure, and under it a sentence that says what to see; its toolbar saves an SVG."""
+    config = {
+        "displaylogo": False,
+        "toImageButtonOptions": {"format": "svg", "filename": f"gandalf-{key}", "scale": 2},
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    }
+    st.plotly_chart(chart, key=key, config=config, alt=sentence)
+    st.caption(sentence)
+
+
+def badges(card: dict[str, Any]) -> None:
+    """One badge per label of a model, in words and colour: removed, kept or untouched."""
+    texts = []
+    for name, sign in signs(card).items():
+        colour, icon = SIGNS[sign]
+        texts.append(f":{colour}-badge[:material/{icon}: {plain(name)} {sign}]")
+    st.markdown(" ".join(texts))
+
+
+def fact(label: str, value: str, note: str) -> None:
+    """One thing that is loaded, with a note below it."""
+    st.metric(label, escaped(value), escaped(note), delta_color="off", delta_arrow="off", border=True)
+
+
+def card_r2(names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """R² of each parameter as the cards of these models state it."""
+    tables = {name: load_model(name).card.get("figures", {}).get("parameters", {}) for name in names}
+    return {name: {label: row["r2"] for label, row in table.items()} for name, table in tables.items()}
+
+
+# --- jobs, buttons, downloads ---
+
+
+def job_progress(job: Job, title: str) -> None:
+    """The progress bar of a running job."""
+    share = min(1.0, job.status.get("fraction") or 0.0)
+    st.progress(share, f"{title}: {job.status.get('message', job.state)}")
+
+
+def action(label: str, icon: str, do: Callable[..., None], *arguments: Any, key: str, **options: Any) -> None:
+    """A button in a fragment that changes more than the fragment: the whole page is drawn again."""
+    if st.button(label, key=key, icon=f":material/{icon}:", on_click=do, args=arguments, **options):
+        st.rerun()
 
 
 def download(table: pd.DataFrame, name: str, key: str) -> None:
-    """The table as csv, made only when somebody asks for it."""
+    """A button that saves the table as csv; the file is written only when somebody asks for it."""
     st.download_button(
         f"Download {name}.csv",
         lambda: table.to_csv(index=False).encode(),
@@ -84,20 +115,3 @@ def download(table: pd.DataFrame, name: str, key: str) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
-
-
-def action(label: str, icon: str, do, *arguments, key: str, **more) -> None:
-    """A button within a fragment that changes more than the fragment: the whole page is drawn again after it."""
-    if st.button(label, key=key, icon=f":material/{icon}:", on_click=do, args=arguments, **more):
-        st.rerun()
-
-
-def page_title(title: str, sentence: str) -> None:
-    st.title(title)
-    st.markdown(sentence)
-
-
-def card_probes(names) -> dict[str, dict[str, float]]:
-    """R² of each parameter as the cards of these models state it."""
-    tables = {name: load_model(name).card.get("figures", {}).get("parameters", {}) for name in names}
-    return {name: {n: row["r2"] for n, row in table.items()} for name, table in tables.items()}

@@ -106,7 +106,7 @@ def test_the_browser_decodes_as_python_does(open_browser, server):
     box.fill("7500")
     box.press("Enter")
     settle(page)
-    expect(page.locator(".slider.outside .beyond")).to_contain_text("extrapolation: 98 % of stars have")
+    expect(page.locator(".slider.outside .note")).to_contain_text("extrapolation: 98 % of the stars have")
     model = load_model(Path(os.environ.get("GANDALF_PRETRAINED", "pretrained")) / "generator")
     labels = live(page, "v.labels")
     flux = model.decode(
@@ -269,7 +269,7 @@ def test_a_lasso_lights_the_same_stars_everywhere(open_browser, server):
     assert sorted(panels(page, "v.ids.filter((_, k) => v.selected[k])")) == sorted(chosen)
     page.locator(".clear").first.click()
     settle(page)
-    assert panels(page, "v.chosen") == 0
+    assert panels(page, "v.selectedCount") == 0
 
 
 def test_a_click_on_a_point_looks_at_that_star(open_browser, server):

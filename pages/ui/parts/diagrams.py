@@ -1,9 +1,8 @@
-"""Linked diagrams on a page: the selection and the picked star travel through the session to every other
-diagram.
-"""
+"""Linked diagrams on a page: the selection and the chosen star go through the session to every diagram."""
 
 from collections.abc import Callable
 
+import numpy as np
 import streamlit as st
 
 from gandalf_core.figures.panels import LinkedPanels
@@ -13,36 +12,39 @@ from pages.ui.components import linked_panels
 
 
 def show_linked(
-    key: str, table: str, make: Callable[[], LinkedPanels], names: tuple[str, ...], *, columns: int
+    key: str, table: str, build: Callable[[], LinkedPanels], names: tuple[str, ...], *, columns: int
 ) -> None:
-    """Draw panels; `table` identifies their content, `make` builds it when the browser needs it anew."""
+    """Draw panels; `table` identifies their content, which `build` makes when the browser needs it anew."""
 
-    def build() -> tuple[bytes, object]:
-        linked = make()
-        return linked_panels.packed(linked, names, table), linked.ids
+    def pack() -> tuple[bytes, np.ndarray]:
+        panels = build()
+        return linked_panels.packed(panels, names, table), panels.ids
 
-    packed, ids = packed_panels(table, build)
-    linked_panels.mount(
-        packed,
-        key,
-        table,
-        columns_wide=columns,
+    content, ids = packed_panels(table, pack)
+    view = linked_panels.View(
+        columns=columns,
         star=st.session_state.get(state.STAR) or "",
         selected=pickers.selected_rows(ids),
         token=state.get(state.SELECTION)["token"],
+    )
+    linked_panels.mount(
+        content,
+        key,
+        table,
+        view,
         on_selection=lambda: _take_selection(key, table, ids),
         on_picked=lambda: _take_star(key),
     )
 
 
-def _take_selection(key: str, table: str, ids) -> None:
-    value = st.session_state[key].get("selection")
-    if value and value.get("table") == table:
-        state.select(ids[linked_panels.selected_rows(value, len(ids))], value["token"])
+def _take_selection(key: str, table: str, ids: np.ndarray) -> None:
+    selection = st.session_state[key].get("selection")
+    if selection and selection.get("table") == table:
+        state.select(ids[linked_panels.selected_rows(selection, len(ids))], selection["token"])
 
 
 def _take_star(key: str) -> None:
-    picked = st.session_state[key].get("picked")
-    if picked:
-        state.look_at(str(picked))
+    star = st.session_state[key].get("picked")
+    if star:
+        state.look_at(str(star))
         st.rerun()

@@ -1,6 +1,7 @@
-"""What is shown, as a file, with the settings inside."""
+"""The generated spectrum as a file, with the settings inside."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,15 @@ FORMATS = {
 
 
 def show_exports(
-    key: str, model: TrainedModel, star: SpectraSet, labels: np.ndarray, flux: np.ndarray, truth: dict | None
+    key: str, model: TrainedModel, star: SpectraSet, labels: np.ndarray, flux: np.ndarray
 ) -> None:
-    """One button a format; the file is made when it is asked for."""
+    """One button per format; a file is written when it is asked for. labels: (P,), flux: (L,)."""
     settings = {
         "model": model.model_id,
         "star": str(star.ids[0]),
         "labels": dict(zip(model.label_names, labels.tolist(), strict=True)),
     }
-    made = SpectraSet(
+    generated = SpectraSet(
         flux[None],
         model.wavelength_nm,
         star.ids,
@@ -37,14 +38,13 @@ def show_exports(
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            "Download the generated spectrum with its parameters (csv: the model stands in the file's name):"
+            "Download the generated spectrum with its parameters (csv: the file's name says the model):"
         )
         for kind, mime in FORMATS.items():
-            name = f"gandalf-{model.name}-{star.ids[0]}.{kind}"
             st.download_button(
                 kind,
-                lambda kind=kind: written(made, kind),
-                name,
+                partial(file_bytes, generated, kind),
+                f"gandalf-{model.name}-{star.ids[0]}.{kind}",
                 mime,
                 key=f"{key} {kind}",
                 on_click="ignore",
@@ -52,7 +52,7 @@ def show_exports(
             )
 
 
-def written(stars: SpectraSet, kind: str) -> bytes:
+def file_bytes(stars: SpectraSet, kind: str) -> bytes:
     """A set of stars as the bytes of a file of that format."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"stars.{kind}"

@@ -1,15 +1,17 @@
-"""Which maps the Maps page shows: stored ones at once, others through the job queue, found again by what they
-were made from.
+"""The maps of the Maps page: stored ones at once, others through the job queue.
+
+A map that a job has computed is found again by the arguments of its command.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from gandalf_core.errors import GandalfError
+from gandalf_core.errors import GandalfError, JobError
 from gandalf_core.figures import panels
-from gandalf_core.figures.panels import Map
+from gandalf_core.figures.panels import LinkedPanels, Map
 from gandalf_core.jobs.folder import JobState
 from gandalf_core.jobs.job import ACTIVE, Job
 from gandalf_core.maps.projection import Projection
@@ -22,16 +24,66 @@ from pages.ui.cache.outputs import latents_of
 from pages.ui.cache.stars import file_of_ids, test_ids
 from pages.ui.cache.uploads import uploads_on_grid
 from pages.ui.parts import diagrams
+from pages.ui.parts.progress import follow
+from pages.ui.pickers import MAX_SEED
 
 SPECTRA = "spectra"
 WIDTH = 560  # of the list of representations: four names on a laptop, a line of its own on a phone
 PAIR = ("physical-removed", "chemical-removed")  # the paper's two exercises, side by side
-# session keys of this page: representations; {method: settings or None = stored maps}
-ROWS, CHOSEN = "map_rows", "map_settings"
-STORED = None
+ROWS = "map_rows"  # session key: the representations
+SETTINGS = "map_settings"  # session key: {method: settings}; without settings the stored maps are shown
+METHOD_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 
 
-class MapLabels(NamedTuple):
+@dataclass(frozen=True)
+class Request:
+    """The maps that the page asks for, one per representation (row). model: its labels colour them."""
+
+    rows: list[str]
+    method: str
+    model: TrainedModel
+
+    @property
+    def settings(self) -> dict[str, int] | None:
+        """The settings of the maps; None for the stored ones."""
+        return st.session_state.setdefault(SETTINGS, {}).get(self.method)
+
+    def change_settings(self, settings: dict[str, int] | None) -> None:
+        st.session_state[SETTINGS] = {**st.session_state.get(SETTINGS, {}), self.method: settings}
+
+    def owner(self, row: str) -> TrainedModel:
+        """The model whose map a row is."""
+        with guards.showing_errors():
+            return self.model if row == SPECTRA else load_model(row)
+
+    def projection(self, row: str) -> Projection | None:
+        """The map of a row; None when it is not stored, or its job has not finished."""
+        if self.settings is None:
+            return stored_map(self.owner(row), _kind(row), self.method)
+        job = job_with(self.arguments(row))
+        return map_of_job(str(job.folder)) if job and job.state == JobState.DONE else None
+
+    def arguments(self, row: str) -> list[str]:
+        """The command that computes the map of a row; the same map has the same command."""
+        folder = model_folders()[st.session_state[state.MODEL] if row == SPECTRA else row]
+        stars = file_of_ids(test_ids(self.owner(row)))
+        settings = sorted((self.settings or {}).items())
+        flags = [text for name, value in settings for text in (f"--{name}", str(value))]
+        kind = ["--of", _kind(row), "--method", self.method]
+        return [
+            "project",
+            str(folder),
+            str(stars),
+            *kind,
+            *flags,
+            "--cache",
+            "{folder}/maps",
+            "{folder}/map.npz",
+        ]
+
+
+@dataclass(frozen=True)
+class Labels:
     """Labels (N, P) of the stars of the first map, which colour all panels."""
 
     ids: np.ndarray
@@ -39,200 +91,162 @@ class MapLabels(NamedTuple):
     names: tuple[str, ...]
 
 
-def show_rows(model: TrainedModel) -> list[str]:
-    """Which representations to compare, each a row of panels."""
+def _kind(row: str) -> str:
+    return SPECTRA if row == SPECTRA else "latent"
+
+
+# --- maps that exist ---
+
+
+def show_rows() -> list[str]:
+    """Choose the representations to compare, each a row of panels."""
     options = [SPECTRA, *model_folders()]
-    start = [row for row in dict.fromkeys((SPECTRA, st.session_state[state.MODEL], *PAIR)) if row in options]
-    st.session_state.setdefault(ROWS, start)
+    defaults = dict.fromkeys((SPECTRA, st.session_state[state.MODEL], *PAIR))
+    st.session_state.setdefault(ROWS, [row for row in defaults if row in options])
     st.session_state[ROWS] = [row for row in st.session_state[ROWS] if row in options]
     return st.multiselect("Representations", options, key=ROWS, persist_state="session", width=WIDTH)
 
 
-def settings_of(method: str) -> dict | None:
-    return st.session_state.setdefault(CHOSEN, {}).get(method, STORED)
-
-
-def maps_of(rows: list[str], method: str, model: TrainedModel) -> list[Map]:
-    """The maps of these rows that exist (with the labels of the chosen model), uploaded stars placed into
-    each.
-    """
-    found = []
-    for row in rows:
-        owner = _owner(row, model)
-        projection = _projection(row, owner, method)
-        if projection is not None and set(model.label_names) <= set(projection.label_names):
-            found.append(_map(row, owner, projection))
-    return found
-
-
-def _owner(row: str, model: TrainedModel) -> TrainedModel:
-    with guards.told():
-        return model if row == SPECTRA else load_model(row)
-
-
-def _of(row: str) -> str:
-    return SPECTRA if row == SPECTRA else "latent"
-
-
-def _projection(row: str, owner: TrainedModel, method: str) -> Projection | None:
-    settings = settings_of(method)
-    if settings is STORED:
-        return stored_map(owner, _of(row), method)
-    job = job_for(arguments(row, owner, method, settings))
-    return map_of_job(str(job.folder)) if job and job.state == "done" else None
+def maps_of(request: Request) -> list[Map]:
+    """The requested maps that exist and have the model's labels, with uploaded stars placed into each."""
+    maps = []
+    for row in request.rows:
+        projection = request.projection(row)
+        if projection is not None and set(request.model.label_names) <= set(projection.label_names):
+            maps.append(_map(row, request.owner(row), projection))
+    return maps
 
 
 def _map(row: str, owner: TrainedModel, projection: Projection) -> Map:
     key = digest(owner.model_id, row, projection.method, projection.settings, len(projection))
-    r2 = map_r2(key, projection.xy, projection.labels)
     return Map(
-        row if row == SPECTRA else f"latent of {row}",
-        projection.ids,
-        projection.xy,
-        r2,
-        _placed(row, owner, projection, key),
+        name=row if row == SPECTRA else f"latent of {row}",
+        ids=projection.ids,
+        xy=projection.xy,
+        r2=map_r2(key, projection.xy, projection.labels),
+        overlay_xy=_places(row, owner, projection, key),
     )
 
 
-def _placed(row: str, owner: TrainedModel, projection: Projection, key: str) -> np.ndarray | None:
+def _places(row: str, owner: TrainedModel, projection: Projection, key: str) -> np.ndarray | None:
     """(M, 2) places of the uploaded stars; None when there are none or they do not fit."""
-    mine = uploads_on_grid(owner)
-    if mine is None:
+    uploads = uploads_on_grid(owner)
+    if uploads is None:
         return None
     try:
-        x = owner.scaler.flux_in(mine.flux, mine.mask) if row == SPECTRA else latents_of(owner, mine).z
-        return new_places(key, stars_key(mine), projection, x)
+        x = (
+            owner.scaler.flux_in(uploads.flux, uploads.mask)
+            if row == SPECTRA
+            else latents_of(owner, uploads).z
+        )
+        return new_places(key, stars_key(uploads), projection, x)
     except GandalfError:
         return None
 
 
-def labels_of(rows: list[str], method: str, model: TrainedModel) -> MapLabels:
-    """The stars of the first map with their labels."""
-    projections = (_projection(row, _owner(row, model), method) for row in rows)
+def labels_of(request: Request) -> Labels:
+    """The labels of the stars of the first map."""
+    names = request.model.label_names
+    projections = map(request.projection, request.rows)
     first = next(p for p in projections if p is not None)
-    columns = [first.label_names.index(name) for name in model.label_names]
-    return MapLabels(first.ids, first.labels[:, columns], model.label_names)
+    columns = [first.label_names.index(name) for name in names]
+    return Labels(first.ids, first.labels[:, columns], names)
+
+
+def show_maps(maps: list[Map], labels: Labels, model: TrainedModel) -> None:
+    """The maps as linked panels, one row per representation and one column per parameter."""
+    uploads = uploads_on_grid(model)
+    overlay = [] if uploads is None else uploads.ids
+    content = [(m.name, len(m.ids), float(m.xy.sum())) for m in maps]
+
+    def build() -> LinkedPanels:
+        return panels.maps(
+            maps, labels.ids, labels.values, labels.names, ranges=model.ranges, overlay_ids=overlay
+        )
+
+    key = digest("maps", content, labels.names, *overlay)
+    diagrams.show_linked("maps", key, build, labels.names, columns=max(len(labels.names), 2))
 
 
 def show_one(name: str) -> None:
-    """The stored t-SNE map of one model's latent, a panel a parameter."""
-    with guards.told():
+    """The stored t-SNE map of one model's latent, one panel per parameter."""
+    with guards.showing_errors():
         model = load_model(name)
-    found = maps_of([name], "tsne", model)
-    if not found:
-        guards.stop(f"{name} carries no t-SNE map of its latent.")
-    of = labels_of([name], "tsne", model)
-    key = digest(
-        "one map", name, model.model_id, *(found[0].overlay_xy[0] if found[0].overlay_xy is not None else ())
-    )
-    make = lambda: panels.maps(found, of.ids, of.values, of.names, ranges=model.ranges)  # noqa: E731
-    diagrams.show_linked(f"map of {name}", key, make, of.names, columns=max(len(of.names), 2))
+    request = Request([name], "tsne", model)
+    maps = maps_of(request)
+    if not maps:
+        guards.stop(f"{name} has no t-SNE map of its latent.")
+    labels, places = labels_of(request), maps[0].overlay_xy
+
+    def build() -> LinkedPanels:
+        return panels.maps(maps, labels.ids, labels.values, labels.names, ranges=model.ranges)
+
+    key = digest("one map", name, model.model_id, *(() if places is None else places[0]))
+    diagrams.show_linked(f"map of {name}", key, build, labels.names, columns=max(len(labels.names), 2))
 
 
-# --- new maps ---
+# --- maps with other settings ---
 
 
-def show_settings(rows: list[str], method: str, model: TrainedModel) -> None:
-    """Other settings: stored maps of them are shown at once, missing ones are made as jobs."""
-    with st.popover("Map settings", icon=":material/tune:", disabled=method == "pca"):
+def show_settings(request: Request) -> None:
+    """A form for other settings: maps that exist are shown at once, the others are computed as jobs."""
+    with st.popover("Map settings", icon=":material/tune:", disabled=request.method == "pca"):
         st.caption(
-            "Maps with other settings are made in the background from the model's test stars, and kept on disk."
+            "Maps with other settings are computed in the background from the model's test stars, "
+            "and kept on disk."
         )
-        seed = st.number_input("Seed", 0, 10_000, 0, key="map_seed", persist_state="session")
-        if method == "tsne":
-            settings = {
-                "perplexity": st.slider(
-                    "Perplexity", 5, 100, 30, 5, key="map_perplexity", persist_state="session"
-                ),
-                "seed": int(seed),
-            }
+        seed = st.number_input("Seed", 0, MAX_SEED, 0, key="map_seed", persist_state="session")
+        if request.method == "tsne":
+            settings = {"perplexity": _slider("Perplexity", 30), "seed": int(seed)}
         else:
-            settings = {
-                "neighbours": st.slider(
-                    "Neighbours", 5, 100, 15, 5, key="map_neighbours", persist_state="session"
-                ),
-                "seed": int(seed),
-            }
-        st.button(
-            "Show maps with these settings",
-            type="primary",
-            on_click=_want,
-            args=(rows, method, model, settings),
-        )
+            settings = {"neighbours": _slider("Neighbours", 15), "seed": int(seed)}
+        st.button("Show maps with these settings", type="primary", on_click=_submit, args=(request, settings))
         st.button(
             "Back to the stored maps",
-            on_click=_forget,
-            args=(method,),
-            disabled=settings_of(method) is STORED,
+            on_click=request.change_settings,
+            args=(None,),
+            disabled=request.settings is None,
         )
 
 
-def arguments(row: str, owner: TrainedModel, method: str, settings: dict) -> list[str]:
-    """The command that makes a map; the same maps have the same command."""
-    folder = model_folders()[st.session_state[state.MODEL] if row == SPECTRA else row]
-    stars = file_of_ids(test_ids(owner))
-    flags = [text for name, value in sorted(settings.items()) for text in (f"--{name}", str(value))]
-    return [
-        "project",
-        str(folder),
-        str(stars),
-        "--of",
-        _of(row),
-        "--method",
-        method,
-        *flags,
-        "--cache",
-        "{folder}/maps",
-        "{folder}/map.npz",
-    ]
+def _slider(label: str, default: int) -> int:
+    return st.slider(label, 5, 100, default, 5, key=f"map_{label.lower()}", persist_state="session")
 
 
-def job_for(wanted: list[str]) -> Job | None:
-    """The newest job that made, or is making, exactly this map."""
+def _submit(request: Request, settings: dict[str, Any]) -> None:
+    request.change_settings(settings)
+    try:
+        for row in request.rows:
+            _compute(request, row)
+    except JobError as error:
+        st.error(str(error))
+
+
+def _compute(request: Request, row: str) -> None:
+    """Queue the map of a row where no job has computed it, or is about to."""
+    ids = test_ids(request.owner(row))
+    if not file_of_ids(ids).is_file():
+        jobs.prepare(ids, file_of_ids(ids))  # first in the queue: the map waits for it
+    arguments = request.arguments(row)
+    if job_with(arguments) is None:
+        title = f"{METHOD_NAMES[request.method]} map of {'the spectra' if row == SPECTRA else row}"
+        jobs.manager().submit("project", title, arguments, jobs.owner())
+
+
+def job_with(arguments: list[str]) -> Job | None:
+    """The newest job that has computed, or is computing, exactly this map."""
     for job in jobs.manager().list("project"):
-        if list(job.arguments) == [a.replace("{folder}", str(job.folder)) for a in wanted] and job.state in (
-            JobState.DONE,
-            *ACTIVE,
-        ):
+        same = list(job.arguments) == [a.replace("{folder}", str(job.folder)) for a in arguments]
+        if same and job.state in (JobState.DONE, *ACTIVE):
             return job
     return None
 
 
-def _want(rows: list[str], method: str, model: TrainedModel, settings: dict) -> None:
-    st.session_state[CHOSEN] = {**st.session_state.get(CHOSEN, {}), method: settings}
-    for row in rows:
-        ids = test_ids(_owner(row, model))
-        if not file_of_ids(ids).is_file():
-            jobs.prepare(ids, file_of_ids(ids))  # first in the queue: the maps wait for it
-        wanted = arguments(row, _owner(row, model), method, settings)
-        if job_for(wanted) is None:
-            jobs.manager().submit("project", f"{method} of {row}", wanted, jobs.owner())
-
-
-def _forget(method: str) -> None:
-    st.session_state[CHOSEN] = {**st.session_state.get(CHOSEN, {}), method: STORED}
-
-
-def show_progress(rows: list[str], method: str, model: TrainedModel) -> None:
-    """Bars of the maps that are being made; the page redraws itself when one is done."""
-    settings = settings_of(method)
-    if settings is STORED:
+def show_progress(request: Request) -> None:
+    """The progress of maps that are being computed; the page is drawn again when one is finished."""
+    if request.settings is None:
         return
-    wanted = [job_for(arguments(row, _owner(row, model), method, settings)) for row in rows]
-    waiting = [job.id for job in wanted if job and job.active]
-    if waiting:
-        _follow(waiting)
-
-
-@st.fragment(run_every="1s")
-def _follow(waiting: list[str]) -> None:
-    for name in waiting:
-        job = jobs.manager().job(name)
-        if not job.active:
-            st.rerun()
-        bar, stop = st.columns([5, 1], vertical_alignment="center")
-        bar.progress(
-            min(1.0, job.status.get("fraction") or 0.0),
-            f"{job.title}: {job.status.get('message', job.state)}",
-        )
-        stop.button("Cancel", key=f"cancel {name}", on_click=jobs.manager().cancel, args=(name,))
+    running = [job_with(request.arguments(row)) for row in request.rows]
+    active = [job.id for job in running if job and job.active]
+    if active:
+        follow(active)

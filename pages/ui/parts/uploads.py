@@ -1,8 +1,9 @@
-"""The upload box: every file read by itself, with a verdict; a bad one changes nothing that is loaded."""
+"""The upload box: each file is read by itself and gets a verdict; a bad one changes nothing that is there."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,130 +15,153 @@ from gandalf_core.errors import GandalfError
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import show, state
 from pages.ui.cache.models import load_model
-from pages.ui.cache.stars import load_stars
-from pages.ui.cache.uploads import load_upload, save_upload
+from pages.ui.cache.uploads import UPLOADED, load_upload, save_upload, upload_on_grid
 from pages.ui.parts import tables
 
-KINDS = ["csv", "ecsv", "fits", "fit", "gz", "xml", "vot", "votable", "npz", "parquet", "txt", "dat", "ascii"]
+SUFFIXES = [
+    *("csv", "ecsv", "fits", "fit", "gz", "xml", "vot", "votable", "npz", "parquet", "txt", "dat", "ascii")
+]
 MAX_MB = 64
 BOX = "upload_box"
-NAME = "upload"  # under which an uploaded set carries its file's name
-NAMED = 3  # stars that a verdict names
-CONTINUUM = (0.2, 5.0)  # between which the median of a normalised spectrum lies, whatever its lines
+NAME = "upload"  # in the provenance of an uploaded set: the name of its file
+MAX_NAMED = 3  # stars that a verdict names
+CONTINUUM = (0.2, 5.0)  # the median of a normalised spectrum lies between them, whatever its lines
+
+
+class Verdict(NamedTuple):
+    """What became of an uploaded file, in a few sentences."""
+
+    kind: Literal["ok", "partly", "refused"]
+    text: str
+
+
+# --- the box ---
 
 
 def show_upload() -> None:
-    """The box, and under it what became of each file."""
+    """The box, and under it the verdict on each file."""
     st.file_uploader(
         "Drop spectra here",
-        KINDS,
+        SUFFIXES,
         accept_multiple_files=True,
         key=BOX,
         on_change=take_files,
         max_upload_size=MAX_MB,
-        help=f"As the Gaia archive delivers them, one star or many a file, at most {MAX_MB} MB. They stay on this machine.",
+        help="Files as the Gaia archive delivers them, with one or many stars each, at most "
+        f"{MAX_MB} MB. They stay on the machine that runs this app.",
     )
+    boxes = {"ok": st.success, "partly": st.warning, "refused": st.error}
     for verdict in state.get(state.VERDICTS):
-        {"ok": st.success, "partly": st.warning, "refused": st.error}[verdict["kind"]](
-            show.escaped(verdict["text"])
-        )
+        boxes[verdict.kind](show.escaped(verdict.text))
 
 
 def take_files() -> None:
-    """Read what was dropped; look at the first star that could be read."""
-    judged = [judge(file.name, file.getvalue()) for file in st.session_state[BOX] or []]
-    fresh = {save_upload(found): found for _, found in judged if found is not None}
-    known = list(state.get(state.UPLOADS))
-    new = [key for key in fresh if key not in known]
-    state.put(state.UPLOADS, tuple(dict.fromkeys([*new, *known])))
-    times = Counter(star for stars in _sets(load_upload) for star in stars.ids)
-    state.put(state.VERDICTS, tuple(_with_twins(verdict, found, times) for verdict, found in judged))
+    """Read the uploaded files and look at the first star that could be read."""
+    files = [judge(file.name, file.getvalue()) for file in st.session_state[BOX] or []]
+    sets = {save_upload(stars): stars for _, stars in files if stars is not None}
+    earlier = list(state.get(state.UPLOADS))
+    new = [key for key in sets if key not in earlier]
+    state.put(state.UPLOADS, tuple(dict.fromkeys([*new, *earlier])))
+    times = Counter(star for stars in _uploads(load_upload) for star in stars.ids)
+    state.put(state.VERDICTS, tuple(_with_repeated_ids(*file, times) for file in files))
     if new:
-        state.look_at(str(fresh[new[0]].ids[0]))
+        state.look_at(str(sets[new[0]].ids[0]))
 
 
-def _sets(read: Callable[[str], SpectraSet]) -> Iterator[SpectraSet]:
-    """The uploads of the session, newest first, as `read` gives them by their keys; without those it refuses."""
+def _uploads(read: Callable[[str], SpectraSet]) -> Iterator[SpectraSet]:
+    """The uploads of the session as `read` returns them for their keys, newest first, where it can."""
     for key in state.get(state.UPLOADS):
         with suppress(GandalfError):
             yield read(key)
 
 
-def on_top(frame: pd.DataFrame, model: TrainedModel) -> pd.DataFrame:
+def uploads_first(frame: pd.DataFrame, model: TrainedModel) -> pd.DataFrame:
     """A table of stars with the uploaded ones above them, beside the names of their files."""
     parts = []
-    for stars in _sets(lambda key: load_stars(f"uploaded:{key}", model)):
-        own = tables.table_of(stars, model.label_names)
-        own.insert(1, "file", stars.provenance.get(NAME, ""))
-        parts.append(own)
+    for stars in _uploads(lambda key: upload_on_grid(UPLOADED + key, model)):
+        rows = tables.table_of(stars, model.label_names)
+        rows.insert(1, "file", stars.provenance.get(NAME, ""))
+        parts.append(rows)
     return pd.concat([*parts, frame], ignore_index=True).fillna({"file": ""}) if parts else frame
 
 
-def judge(name: str, content: bytes) -> tuple[dict, SpectraSet | None]:
-    """A verdict in a few sentences, and the stars of the file (None when nothing of it can be used)."""
+# --- verdicts ---
+
+
+def judge(name: str, content: bytes) -> tuple[Verdict, SpectraSet | None]:
+    """A verdict on a file, and its stars (None when none of them can be used)."""
     try:
-        found = io.read_bytes(name, content)
+        stars = io.read_bytes(name, content)
     except GandalfError as error:
-        return {"kind": "refused", "text": str(error)}, None
-    found.provenance[NAME] = name
-    masked = f"{found.mask.mean():.1%} of the pixels masked"
-    text = f"{name}: {_count(len(found))}, {len(found.wavelength_nm)} pixels, {masked}: {_named(found.ids)}."
-    refused, cause = refused_by_grid(found)
-    off_the_grid = f"{_count(refused)} cannot be used with this model: {cause}." if refused else ""
-    problems = list(filter(None, (off_the_grid, _not_normalised(found))))
-    text = " ".join([text, *problems])
-    if refused == len(found):
-        return {"kind": "refused", "text": text}, None
-    return {"kind": "partly" if problems else "ok", "text": text}, found
+        return Verdict("refused", str(error)), None
+    stars.provenance[NAME] = name
+    refused, cause = refused_by_grid(stars)
+    off_grid = f"{_count(refused)} cannot be used with this model: {cause}." if refused else ""
+    problems = [sentence for sentence in (off_grid, _not_normalised(stars)) if sentence]
+    text = " ".join([_summary(name, stars), *problems])
+    if refused == len(stars):
+        return Verdict("refused", text), None
+    return Verdict("partly" if problems else "ok", text), stars
+
+
+def _summary(name: str, stars: SpectraSet) -> str:
+    masked = f"{stars.mask.mean():.1%} of the pixels masked"
+    return f"{name}: {_count(len(stars))}, {len(stars.wavelength_nm)} pixels, {masked}: {_names(stars.ids)}."
 
 
 def _count(stars: int) -> str:
     return f"{stars:,} star{'s' if stars != 1 else ''}"
 
 
-def _named(ids: np.ndarray) -> str:
-    more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
-    return ", ".join(map(str, ids[:NAMED])) + more
+def _names(ids: np.ndarray) -> str:
+    more = f" and {len(ids) - MAX_NAMED:,} more" if len(ids) > MAX_NAMED else ""
+    return ", ".join(map(str, ids[:MAX_NAMED])) + more
 
 
-def _not_normalised(found: SpectraSet) -> str:
-    strange = found.ids[~is_normalised(found)]
+def _not_normalised(stars: SpectraSet) -> str:
+    strange = stars.ids[~is_normalised(stars)]
     if not len(strange):
         return ""
     return (
-        f"{_count(len(strange))} ({_named(strange)}) cannot be a normalised spectrum, whose continuum is near 1, so what the "
-        "pages say of it means nothing: divide the flux by its continuum and upload it again."
+        f"{_count(len(strange))} ({_names(strange)}) cannot be a normalised spectrum, whose continuum is "
+        "near 1, so the results on the pages mean nothing: divide the flux by its continuum and upload the "
+        "file again."
     )
 
 
-def _with_twins(verdict: dict, found: SpectraSet | None, times: Counter) -> dict:
-    """The verdict, with a warning where a star's id is that of another uploaded star."""
-    twins = [] if found is None else np.array([star for star in found.ids if times[star] > 1])
-    if not len(twins):
+def _with_repeated_ids(verdict: Verdict, stars: SpectraSet | None, times: Counter) -> Verdict:
+    """The verdict, with a warning where another uploaded star has the same id. times: of each id."""
+    if stars is None:
         return verdict
-    told = f" More than one uploaded star is called {_named(twins)}, and the pages show only one: give each an id of its own."
-    return {"kind": "partly", "text": verdict["text"] + told}
+    repeated = stars.ids[[times[star] > 1 for star in stars.ids]]
+    if not len(repeated):
+        return verdict
+    warning = (
+        f"More than one uploaded star is called {_names(repeated)}, and the pages show only one: "
+        "give each star its own id."
+    )
+    return Verdict("partly", f"{verdict.text} {warning}")
 
 
-def is_normalised(found: SpectraSet) -> np.ndarray:
-    """(N,) false for spectra whose flux does not vary, or whose median is far from a continuum of 1."""
-    flux = np.where(found.mask, np.nan, found.flux)
-    usable = ~found.mask.all(1)  # the grid refuses the others
-    good = np.ones(len(found), bool)
-    middle = np.nanmedian(flux[usable], 1)
+def is_normalised(stars: SpectraSet) -> np.ndarray:
+    """(N,) false for a constant flux, or one whose median is far from a continuum of 1."""
+    flux = np.where(stars.mask, np.nan, stars.flux)
+    usable = ~stars.mask.all(1)  # the grid refuses the others
+    normalised = np.ones(len(stars), bool)
+    median = np.nanmedian(flux[usable], 1)
     varies = np.nanmax(flux[usable], 1) > np.nanmin(flux[usable], 1)
-    good[usable] = varies & (middle > CONTINUUM[0]) & (middle < CONTINUUM[1])
-    return good
+    normalised[usable] = varies & (median > CONTINUUM[0]) & (median < CONTINUUM[1])
+    return normalised
 
 
-def refused_by_grid(found: SpectraSet) -> tuple[int, str]:
-    """How many stars the chosen model's grid refuses, and why the first of them."""
+def refused_by_grid(stars: SpectraSet) -> tuple[int, str]:
+    """How many stars do not fit the chosen model's grid, and why the first of them does not."""
     try:
         wavelength_nm = load_model(st.session_state[state.MODEL]).wavelength_nm
     except (GandalfError, KeyError):
         return 0, ""
     try:
-        causes = io.covering(found, wavelength_nm)[1]
-    except GandalfError as error:  # the grid itself cannot serve
-        return len(found), str(error)
+        causes = io.covering(stars, wavelength_nm)[1]
+    except GandalfError as error:  # their whole grid does not fit
+        return len(stars), str(error)
     return len(causes), next(iter(causes.values()), "")

@@ -1,0 +1,84 @@
+"""The views of the Parameters page: predictions as diagrams, against the truth, and their errors."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.figures import panels, regression
+from gandalf_core.figures.panels import LinkedPanels
+from gandalf_core.models.predictions import Predictions
+from gandalf_core.models.trained import TrainedModel
+from gandalf_core.regression.residuals import interval_coverage
+from pages.ui import show
+from pages.ui.cache.keys import digest, stars_key
+from pages.ui.parts import diagrams
+
+
+def show_diagrams(
+    model: TrainedModel,
+    stars: SpectraSet,
+    predictions: Predictions,
+    uploaded: Predictions | None,
+    source: str,
+) -> None:
+    """The Kiel and abundance diagrams of the predictions, on the axes of the true labels.
+
+    source: what the predictions were read from.
+    """
+    names = model.label_names
+    overlay: dict[str, Any] = {}
+    if uploaded is not None:
+        overlay = {
+            "overlay_ids": uploaded.ids,
+            "overlay_labels": uploaded.values,
+            "overlay_errors": uploaded.errors,
+        }
+
+    def build() -> LinkedPanels:
+        true = stars.labels_for(names)
+        return panels.diagrams(
+            stars.ids, predictions.values, names, like=true, prefix="predicted ", **overlay
+        )
+
+    key = digest("predicted", source, model.model_id, stars_key(stars), *overlay.get("overlay_ids", ()))
+    diagrams.show_linked("predicted diagrams", key, build, names, columns=2)
+    st.caption(
+        "The predicted parameters; compare them with the true ones on the Data page. "
+        "Diamonds: uploaded stars with 1σ errors."
+    )
+
+
+def show_against_truth(predictions: Predictions, true: np.ndarray) -> None:
+    """Predictions against true labels (N, P)."""
+    show.figure(
+        regression.predicted_against_true(predictions.values, true, predictions.label_names),
+        "Predictions on the dashed line are right. Orange: running median and 16-84 % band.",
+        "against_truth",
+    )
+
+
+def show_residuals(predictions: Predictions, true: np.ndarray, snr: np.ndarray) -> None:
+    """Differences from the true labels (N, P) against the S/N (N,)."""
+    show.figure(
+        regression.residuals_against_snr(predictions.values, true, snr, predictions.label_names),
+        "Errors shrink with the signal-to-noise ratio until the model limits them. The error of a removed "
+        "parameter stays as large as the spread of the sample.",
+        "residuals",
+    )
+
+
+def show_error_bars(predictions: Predictions, true: np.ndarray, snr: np.ndarray) -> None:
+    """The share of true labels (N, P) within 1σ, in bins of S/N (N,) and temperature."""
+    shares = {}
+    if np.isfinite(true).any():
+        names = predictions.label_names
+        shares = interval_coverage(predictions.values, true, names, predictions.errors, snr)
+    show.figure(
+        regression.coverage(shares),
+        "Inside the green band (62-74 %) a 1σ error bar is honest; above it, the bar is too long; below, too "
+        "short. Only bins of more than 300 stars. The error bar of a removed parameter is the spread of the "
+        "sample: honest on average, but not at each temperature.",
+        "coverage",
+    )
