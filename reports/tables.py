@@ -3,8 +3,7 @@
 from statistics import mean
 
 from gandalf_core.config.presets import EXERCISES
-from gandalf_core.config.schema import LABELS
-from gandalf_core.parameters import parameter
+from gandalf_core.parameters import LABELS, parameter
 from gandalf_core.regression.compare import TUNED
 
 Runs = dict[str, list[dict]]  # model -> the reports of its seeds

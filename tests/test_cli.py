@@ -16,7 +16,7 @@ from toy import toy_config, toy_stars
 from gandalf_core import read_stars, write_stars
 from gandalf_core.cli import load_commands, main
 from gandalf_core.cli.console import duration, facts, table
-from gandalf_core.config.presets import HEAD, LAMBDA, preset
+from gandalf_core.config.presets import HEAD_LAMBDA, LAMBDA, preset
 from gandalf_core.config.schema import from_dict, to_json
 from gandalf_core.io import read_latents
 from gandalf_core.io.plain import jsonable
@@ -38,6 +38,7 @@ PLANNED = [
     "test",
     "models",
     "pretrain",
+    "app",
 ]
 CHANCE = {
     "simulate",
@@ -196,7 +197,7 @@ def test_config_prints_what_train_accepts(ask, run, tmp_path):
     assert again.removed == ("teff", "logg") and again.kept == ("mh",) and again.lambdas["logg"] == 0.3
     assert (again.lambdas["teff"], again.lambdas["mh"]) == (
         LAMBDA["conditional"],
-        -HEAD,
+        -HEAD_LAMBDA,
     ) and again.training.epochs == 7
     assert (again.model.noise, again.model.activation) == (0.2, "tanh")
 
@@ -597,7 +598,7 @@ def test_an_internal_error_is_status_one(run, monkeypatch):
     assert status == 1 and out == "" and err.splitlines()[-1] == "gandalf: internal error: on purpose"
 
 
-def test_what_a_library_prints_is_no_part_of_the_result(run, monkeypatch):
+def test_what_a_library_prints_is_not_part_of_the_result(run, monkeypatch):
     import dataclasses
 
     from gandalf_core.cli.registry import Report
@@ -781,7 +782,7 @@ def test_a_stopped_or_killed_training_resumes_to_the_same_weights(long_training,
         result = json.loads(said)
         assert process.returncode == 0 and result["stopped"] is True and 1 <= result["epochs"] < 60
         assert "stopping after this epoch" in err and "--resume continues" in err
-    assert not (tmp_path / "m" / "config.json").exists(), "no half-made model"
+    assert not (tmp_path / "m" / "config.json").exists(), "no unfinished model"
     status, _, err = run(*arguments, "--out", tmp_path / "m", "--resume")
     assert status == 0 and "after epoch" in err.splitlines()[1]
     assert (tmp_path / "m" / "weights.safetensors").read_bytes() == straight
@@ -969,12 +970,12 @@ def test_test_is_audit_and_compare_in_one_report(ask, models, monkeypatch):
 
 
 def test_compare_has_a_row_for_each_representation_and_parameter(run, models):
-    chosen = ["--model", models["paper"], "--model", models["bottleneck"]]
-    status, out, err = run("compare", "simulated:600:11", *chosen, "--max-iter", 5, "--json")
+    models_compared = ["--model", models["paper"], "--model", models["bottleneck"]]
+    status, out, err = run("compare", "simulated:600:11", *models_compared, "--max-iter", 5, "--json")
     assert status == 0, err
-    found = json.loads(out)["representations"]
-    assert set(found) == {"spectra", "spectra, best regressor", "paper", "bottleneck"}
-    for labels in found.values():
+    result = json.loads(out)["representations"]
+    assert set(result) == {"spectra", "spectra, best regressor", "paper", "bottleneck"}
+    for labels in result.values():
         assert set(labels) == {"teff", "logg", "mh", "alphafe"}
         assert {"mean", "mean_absolute", "std", "rmse_over_bound"} <= set(labels["teff"])
         assert labels["teff"]["rmse_over_bound"] > 1

@@ -1,5 +1,6 @@
-"""Presets, recipe × representation, as short differences from the default configuration, each with its
-reason.
+"""Presets: short differences from the default configuration, each with its reason.
+
+A preset is a recipe (`paper` or `bottleneck`) for a representation (which labels are removed, which kept).
 """
 
 from types import MappingProxyType
@@ -16,10 +17,10 @@ PAPER = MappingProxyType(
 )
 BOTTLENECK = MappingProxyType(
     {
-        "model.normalise_latent": True,  # a trace much smaller than the noise is really gone
+        "model.normalise_latent": True,  # a trace far below the noise is really gone
         "model.noise": 0.4,
         "model.activation": "silu",
-        # a pixel of continuum, all noise, is not blown up to the size of a line
+        # a pixel of continuum, which is all noise, is not blown up to the size of a line
         "model.flux_scaling": "global",
         "model.components": 64,  # most of 800 pixels is noise, which an encoder learns by heart
         "model.mean_hidden": (256, 256, 256),  # the sliders act through m(y), which z cannot shortcut
@@ -28,7 +29,7 @@ BOTTLENECK = MappingProxyType(
         "adversary.sees_kept": True,
         "adversary.target": "conditional",  # uniform would fight the floor and cost kept information
         "adversary.reinforce": "regression",
-        "adversary.dependence": 0.1,  # what discriminators miss while they learn
+        "adversary.dependence": 0.1,  # catches what discriminators miss while they learn
         "adversary.steps": 3,
         "adversary.ramp_epochs": 4.0,
         "training.weight_by_error": True,
@@ -40,14 +41,14 @@ BOTTLENECK = MappingProxyType(
     }
 )
 RECIPES = MappingProxyType({"paper": PAPER, "bottleneck": BOTTLENECK})
-# |λ| where only the signs are given; a maximised error of |λ| = 0.3 outgrows L_rec until x̂ is the mean star
-# for everybody
+# |λ| where only the signs are given, by target. With `maximise`, already |λ| = 0.3 outgrows L_rec: x̂ becomes
+# the mean spectrum for every star.
 LAMBDA = MappingProxyType({"maximise": 0.03, "uniform": 2.0, "conditional": 2.0})
-# |λ| of a kept label's regression head, whose squared error is a small number where the label is well read
-HEAD = 10.0
+# |λ| of a kept label's regression head, whose squared error is small where the label is well read
+HEAD_LAMBDA = 10.0
 GENERATOR = MappingProxyType(
     {
-        "model.latent_size": 32,  # it must hold every nuisance beside the labels, at the noise's price
+        "model.latent_size": 32,  # room for every nuisance beside the labels, in spite of the noise
         "model.components": 100,
         "model.decoder_hidden": (512, 512),
         # 48 functions of the labels, shared by all components: better edges
@@ -55,14 +56,14 @@ GENERATOR = MappingProxyType(
         "model.mean_networks": 2,
         "training.mean_epochs": 50,
         "training.mean_learning_rate": 4e-3,
-        # too small a part of L_rec to outlive the noise of z
+        # too small a part of L_rec to survive the noise of z without a head
         "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1},
-        # a nuisance is measured better in some stars than in others: it may stay
+        # a nuisance is measured better in some stars than in others, so its spread may depend on labels
         "adversary.dependence_spread": 0.0,
         "training.centring": 5.0,
     }
 )
-GENERATOR_LAMBDA = 0.05  # beside the dependence penalty, for what differences of the mean do not show
+GENERATOR_LAMBDA = 0.05  # beside the dependence penalty: for what differences of the mean do not show
 PLAIN = (
     "model.activation",
     "model.flux_scaling",
@@ -83,22 +84,23 @@ PRESETS = ("autoencoder", *EXERCISES, "generator", *RECIPES)
 
 
 def with_signs(config: Config, removed: tuple[str, ...], kept: tuple[str, ...]) -> Config:
-    """The configuration that removes and keeps these labels; its decoder receives all labels, as in the
-    paper.
+    """The configuration that removes and keeps these labels; its decoder receives all (paper, section 3).
+
+    Raises ConfigError for a label that is to be both removed and kept, or is not among the labels.
     """
-    strength = LAMBDA[config.adversary.target]
-    keeping = HEAD if config.adversary.reinforce == "regression" else strength
     both = set(removed) & set(kept)
     if both:
         raise ConfigError(f"{', '.join(sorted(both))} cannot be both removed and kept")
-    lambdas = {**dict.fromkeys(removed, strength), **dict.fromkeys(kept, -keeping)}
+    strength = LAMBDA[config.adversary.target]
+    kept_strength = HEAD_LAMBDA if config.adversary.reinforce == "regression" else strength
+    lambdas = dict.fromkeys(removed, strength) | dict.fromkeys(kept, -kept_strength)
     return with_fields(config, {"adversary.lambdas": lambdas, "model.condition_on": config.model.labels})
 
 
 def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
     """A preset by name. A bare recipe has no signs yet: add them with `with_signs`.
 
-    Raises ConfigError for an unknown name, or for a representation whose labels are not there.
+    Raises ConfigError for an unknown name, or for a representation of labels that are not among `labels`.
     """
     base = Config(name, ModelConfig(labels=labels))
     if name == "autoencoder":  # λ = 0, no noise, nothing conditioned: the "pure latent space"
@@ -106,9 +108,8 @@ def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
     if name not in PRESETS:
         raise ConfigError(f"no preset '{name}'; there are: {', '.join(PRESETS)}")
     recipe, removed, kept = EXERCISES.get(name, (name, (), ()))
-    chosen = with_fields(base, {**RECIPES.get(recipe, BOTTLENECK), "model.condition_on": labels})
+    config = with_fields(base, {**RECIPES.get(recipe, BOTTLENECK), "model.condition_on": labels})
     if name == "generator":
-        return with_fields(
-            chosen, {**GENERATOR, "adversary.lambdas": dict.fromkeys(labels, GENERATOR_LAMBDA)}
-        )
-    return with_signs(chosen, removed, kept) if removed else chosen
+        lambdas = dict.fromkeys(labels, GENERATOR_LAMBDA)
+        return with_fields(config, {**GENERATOR, "adversary.lambdas": lambdas})
+    return with_signs(config, removed, kept) if removed else config

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..config.schema import LABELS
+from ..parameters import LABELS
 from . import style
 
 Report = Mapping[str, Any]
