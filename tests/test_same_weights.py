@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from gandalf_core.config.presets import preset
-from gandalf_core.config.schema import LABELS, with_fields
+from gandalf_core.config.schema import with_fields
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.parameters import LABELS
 from gandalf_core.training.trainer import Trainer
 
 N, L, STEPS = 240, 40, 12
