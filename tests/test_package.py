@@ -6,6 +6,7 @@ The new environment takes the packages it depends on from the running one (a .pt
 import ast
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -25,6 +26,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 INSTALLED_AS = {"sklearn": "scikit-learn", "umap": "umap-learn"}  # where the import has another name
 PATIENCE_SECONDS = 60
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+PATH = re.compile(r"(?!/)[\w.\-/]*(/[\w.\-]*|\.(py|js|md|toml|txt|json))")
+NAME = re.compile(r"[A-Za-z_][\w.]*")
+CODE = (".py", ".js")
 
 
 @dataclass(frozen=True)
@@ -239,3 +244,27 @@ def imports(path: Path) -> set[str]:
             names.add(node.module)
     tops = {name.split(".")[0] for name in names} - sys.stdlib_module_names
     return {INSTALLED_AS.get(top, top) for top in tops}
+
+
+# --- what the documents for developers name ---
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_documents_name_what_exists(document):
+    spans = {*re.findall(r"`([^`\s]+)`", FENCED.sub("", (ROOT / document).read_text()))}
+    paths = {span for span in spans if PATH.fullmatch(span)}
+    assert len(paths) > 15 and not {path for path in paths if not (ROOT / path).exists()}
+    sources = [p for top in ("gandalf_core", "pages") for p in (ROOT / top).rglob("*.*") if p.suffix in CODE]
+    code = "".join(path.read_text() for path in [*sources, ROOT / ".streamlit" / "config.toml"])
+    names = {span.rpartition(".")[2] for span in spans - paths if NAME.fullmatch(span)}
+    assert names and not {name for name in names if not re.search(rf"\b{name}\b", code)}
+
+
+def test_the_table_of_places_names_what_is_in_the_files():
+    table = (ROOT / "docs" / "architecture.md").read_text().partition("## Where do I change")[2]
+    rows = [line.split("|")[2:4] for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 15
+    for files, words in rows:
+        text = "".join((ROOT / path).read_text() for path in re.findall(r"`([^`]+)`", files))
+        for word in re.findall(r"`([^`]+)`", words):
+            assert word in text, (files, word)
