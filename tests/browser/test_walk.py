@@ -169,7 +169,7 @@ def test_dragging_a_slider_repaints_meanwhile_and_keeps_the_zoom(open_browser, s
 
 
 def look_at(page, star: str) -> None:
-    """Type a star's id into the side bar, as its list is too long to be all on the page."""
+    """Type a star's id into the sidebar, as its list is too long to be all on the page."""
     box = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").nth(2).get_by_role("combobox")
     box.fill(star)
     page.get_by_role("option", name=star, exact=True).click()
@@ -242,7 +242,7 @@ def test_a_training_is_stopped_taken_up_again_used_and_deleted(open_browser, ser
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text(re.compile("epoch \\d+ of 150"))).to_be_visible()
     page.get_by_role("button", name="Stop after this epoch").click()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Use this model everywhere").click()
     chosen = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").first.get_by_role("combobox")
     expect(chosen).to_have_value(re.compile("physical-removed"))
@@ -275,7 +275,7 @@ def test_a_lasso_lights_the_same_stars_everywhere(open_browser, server):
 def test_a_click_on_a_point_looks_at_that_star(open_browser, server):
     page = open_browser()
     visit(page, f"{server}/data?model=generator", "Data")
-    last = "const k = v.count - 1, p = v.panels[0], s = v.views[0].scale; return [s.X(v.columns[p.x][k]), s.Y(v.columns[p.y][k])]"
+    last = "const k = v.count - 1, p = v.panels[0], s = v.views[0].axes; return [s.X(v.columns[p.x][k]), s.Y(v.columns[p.y][k])]"
     x, y = panels(page, f"(() => {{ {last} }})()")
     box = page.locator(".panels figure canvas").first.bounding_box()
     page.mouse.click(box["x"] + x, box["y"] + y)
@@ -288,7 +288,7 @@ def test_a_click_on_a_point_looks_at_that_star(open_browser, server):
     assert np.hypot(kx - x, ky - y) < 10
 
 
-def test_a_latent_number_is_dragged_and_the_spectrum_follows(open_browser, server):
+def test_a_latent_dimension_is_dragged_and_the_spectrum_follows(open_browser, server):
     page = open_browser(height=1200)
     visit(page, f"{server}/latent?model=generator", "Latent")
     z, flux = live(page, "[...v.z]"), np.array(live(page, "[...v.flux]"))
@@ -332,7 +332,7 @@ def test_training_two_epochs_then_stop_and_find_it_by_its_link(open_browser, ser
     )
     page.get_by_role("button", name="Stop after this epoch").click()
     expect(page.get_by_text("cancelled").first).to_be_visible()
-    expect(page.get_by_role("button", name="Go on")).to_be_visible()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
     other = open_browser(height=1200)
     visit(other, page.url, "Train")
     expect(other.get_by_text("cancelled").first).to_be_visible()
@@ -355,9 +355,9 @@ def test_a_sweep_is_asked_for_watched_and_cancelled(open_browser, server):
     expect(page).to_have_url(re.compile(r"sweep=[0-9a-f]{12}"))
     settle(page)
     drawn = page.locator(".js-plotly-plot").first.evaluate("el => el.data.map(t => [t.name, t.x.length])")
-    assert [name for name, _ in drawn] == ["a trial", "the best"] and drawn[0][1] >= 1
+    assert [name for name, _ in drawn] == ["one trial", "the best"] and drawn[0][1] >= 1
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("button", name="Go on")).to_be_visible()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
     expect(page.get_by_role("button", name="Train the best")).to_be_visible()
 
 
@@ -403,7 +403,7 @@ def test_on_a_phone_a_switch_is_whole_and_the_names_of_the_lines_do_not_overprin
 def test_a_star_that_is_not_there_is_said_and_the_first_one_shown(open_browser, server):
     page = open_browser()
     visit(page, f"{server}/decode?model=generator&stars=simulated:50:3&star=nobody", "Decode")
-    expect(page.get_by_test_id("stSidebar").get_by_text("nobody is not here")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_text("nobody does not exist here")).to_be_visible()
     assert live(page, "v.star.id") == "sim3-0"
 
 
