@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
-from ..errors import ConfigError
+from ..errors import ConfigError, UnknownFieldError
 from ..parameters import LABELS, MAX_SEED
 from .fields import Range, Weights, build, settle_types
 
@@ -213,6 +213,6 @@ def with_fields(config: Config, changes: dict[str, Any]) -> Config:
             place = place.get(parent) if isinstance(place, dict) else None
         is_new_name = parents[-1:] in ([name] for name in NAMED_BY_USERS)
         if not isinstance(place, dict) or (leaf not in place and not is_new_name):
-            raise ConfigError(f"no configuration field '{path}'")
+            raise UnknownFieldError(f"no configuration field '{path}'")
         place[leaf] = value
     return from_dict(values)
