@@ -1,6 +1,4 @@
-"""Catalogues: the same numbers as all at once, whatever the chunks; refused stars do not stop a run; runs
-resume.
-"""
+"""Catalogues: chunks change no number, refused stars do not stop a run, a stopped run resumes."""
 
 import threading
 from dataclasses import replace
@@ -34,19 +32,19 @@ def test_chunks_do_not_change_latents(model, gaia_like, tmp_path):
         summary = run_catalogue(
             encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=chunk
         )
-        found = read_latents(tmp_path / "out.parquet")
+        result = read_latents(tmp_path / "out.parquet")
         assert summary.stars == len(gaia_like) and summary.refused == 0
-        assert np.array_equal(found.ids, gaia_like.ids) and found.model_id == model.model_id
-        np.testing.assert_allclose(found.z, whole.z, atol=1e-5)
-        np.testing.assert_array_equal(found.labels, whole.labels)
+        assert np.array_equal(result.ids, gaia_like.ids) and result.model_id == model.model_id
+        np.testing.assert_allclose(result.z, whole.z, atol=1e-5)
+        np.testing.assert_array_equal(result.labels, whole.labels)
 
 
 def test_another_seed_gives_other_noise(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:50])
     run_catalogue(encode_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
-    found = read_latents(tmp_path / "out.parquet").z
-    np.testing.assert_allclose(found, model.encode(gaia_like[:50], seed=9).z, atol=1e-5)
-    assert np.abs(found - model.encode(gaia_like[:50]).z).max() > 0.1
+    result = read_latents(tmp_path / "out.parquet").z
+    np.testing.assert_allclose(result, model.encode(gaia_like[:50], seed=9).z, atol=1e-5)
+    assert np.abs(result - model.encode(gaia_like[:50]).z).max() > 0.1
 
 
 def test_predictions_equal_those_of_the_model(model, gaia_like, tmp_path):
@@ -63,11 +61,13 @@ def test_predictions_equal_those_of_the_model(model, gaia_like, tmp_path):
 def test_the_seed_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:20])
     run_catalogue(predict_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
-    found = pq.read_table(tmp_path / "out.parquet")["mh"].to_numpy()
+    result = pq.read_table(tmp_path / "out.parquet")["mh"].to_numpy()
     np.testing.assert_allclose(
-        found, model.predict(gaia_like[:20], seed=9).values[:, model.label_names.index("mh")], rtol=1e-4
+        result, model.predict(gaia_like[:20], seed=9).values[:, model.label_names.index("mh")], rtol=1e-4
     )
-    assert np.abs(found - model.predict(gaia_like[:20]).values[:, model.label_names.index("mh")]).max() > 1e-3
+    assert (
+        np.abs(result - model.predict(gaia_like[:20]).values[:, model.label_names.index("mh")]).max() > 1e-3
+    )
 
 
 def test_decoded_spectra_carry_the_changed_label(model, gaia_like, tmp_path):
@@ -75,12 +75,12 @@ def test_decoded_spectra_carry_the_changed_label(model, gaia_like, tmp_path):
     run_catalogue(
         decode_task(model, {"teff": 5000.0}), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=25
     )
-    found = read_stars(tmp_path / "out.parquet")
+    result = read_stars(tmp_path / "out.parquet")
     expected, given = model.modify(gaia_like[:60], {"teff": 5000.0})
-    assert (found.label("teff") == 5000).all() and given.all()
-    np.testing.assert_array_equal(found.label("mh"), gaia_like[:60].label("mh"))
-    np.testing.assert_allclose(found.flux, expected.flux, atol=1e-5)
-    assert np.abs(found.flux - model.reconstruct(gaia_like[:60])).max() > 1e-3
+    assert (result.label("teff") == 5000).all() and given.all()
+    np.testing.assert_array_equal(result.label("mh"), gaia_like[:60].label("mh"))
+    np.testing.assert_allclose(result.flux, expected.flux, atol=1e-5)
+    assert np.abs(result.flux - model.reconstruct(gaia_like[:60])).max() > 1e-3
 
 
 def test_a_label_without_a_slider_is_refused(model):
@@ -118,15 +118,15 @@ def folder(gaia_like, tmp_path):
     return tmp_path / "in"
 
 
-def test_partitions_keep_their_names_and_a_second_run_does_only_what_is_missing(
+def test_partitions_keep_their_names_and_a_second_run_does_only_missing_ones(
     model, gaia_like, folder, tmp_path
 ):
-    out, told = tmp_path / "out", []
+    out, fractions = tmp_path / "out", []
     first = run_catalogue(
-        encode_task(model), folder, out, progress=lambda fraction, text: told.append(fraction)
+        encode_task(model), folder, out, progress=lambda fraction, text: fractions.append(fraction)
     )
     assert (first.partitions, first.already, first.stars) == (3, 0, 300)
-    assert told == sorted(told) and told[-1] == 1
+    assert fractions == sorted(fractions) and fractions[-1] == 1
     names = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
     assert names == {"a.parquet", "deeper/b.parquet", "deeper/c.parquet", MANIFEST}
     (out / "deeper/b.parquet").unlink()
@@ -173,7 +173,7 @@ def test_memory_holds_a_few_chunks_only(model, gaia_like, tmp_path):
     assert len(most) == 40 and max(most) <= 3
 
 
-def test_ahead_fetches_one_item_before_it_is_asked_for():
+def test_read_ahead_fetches_one_item_early():
     fetched, event = [], threading.Event()
 
     def source():
@@ -189,7 +189,7 @@ def test_ahead_fetches_one_item_before_it_is_asked_for():
     assert list(items) == [1, 2]
 
 
-def test_what_a_thread_raises_is_raised_here():
+def test_errors_of_the_threads_are_raised_here():
     def source():
         yield 1
         raise SpectraError("bad file")

@@ -27,11 +27,14 @@ def test_catalogue_does_what_encode_does(run, model, model_folder, stars, tmp_pa
     (tmp_path / "in").mkdir()
     for k in range(2):
         write_stars(tmp_path / "in" / f"{k}.parquet", stars[100 * k : 100 * k + 100])
-    status, found, _ = run(
+    status, result, _ = run(
         "catalogue", "encode", model_folder, tmp_path / "in", tmp_path / "out", "--chunk", 64
     )
     assert (
-        status == 0 and found["stars"] == 200 and found["partitions"] == 2 and found["spectra_per_second"] > 0
+        status == 0
+        and result["stars"] == 200
+        and result["partitions"] == 2
+        and result["spectra_per_second"] > 0
     )
     np.testing.assert_allclose(
         read_latents(tmp_path / "out" / "1.parquet").z, model.encode(stars[100:200]).z, atol=1e-5
@@ -58,13 +61,13 @@ def test_grid_writes_flagged_nodes(run, model_folder, stars, tmp_path):
         "--of",
         tmp_path / "star.npz",
     ]
-    status, found, _ = run("grid", model_folder, *arguments, tmp_path / "grid.fits")
-    assert status == 0 and found["axes"]["logg"] == [1, 5, 3] and found["axes"]["mh"] == [-0.5, 0, 2]
+    status, result, _ = run("grid", model_folder, *arguments, tmp_path / "grid.fits")
+    assert status == 0 and result["axes"]["logg"] == [1, 5, 3] and result["axes"]["mh"] == [-0.5, 0, 2]
     assert (
-        found["nodes"] == len(read_stars(tmp_path / "grid.fits"))
-        and 0 < found["extrapolated"] <= found["nodes"]
+        result["nodes"] == len(read_stars(tmp_path / "grid.fits"))
+        and 0 < result["extrapolated"] <= result["nodes"]
     )
-    assert found["latent"] in stars.ids[:3]
+    assert result["latent"] in stars.ids[:3]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ def test_grid_mistakes_are_one_line(run, model_folder, tmp_path, arguments, mess
     assert status == 2 and message in err and len(err.strip().splitlines()) == 1
 
 
-def test_sweep_finds_tabulates_and_goes_on(run, tmp_path):
+def test_sweep_searches_tabulates_and_resumes(run, tmp_path):
     from toy import SMALL, toy_stars
 
     write_stars(tmp_path / "toy.npz", toy_stars(500))
@@ -100,16 +103,16 @@ def test_sweep_finds_tabulates_and_goes_on(run, tmp_path):
         tmp_path / "sweep",
         *[a for s in sets for a in ("--set", s)],
     ]
-    status, found, err = run(*command)
+    status, result, err = run(*command)
     assert status == 0, err
-    assert [t["state"] for t in found["trials"]] == ["complete"] * 2 and found["best"]["model"][
+    assert [t["state"] for t in result["trials"]] == ["complete"] * 2 and result["best"]["model"][
         "latent_size"
     ] in (1, 4)
     assert (
-        found["trials"][0]["score"] <= found["trials"][1]["score"]
-        and len(found["curves"]["latent_size"]) == 2
+        result["trials"][0]["score"] <= result["trials"][1]["score"]
+        and len(result["curves"]["latent_size"]) == 2
     )
-    assert run(*command)[1]["trials"] == found["trials"]
+    assert run(*command)[1]["trials"] == result["trials"]
     assert run(*command, "--space", "model.nonsense=1")[0] == 2
 
 

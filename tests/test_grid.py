@@ -1,6 +1,4 @@
-"""Grids of generated spectra: every combination once, honest flags, and the distance from the truth where it
-is known.
-"""
+"""Grids of generated spectra: every combination once, honest flags, and how far they are from the truth."""
 
 from dataclasses import replace
 
@@ -46,7 +44,7 @@ def test_a_single_step_covers_the_training_range_with_round_numbers():
 @pytest.mark.parametrize(
     "steps", [0.0, -1.0, (5.0, 4.0, 0.1), (0.0, 1.0, float("nan")), [], [float("inf")], 1e-9]
 )
-def test_steps_that_lead_nowhere_are_refused(steps):
+def test_impossible_steps_are_refused(steps):
     with pytest.raises(ConfigError, match="logg"):
         axis_values("logg", steps, (1.5, 5.0))
 
@@ -67,7 +65,7 @@ def test_labels_without_a_slider(model):
         generate_grid(plain, {"teff": 500.0})
 
 
-def test_labels_not_named_stand_at_the_training_mean(model):
+def test_labels_without_steps_have_the_training_mean(model):
     grid = generate_grid(model, {"teff": [5500.0]})
     expected = model.scaler.label_mean
     np.testing.assert_allclose(grid.labels[0, 1:], expected[1:], atol=0.006)
@@ -117,14 +115,14 @@ def test_perfect_spectra_have_no_error_and_unreachable_nodes_are_left_out(labels
     star = simulate(3, seed=4)[1:2]
     blank = grid_of(np.ones((4, 800), np.float32), labels)
     true = true_spectra(blank, star)
-    found = compare_with_simulator(grid_of(np.nan_to_num(true, nan=1.0), labels), star)
+    result = compare_with_simulator(grid_of(np.nan_to_num(true, nan=1.0), labels), star)
     assert inside(labels).tolist() == [True, True, True, False]
     assert (
-        found.comparison["nodes"] == 3
-        and found.comparison["rms"] < 1e-6
-        and found.comparison["relative"] < 1e-6
+        result.comparison["nodes"] == 3
+        and result.comparison["rms"] < 1e-6
+        and result.comparison["relative"] < 1e-6
     )
-    assert np.isnan(found.rms[3]) and (found.rms[:3] < 1e-6).all()
+    assert np.isnan(result.rms[3]) and (result.rms[:3] < 1e-6).all()
 
 
 def test_errors_are_measured_in_flux_and_relative_to_the_change(labels):
@@ -145,9 +143,9 @@ def test_without_a_star_the_truth_is_that_of_an_average_one(labels):
     grid = grid_of(np.ones((4, 800), np.float32), labels)
     mean = true_spectra(grid, simulate(16, seed=0))
     single = true_spectra(grid, simulate(16, seed=0)[2:3])
-    found = compare_with_simulator(grid_of(np.nan_to_num(mean, nan=1.0), labels)).comparison["rms"]
+    result = compare_with_simulator(grid_of(np.nan_to_num(mean, nan=1.0), labels)).comparison["rms"]
     assert (
-        found
+        result
         < 1e-6
         < compare_with_simulator(grid_of(np.nan_to_num(single, nan=1.0), labels)).comparison["rms"]
     )

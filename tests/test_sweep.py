@@ -234,12 +234,14 @@ def test_excess_of_each_removed_label_is_in_the_table(source, tmp_path, one_prob
 
 def test_the_papers_two_curves(source, tmp_path):
     run_sweep(tmp_path, small(source, name="paper-physical-removed", lambda_scale="0.0,1.0,3.0"))
-    found = curves(tmp_path)
-    assert [p["mean_lambda"] for p in found["adversary"]] == pytest.approx(
+    points = curves(tmp_path)
+    assert [p["mean_lambda"] for p in points["adversary"]] == pytest.approx(
         [0.0, LAMBDA["maximise"], 3 * LAMBDA["maximise"]]
     )
-    assert all(0 <= p["discriminator_error"] <= 1 and 0 <= p["chance_error"] <= 1 for p in found["adversary"])
-    assert json.dumps(found) and len(found["latent_size"]) == 3
+    assert all(
+        0 <= p["discriminator_error"] <= 1 and 0 <= p["chance_error"] <= 1 for p in points["adversary"]
+    )
+    assert json.dumps(points) and len(points["latent_size"]) == 3
 
 
 def test_test_stars_take_no_part(source):

@@ -35,7 +35,7 @@ INTERNAL_ATTRIBUTES = ("epoch", "node")  # of a trial, not shown in the table of
 
 
 def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: Progress = silent) -> None:
-    """Run the missing trials of a sweep in its folder, in so many processes.
+    """Run the missing trials of a sweep in its folder, in `workers` processes.
 
     Raises ClaimError when the folder holds another sweep. A trial that fails is recorded with its cause.
     """

@@ -42,8 +42,8 @@ def app(args: Namespace, console: Console) -> Report:
 def explorer_command(port: int | None = None, address: str | None = None) -> list[str]:
     """The command line that serves the explorer; it must run in the explorer's folder."""
     options = {"--server.port": port, "--server.address": address}
-    chosen = [f"{name}={value}" for name, value in options.items() if value is not None]
-    return [sys.executable, "-m", "streamlit", "run", "app.py", *chosen]
+    settings = [f"{name}={value}" for name, value in options.items() if value is not None]
+    return [sys.executable, "-m", "streamlit", "run", "app.py", *settings]
 
 
 def _run(command: list[str], folder: str, environment: dict[str, str]) -> int:
