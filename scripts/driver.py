@@ -1,5 +1,6 @@
-"""Start the app on a free port and drive it in headless Chromium: for browser tests, screenshots and latency
-figures.
+"""Start the app on a free port and drive it in headless Chromium.
+
+For the browser tests, scripts/screenshots.py and scripts/latency.py.
 """
 
 import os
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, TimeoutError, expect
 
@@ -26,8 +28,8 @@ FLAGS = [
     "--force-color-profile=srgb",
     "--font-render-hinting=none",
 ]
-PATIENCE_MS = 120_000  # a busy machine simulates, loads torch and paints
-LIST_MS = 10_000  # by then an opened list has painted its options
+PATIENCE_MS = 120_000  # enough for a busy machine to simulate, load torch and paint
+LIST_MS = 10_000  # enough for an opened list to paint its options
 IDLE = "[data-testid='stApp'][data-test-script-state='notRunning'][data-test-connection-state='CONNECTED']"
 PAINTED = """root => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
     .some(element => element.shadowRoot?.querySelector(root)?.gandalf?.paints > 0)"""
@@ -46,14 +48,15 @@ TITLES = {
 }
 
 
+# --- the server ---
+
+
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """The address of a fresh server whose runs and caches are in `folder`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    where = ["--server.address", "127.0.0.1", "--server.port", str(port)]
-    options = [*where, "--server.headless", "true", "--server.fileWatcherType", "none"]
+    port = _free_port()
+    options = ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    options += ["--server.headless", "true", "--server.fileWatcherType", "none"]
     env = os.environ | {
         "GANDALF_RUNS": str(folder / "runs"),
         "GANDALF_CACHE": str(folder / "cache"),
@@ -71,6 +74,12 @@ def serving(folder: Path) -> Iterator[str]:
         process.wait(30)
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def _await(url: str, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while time.monotonic() < deadline and process.poll() is None:
@@ -82,6 +91,9 @@ def _await(url: str, process: subprocess.Popen) -> None:
     raise RuntimeError(f"the server did not answer at {url} (exit status {process.poll()})")
 
 
+# --- pages ---
+
+
 def settle(page: Page) -> None:
     """Wait until the script has run and nothing on the page is stale."""
     page.locator(IDLE).wait_for(state="attached")
@@ -90,63 +102,62 @@ def settle(page: Page) -> None:
 
 
 def visit(page: Page, url: str, title: str) -> None:
-    """Open an address and wait for the page with that title."""
+    """Open an address and wait for the page with this title."""
     page.goto(url)
     expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
     settle(page)
 
 
 def go(page: Page, name: str, title: str = "") -> None:
-    """Follow the navigation, as a person would."""
+    """Open a page through the navigation, as a person would."""
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
     expect(page.get_by_role("heading", level=1, name=title or name)).to_be_visible()
     settle(page)
 
 
 def choose(page: Page, picker: str, option: str) -> None:
-    """Pick an option of the select box with that label. A list that a moving page has closed again is opened
-    again.
-    """
+    """Choose an option of the select box with this label; reopen a list that a moving page has closed."""
     settle(page)
     box = page.get_by_test_id("stSelectbox").filter(has_text=picker).first.get_by_role("combobox")
-    wanted = page.get_by_role("option", name=option, exact=True)
+    entry = page.get_by_role("option", name=option, exact=True)
     for _ in range(PATIENCE_MS // LIST_MS):
         box.click()
         with suppress(TimeoutError):
-            wanted.wait_for(timeout=LIST_MS)
+            entry.wait_for(timeout=LIST_MS)
             break
-    wanted.click()
+    entry.click()
     settle(page)
 
 
 def press(page: Page, label: str) -> None:
     """Press one part of a segmented control."""
     page.get_by_test_id("stButtonGroup").get_by_text(label, exact=True).click()
-    page.wait_for_timeout(200)  # the script state is idle until the press has travelled to the server
+    page.wait_for_timeout(200)  # until the press has reached the server, the script counts as idle
     settle(page)
 
 
-def live(page: Page, expression: str):
+# --- canvas components ---
+
+
+def live(page: Page, expression: str) -> Any:
     """A value of the live decoder's view (`v`), once it has painted."""
     return _value(page, ".gandalf", expression)
 
 
-def until(page: Page, expression: str, value) -> None:
-    """Wait until that value of the live decoder's view is this one: what was asked for has travelled to the
-    server and back.
-    """
+def until(page: Page, expression: str, value: Any) -> None:
+    """Wait until a value of the live decoder's view is this one: a change has been to the server and back."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
-    while (found := live(page, expression)) != value:
-        assert time.monotonic() < deadline, f"{expression} is {found}, not {value}"
+    while (current := live(page, expression)) != value:
+        assert time.monotonic() < deadline, f"{expression} is {current}, not {value}"
         page.wait_for_timeout(100)
 
 
-def panels(page: Page, expression: str):
+def panels(page: Page, expression: str) -> Any:
     """A value of the linked panels' view (`v`), once it has painted."""
     return _value(page, ".panels", expression)
 
 
-def _value(page: Page, root: str, expression: str):
+def _value(page: Page, root: str, expression: str) -> Any:
     page.locator(root).first.wait_for()
     page.wait_for_function(PAINTED, arg=root)
     return page.locator(root).first.evaluate(
@@ -155,10 +166,10 @@ def _value(page: Page, root: str, expression: str):
 
 
 def drag(page: Page, box: dict, *points: tuple[float, float], steps: int = 8) -> None:
-    """The mouse along points given as fractions of a box, with in-between moves."""
-    at = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in points]
-    page.mouse.move(*at[0])
+    """Drag the mouse along points, given as fractions of a box, with moves between them."""
+    places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in points]
+    page.mouse.move(*places[0])
     page.mouse.down()
-    for place in at[1:]:
+    for place in places[1:]:
         page.mouse.move(*place, steps=steps)
     page.mouse.up()

@@ -1,7 +1,6 @@
-"""`python scripts/latency.py`: how fast the app feels, measured in headless Chromium, and the server's time
-for each page.
+"""`python scripts/latency.py`: how fast the app feels in headless Chromium, and the server's time per page.
 
-Prints one table (or --json). The figures depend on the machine; a browser that draws in software makes them
+Prints a table (or --json). The figures depend on the machine; a browser that draws in software makes them
 pessimistic.
 """
 
@@ -32,7 +31,7 @@ TYPED = """async element => {
 
 
 def repaints_while_dragging(page: Page, url: str) -> dict:
-    """Paints a second while the Teff slider is dragged back and forth, and whether the zoom survives."""
+    """Repaints per second while the Teff slider is dragged back and forth, and whether the zoom survives."""
     visit(page, f"{url}/decode?{DWARF}", "Decode")
     live(page, "v.setZoom([852, 858])")
     thumb = page.locator(".slider[data-label=teff] input[type=range]").bounding_box()
@@ -58,7 +57,7 @@ def typed_values(page: Page, url: str) -> dict:
 
 
 def pan_and_zoom(page: Page, url: str) -> dict:
-    """Frames a second while 64,305 points are panned in a scripted drag."""
+    """Frames per second while 64,305 points are panned."""
     visit(page, f"{url}/data?model=generator&stars={MANY}", "Data")
     count = panels(page, "v.count")
     page.locator(".panels [data-mode=pan]").click()
@@ -75,9 +74,7 @@ def pan_and_zoom(page: Page, url: str) -> dict:
 
 
 def lasso(page: Page, url: str) -> dict:
-    """From letting go of the lasso to lit stars (in the browser) and to the redrawn page (through the
-    server).
-    """
+    """Time from the end of a lasso until the server has answered with the selected stars."""
     visit(page, f"{url}/data?model=generator&stars={STARS}", "Data")
     panels(page, "v.paints")
     box = page.locator(".panels figure canvas").first.bounding_box()
@@ -96,17 +93,17 @@ def lasso(page: Page, url: str) -> dict:
 
 
 def page_changes(page: Page, url: str) -> dict:
-    """Click in the navigation to a settled page, warm, with 12,861 stars."""
+    """Time from a click in the navigation to a settled page, warm, with 12,861 stars."""
     visit(page, f"{url}/?model=generator&stars={STARS}", TITLES[""])
     names = [title for path, title in TITLES.items() if path]
-    found: dict[str, list[float]] = {name: [] for name in names}
+    times: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(3):
         for name in names:
             began = time.perf_counter()
             go(page, name)
             if turn:
-                found[name].append(1000 * (time.perf_counter() - began))
-    return {f"page change to {name}, warm [ms]": statistics.median(times) for name, times in found.items()}
+                times[name].append(1000 * (time.perf_counter() - began))
+    return {f"page change to {name}, warm [ms]": statistics.median(t) for name, t in times.items()}
 
 
 def server_times() -> dict:
@@ -116,7 +113,7 @@ def server_times() -> dict:
     test = AppTest.from_file(str(ROOT / "pages" / "ui" / "main.py"), default_timeout=600)
     test.query_params["model"], test.query_params["stars"] = "generator", STARS
     test.run()
-    found = {}
+    medians = {}
     for path, title in TITLES.items():
         if path:
             test.switch_page(f"../{path}.py").run()
@@ -125,37 +122,41 @@ def server_times() -> dict:
             began = time.perf_counter()
             test.run()
             times.append(1000 * (time.perf_counter() - began))
-        found[f"server time of {title} [ms]"] = statistics.median(times)
-    return found
+        medians[f"server time of {title} [ms]"] = statistics.median(times)
+    return medians
+
+
+def browser_times(folder: Path) -> dict:
+    """Everything that is measured in the browser, with a fresh server."""
+    results: dict = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        began = time.perf_counter()
+        with serving(folder) as url:
+            page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            visit(page, url, TITLES[""])
+            results["start of the server to the first page [ms]"] = 1000 * (time.perf_counter() - began)
+            for measure in (repaints_while_dragging, typed_values, lasso, pan_and_zoom, page_changes):
+                results |= measure(page, url)
+        browser.close()
+    return results
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     expect.set_options(timeout=PATIENCE_MS)
-    found: dict = {}
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        began = time.perf_counter()
-        with serving(Path(folder)) as url:
-            page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            visit(page, url, TITLES[""])
-            found["start of the server to the first page [ms]"] = 1000 * (time.perf_counter() - began)
-            for measure in (repaints_while_dragging, typed_values, lasso, pan_and_zoom, page_changes):
-                found |= measure(page, url)
-        browser.close()
+    with tempfile.TemporaryDirectory() as folder:
+        results = browser_times(Path(folder))
         os.environ |= {"GANDALF_RUNS": f"{folder}/runs", "GANDALF_CACHE": f"{folder}/cache"}
-        found |= server_times()
-    print(
-        json.dumps(found)
-        if asked.json
-        else "\n".join(f"{name:<58} {_text(value)}" for name, value in found.items())
-    )
+        results |= server_times()
+    lines = (f"{name:<58} {_text(value)}" for name, value in results.items())
+    print(json.dumps(results) if arguments.json else "\n".join(lines))
 
 
-def _text(value) -> str:
+def _text(value: float | bool) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else f"{value:8.0f}"
 
 

@@ -1,13 +1,13 @@
-"""`python scripts/screenshots.py OUT`: every view in both themes and both widths, as a person sees it, in one
-folder.
+"""`python scripts/screenshots.py OUT`: every view in both themes and both widths, as a person sees it.
 
---views decode,maps  --themes light  --widths 1280,1920,390  --server URL (a running app, instead of a fresh
-one)
+--views decode,maps  --themes light  --widths 1280,1920,390  --server URL (a running app)
 """
 
 import argparse
 import contextlib
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from driver import (
@@ -30,16 +30,19 @@ HEIGHTS = {1280: 900, 1920: 1080, 390: 800}
 TALLEST = 2600
 
 
-def nothing(page: Page) -> None:
+Act = Callable[[Page], None]  # brings a page into the state to show
+
+
+def as_it_is(page: Page) -> None:
     page.wait_for_timeout(300)
 
 
-def segment(label: str):
-    return lambda page: press(page, label)
+def segment(label: str) -> Act:
+    return partial(press, label=label)
 
 
 def hot(page: Page) -> None:
-    """The star of the decode view at 6500 K."""
+    """The star of the Decode page at 6500 K."""
     box = page.locator(".slider[data-label=teff] input[type=number]")
     box.fill("6500")
     box.press("Enter")
@@ -57,8 +60,8 @@ def lasso(page: Page) -> None:
     settle(page)
 
 
-def unfolded(page: Page) -> None:
-    """The form of a new sweep."""
+def new_sweep(page: Page) -> None:
+    """The form of a new sweep, opened."""
     form = page.get_by_text("New sweep")
     if not page.get_by_role("button", name="Start the sweep").is_visible():
         form.click()
@@ -66,13 +69,13 @@ def unfolded(page: Page) -> None:
     page.wait_for_timeout(500)
 
 
-def compared(page: Page) -> None:
+def comparison(page: Page) -> None:
     choose(page, "Compare with", "physical-removed")
 
 
 VIEWS = {
-    "home": ("", nothing),
-    "tour-1": ("tour", nothing),
+    "home": ("", as_it_is),
+    "tour-1": ("tour", as_it_is),
     "tour-2": ("tour", segment("2 The adversary")),
     "tour-3": ("tour", segment("3 A fresh probe")),
     "tour-4": ("tour", segment("4 Decode")),
@@ -80,22 +83,22 @@ VIEWS = {
     "data-histograms": ("data", segment("Histograms")),
     "data-spectra": ("data", segment("Spectra")),
     "data-table": ("data", segment("Table")),
-    "maps": ("maps", nothing),
+    "maps": ("maps", as_it_is),
     "maps-lasso": ("maps", lasso),
-    "latent": ("latent", nothing),
+    "latent": ("latent", as_it_is),
     "latent-traverse": ("latent", segment("Traverse")),
     "decode": ("decode", hot),
-    "parameters": ("parameters", nothing),
+    "parameters": ("parameters", as_it_is),
     "parameters-truth": ("parameters", segment("Against the truth")),
     "parameters-residuals": ("parameters", segment("Residuals")),
     "parameters-errors": ("parameters", segment("Error bars")),
     "parameters-four": ("parameters", segment("Representations")),
     "parameters-table": ("parameters", segment("Table")),
-    "train": ("train", nothing),
-    "sweeps": ("sweeps", nothing),
-    "sweeps-new": ("sweeps", unfolded),
-    "audit": ("audit", nothing),
-    "models": ("models", compared),
+    "train": ("train", as_it_is),
+    "sweeps": ("sweeps", as_it_is),
+    "sweeps-new": ("sweeps", new_sweep),
+    "audit": ("audit", as_it_is),
+    "models": ("models", comparison),
 }
 QUERY = {
     "decode": "model=generator&stars=simulated:50:3&star=sim3-31",
@@ -105,7 +108,7 @@ QUERY = {
 
 
 def shoot(page: Page, url: str, name: str, path: Path, width: int) -> None:
-    """One view, grown to its whole height."""
+    """One view at its full height."""
     place, act = VIEWS[name]
     page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
     visit(page, f"{url}/{place}?{QUERY.get(name, 'model=generator')}", TITLES[place])
@@ -122,20 +125,20 @@ def main() -> None:
     parser.add_argument("--views", default=",".join(VIEWS))
     parser.add_argument("--themes", default="light,dark")
     parser.add_argument("--widths", default="1280,1920")
-    parser.add_argument("--server", help="address of a running app")
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--server", help="address of a running app, instead of a fresh one")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE_MS)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        fresh = contextlib.nullcontext(asked.server) if asked.server else serving(Path(folder))
+        fresh = contextlib.nullcontext(arguments.server) if arguments.server else serving(Path(folder))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         with fresh as url:
-            for theme in asked.themes.split(","):
+            for theme in arguments.themes.split(","):
                 page = browser.new_context(color_scheme=theme, reduced_motion="reduce").new_page()
                 page.set_default_timeout(PATIENCE_MS)
-                for width in map(int, asked.widths.split(",")):
-                    for name in asked.views.split(","):
-                        path = asked.out / f"{name}-{theme}-{width}.png"
+                for width in map(int, arguments.widths.split(",")):
+                    for name in arguments.views.split(","):
+                        path = arguments.out / f"{name}-{theme}-{width}.png"
                         shoot(page, url, name, path, width)
                         print(path, flush=True)
         browser.close()

@@ -1,9 +1,9 @@
-"""Store what the shipped models make of twenty stars: `tests/test_shipped_models.py` holds later code against it.
+"""Store values of twenty stars by every shipped model; `tests/test_shipped_models.py` compares with them.
 
     python scripts/shipped_values.py
 
-Run it only when `pretrained/` is made again. The spectra are stored with the values, so that a change of the
-simulator is no change of the models.
+Run it only after new models were trained. The spectra are stored too, so that a change of the simulator does
+not look like a change of the models.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ STARS, SEED = 20, 4711
 
 
 def values(model: TrainedModel, stars: SpectraSet) -> dict[str, np.ndarray]:
-    """Latents, spectra decoded under the stars' own labels, and predictions: what a user can see."""
+    """Latents, spectra decoded under the stars' own labels, and predictions: all that a user sees."""
     latents, predictions = model.encode(stars), model.predict(stars)
     return {
         "z": latents.z,
@@ -35,8 +35,8 @@ def main() -> None:
     stars = simulate(STARS, seed=SEED)
     stored = {name: getattr(stars, name) for name in ("flux", "flux_error", "wavelength_nm", "ids", "labels")}
     for info in list_models():
-        made = values(load_model(info.path), stars)
-        stored |= {f"{info.name}.{name}": array for name, array in made.items()}
+        results = values(load_model(info.path), stars)
+        stored |= {f"{info.name}.{name}": array for name, array in results.items()}
     np.savez_compressed(FILE, **stored)
 
 

@@ -1,0 +1,75 @@
+"""The command line, `python -m reports COMMAND`. Each command imports the heavy modules that it needs."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+EPILOG = """\
+Runs are resumable: a file that is there is not made again (an ablation is when its recipe has changed, and of
+bayes only the posterior is kept). With --only, several processes can share the work."""
+
+
+def measure(args: argparse.Namespace) -> None:
+    from .measuring import measure
+
+    measure(args.only)
+
+
+def stars(args: argparse.Namespace) -> None:
+    from .measuring import measure_stars
+
+    measure_stars(args.files)
+
+
+def write(args: argparse.Namespace) -> None:
+    from .document import write
+
+    write()
+
+
+def seeds(args: argparse.Namespace) -> None:
+    from .experiments import audit_seeds
+
+    audit_seeds(args.only)
+
+
+def ablation(args: argparse.Namespace) -> None:
+    from .experiments import audit_ablations
+
+    audit_ablations(args.only)
+
+
+def bayes(args: argparse.Namespace) -> None:
+    from .experiments import compare_with_bayes
+
+    compare_with_bayes()
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "Measure the models, and write docs/results.md from what was measured."
+    parser = argparse.ArgumentParser(
+        "python -m reports", description=about, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(run: Callable[[argparse.Namespace], None], about: str, only: str = "") -> argparse.ArgumentParser:
+        command = commands.add_parser(run.__name__, help=about, description=about)
+        command.set_defaults(run=run)
+        if only:
+            command.add_argument("--only", action="append", default=[], metavar="NAME", help=only)
+        return command
+
+    part = "only this part: audits, compare, plain-against-pca, rms-over-bound or sweeps; may repeat"
+    add(measure, "audits of the shipped models, Table 1, the references and the paper's two sweeps", part)
+    files = add(stars, "what `autoencoder` predicts of archive files of real stars")
+    files.add_argument("files", nargs="+", type=Path, metavar="FILE", help="spectra of one star each")
+    add(write, "docs/results.md, its pictures and the README's table, from the stored files alone")
+    add(seeds, "every shipped model with seeds 0 to 2, audited on the 12,861 test stars", "only MODEL-SEED")
+    add(ablation, "one switch of a recipe changed at a time", "only the variant of this name; may repeat")
+    add(bayes, "the posterior mean of 200 test stars beside the regressors; about 2 minutes")
+    return parser
+
+
+if __name__ == "__main__":
+    arguments = _parser().parse_args()
+    arguments.run(arguments)

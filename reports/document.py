@@ -1,0 +1,77 @@
+"""docs/results.md and the README's table, written from the stored measurements alone."""
+
+from typing import Any
+
+from gandalf_core.atomic import write_text
+from gandalf_core.sweeps.study import curves
+
+from . import pictures, tables
+from .experiments import recipe_key
+from .goals import goals_table
+from .stored import AUDITED, MODELS, ROOT, SAMPLE, SEEDS, STORED, audit_path, load
+from .variants import GENERATOR, PAPER, PHYSICAL, slug
+
+NOTES = STORED / "notes.md"  # what the numbers mean and what falls short, in words
+MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
+HEAD = f"""# Results
+
+Written by `python -m reports write` from stored runs. Over seeds (`python -m reports seeds`): the shipped
+models, trained again on the standard sample `{SAMPLE}` (51,444 stars) and audited on its 12,861 test
+stars. In detail (`python -m reports measure`): the shipped models on `{AUDITED}`, stars that none of
+them has seen. *Excess* is R²(removed | z, true kept labels) − R²(removed | true kept labels), where each R²
+is that of the best of four probes trained from nothing. *Detected*: a test of whether the latent tells
+anything beyond the kept labels rejects at 2.5 %.
+"""
+
+
+def write() -> None:
+    """docs/results.md with its pictures, and the table of real stars in the README."""
+    audits = {m: load(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
+    runs, comparison, bayes = _seed_runs(), load(STORED / "compare.json"), load(STORED / "bayes.json")
+    ablations = _ablation_runs(PHYSICAL | PAPER)
+    drawn = pictures.pictures(runs, ablations, _sweep_curves(), audits.get("physical-removed", {}))
+    parts = [
+        HEAD,
+        "Seeds measured: " + ", ".join(f"`{m}` {len(reports)}" for m, reports in runs.items()) + ".\n",
+        goals_table(runs, comparison, bayes),
+        NOTES.read_text() if NOTES.is_file() else "",
+        pictures.draw(drawn, ROOT / "docs" / "images" / "results"),
+        tables.ablation_table(ablations),
+        tables.generator_ablation_table(_ablation_runs(GENERATOR)),
+        "# The shipped models in detail (seed 0)\n",
+        tables.removed_table(audits),
+        tables.kept_table(audits),
+        tables.slider_table(audits),
+        tables.calibration_table(load(STORED / "calibration.json") or []),
+        tables.bayes_table(bayes),
+        tables.plain_table(load(STORED / "plain-against-pca.json")),
+        tables.bound_table(load(STORED / "rms-over-bound.json")),
+        tables.compare_table(comparison),
+    ]
+    write_text(ROOT / "docs" / "results.md", "\n".join(part for part in parts if part))
+    _write_readme(tables.real_star_table(load(STORED / "real-stars.json")))
+
+
+def _seed_runs() -> dict[str, list[dict[str, Any]]]:
+    """Model -> the reports of its seeds, for the models that have run."""
+    paths = {m: [STORED / "seeds" / f"{m}-{seed}.json" for seed in SEEDS] for m in MODELS}
+    runs = {m: [report for path in of_model if (report := load(path))] for m, of_model in paths.items()}
+    return {m: reports for m, reports in runs.items() if reports}
+
+
+def _ablation_runs(names: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stored runs of these variants; ° marks one of an earlier recipe."""
+    runs = [run for n in names if (run := load(STORED / "ablation" / f"{slug(n)}.json"))]
+    return [r if r["recipe"] == recipe_key(r["preset"]) else r | {"name": f"{r['name']} °"} for r in runs]
+
+
+def _sweep_curves() -> dict[str, list[dict[str, float]]]:
+    """The curve that each of the two stored sweeps was run for."""
+    folders = {"latent_size": STORED / "sweeps" / "latent-size", "adversary": STORED / "sweeps" / "lambda"}
+    return {name: curves(folder)[name] for name, folder in folders.items() if folder.is_dir()}
+
+
+def _write_readme(table: str) -> None:
+    path = ROOT / "README.md"
+    before, _, after = path.read_text().partition(MARK)
+    write_text(path, before + MARK + "\n" + table + END + after.partition(END)[2])
