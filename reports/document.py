@@ -26,17 +26,23 @@ anything beyond the kept labels rejects at 2.5 %.
 
 def write() -> None:
     """docs/results.md with its pictures, and the table of real stars in the README."""
+    pictures.draw(_pictures(), ROOT / "docs" / "images" / "results")
+    write_text(ROOT / "docs" / "results.md", results_text())
+    readme = ROOT / "README.md"
+    write_text(readme, with_real_stars(readme.read_text()))
+
+
+def results_text() -> str:
+    """The text of docs/results.md."""
     audits = {m: load(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
     runs, comparison, bayes = _seed_runs(), load(STORED / "compare.json"), load(STORED / "bayes.json")
-    ablations = _ablation_runs(PHYSICAL | PAPER)
-    drawn = pictures.pictures(runs, ablations, _sweep_curves(), audits.get("physical-removed", {}))
     parts = [
         HEAD,
         "Seeds measured: " + ", ".join(f"`{m}` {len(reports)}" for m, reports in runs.items()) + ".\n",
         goals_table(runs, comparison, bayes),
         NOTES.read_text() if NOTES.is_file() else "",
-        pictures.draw(drawn, ROOT / "docs" / "images" / "results"),
-        tables.ablation_table(ablations),
+        pictures.section(_pictures()),
+        tables.ablation_table(_ablation_runs(PHYSICAL | PAPER)),
         tables.generator_ablation_table(_ablation_runs(GENERATOR)),
         "# The shipped models in detail (seed 0)\n",
         tables.removed_table(audits),
@@ -48,8 +54,19 @@ def write() -> None:
         tables.bound_table(load(STORED / "rms-over-bound.json")),
         tables.compare_table(comparison),
     ]
-    write_text(ROOT / "docs" / "results.md", "\n".join(part for part in parts if part))
-    _write_readme(tables.real_star_table(load(STORED / "real-stars.json")))
+    return "\n".join(part for part in parts if part)
+
+
+def with_real_stars(readme: str) -> str:
+    """The README's text with the table of real stars as it is stored."""
+    before, _, after = readme.partition(MARK)
+    table = tables.real_star_table(load(STORED / "real-stars.json"))
+    return before + MARK + "\n" + table + END + after.partition(END)[2]
+
+
+def _pictures() -> dict[str, pictures.Picture]:
+    ablations, audit = _ablation_runs(PHYSICAL | PAPER), load(audit_path("physical-removed"))
+    return pictures.pictures(_seed_runs(), ablations, _sweep_curves(), audit)
 
 
 def _seed_runs() -> dict[str, list[dict[str, Any]]]:
@@ -69,9 +86,3 @@ def _sweep_curves() -> dict[str, list[dict[str, float]]]:
     """The curve that each of the two stored sweeps was run for."""
     folders = {"latent_size": STORED / "sweeps" / "latent-size", "adversary": STORED / "sweeps" / "lambda"}
     return {name: curves(folder)[name] for name, folder in folders.items() if folder.is_dir()}
-
-
-def _write_readme(table: str) -> None:
-    path = ROOT / "README.md"
-    before, _, after = path.read_text().partition(MARK)
-    write_text(path, before + MARK + "\n" + table + END + after.partition(END)[2])

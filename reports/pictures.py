@@ -50,8 +50,8 @@ def pictures(
     return drawn
 
 
-def draw(drawn: dict[str, Picture], folder: Path) -> str:
-    """Write the PNG files into the folder; the Markdown that shows them."""
+def draw(drawn: dict[str, Picture], folder: Path) -> None:
+    """Write each picture as a PNG file into the folder."""
     from playwright.sync_api import sync_playwright
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +64,10 @@ def draw(drawn: dict[str, Picture], folder: Path) -> str:
             page.locator(".js-plotly-plot .main-svg").first.wait_for()
             page.locator(".js-plotly-plot").screenshot(path=folder / f"{name}.png")
         browser.close()
+
+
+def section(drawn: dict[str, Picture]) -> str:
+    """The Markdown that shows the pictures."""
     lines = [
         f"![{caption}](images/results/{name}.png)\n\n*{caption}*\n" for name, (_, caption) in drawn.items()
     ]

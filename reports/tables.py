@@ -168,7 +168,7 @@ def bound_table(ratios: Report) -> str:
     return (
         "Rms error of what `autoencoder` predicts of `simulated:2000:7`, over the Cramér-Rao bound: of all "
         "stars over their median bound, and in each bin of S/N per pixel over the rms bound of its stars. A "
-        "regressor may stay below 1, since it knows the sample; that helps most where the noise is largest.\n\n"
+        "regressor may stay below 1, since it knows the sample; that helps most where noise is largest.\n\n"
         + table(["S/N", "stars", *map(plain, LABELS)], rows)
     )
 
@@ -229,8 +229,8 @@ def coverage_table(coverage: Report) -> str:
             rows.append([name, {"snr": "S/N", "teff": "Teff"}[by], str(len(bins)), *shares])
     text = (
         "\nShare of the true values inside the 68 % intervals, least to greatest over the bins of more than "
-        "300 stars; goal: .62 to .74. The error bar of a removed label is the spread of the whole sample: right "
-        "on average, wrong in a bin of Teff.\n\n"
+        "300 stars; goal: .62 to .74. The error bar of a removed label is the spread of the whole sample: "
+        "right on average, wrong in a bin of Teff.\n\n"
     )
     return text + table(["representation", "bins of", "bins", *map(plain, LABELS)], rows) if rows else ""
 

@@ -1,0 +1,52 @@
+"""docs/results.md and the README's table are what the stored runs say, and their commands answer."""
+
+import subprocess
+import sys
+
+import pytest
+
+from reports.document import results_text, with_real_stars
+from reports.experiments import recipe_key
+from reports.goals import goals_table
+from reports.measuring import measure
+from reports.stored import ROOT, STORED, load
+from reports.variants import BASES, slug
+
+
+def test_the_document_is_what_the_stored_runs_say():
+    assert results_text() == (ROOT / "docs" / "results.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    assert with_real_stars(readme) == readme
+
+
+def test_the_bound_is_quoted_for_each_bin_of_signal_to_noise():
+    ratios = load(STORED / "rms-over-bound.json")
+    assert [b["low"] for b in ratios["per_snr"]] == [15, 30, 45, 60, 100]
+    assert sum(b["stars"] for b in ratios["per_snr"]) == 2000
+    for row in ratios["per_snr"]:
+        assert f"| {row['low']} to {row['high']} | {row['stars']} | {row['teff']:.2f} |" in results_text()
+
+
+def test_every_variant_has_a_run_of_the_present_recipe():
+    runs = {
+        name: load(STORED / "ablation" / f"{slug(name)}.json") for rows in BASES.values() for name in rows
+    }
+    assert len(runs) == len(list((STORED / "ablation").iterdir())) == 37
+    assert all(run["recipe"] == recipe_key(run["preset"]) for run in runs.values())
+    assert "°" not in results_text()
+
+
+def test_without_runs_there_is_no_table():
+    assert goals_table({}, {}, {}) == ""
+
+
+def test_an_unknown_part_is_named_before_the_work():
+    with pytest.raises(SystemExit, match="no part 'tables'; there are: audits, compare"):
+        measure(["audits", "tables"])
+
+
+@pytest.mark.parametrize("command", ["measure", "stars", "write", "seeds", "ablation", "bayes"])
+def test_the_commands_explain_themselves(command):
+    arguments = [sys.executable, "-m", "reports", command, "--help"]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert f"python -m reports {command}" in done.stdout
