@@ -18,7 +18,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 STARS, MANY = "simulated:12861:7", "simulated:64305:0"
 DWARF = "model=generator&stars=simulated:50:3&star=sim3-31"
 TYPED = """async element => {
-  const v = element.gandalf, box = element.querySelector('.slider[data-label=teff] input[type=number]'), times = []
+  const v = element.gandalf, times = []
+  const box = element.querySelector('.slider[data-label=teff] input[type=number]')
   for (let k = 0; k < 40; k++) {
     const before = v.paints, began = performance.now()
     box.value = 5000 + 30 * k
@@ -31,7 +32,7 @@ TYPED = """async element => {
 
 
 def repaints_while_dragging(page: Page, url: str) -> dict:
-    """Repaints per second while the Teff slider is dragged back and forth, and whether the zoom survives."""
+    """Repaints per second while the Teff slider is dragged to and fro, and whether the zoom survives."""
     visit(page, f"{url}/decode?{DWARF}", "Decode")
     live(page, "v.setZoom([852, 858])")
     thumb = page.locator(".slider[data-label=teff] input[type=range]").bounding_box()

@@ -130,9 +130,9 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE_MS)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        fresh = contextlib.nullcontext(arguments.server) if arguments.server else serving(Path(folder))
+        server = contextlib.nullcontext(arguments.server) if arguments.server else serving(Path(folder))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        with fresh as url:
+        with server as url:
             for theme in arguments.themes.split(","):
                 page = browser.new_context(color_scheme=theme, reduced_motion="reduce").new_page()
                 page.set_default_timeout(PATIENCE_MS)
