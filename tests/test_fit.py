@@ -54,7 +54,7 @@ def test_a_label_that_does_not_vary_leaves_a_card_that_is_json(stars, tmp_path):
 def test_a_preset_by_name_takes_the_labels_of_the_stars():
     names = ("grain_size", "moisture")
     soils = toy_stars(700, names=names)
-    # the training begins: labels were found, not looked for in vain
+    # training begins, so the labels were there
     with pytest.raises(ModelError, match="is not a number"):
         train(soils, "autoencoder", on_epoch=_stop, device="cpu")
 

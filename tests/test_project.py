@@ -40,11 +40,11 @@ def test_map_shows_the_labels_that_order_the_stars(maps, method):
 @pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
 def test_copies_land_on_their_originals_and_near_copies_nearby(maps, method):
     x, _ = islands()
-    found = maps[method]
-    assert np.allclose(found.place(x[:40]), found.xy[:40], atol=1e-3)
-    near = found.place(x[:40] + np.float32(0.005))
-    spread = np.ptp(found.xy, 0).max()
-    assert np.median(np.linalg.norm(near - found.xy[:40], axis=1)) < 0.02 * spread
+    projection = maps[method]
+    assert np.allclose(projection.place(x[:40]), projection.xy[:40], atol=1e-3)
+    near = projection.place(x[:40] + np.float32(0.005))
+    spread = np.ptp(projection.xy, 0).max()
+    assert np.median(np.linalg.norm(near - projection.xy[:40], axis=1)) < 0.02 * spread
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
@@ -94,9 +94,9 @@ def test_stored_maps_are_equal_to_the_bit(maps, method, tmp_path):
 
 def test_wide_inputs_are_kept_as_components_and_place_from_pixels():
     x, _ = islands(width=120)
-    found = fit_projection(x, "tsne", n_jobs=1)
-    assert found.x.shape == (300, REDUCE_TO) and found.components.shape == (REDUCE_TO, 120)
-    assert np.allclose(found.place(x[:10]), found.xy[:10], atol=1e-2)
+    projection = fit_projection(x, "tsne", n_jobs=1)
+    assert projection.x.shape == (300, REDUCE_TO) and projection.components.shape == (REDUCE_TO, 120)
+    assert np.allclose(projection.place(x[:10]), projection.xy[:10], atol=1e-2)
 
 
 def test_pca_is_the_plane_of_largest_variance(maps):
@@ -116,9 +116,9 @@ def test_neighbour_r2_is_high_for_position_and_nil_for_shuffled_labels():
     smooth = np.sin(3 * xy[:, 0]) + xy[:, 1]
     holed = np.where(rng.random(1000) < 0.5, np.nan, smooth)
     values = np.column_stack([smooth, rng.permutation(smooth), holed, np.full(1000, np.nan), np.ones(1000)])
-    found = neighbour_r2(xy, values)
-    assert found[0] > 0.98 and found[2] > 0.95 and -0.2 < found[1] < 0.05
-    assert np.isnan(found[3:]).all()
+    r2 = neighbour_r2(xy, values)
+    assert r2[0] > 0.98 and r2[2] > 0.95 and -0.2 < r2[1] < 0.05
+    assert np.isnan(r2[3:]).all()
 
 
 def test_cache_answers_without_fitting_again(tmp_path, monkeypatch):

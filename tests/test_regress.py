@@ -81,9 +81,7 @@ def test_numpy_network_is_scikit_learns():
 
 
 def test_a_missing_label_does_not_leak_into_the_fit():
-    """A label missing for 60 % of the stars is fitted on the others alone; a zero in its place would drag its
-    mean down.
-    """
+    """60 % of the stars lack it: it is fitted to the others alone; zeros would drag its mean down."""
     x, y, snr = toy(3000)
     y[:, 0] += 2000
     whole = y.copy()
@@ -119,16 +117,14 @@ def test_separate_networks_and_ensembles():
 
 def _only_member(regressor, number):
     arrays = regressor.arrays()
-    kept = {k: v for k, v in arrays.items() if "_member" not in k}
-    return kept | {
+    others = {k: v for k, v in arrays.items() if "_member" not in k}
+    return others | {
         k.replace(f"_member{number}_", "_member0_"): v for k, v in arrays.items() if f"_member{number}_" in k
     }
 
 
 def test_components_keep_a_wide_noisy_input_from_being_learnt_by_heart():
-    """12 numbers that matter spread over 200 noisy pixels, 700 stars: the network on 4 components reads new
-    stars better.
-    """
+    """12 numbers that matter, spread over 200 noisy pixels of 700 stars: 4 components read others better."""
     x, y, _ = toy(1700)
     rng = np.random.default_rng(1)
     wide = x @ rng.standard_normal((12, 200)) + 6 * rng.standard_normal((1700, 200)) + 5

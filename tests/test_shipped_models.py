@@ -1,4 +1,4 @@
-"""The shipped models say of twenty stars what they said when they were made (scripts/shipped_values.py)."""
+"""The shipped models give the stored values of twenty stars (scripts/shipped_values.py)."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ def test_six_models_are_shipped_and_stored():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_model_says_what_it_said(name, twenty_stars):
+def test_a_shipped_model_gives_the_stored_values(name, twenty_stars):
     model = load_model(name)
     latents, predictions = model.encode(twenty_stars), model.predict(twenty_stars)
     flux = model.decode(latents, twenty_stars.labels_for(model.label_names))
-    for key, found in (
+    for key, value in (
         ("z", latents.z),
         ("flux", flux),
         *((n, getattr(predictions, n)) for n in ("values", "errors", "chi2", "outlier_score")),
     ):
         stored = STORED[f"{name}.{key}"]
-        np.testing.assert_allclose(found, stored, rtol=ROUNDING, atol=ROUNDING * np.abs(stored).max())
+        np.testing.assert_allclose(value, stored, rtol=ROUNDING, atol=ROUNDING * np.abs(stored).max())

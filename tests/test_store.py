@@ -278,5 +278,5 @@ def test_listing_passes_over_folders_that_are_no_models(model_folder, tmp_path):
     (tmp_path / "a-broken").mkdir()
     (tmp_path / "a-broken" / "card.json").write_text("{")
     (tmp_path / "other").mkdir()
-    found = list_models(tmp_path)
-    assert [m.name for m in found] == ["b-model"] and found[0].card["latent_size"] == 6
+    infos = list_models(tmp_path)
+    assert [m.name for m in infos] == ["b-model"] and infos[0].card["latent_size"] == 6

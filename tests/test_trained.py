@@ -79,10 +79,10 @@ def test_latents_carry_ids_labels_and_the_models_identity(model, stars):
 
 def test_five_percent_of_masked_pixels_bound_the_change_of_the_latent(model, stars):
     mask = np.zeros(stars.flux.shape, bool)
-    chosen = (
+    pixels = (
         np.random.default_rng(0).random(stars.flux.shape).argsort(1)[:, : int(0.05 * stars.flux.shape[1])]
     )
-    np.put_along_axis(mask, chosen, True, 1)
+    np.put_along_axis(mask, pixels, True, 1)
     holes = SpectraSet(
         np.where(mask, np.nan, stars.flux),
         stars.wavelength_nm,
@@ -150,15 +150,15 @@ def test_decode_checks_what_it_gets(model, stars):
 
 def test_labels_are_the_stars_own_or_estimated_and_it_says_which(model, stars):
     mixed = stars[:4].with_labels(np.where([[False]] * 2 + [[True]] * 2, np.nan, stars.labels[:4]))
-    labels, given = model.labels_of(mixed)
-    assert given.tolist() == [True, True, False, False]
+    labels, own = model.labels_of(mixed)
+    assert own.tolist() == [True, True, False, False]
     assert np.array_equal(labels[:2], stars.labels[:2])
     estimates = model.predict_from_spectrum(stars[2:4])[0]
     assert np.allclose(labels[2:], estimates)
     one = stars[2:4].with_labels(np.column_stack([stars.labels[2:4, :3], [np.nan] * 2]))
-    labels, given = model.labels_of(one)  # what is given stays, what is missing is estimated
+    labels, own = model.labels_of(one)  # what a star has stays, what it lacks is estimated
     assert (
-        not given.any()
+        not own.any()
         and np.array_equal(labels[:, :3], one.labels[:, :3])
         and np.allclose(labels[:, 3], estimates[:, 3])
     )
@@ -220,13 +220,13 @@ def plain(stars):
 
 def test_predictions_read_the_labels_with_honest_errors(plain):
     fresh = toy_stars(600, seed=8)
-    found = plain.predict(fresh)
-    error = found.values - fresh.labels
+    predictions = plain.predict(fresh)
+    error = predictions.values - fresh.labels
     assert (1 - (error**2).mean(0) / fresh.labels.var(0)).min() > 0.9
-    assert (found.errors > 0).all()
-    inside = (np.abs(error) < found.errors).mean(0)
+    assert (predictions.errors > 0).all()
+    inside = (np.abs(error) < predictions.errors).mean(0)
     assert ((inside > 0.5) & (inside < 0.85)).all(), inside
-    assert len(found) == 600 and np.median(found.chi2) < 10
+    assert len(predictions) == 600 and np.median(predictions.chi2) < 10
 
 
 def test_an_outlier_scores_high_and_ordinary_stars_are_spread_evenly(plain):
@@ -239,8 +239,8 @@ def test_an_outlier_scores_high_and_ordinary_stars_are_spread_evenly(plain):
 
 def test_without_errors_a_star_is_not_strange_for_its_chi2(plain):
     fresh = toy_stars(200, seed=8)
-    found = plain.predict(replace(fresh, flux_error=None))
-    assert np.isnan(found.percentiles["chi2"]).all() and (found.outlier_score > 0.99).mean() < 0.1
+    predictions = plain.predict(replace(fresh, flux_error=None))
+    assert np.isnan(predictions.percentiles["chi2"]).all() and (predictions.outlier_score > 0.99).mean() < 0.1
 
 
 def test_rows_are_plain_dictionaries_with_the_promised_keys(plain, stars):
@@ -298,7 +298,7 @@ def test_a_finished_model_of_another_world_predicts_too():
     )
     config = toy_config("bottleneck", names, adversary__lambdas={"grain_size": 1.0, "moisture": -1.0})
     model = train(soils, config, device="cpu", extras=Extras(regressor_epochs=20))
-    found = model.predict(soils)
-    assert found.label_names == names and np.isfinite(found.values).all()
-    assert np.isfinite(found.outlier_score).all()
+    predictions = model.predict(soils)
+    assert predictions.label_names == names and np.isfinite(predictions.values).all()
+    assert np.isfinite(predictions.outlier_score).all()
     assert set(model.card["figures"]["parameters"]) == set(names)

@@ -27,7 +27,11 @@ MIN_DISTANCE = 0.1  # of UMAP
 
 @dataclass(frozen=True)
 class MapSettings:
-    """perplexity: of t-SNE.  neighbours: of UMAP.  seed: None lets UMAP use several threads and chance."""
+    """What a map depends on beside the stars.
+
+    perplexity: of t-SNE.  neighbours: of UMAP.  seed: of t-SNE and UMAP; None lets UMAP use several threads,
+    and no two of its maps are then alike.
+    """
 
     seed: int | None = 0
     perplexity: float = 30
@@ -73,9 +77,8 @@ def fit_projection(
     """A map of x (N, D), distances taken as they are: scale x first if its numbers are not alike.
 
     t-SNE and UMAP start at the first two principal components (Kobak & Berens 2019) and see at most
-    `REDUCE_TO` components. n_jobs: threads, −1 for all; UMAP's layout uses one unless the seed is None, since
-    only then is it reproducible. progress: called with the fraction done (t-SNE only); raising from it
-    cancels.
+    `REDUCE_TO` components. n_jobs: threads, −1 for all; UMAP's layout uses one where there is a seed.
+    progress: called with the fraction done (t-SNE only); raising from it cancels.
 
     Raises ConfigError for an unknown method, SpectraError for fewer than `MIN_STARS` stars or values that are
     not finite.

@@ -9,8 +9,7 @@ from ..data.scores import r_squared
 
 
 def neighbour_r2(xy: np.ndarray, values: np.ndarray, k: int = 10) -> np.ndarray:
-    """(P,) R² with which the k nearest stars in the map (N, 2) predict each value (N, P), leaving out the
-    star.
+    """(P,) R² with which a star's k nearest neighbours in the map (N, 2) predict its values (N, P).
 
     Over the stars whose value is known; about −1/k for a label unrelated to the map; NaN where fewer than
     k + 2 stars have the label or it does not vary.

@@ -1,7 +1,6 @@
 """From stars and a configuration to a finished model.
 
-The stars are split, the networks trained; then come regressors, maps, the reference for outliers and the
-card.
+The stars are split and the networks trained; then come regressors, maps, outlier reference and card.
 """
 
 import warnings
@@ -39,9 +38,8 @@ class Extras:
 
     Attributes
     ----------
-    maps, spectra_maps: methods of the maps of latents and of spectra to make. Maps of spectra are the same
-    for
-        every model: one folder carries them.
+    maps: methods of the maps of latents to make.
+    spectra_maps: the same for maps of spectra, which are equal for all models: one folder carries them.
     map_stars: test stars in a map at most.
     regressor_spectrum: the same for every model of one sample; fitted when None.
     regressor_epochs: passes of a regressor over the stars at most.

@@ -1,5 +1,4 @@
-"""The noise of an exported latent: a function of the seed and the star's id, so that exports are
-reproducible.
+"""The noise of an exported latent, a function of the seed and the star's id: exports are reproducible.
 
 Counter-based (SplitMix64 of a hash of the id, then Box-Muller): a star gets the same numbers in whatever
 file, order or chunk it comes, and a million stars take about a second.

@@ -44,8 +44,8 @@ class OutlierReference:
     Attributes
     ----------
     label_mean, label_std: (P,) of the reference stars.
-    core_fit: coefficients of the core flux that their labels let expect (quadratic).
-    latent_mean: (Z,).  latent_whiten: (Z, Z), to unit variance.
+    core_fit: coefficients of the core flux expected from the labels (quadratic).
+    latent_mean: (Z,).  latent_whiten: (Z, Z), to uncorrelated numbers of unit variance.
     chi2, core, distance, joint: (201,) quantiles; joint of the largest of the three percentiles.
     """
 

@@ -31,10 +31,9 @@ PARTS = ("representations", "per_parameter", "seconds", "classes", "coverage", "
 class Representation:
     """One representation of the training stars (N, D) and of the test stars (M, D).
 
-    unseen: (N,) true for the training stars that took no part in making the representation: error bars are
-    theirs.
-    settings: of its regressor, penalty included; None for the paper's with the best penalty. Number of passes
-    and seed are those of the comparison.
+    unseen: (N,) true for training stars that took no part in making the representation; error bars are fitted
+    to them.  settings: of its regressor, penalty included, but for passes and seed, which are those of the
+    comparison; None for the paper's, with the best penalty.
     """
 
     train: np.ndarray
@@ -65,9 +64,10 @@ class Truth:
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """alphas: penalties to choose from by the held-out training stars.  per_parameter: also fit one network
-    per label.  max_iter: passes of a regressor at most.  seed: of the regressors, and of the split of the
-    stars.
+    """How regressors are fitted and compared; the defaults are the paper's.
+
+    alphas: penalties to choose from by the held-out training stars.  per_parameter: also fit one network per
+    label.  max_iter: passes of a regressor at most.  seed: of the regressors and of the split of the stars.
     """
 
     alphas: tuple[float, ...] = (PAPER.alpha,)
@@ -185,8 +185,8 @@ def compare_models(
 ) -> dict[str, Any]:
     """`compare` of the spectra and of the exported latents of `models` (by name), stars split 80/20 by id.
 
-    Where the S/N is known, the spectra come once more, with the regressor that reads them best. bounds: (N,
-    P) of all the stars, in the order of the models' labels. Adds to `seconds` the `encoding` of the test
+    Where the S/N is known, the spectra come once more, with the regressor that reads them best. bounds:
+    (N, P) of all the stars, in the order of the models' labels. Adds to `seconds` the `encoding` of the test
     stars: reading labels from a spectrum by way of its latent costs both.
 
     Raises AuditError without models or when their labels differ, SpectraError for stars not on their grid.

@@ -128,8 +128,8 @@ def fit_calibrated(
     """`fit_regressor` on latents x, with error bars from the stars that the encoder never saw, `unseen` (N,).
 
     An encoder with reinforced labels knows its own training stars better than any other: their error bars
-    would be too short. Where too few stars are unseen, or most of them (the encoder is from elsewhere), all
-    stars are alike.
+    would be too short. With fewer than `MIN_UNSEEN` such stars, or more than half (the encoder is from
+    elsewhere), all stars are used alike.
     """
     stars, unseen = LabelledStars.of(x, y, names, snr), np.asarray(unseen, bool)
     if not MIN_UNSEEN <= unseen.sum() <= len(stars) / 2:

@@ -87,9 +87,8 @@ def _unfitted(settings: RegressorSettings, seed: int, n_stars: int) -> "MLPRegre
 def _resume(network: "MLPRegressor", state: ArrayNetwork, learning_rate: float) -> None:
     """Go on from an earlier state, at another learning rate and with the moments that Adam has gathered.
 
-    scikit-learn has no public way to change the rate of a running Adam (`learning_rate_init` is read only
-    when the optimiser is made, and a new one starts without moments): this is the one place that reaches for
-    it.
+    scikit-learn has no public way to change the rate of a running Adam: `learning_rate_init` is read only
+    when the optimiser is made, and a new one starts without moments. Only here is a private member used.
     """
     network.coefs_ = [weight.copy() for weight in state.weights]
     network.intercepts_ = [bias.copy() for bias in state.biases]

@@ -56,8 +56,7 @@ class Regressor:
         """Values (N, P) and 1σ errors (N, P) in physical units for x (N, D); the errors are 68 % half-widths.
 
         snr: (N,) per pixel, as in the fit; where None or NaN the fit's median is used. A label that too few
-        stars had in the fit is NaN. Raises ModelError when x has another width than in the fit or is not
-        finite.
+        stars had in the fit is NaN. Raises ModelError for x of another width than in the fit, or not finite.
         """
         standard = self._standard(x, snr)
         errors = self.errors.half_width(self._features(standard, snr)) * self.y_scale

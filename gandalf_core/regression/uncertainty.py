@@ -1,5 +1,4 @@
-"""How wide an error bar must be: the 68 % half-width of |residual| as a function of what is known about a
-star.
+"""How wide an error bar must be: the 68 % half-width of |residual|, from what is known about a star.
 
 Two steps. The many stars that trained a regressor tell best *where* it errs more: `shape`, a small network
 for the mean of log |residual|, is fitted to them. Only stars that did not train it tell *by how much*:
@@ -29,14 +28,13 @@ STARS_PER_KNOT, MAX_KNOTS = 100, 2  # of held-out stars; more knots only follow 
 
 @dataclass(frozen=True, eq=False)
 class ErrorModel:
-    """The width of error bars.
+    """The width of error bars: the logarithm of the half-width is shape plus level.
 
     Attributes
     ----------
     low, high: (F,) range of the features, beyond which the width stays constant.
     knots: (F, K) of the level, in units of that range.
-    coefficients: (C, P) of the level, which is added to the shape; the sum is the logarithm of the
-    half-width.
+    coefficients: (C, P) of the level.
     shape: scaled features (N, F) → (N, P); None where it is flat.
     """
 
