@@ -1,5 +1,6 @@
-"""Shared fixtures: the toy world and one small finished model of it. Heavy modules are imported by those who
-ask for them.
+"""Shared fixtures: the toy world and one small finished model of it.
+
+Heavy modules are imported by the fixtures that need them.
 """
 
 import os
@@ -19,8 +20,9 @@ def stars():
 
 @pytest.fixture(scope="session")
 def model_folder(stars, tmp_path_factory):
-    """A folder with a small finished model: teff and logg removed, the others kept, noise 0.4, one map. Do
-    not write to it.
+    """A folder with a small finished model: teff and logg removed, the others kept, noise 0.4, one map.
+
+    Do not write to it.
     """
     from toy import toy_config
 

@@ -1,4 +1,4 @@
-"""The networks: shapes, the mean + residual decoder, batch normalisation, and stacks as independent networks."""
+"""The networks: shapes, the mean + residual decoder, normalisation, and stacks as independent networks."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def _fixed_seed():
 
 
 @pytest.mark.parametrize("activation", ["relu", "silu", "tanh", "sigmoid"])
-def test_a_network_in_training_computes_what_its_layers_do_and_ends_without_an_activation(activation):
+def test_a_network_is_its_layers_and_ends_without_an_activation(activation):
     net, x = Mlp((3, 5, 2), activation), torch.randn(N, 3)
     assert [type(layer).__name__.lower() for layer in net] == ["linear", activation, "linear"]
     one_by_one = x
@@ -32,7 +32,7 @@ def test_blind_encoder_reads_pixels_and_conditional_one_labels_too():
     assert conditional(torch.randn(N, L + 2)).shape == (N, 25)
 
 
-def test_decoder_answers_to_the_labels_it_is_given():
+def test_the_decoder_responds_to_its_labels():
     decoder = Decoder(ModelConfig(condition_on=("teff",), latent_size=4), L)
     z = torch.randn(N, 4)
     assert decoder(z, torch.zeros(N, 1)).shape == (N, L)
@@ -62,7 +62,7 @@ def test_normalised_latent_has_unit_variance_whatever_the_scale_of_the_input():
     z = encoder(torch.randn(4000, L) * 1e3)
     assert torch.allclose(z.mean(0), torch.zeros(5), atol=1e-4)
     assert torch.allclose(z.std(0), torch.ones(5), atol=1e-2)
-    # no affine part that could shrink a number and hide a trace in it
+    # no affine part that could shrink a dimension and hide a trace in it
     assert not list(encoder.norm.parameters())
 
 

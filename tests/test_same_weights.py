@@ -1,6 +1,4 @@
-"""Speed does not change results: the trainer's weights equal those of the plain formulas, one operation at a
-time.
-"""
+"""The trainer ends in the weights that the plain formulas give, one operation at a time."""
 
 import copy
 from dataclasses import replace
@@ -33,7 +31,7 @@ def toy_stars(missing: bool = False) -> SpectraSet:
     flux = 1 + 0.1 * np.tanh(labels @ rng.normal(size=(4, L))) + 0.01 * rng.normal(size=(N, L))
     if missing:
         labels[::3, 2] = np.nan
-    broadening = np.where(np.arange(N) % 5, rng.uniform(0, 20, N), np.nan)  # not known of every star
+    broadening = np.where(np.arange(N) % 5, rng.uniform(0, 20, N), np.nan)  # unknown for some stars
     labels = np.column_stack([labels, broadening])
     return SpectraSet(
         flux, np.linspace(846, 870, L), [f"s{i}" for i in range(N)], labels, (*LABELS, "vbroad")
@@ -81,9 +79,7 @@ def cross_entropies(log_q: torch.Tensor, bins: torch.Tensor) -> list[torch.Tenso
 
 
 class Plain:
-    """One step of the algorithm from equations alone: it shares data and first weights with a trainer, no
-    code.
-    """
+    """One step of the algorithm from equations alone: it shares data and first weights with a trainer."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.config, self.data = trainer.config, trainer.data
@@ -163,16 +159,16 @@ class Plain:
         return total
 
     def dependence(self, mu: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Σ over removed labels, latent numbers and bins of the running times the present covariance."""
-        found, share = [], self.config.adversary.dependence_spread
+        """Σ over removed labels, latent dimensions and bins of the running times the present covariance."""
+        parts, share = [], self.config.adversary.dependence_spread
         for k, name in enumerate(self.adversary.watched):
             if self.config.lambdas[name] <= 0:
                 continue
             bins, p = self.data.bins[k, rows], self.data.target[k, rows]
             for b in range(p.shape[1]):
                 e = torch.where(bins < 0, 0, (bins == b).double() - p[:, b]) * p.shape[1] ** 0.5
-                found += [(mu * e[:, None]).mean(0), (share**0.5 * (mu**2 - 1) / 2**0.5 * e[:, None]).mean(0)]
-        present = torch.cat(found)
+                parts += [(mu * e[:, None]).mean(0), (share**0.5 * (mu**2 - 1) / 2**0.5 * e[:, None]).mean(0)]
+        present = torch.cat(parts)
         self.running = 0.99 * self.running + 0.01 * present.detach()
         return self.config.adversary.dependence * (self.running * present).sum()
 
@@ -222,7 +218,7 @@ class Plain:
 
 
 def in_double_precision(trainer: Trainer) -> Trainer:
-    """There rounding stays far below what a step changes, so that equality can be asked for strictly."""
+    """The trainer in numbers whose rounding is far below what a step changes: equality can be strict."""
     for module in trainer.modules.values():
         module.double()
     parts = {

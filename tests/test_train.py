@@ -1,6 +1,4 @@
-"""Training: what each step moves, what evaluation leaves alone, resuming to the bit, and that it learns what
-it should.
-"""
+"""Training: what a step moves, what evaluation leaves alone, resuming to the bit, and what is learned."""
 
 from dataclasses import replace
 
@@ -104,7 +102,7 @@ def test_evaluation_moves_nothing(stars):
 # --- the loop ---
 
 
-def test_the_loop_stops_when_nobody_asks_for_more(stars):
+def test_the_loop_stops_when_its_caller_does(stars):
     trainer = a_trainer(stars, training__epochs=50)
     for record in trainer.epochs():
         if record.epoch == 2:
@@ -180,9 +178,7 @@ def r2_of_a_fresh_probe(z: np.ndarray, y: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def trained_pair():
-    """The toy world at λ = 0 without noise, and with teff removed; the same 1200 stars for both, and 800
-    fresh ones to probe.
-    """
+    """Models at λ = 0 without noise and with teff removed, of the same stars, and fresh stars to probe."""
     stars, fresh = toy_stars(1200), toy_stars(800, seed=5)
     more = {"training__epochs": 40, "training__learning_rate": 3e-3}
     signs = {"adversary__lambdas": {"teff": 1.0, "mh": -1.0}, "adversary__target": "uniform"}
@@ -212,7 +208,7 @@ def test_a_fresh_probe_reads_a_removed_label_worse_and_a_kept_one_as_well(traine
 
 
 def test_sliders_act_where_the_label_was_removed(trained_pair):
-    """The decoder must use the label it is given, since the latent no longer holds it."""
+    """The decoder must use the label that it receives, since the latent no longer holds it."""
     _, removed, fresh = trained_pair
     latents, other = removed.encode(fresh), fresh.labels.copy()
     other[:, 0] = np.roll(other[:, 0], 1)
@@ -279,7 +275,7 @@ def test_too_few_stars_say_so_and_why(stars):
 def test_stars_with_gaps_or_without_errors_are_left_out_and_counted(stars):
     mask, error = np.zeros(stars.flux.shape, bool), stars.flux_error.copy()
     mask[5, :10], error[9] = True, np.nan
-    error[20, 3] = np.inf  # one pixel's error unknown: the others tell
+    error[20, 3] = np.inf  # the error of one pixel is unknown: those of the others suffice
     trainer = a_trainer(replace(stars, mask=mask, flux_error=error), training__weight_by_error=True)
     assert trainer.left_out == 2
     assert all(np.isfinite(r.loss) for r in trainer.epochs())
@@ -354,9 +350,7 @@ def test_networks_work_in_the_principal_components_of_the_training_spectra(stars
 
 
 def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
-    """Two noisy numbers for five equally strong influences: without the head they share, with it one of them
-    has its place.
-    """
+    """Two noisy dimensions for five equally strong influences: with a head, the nuisance gets its place."""
     stars, held = toy_stars(800, names=(*LABELS, "vbroad")), {}
     for weight in (0.0, 100.0):
         changes = {
@@ -375,7 +369,7 @@ def test_a_head_holds_a_nuisance_in_a_latent_too_small_for_everything():
     assert held[0.0] < 0.6 and held[100.0] > 0.75
 
 
-def test_a_nuisance_nobody_knows_is_no_obstacle_and_one_nobody_has_heard_of_is(stars):
+def test_an_unknown_nuisance_is_no_obstacle_and_an_unheard_of_one_is_refused(stars):
     # of simulated stars only
     trainer = a_trainer(stars, "generator", adversary__nuisances={"broadening_kms": 1.0})
     assert torch.isnan(trainer.data.nuisances).all() and trainer.known_nuisances == ()

@@ -1,6 +1,4 @@
-"""A toy world for tests: a few hundred smooth "spectra" whose pixels depend on the labels, and small
-configurations.
-"""
+"""A toy world for tests: smooth "spectra" whose pixels depend on the labels, and small configurations."""
 
 import numpy as np
 import torch
@@ -12,7 +10,7 @@ from gandalf_core.parameters import LABELS
 from gandalf_core.training import knowledge
 
 torch.set_num_threads(1)
-knowledge.MAX_PASSES = 6  # the tests of that classifier put the real number back
+knowledge.MAX_PASSES = 6  # tests of that classifier set the real number
 PIXELS = 48
 WAVELENGTH_NM = np.linspace(846.25, 869.75, PIXELS)  # 0.5 nm apart
 STELLAR_RANGES = {"teff": (4000, 7000), "logg": (1.5, 5.0), "mh": (-2.0, 0.5), "alphafe": (-0.1, 0.4)}
@@ -31,8 +29,9 @@ SMALL = {
 def toy_stars(
     n: int = 400, seed: int = 0, names: tuple[str, ...] = LABELS, noise: float = 0.01, missing: float = 0.0
 ) -> SpectraSet:
-    """n stars: labels uniform and independent, flux a tanh of a fixed mixture of them, plus noise; some
-    labels missing.
+    """n stars: independent uniform labels, flux a tanh of a fixed mixture of them, and noise.
+
+    missing: the fraction of labels that are NaN.
     """
     rng = np.random.default_rng(seed)
     unit = rng.uniform(-1, 1, (n, len(names)))
@@ -54,7 +53,7 @@ def toy_stars(
 
 
 def toy_config(name: str = "physical-removed", labels: tuple[str, ...] = LABELS, **changes) -> Config:
-    """A preset, made small. Changes are given by dotted path with __ for the dot: model__noise=0.3."""
+    """A small version of a preset. Changes are named by path, with __ for the dot: model__noise=0.3."""
     config = preset(name, labels)
     small = SMALL | ({"model.mean_hidden": (16,)} if config.model.mean_hidden else {})
     return with_fields(config, small | {path.replace("__", "."): value for path, value in changes.items()})

@@ -92,7 +92,7 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
 
 
 def _plain(kind: Any, value: Any, path: str) -> Any:
-    """A number, a text, a tuple or Weights. TypeError for a value of another type, or a number not finite."""
+    """A number, a text, a tuple or Weights. TypeError for another type or an infinite number."""
     if get_origin(kind) is tuple:
         return tuple(_convert(get_args(kind)[0], v, path) for v in _expect(value, (list, tuple)))
     if kind is Weights:

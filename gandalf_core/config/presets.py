@@ -27,7 +27,7 @@ BOTTLENECK = MappingProxyType(
         "adversary.hidden": (256, 128),
         "adversary.binning": "count",
         "adversary.sees_kept": True,
-        "adversary.target": "conditional",  # uniform would fight the floor and cost kept information
+        "adversary.target": "conditional",  # uniform would also fight what kept labels say, and cost them
         "adversary.reinforce": "regression",
         "adversary.dependence": 0.1,  # catches what discriminators miss while they learn
         "adversary.steps": 3,
