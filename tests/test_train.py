@@ -1,16 +1,18 @@
 """Training: what a step moves, what evaluation leaves alone, resuming to the bit, and what is learned."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
 from toy import toy_config, toy_stars
 
+from gandalf_core.data.scaling import fit_scaler
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import ConfigError, ModelError
 from gandalf_core.models.fit import bare_model
 from gandalf_core.parameters import LABELS
+from gandalf_core.training.batches import Batch, pixel_weights, scaled_errors, standard_nuisances
 from gandalf_core.training.mean_spectrum import prepare_mean, refit_mean
 from gandalf_core.training.objective import autoencoder_loss
 from gandalf_core.training.schedule import one_cycle
@@ -97,6 +99,74 @@ def test_evaluation_moves_nothing(stars):
     model.reconstruct(stars)
     model.encode_mean(stars)
     assert unchanged(before, state_of(trainer))
+
+
+# --- stars as tensors ---
+
+
+def fields_of(batch: Batch) -> dict[str, torch.Tensor]:
+    return {f.name: getattr(batch, f.name) for f in fields(batch)}
+
+
+def test_a_batch_is_some_rows_of_the_training_split(stars):
+    stars = with_errors(stars)
+    data = a_trainer(stars, "generator", adversary__nuisances={"vbroad": 1.0}).data
+    assert len(data) == 360 and all(values is not None for values in fields_of(data).values())
+    rows = torch.tensor([5, 0, 359])
+    part = fields_of(data.select(rows))
+    for name, values in fields_of(data).items():
+        expected = values[:, rows] if name in ("bins", "target") else values[rows]
+        assert torch.equal(torch.nan_to_num(part[name]), torch.nan_to_num(expected)), name
+    assert [len(chunk) for chunk in data.chunks()] == [360]
+    assert len(data.select(rows)) == 3
+
+
+def test_large_samples_come_in_chunks_in_order(stars, monkeypatch):
+    monkeypatch.setattr("gandalf_core.training.batches.CHUNK", 100)
+    data = a_trainer(stars).data
+    chunks = [*data.chunks()]
+    assert [len(c) for c in chunks] == [100, 100, 100, 60]
+    assert torch.equal(torch.cat([c.x for c in chunks]), data.x)
+
+
+def with_errors(stars) -> SpectraSet:
+    """The stars with errors of .01 to .05, a masked pixel and vbroad, the third one's unknown."""
+    error = np.linspace(0.01, 0.05, len(stars))[:, None] * np.ones(stars.flux.shape)
+    mask = np.zeros(stars.flux.shape, bool)
+    mask[1, 2] = True
+    vbroad = np.where(np.arange(len(stars)) == 2, np.nan, np.linspace(0, 20, len(stars)))
+    labelled = stars.with_labels(np.column_stack([stars.labels, vbroad]), (*LABELS, "vbroad"))
+    return replace(labelled, flux_error=error, mask=mask)
+
+
+def test_weights_and_errors_are_those_of_the_stars(stars):
+    stars = with_errors(stars)
+    config = toy_config("physical-removed", training__input_noise=0.5)
+    scaler = fit_scaler(stars, config)
+    scale, sigma = float(np.mean(scaler.flux_scale**2)), stars.mean_error[:, None]
+    weight = pixel_weights(stars, scaler, config)
+    assert weight.shape == stars.flux.shape and weight[1, 2] == 0
+    np.testing.assert_allclose(weight[:, :2], np.repeat(scale / (sigma**2 + 0.006**2), 2, 1), rtol=1e-5)
+    np.testing.assert_allclose(scaled_errors(stars, scaler, config), sigma / scale**0.5, rtol=1e-5)
+    seen = replace(stars, mask=np.zeros(stars.flux.shape, bool))
+    assert pixel_weights(seen, scaler, config).shape == (len(stars), 1)
+    plain = toy_config("autoencoder", training__weight_by_error=False)
+    assert pixel_weights(seen, scaler, plain) is None and scaled_errors(seen, scaler, plain) is None
+    assert np.array_equal(pixel_weights(stars, scaler, plain), ~stars.mask)
+    unknown = replace(stars, flux_error=None)
+    assert np.array_equal(pixel_weights(unknown, scaler, config), ~stars.mask)
+    assert scaled_errors(unknown, scaler, config) is None
+
+
+def test_nuisances_are_standardised_over_the_stars_that_have_them(stars):
+    stars = with_errors(stars)
+    config = toy_config("generator", adversary__nuisances={"vbroad": 1.0, "teff": 1.0})
+    values = standard_nuisances(stars, config)
+    assert values.dtype == np.float32 and np.isnan(values[:, 0]).nonzero()[0].tolist() == [2]
+    np.testing.assert_allclose([np.nanmean(values, 0), np.nanstd(values, 0) - 1], 0, atol=1e-5)
+    constant = stars.with_labels(np.ones(stars.labels.shape))
+    assert np.isnan(standard_nuisances(constant, config)).all()
+    assert standard_nuisances(stars, toy_config("autoencoder")) is None
 
 
 # --- the loop ---
