@@ -34,7 +34,7 @@ def show_entangled(model: TrainedModel) -> None:
 
 
 def show_adversary(model: TrainedModel) -> None:
-    removed = ", ".join(map(show.plain, model.removed)) or "nothing"
+    removed = " and ".join(map(show.plain, model.removed)) or "nothing"
     st.markdown(
         "While the auto-encoder trains, one **discriminator** per parameter tries to read that parameter "
         f"from the latent, and the encoder is rewarded when it fails. **{model.name}** removes {removed}."

@@ -13,6 +13,7 @@ from gandalf_core.parameters import parameter
 from pages.ui import show
 
 ABOVE = " · "  # between the names of a path in a card
+SKIPPED = ("name", "audit · verdict")  # the verdict says in sentences what other entries say in numbers
 FACTS = {
     "reconstruction_mse": "mean squared error of the flux",
     "median_chi2": "median χ² per pixel",
@@ -73,7 +74,7 @@ def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
 def _differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """The paths whose values differ, in the order of the cards."""
     paths = dict.fromkeys((*first, *second))
-    return [path for path in paths if path != "name" and str(first.get(path)) != str(second.get(path))]
+    return [p for p in paths if p not in SKIPPED and str(first.get(p)) != str(second.get(p))]
 
 
 def flattened(card: Mapping[str, Any], above: str = "") -> dict[str, Any]:
