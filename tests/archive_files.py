@@ -1,4 +1,4 @@
-"""A simulated star written in the Gaia archive's own formats and layouts (not by the project's writers)."""
+"""Simulated stars in the formats and layouts of the Gaia archive, not written by the project's writers."""
 
 import gzip
 import io
@@ -30,8 +30,9 @@ def toy(n: int = 1) -> SpectraSet:
 
 
 def archive_file(kind: str, layout: str, stars: SpectraSet) -> bytes:
-    """The bytes of a file as DataLink delivers it: kind csv, ecsv, fits, votable; layout INDIVIDUAL,
-    COMBINED, RAW.
+    """The bytes of a file as DataLink delivers it.
+
+    kind: csv, ecsv, fits or votable. layout: INDIVIDUAL, COMBINED or RAW.
     """
     return globals()[f"_{kind}"](layout, stars)
 
@@ -40,20 +41,28 @@ def _number(value: float) -> str:
     return "null" if np.isnan(value) else str(value)
 
 
+def _cell(row: np.ndarray) -> str:
+    return '"(' + ", ".join(map(_number, row)) + ')"'
+
+
+def _or_empty(value: float) -> str:
+    return "" if np.isnan(value) else str(value)
+
+
 def _csv(layout: str, stars: SpectraSet) -> bytes:
     if layout == "RAW":
-        cell = lambda row: '"(' + ", ".join(map(_number, row)) + ')"'  # noqa: E731
-        rows = [f"{i},595,285.3,2.5,{cell(f)},{cell(e)},9" for i, f, e in _each(stars)]
+        rows = [f"{i},595,285.3,2.5,{_cell(f)},{_cell(e)},9" for i, f, e in _each(stars)]
         return "\n".join(
             ["source_id,solution_id,ra,dec,flux,flux_error,combined_transits", *rows, ""]
         ).encode()
     rows = [
-        f"{i},5950420259779346465,285.29,2.48,{w},{'' if np.isnan(f) else f},{'' if np.isnan(e) else e},9,27,0"
+        f"{i},5950420259779346465,285.29,2.48,{w},{_or_empty(f)},{_or_empty(e)},9,27,0"
         for i, flux, error in _each(stars)
         for w, f, e in zip(GRID_NM, flux, error, strict=True)
     ]
-    head = "source_id,solution_id,ra,dec,wavelength,flux,flux_error,combined_transits,combined_ccds,deblended_ccds"
-    return "\n".join([head, *rows, ""]).encode()
+    head = "source_id,solution_id,ra,dec,wavelength,flux,flux_error"
+    counts = "combined_transits,combined_ccds,deblended_ccds"
+    return "\n".join([f"{head},{counts}", *rows, ""]).encode()
 
 
 def _each(stars: SpectraSet):

@@ -1,4 +1,4 @@
-"""Readers and writers: nothing is lost, nothing is guessed, and every bad file gives one line that names it."""
+"""Readers and writers: nothing is lost or guessed, and every bad file gives one line that names it."""
 
 import io
 import json
@@ -95,15 +95,15 @@ def test_two_stars_of_one_id_are_written_where_they_can_be_read_back(tmp_path, s
 @pytest.mark.parametrize("suffix", [s for s in MANY if s != ".csv"])
 @pytest.mark.parametrize("n", [1, 3])
 def test_provenance_survives(tmp_path, suffix, n):
-    """Whoever reads simulated stars back can still find their truth (plain csv has no place for it)."""
+    """The truth of simulated stars is still known after reading them back (plain csv has no place for it)."""
     about = {
         "simulated": {"seed": 3, "clean": False, "nuisances": {f"depth of {i}": 0.1 * i for i in range(20)}},
         "by": "Teff → K",
     }
     stars = toy(n)
     write_stars(tmp_path / f"s{suffix}", replace(stars, provenance=about))
-    found = read_stars(tmp_path / f"s{suffix}").provenance
-    assert found["file"] == f"s{suffix}" and {k: found[k] for k in about} == about
+    provenance = read_stars(tmp_path / f"s{suffix}").provenance
+    assert provenance["file"] == f"s{suffix}" and {k: provenance[k] for k in about} == about
 
 
 @pytest.mark.parametrize("layout", ["INDIVIDUAL", "COMBINED", "RAW"])
@@ -151,7 +151,7 @@ def test_id_from_the_file_name_when_the_file_has_none():
 
 
 def test_id_in_the_primary_header_alone():
-    """It is that of the one table with a flux; of several, it could be anybody's."""
+    """It belongs to the one table with a flux; with several it could belong to any of them."""
     table = fits.table_to_hdu(Table({"wavelength": GRID_NM, "flux": toy().flux[0]}))
     primary = fits.PrimaryHDU()
     primary.header["SOURCEID"] = int(IDS[0])
@@ -162,8 +162,10 @@ def test_id_in_the_primary_header_alone():
 
 def test_keywords_of_a_text_file():
     rows = "".join(f"{w} 1.0\n" for w in GRID_NM)
-    stars = read_bytes("a.txt", f"# source_id: HD 7\n# teff = 5700 K\n{rows}".encode())
-    assert stars.ids.tolist() == ["HD 7"] and stars.label("teff")[0] == 5700
+    head = "# source_id: HD 7\n# teff = 5700 K\n# label_colour index: 0.6\n# seen: at 12:30\n"
+    stars = read_bytes("a.txt", f"{head}{rows}".encode())
+    assert stars.ids.tolist() == ["HD 7"] and stars.label_names == ("teff", "colour index")
+    assert stars.labels.tolist() == [[5700, 0.6]]
 
 
 def test_labels_by_alias_and_first_choice():
@@ -217,7 +219,7 @@ def test_column_name_may_carry_the_unit():
 
 @pytest.mark.parametrize("separator", [" ", "   ", "\t", ",", ", ", ";"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_plain_text_however_people_write_it(separator, end):
+def test_plain_text_in_every_common_style(separator, end):
     body = "".join(f"{w:.2f}{separator}1.0{separator}0.01{end}" for w in GRID_NM)
     header = separator.join(["wavelength", "flux", "error"]) + end
     for head in ("", f"# by hand{end}", header, "\ufeff", "\ufeff" + header, f"\ufeff# by hand{end}{header}"):
@@ -226,7 +228,7 @@ def test_plain_text_however_people_write_it(separator, end):
 
 
 def test_parquet_of_others():
-    """Lists of doubles, categorical ids and catalogue names, as pandas writes them; ids may not be missing."""
+    """Lists of doubles, categorical ids and catalogue names, as pandas writes them; no id may be missing."""
     stars, out = toy(3), io.BytesIO()
     ids = pd.Categorical(stars.ids)
     pd.DataFrame(
@@ -360,7 +362,7 @@ def test_missing_files_and_folders(tmp_path):
         write_stars(tmp_path / "d.npz", labelled(1))
 
 
-def test_what_the_system_refuses_is_said_of_the_file_asked_for(tmp_path, monkeypatch):
+def test_an_error_of_the_system_names_the_file_of_the_call(tmp_path, monkeypatch):
     def full(source, target):
         raise OSError(28, "No space left on device", str(source))
 
@@ -370,7 +372,7 @@ def test_what_the_system_refuses_is_said_of_the_file_asked_for(tmp_path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
-def test_raw_without_a_grid_is_only_read_when_it_is_the_archives():
+def test_raw_without_a_grid_is_read_only_on_the_grid_of_the_archive():
     parquet = io.BytesIO()
     pq.write_table(pa.table({"source_id": [1, 2], "flux": [[1.0] * 700] * 2}), parquet)
     with pytest.raises(SpectraError, match="700 samples per star and no wavelengths"):
@@ -412,7 +414,7 @@ def test_a_damaged_member_does_not_spoil_its_bundle():
     )
 
 
-def test_read_many_keeps_the_good_and_names_the_rest(tmp_path):
+def test_read_many_returns_the_usable_stars_and_names_the_others(tmp_path):
     half = _csv(GRID_NM[:1300]).replace(b"\n7,", b"\n99,")
     for name, data in {
         "a.csv": archive_file("csv", "INDIVIDUAL", toy()),
@@ -439,19 +441,20 @@ def test_read_many_keeps_the_good_and_names_the_rest(tmp_path):
 
 
 def test_a_star_without_errors_among_others_with_them(tmp_path, caplog):
-    """In one file it is kept out for that cause; in a file of its own it costs the others theirs, and that is
-    said.
+    """In one file it is refused for that cause; from a file of its own it costs the others theirs.
+
+    A warning says so.
     """
     stars = labelled(3)
     stars.flux_error[1] = np.nan
     write_stars(tmp_path / "three.npz", stars)
-    kept, rejected = read_many([tmp_path / "three.npz"])
-    assert kept.ids.tolist() == [IDS[0], IDS[2]]
+    usable, rejected = read_many([tmp_path / "three.npz"])
+    assert usable.ids.tolist() == [IDS[0], IDS[2]]
     assert rejected[IDS[1]].endswith(
         f"star {IDS[1]}: its flux errors are unknown or not positive, those of other stars are known"
     )
     assert not caplog.text
     write_stars(tmp_path / "bare.npz", replace(labelled(1, ["x"]), flux_error=None))
-    kept, _ = read_many([tmp_path / "three.npz", tmp_path / "bare.npz"])
-    assert len(kept) == 3 and kept.flux_error is None
+    usable, _ = read_many([tmp_path / "three.npz", tmp_path / "bare.npz"])
+    assert len(usable) == 3 and usable.flux_error is None
     assert "1 of 3 stars come without flux errors" in caplog.text

@@ -1,4 +1,4 @@
-"""What the project writes beside spectra: latents, maps, tables; and Parquet piece by piece."""
+"""What is written beside spectra: latents, maps, tables; and Parquet piece by piece."""
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -53,7 +53,7 @@ def test_latents_as_a_table(tmp_path):
     )
 
 
-def test_maps_have_the_promised_arrays(tmp_path):
+def test_maps_have_the_arrays_of_the_contract(tmp_path):
     xy = np.random.default_rng(0).normal(size=(7, 2))
     io.write_map(tmp_path / "m.npz", xy, IDS, LATENTS.labels, LATENTS.label_names)
     with np.load(tmp_path / "m.npz", allow_pickle=False) as data:
@@ -107,7 +107,7 @@ def test_parquet_streams_in_pieces(tmp_path):
 
 
 def test_parquet_batches_are_arrow_memory(tmp_path):
-    """No copy between the decoded page and the array: what makes a million spectra quick."""
+    """No copy between the decoded page and the array: that is why a million spectra are quick."""
     io.write_stars(tmp_path / "s.parquet", spectra(~spectra().mask.any(1)))
     (stars,) = io.iter_parquet(tmp_path / "s.parquet")
     assert not stars.flux.flags.owndata and not stars.flux.flags.writeable

@@ -19,7 +19,7 @@ MISSING = [
     *["NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"],
 ]
 TAIL = 2**24  # bytes at a file's end within which its last row begins
-_KEYWORD = re.compile(r"#\s*([\w/\[\]]+)\s*[:=]\s*(.*\S)")
+_KEYWORD = re.compile(r"#\s*([^:=]*[^:=\s])\s*[:=]\s*(.*\S)")
 PLAIN_COLUMNS = ("wavelength", "flux", "flux_error")
 
 

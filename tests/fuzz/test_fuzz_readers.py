@@ -1,6 +1,4 @@
-"""Damaged files: whatever is cut off or flipped, a reader returns a set or raises SpectraError naming the
-file.
-"""
+"""Damaged files: cut or flipped anywhere, they are read, or raise one SpectraError that names the file."""
 
 import sys
 import warnings
@@ -47,8 +45,9 @@ def samples(tmp_path_factory) -> dict[str, bytes]:
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:
-    """One of: cut short, some bytes flipped, a piece removed, doubled or replaced by noise; often in the
-    header.
+    """Cut short, or with some bytes flipped, or a piece removed, doubled or replaced by noise.
+
+    Often in the header.
     """
     raw = np.frombuffer(data, np.uint8).copy()
     start = int(rng.integers(len(raw) if rng.random() < 0.5 else min(len(raw), 3000)))
