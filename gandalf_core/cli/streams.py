@@ -42,8 +42,7 @@ def write_pieces(
 ) -> int:
     """Write the parts to `path` and return their number of stars.
 
-    Parquet is written part by part; for other formats the parts are joined and passed to `write(path,
-    whole)`.
+    Parquet is written part by part. For other formats the parts are joined, then written as a whole.
     """
     if Path(path).suffix.lower() == ".parquet":
         from ..io import ParquetWriter

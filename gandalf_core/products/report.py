@@ -60,8 +60,7 @@ def attainable_errors(
 ) -> np.ndarray | None:
     """(N, P) Cramér-Rao bounds, 1σ, of the stars that test; NaN for those that train.
 
-    None where they are not known: the stars are not simulated, or a model has other labels than the
-    simulator.
+    None where they are not known: the stars are not simulated, or a model has labels of its own.
     """
     if not is_simulated(stars) or any(m.label_names != LABELS for m in models.values()):
         return None

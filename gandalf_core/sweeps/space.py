@@ -20,9 +20,9 @@ MAX_TRIALS = 10_000
 class Axis:
     """One field and its values: `choices`, or the range from `low` to `high`.
 
-    path: the field's dotted path in the configuration, or `lambda_scale`.  choices: lists and objects are
-    kept as JSON texts.  low, high: whole numbers where both are.  log: the range is sampled evenly in the
-    logarithm.
+    path: the field's dotted path in the configuration, or `lambda_scale`.
+    choices: lists and objects among them are JSON texts.
+    low, high: if both are whole, only whole numbers are tried.  log: sample evenly in the logarithm.
     """
 
     path: str

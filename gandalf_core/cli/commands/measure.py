@@ -175,8 +175,7 @@ def _comparison(args: Namespace, alphas: tuple[float, ...] = ()) -> "ComparisonO
 def _plain(name: str | None, model: "TrainedModel", console: Console) -> "TrainedModel | None":
     """The plain auto-encoder with which removal and loss are compared, or None.
 
-    Raises ModelError when the one that was named has other labels; the default is then left out, with a
-    message.
+    Raises ModelError when the model that was named has other labels. The default one is then left out.
     """
     from ...models.store import load_model
 
