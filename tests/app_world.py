@@ -1,6 +1,4 @@
-"""Small finished models in a folder for the app's tests: simulated stars with four labels, and toy stars with
-two and six.
-"""
+"""Small trained models for the tests of the app: of simulated stars with four labels, and of toy stars."""
 
 import json
 from pathlib import Path
@@ -34,9 +32,7 @@ AUDIT = {
 
 
 def build(folder: Path) -> Path:
-    """generator, autoencoder and physical-removed of 260 simulated stars; two-labels and six-labels of toy
-    stars.
-    """
+    """Models of 260 simulated stars (three presets) and of toy stars with two and six labels; the folder."""
     stars = simulate(260, seed=0)
     spectrum = None
     for name in ("autoencoder", "physical-removed", "generator"):

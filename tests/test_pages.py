@@ -1,4 +1,4 @@
-"""Every page in every situation a user can bring it into, through Streamlit's own test runner (no browser)."""
+"""Every page in the situations that users bring it into, through Streamlit's test runner (no browser)."""
 
 import json
 import time
@@ -134,7 +134,7 @@ def test_opens_with_a_model_that_has_other_labels(app, page, name, tmp_path):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_failed_load_says_so_and_loses_nothing(app, page):
+def test_a_bad_upload_is_reported_and_loses_nothing(app, page):
     _, content = archive_star()
     test = upload(app(model="generator"), ("good.csv", content))
     star = test.session_state["star"]
@@ -153,7 +153,7 @@ def test_a_failed_load_says_so_and_loses_nothing(app, page):
         ("picture.txt", b"\xff\xd8\xff\xe0JFIF"),
     ],
 )
-def test_a_bad_file_gets_one_line_that_names_it(app, name, content):
+def test_a_bad_file_gets_one_line_with_its_name(app, name, content):
     test = upload(app(model="generator"), (name, content))
     [line] = [e.value for e in test.error]
     assert name in line and "\n" not in line.strip()
@@ -167,21 +167,23 @@ def test_a_model_folder_with_a_missing_file_is_named(app, world, tmp_path, monke
     assert any("config.json" in e.value for e in app("decode").error)
 
 
-def test_a_message_shows_names_as_they_are_and_no_path_of_the_server(app, world, tmp_path, monkeypatch):
+def test_a_message_shows_names_without_markup_and_without_the_servers_folders(
+    app, world, tmp_path, monkeypatch
+):
     broken = tmp_path / "pretrained" / "bro_ken"
     broken.mkdir(parents=True)
     (broken / "card.json").write_text((world / "pretrained" / "generator" / "card.json").read_text())
     monkeypatch.setenv("GANDALF_PRETRAINED", str(broken.parent))
-    [said] = [e.value for e in app("decode").main if e.type == "error"]
-    assert "pretrained/bro\\_ken" in said and str(tmp_path) not in said
+    [message] = [e.value for e in app("decode").main if e.type == "error"]
+    assert "pretrained/bro\\_ken" in message and str(tmp_path) not in message
     test = upload(app(), ("a*b*$c$.csv", b"a,b\n1,2\n"))
     assert any("a\\*b\\*\\$c\\$.csv" in e.value for e in test.main if e.type == "error")
     monkeypatch.setenv("GANDALF_PRETRAINED", str(world / "pretrained"))
-    [said] = [e.value for e in app("data", stars="simulated:abc:1").main if e.type == "error"]
-    assert "simulated\\:abc\\:1" in said
+    [message] = [e.value for e in app("data", stars="simulated:abc:1").main if e.type == "error"]
+    assert "simulated\\:abc\\:1" in message
 
 
-def test_a_flux_that_is_not_normalised_and_an_id_given_twice_get_a_warning(app):
+def test_a_flux_that_is_not_normalised_and_a_repeated_id_get_a_warning(app):
     star, content = archive_star()
     flat = SpectraSet(0 * star.flux, star.wavelength_nm, star.ids, star.labels, (), star.flux_error)
     test = upload(app(model="generator"), ("star.csv", content))
@@ -205,9 +207,9 @@ def test_a_spectrum_off_the_grid_is_refused_in_one_sentence_with_its_cause(app):
     star, _ = archive_star()
     rows = (f"{w:.3f} {f:.4f}" for w, f in zip(star.wavelength_nm[:1200], star.flux[0], strict=False))
     test = upload(app(model="generator"), ("half.txt", "\n".join(rows).encode()))
-    [said] = [e.value for e in test.error]
-    assert said.count("half.txt") == said.count("cannot be used") == 1
-    assert "usable samples" in said and "do not cover" not in said
+    [message] = [e.value for e in test.error]
+    assert message.count("half.txt") == message.count("cannot be used") == 1
+    assert "usable samples" in message and "do not cover" not in message
 
 
 def test_representations_of_unlabelled_stars_are_a_sentence_without_a_switch(app):
@@ -239,21 +241,21 @@ def test_the_link_carries_model_stars_and_star(app):
     assert test.selectbox(key="star").value == "sim3-7"
 
 
-@pytest.mark.parametrize(("key", "asked"), [("model", "nobody's"), ("stars", "foo"), ("star", "nobody")])
-def test_what_a_link_asks_for_in_vain_is_said_and_the_first_one_shown(app, key, asked):
-    test = app(**({"model": "generator", "stars": "simulated:40:3", "star": "sim3-7"} | {key: asked}))
-    assert asked in texts(test) + " ".join(w.value for w in test.warning)
-    assert not test.error and test.selectbox(key=key).value not in (asked, None)
+@pytest.mark.parametrize(("key", "missing"), [("model", "nobody's"), ("stars", "foo"), ("star", "nobody")])
+def test_a_link_to_something_missing_is_reported_and_the_first_option_shown(app, key, missing):
+    test = app(**({"model": "generator", "stars": "simulated:40:3", "star": "sim3-7"} | {key: missing}))
+    assert missing in texts(test) + " ".join(w.value for w in test.warning)
+    assert not test.error and test.selectbox(key=key).value not in (missing, None)
 
 
-def test_a_star_that_other_stars_do_not_have_gives_way_to_their_first(app):
+def test_a_star_missing_from_other_stars_is_replaced_by_their_first(app):
     test = app("decode", model="generator", stars="simulated:40:3", star="sim3-7")
     test.selectbox(key="stars").select("simulated:2000:7").run()
     assert test.selectbox(key="star").value == "sim7-0" and not test.error
     assert "sim3-7" in texts(test)
 
 
-def test_a_latent_edited_in_one_model_is_not_given_to_another(app):
+def test_a_latent_edited_in_one_model_is_not_used_in_another(app):
     test = app("latent", model="generator", stars="simulated:40:3", star="sim3-7")
     edited = {
         "token": "1",
@@ -266,10 +268,10 @@ def test_a_latent_edited_in_one_model_is_not_given_to_another(app):
     for page in ("latent", "decode"):
         show(test, page)
         assert not test.error
-    assert test.session_state["settings"] == edited  # and comes back with its own
+    assert test.session_state["settings"] == edited  # so it comes back with its own model
 
 
-def test_choices_follow_to_other_pages(app):
+def test_choices_hold_on_other_pages(app):
     test = app("data", model="generator")
     test.selectbox(key="model").select("physical-removed").run()
     show(test, "latent")
@@ -288,7 +290,7 @@ def test_predictions_of_an_upload_come_with_uncertainties(app):
     assert table.count("±") == 2 * len(LABELS)
 
 
-def test_the_audit_speaks_a_verdict(app):
+def test_the_audit_gives_its_verdict_in_words(app):
     test = app("audit", model="physical-removed")
     assert "Teff is removed" in texts(test)
     assert "M/H\\] is kept" in texts(test)
@@ -297,7 +299,7 @@ def test_the_audit_speaks_a_verdict(app):
     assert leak["y"] == ["T<sub>eff</sub>", "log g"]
 
 
-def test_the_audits_numbers_are_a_table_and_a_file(app):
+def test_the_numbers_of_the_audit_are_a_table_and_a_file(app):
     test = app("audit", model="physical-removed")
     test.get("button_group")[0].set_value("Numbers").run()
     assert not test.exception
@@ -333,13 +335,13 @@ def test_the_tour_leads_on_step_by_step(app):
         ("recipe · epochs", "epochs"),
     ],
 )
-def test_what_differs_between_two_cards_is_said_in_words(key, words):
+def test_differences_between_two_cards_are_in_words(key, words):
     from pages.ui.parts import cards
 
     assert cards.in_words(key) == words
 
 
-def test_two_models_are_compared_by_everything_on_their_cards(app):
+def test_a_comparison_shows_everything_that_differs_between_two_cards(app):
     test = app("models", model="generator")
     test.selectbox(key="card_right").select("autoencoder").run()
     assert not test.exception
@@ -349,7 +351,7 @@ def test_two_models_are_compared_by_everything_on_their_cards(app):
     assert table.loc["λ of Teff", "autoencoder"] == "–"
 
 
-def test_training_is_queued_watched_and_selectable(app, monkeypatch):
+def test_a_training_is_queued_as_the_form_says(app, monkeypatch):
     from pages.ui import jobs
 
     started = []
@@ -415,7 +417,7 @@ def test_a_sweep_is_queued_as_the_form_says(app, monkeypatch):
         ("model.noise=1\nmodel.noise=2", "twice"),
     ],
 )
-def test_a_search_that_makes_no_sense_is_one_sentence(app, lines, word):
+def test_an_impossible_search_is_one_sentence(app, lines, word):
     test = app("sweeps")
     next(t for t in test.text_area).set_value(lines).run()
     [error] = test.error
@@ -453,8 +455,8 @@ def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp
     next(b for b in test.button if b.label == "Train the best").click().run()
     assert not test.exception and not test.error
     [job] = jobs.manager().list("train")
-    made = json.loads((job.folder / "config.json").read_text())
-    assert made["model"]["latent_size"] == best and made["training"]["epochs"] == 3
+    config = json.loads((job.folder / "config.json").read_text())
+    assert config["model"]["latent_size"] == best and config["training"]["epochs"] == 3
     assert job.arguments[:2] == ("train", str(stars))
     assert test.title[0].value == "Train"
 
@@ -474,7 +476,19 @@ class Sleeper:
         pass
 
 
-def test_a_map_with_other_settings_is_made_as_a_job_and_then_shown(app):
+def test_more_maps_than_jobs_allowed_are_one_sentence(app, monkeypatch):
+    from pages.ui import jobs
+
+    monkeypatch.setattr(jobs.JobManager, "launch", lambda self, job: Sleeper())
+    test = app("maps", model="generator")
+    rows = ["spectra", "generator", "autoencoder", "physical-removed"]
+    test.multiselect(key="map_rows").set_value(rows).run()
+    next(b for b in test.button if b.label == "Show maps with these settings").click().run()
+    assert not test.exception and "You have 3 jobs" in test.error[0].value
+    assert len(jobs.manager().list("project")) == 3
+
+
+def test_a_map_with_other_settings_is_computed_by_a_job_and_then_shown(app):
     from pages.ui import jobs
 
     test = app("maps", model="generator")

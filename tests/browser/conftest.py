@@ -1,5 +1,4 @@
-"""A server with the shipped models and a browser that looks at it. Chromium is needed: where it is missing
-these tests fail.
+"""A server with the shipped models, and a browser. Where Chromium is missing, these tests fail.
 
 The models are those of `pretrained/`, or of GANDALF_PRETRAINED.
 """
@@ -15,7 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from driver import CHROMIUM, FLAGS, PATIENCE_MS, serving
 
-# two 404s of a deep link are the page finding its base path
+# a deep link causes two 404s while the page looks for its base path
 PROBES = re.compile(r"_stcore/(health|host-config)")
 
 
@@ -35,12 +34,10 @@ def chromium():
 
 @pytest.fixture
 def open_browser(chromium):
-    """A function that makes a page (width, colour scheme); errors and requests to other machines fail the
-    test.
-    """
-    contexts, complaints = [], []
+    """A function that opens a page; page errors and requests to other machines fail the test."""
+    contexts, problems = [], []
 
-    def make(width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
+    def open_page(width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
         size = {"width": width, "height": height}
         context = chromium.new_context(
             viewport=size, color_scheme=scheme, reduced_motion="reduce", device_scale_factor=1
@@ -48,23 +45,23 @@ def open_browser(chromium):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
-        page.on("console", lambda message: _note(message, complaints))
-        page.on("request", lambda request: _note_request(request.url, complaints))
+        page.on("pageerror", lambda error: problems.append(f"page error: {error}"))
+        page.on("console", lambda message: _note(message, problems))
+        page.on("request", lambda request: _note_request(request.url, problems))
         return page
 
     expect.set_options(timeout=PATIENCE_MS)
-    yield make
+    yield open_page
     for context in contexts:
         context.close()
-    assert not complaints, complaints
+    assert not problems, problems
 
 
-def _note(message, complaints: list[str]) -> None:
+def _note(message, problems: list[str]) -> None:
     if message.type == "error" and not PROBES.search(message.location.get("url", "")):
-        complaints.append(f"console: {message.text}")
+        problems.append(f"console: {message.text}")
 
 
-def _note_request(url: str, complaints: list[str]) -> None:
+def _note_request(url: str, problems: list[str]) -> None:
     if url.startswith("http") and "://127.0.0.1" not in url:
-        complaints.append(f"a request left this machine: {url}")
+        problems.append(f"a request left this machine: {url}")

@@ -1,4 +1,4 @@
-"""A person walks through the app in Chromium; what is drawn is checked, not only that nothing raised."""
+"""The app as a person uses it in Chromium: what is drawn is checked, not only that nothing raises."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from gandalf_core.simulator import simulate, truth
 
 pytestmark = pytest.mark.browser
 STAR = "4268620287278693121"
-TOUCH = 0.5  # relative error of the change that issue 2 allows
+MAX_ERROR = 0.5  # relative error of the change that issue 2 allows
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def drop(page, path: Path) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(str(path))
 
 
-def test_a_dropped_star_leads_everywhere(open_browser, server, archive_csv, simulated):
+def test_an_uploaded_star_appears_on_every_page(open_browser, server, archive_csv, simulated):
     page = open_browser()
     visit(page, f"{server}/data?model=generator", "Data")
     drop(page, archive_csv)
@@ -89,12 +89,12 @@ def test_a_dropped_star_leads_everywhere(open_browser, server, archive_csv, simu
     hot = at.copy()
     hot[0, 0] = 6500
     true = np.diff([io.resample(truth(simulated, labels), wave).flux[0] for labels in (at, hot)], axis=0)[0]
-    got = after - before
-    assert np.linalg.norm(got - true) / np.linalg.norm(true) <= TOUCH
+    change = after - before
+    assert np.linalg.norm(change - true) / np.linalg.norm(true) <= MAX_ERROR
     # Ca II grows weaker, Paschen 14 stronger, as in the simulator
     for core, wing in ((854.444, 0.3), (860.075, 0.6)):
         near = np.abs(wave - core) < wing
-        assert np.sign(got[near].sum()) == np.sign(true[near].sum())
+        assert np.sign(change[near].sum()) == np.sign(true[near].sum())
 
 
 def test_the_browser_decodes_as_python_does(open_browser, server):
@@ -115,7 +115,7 @@ def test_the_browser_decodes_as_python_does(open_browser, server):
     assert np.abs(np.array(live(page, "[...v.flux]")) - flux).max() < 1e-5
 
 
-def test_a_typed_value_stays_on_the_track_and_an_emptied_box_takes_its_value_back(open_browser, server):
+def test_a_typed_value_stays_on_the_track_and_an_empty_box_gets_its_value_back(open_browser, server):
     page = open_browser()
     visit(page, f"{server}/decode?model=generator&stars=simulated:50:3&star=sim3-31", "Decode")
     own = live(page, "v.labels.teff")
@@ -126,11 +126,11 @@ def test_a_typed_value_stays_on_the_track_and_an_emptied_box_takes_its_value_bac
     box.fill("")
     box.press("Enter")
     assert box.input_value() == f"{own:.0f}" and live(page, "v.labels.teff") == own
-    for typed, kept in (("99999", high), ("-500", low)):
+    for typed, result in (("99999", high), ("-500", low)):
         box.fill(typed)
         box.press("Enter")
         settle(page)
-        assert live(page, "v.labels.teff") == kept == float(box.input_value())
+        assert live(page, "v.labels.teff") == result == float(box.input_value())
 
 
 def test_a_curve_is_hidden_by_the_keyboard_and_the_focus_stays(open_browser, server):
@@ -144,7 +144,7 @@ def test_a_curve_is_hidden_by_the_keyboard_and_the_focus_stays(open_browser, ser
         expect(chip).to_be_focused()
 
 
-def test_dragging_a_slider_repaints_meanwhile_and_keeps_the_zoom(open_browser, server):
+def test_dragging_a_slider_repaints_at_once_and_keeps_the_zoom(open_browser, server):
     page = open_browser()
     some = simulate(50, seed=3)
     dwarf = some.ids[np.argmin(np.abs(some.label("teff") - 5800) / 300 + np.abs(some.label("logg") - 4.4))]
@@ -169,7 +169,7 @@ def test_dragging_a_slider_repaints_meanwhile_and_keeps_the_zoom(open_browser, s
 
 
 def look_at(page, star: str) -> None:
-    """Type a star's id into the sidebar, as its list is too long to be all on the page."""
+    """Type a star's id into the sidebar, whose list is too long for the page."""
     box = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").nth(2).get_by_role("combobox")
     box.fill(star)
     page.get_by_role("option", name=star, exact=True).click()
@@ -177,7 +177,7 @@ def look_at(page, star: str) -> None:
 
 
 def test_sliders_and_server_agree_whatever_is_switched(open_browser, server):
-    """The numbers below the figure, and the downloads, are of what the sliders show."""
+    """The numbers below the figure, and the downloads, belong to what the sliders show."""
     page = open_browser()
     query = "model=generator&stars=simulated:50:3&star=sim3-31"
     visit(page, f"{server}/latent?{query}", "Latent")
@@ -198,7 +198,7 @@ def test_sliders_and_server_agree_whatever_is_switched(open_browser, server):
     until(page, "v.data.title", "generator")
     assert live(page, "[...v.z]") == edited
     go(page, "Decode")
-    assert live(page, "[...v.z]") == own  # what is edited there is drawn there
+    assert live(page, "[...v.z]") == own  # an edited latent is drawn only on the page that edits it
     box = page.locator(".slider[data-label=teff] input[type=number]")
     box.fill("6000")
     box.press("Enter")
@@ -220,7 +220,7 @@ def test_sliders_and_server_agree_whatever_is_switched(open_browser, server):
     )
 
 
-def test_a_training_is_stopped_taken_up_again_used_and_deleted(open_browser, server, tmp_path):
+def test_a_training_is_stopped_resumed_used_and_deleted(open_browser, server, tmp_path):
     page = open_browser()
     io.write_stars(tmp_path / "few.npz", simulate(500, seed=12))
     visit(page, f"{server}/data?model=generator", "Data")
@@ -272,20 +272,25 @@ def test_a_lasso_lights_the_same_stars_everywhere(open_browser, server):
     assert panels(page, "v.selectedCount") == 0
 
 
+def place_of(page, row: str) -> list[float]:
+    """Pixels of a star, given by its row as an expression of `v`, in the first panel."""
+    place = "[s.X(v.columns[p.x][k]), s.Y(v.columns[p.y][k])]"
+    return panels(
+        page, f"(() => {{ const k = {row}, p = v.panels[0], s = v.views[0].axes; return {place} }})()"
+    )
+
+
 def test_a_click_on_a_point_looks_at_that_star(open_browser, server):
     page = open_browser()
     visit(page, f"{server}/data?model=generator", "Data")
-    last = "const k = v.count - 1, p = v.panels[0], s = v.views[0].axes; return [s.X(v.columns[p.x][k]), s.Y(v.columns[p.y][k])]"
-    x, y = panels(page, f"(() => {{ {last} }})()")
+    x, y = place_of(page, "v.count - 1")
     box = page.locator(".panels figure canvas").first.bounding_box()
     page.mouse.click(box["x"] + x, box["y"] + y)
     page.wait_for_url(re.compile("star="))
     settle(page)
-    picked = panels(page, "v.data.star")
-    kx, ky = panels(
-        page, f"(() => {{ const k = v.ids.indexOf('{picked}'), {last.split('= v.count - 1, ')[1]} }})()"
-    )
-    assert np.hypot(kx - x, ky - y) < 10
+    star = panels(page, "v.data.star")
+    star_x, star_y = place_of(page, f"v.ids.indexOf('{star}')")
+    assert np.hypot(star_x - x, star_y - y) < 10
 
 
 def test_a_latent_dimension_is_dragged_and_the_spectrum_follows(open_browser, server):
@@ -305,7 +310,7 @@ def test_a_latent_dimension_is_dragged_and_the_spectrum_follows(open_browser, se
     assert live(page, "[...v.z]") == z
 
 
-def test_choices_survive_a_reload_and_can_be_sent(open_browser, server):
+def test_choices_survive_a_reload_and_can_be_shared(open_browser, server):
     page = open_browser()
     visit(page, f"{server}/decode?model=physical-removed&stars=simulated:50:3&star=sim3-8", "Decode")
     go(page, "Latent")
@@ -319,7 +324,7 @@ def test_choices_survive_a_reload_and_can_be_sent(open_browser, server):
     assert live(other, "v.star.id") == "sim3-8"
 
 
-def test_training_two_epochs_then_stop_and_find_it_by_its_link(open_browser, server):
+def test_a_stopped_training_is_found_by_its_link(open_browser, server):
     page = open_browser(height=1200)
     visit(page, f"{server}/train", "Train")
     choose(page, "Preset", "paper-physical-removed")
@@ -338,10 +343,10 @@ def test_training_two_epochs_then_stop_and_find_it_by_its_link(open_browser, ser
     expect(other.get_by_text("cancelled").first).to_be_visible()
 
 
-def test_a_sweep_is_asked_for_watched_and_cancelled(open_browser, server):
+def test_a_sweep_is_started_watched_and_cancelled(open_browser, server):
     page = open_browser(height=1200)
     visit(page, f"{server}/sweeps", "Sweeps")
-    page.get_by_text("New sweep").click()  # folded, since sweeps came with the project
+    page.get_by_text("New sweep").click()  # closed, since the project comes with sweeps
     choose(page, "Preset", "autoencoder")
     box = page.get_by_role("textbox", name="Fields and their values")
     box.fill("model.latent_size=one")
@@ -372,21 +377,21 @@ def test_a_deep_link_works_on_a_fresh_server(open_browser, tmp_path, path):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_view_in_both_themes_without_a_complaint(open_browser, server, scheme):
+def test_every_page_opens_in_both_themes_without_an_error(open_browser, server, scheme):
     page = open_browser(scheme=scheme)
     for path, title in TITLES.items():
         visit(page, f"{server}/{path}?model=generator", title)
         expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_a_phone_does_not_break(open_browser, server):
+def test_pages_fit_a_phone(open_browser, server):
     page = open_browser(width=390, height=800)
     for path in TITLES:
         visit(page, f"{server}/{path}?model=generator", TITLES[path])
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 392, path
 
 
-def test_on_a_phone_a_switch_is_whole_and_the_names_of_the_lines_do_not_overprint(open_browser, server):
+def test_on_a_phone_switches_wrap_and_the_names_of_lines_do_not_overlap(open_browser, server):
     page = open_browser(width=390, height=1400)
     visit(page, f"{server}/parameters?model=generator&stars=simulated:50:3", "Parameters")
     last = page.get_by_test_id("stButtonGroup").first.get_by_text("Table", exact=True).bounding_box()
@@ -400,7 +405,7 @@ def test_on_a_phone_a_switch_is_whole_and_the_names_of_the_lines_do_not_overprin
     assert len(seen) >= 3 and all(a[1] <= b[0] for a, b in pairwise(seen))
 
 
-def test_a_star_that_is_not_there_is_said_and_the_first_one_shown(open_browser, server):
+def test_a_missing_star_is_reported_and_the_first_one_shown(open_browser, server):
     page = open_browser()
     visit(page, f"{server}/decode?model=generator&stars=simulated:50:3&star=nobody", "Decode")
     expect(page.get_by_test_id("stSidebar").get_by_text("nobody does not exist here")).to_be_visible()
@@ -413,17 +418,17 @@ def test_everything_on_a_figure_can_be_saved(open_browser, server, tmp_path):
     live(page, "v.paints")
     saved = {}
     for button in ("SVG", "PNG"):
-        with page.expect_download() as got:
+        with page.expect_download() as download:
             page.locator(".tools").get_by_role("button", name=button).click()
-        saved[button] = Path(got.value.path()).read_bytes()
-    for written in ("observed", "reconstruction", "generated", "Ca II", "Paschen", "[α/Fe]", "generator"):
-        assert written in saved["SVG"].decode()
+        saved[button] = Path(download.value.path()).read_bytes()
+    for name in ("observed", "reconstruction", "generated", "Ca II", "Paschen", "[α/Fe]", "generator"):
+        assert name in saved["SVG"].decode()
     assert saved["PNG"].startswith(b"\x89PNG")
     width = int.from_bytes(saved["PNG"][16:20], "big")
     assert width == 2 * round(page.locator(".spectrum").bounding_box()["width"])
-    with page.expect_download() as got:
+    with page.expect_download() as download:
         page.get_by_role("button", name="npz").click()
-    assert "generator" in got.value.suggested_filename
-    with np.load(got.value.path(), allow_pickle=False) as file:
+    assert "generator" in download.value.suggested_filename
+    with np.load(download.value.path(), allow_pickle=False) as file:
         assert file["flux"].shape == (1, 800)
         assert "generator" in json.loads(str(file["provenance"]))["decoded"]["model"]
