@@ -1,1 +1,1 @@
-"""How fast, as ratios taken in one run: `python -m benchmarks [--only NAME] [--quick] [--json]`."""
+"""Measures speed, as ratios within one run: `python -m benchmarks [--only NAME] [--quick] [--json]`."""

@@ -1,6 +1,4 @@
-"""`python -m benchmarks`: all figures of docs/performance.md, each a ratio taken in one run, in at most
-twenty minutes.
-"""
+"""All figures of docs/performance.md, each a ratio within one run; at most twenty minutes."""
 
 import argparse
 import json
@@ -10,7 +8,7 @@ import sys
 import time
 from importlib import import_module
 
-BENCHMARKS = {  # name -> (module, function): what is not asked for is not imported
+BENCHMARKS = {  # name -> (module, function); a module is imported when it is needed
     "matmul": ("training", "matmul"),
     "help": ("startup", "help_text"),
     "app": ("startup", "app"),
@@ -31,12 +29,12 @@ def main() -> int:
         action="append",
         choices=BENCHMARKS,
         metavar="NAME",
-        help=f"one of {', '.join(BENCHMARKS)}; may repeat",
+        help=f"measure one of {', '.join(BENCHMARKS)}; may be repeated",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="small samples: to see that everything works, not to quote"
+        "--quick", action="store_true", help="use small samples: shows that everything works, not for quoting"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
     started, rows = time.perf_counter(), []
     for name in args.only or BENCHMARKS:
@@ -61,7 +59,7 @@ def main() -> int:
 
 
 def machine() -> dict[str, str | int]:
-    """What the figures were taken on."""
+    """The machine that the figures are measured on."""
     import torch
 
     return {
@@ -85,15 +83,14 @@ def _processor() -> str:
 
 
 def report(rows: list, seconds: float, quick: bool) -> str:
-    """The table in Markdown, as docs/performance.md holds it."""
+    """The Markdown table of docs/performance.md."""
     from benchmarks.rows import HEADER
 
     about = ", ".join(f"{k} {v}" for k, v in machine().items())
     lines = [HEADER, ["---"] * len(HEADER), *(r.cells() for r in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return (
-        f"{about}\n{seconds:.0f} s in all{', quick: small samples, not to quote' if quick else ''}\n\n{table}"
-    )
+    warning = ", quick: small samples, not for quoting" if quick else ""
+    return f"{about}\n{seconds:.0f} s in all{warning}\n\n{table}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Survey-size encoding: a million spectra, Parquet in and Parquet out, in a process of its own whose memory
-is watched.
+"""Encoding at survey scale: a million spectra from Parquet to Parquet, in a process of its own.
+
+The process reports its peak memory.
 """
 
 import json
@@ -26,24 +27,24 @@ def million(quick: bool) -> list[Row]:
         source, out = Path(folder, "spectra.parquet"), Path(folder, "latents.parquet")
         tiled(sample(quick), n, source)
         command = [sys.executable, "-m", "benchmarks.encoding", str(source), str(out)]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    beside = {k: found[k] for k in ("seconds", "matmul_seconds", "spectra_per_second", "matmul_gflops")}
+        measured = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    beside = {k: measured[k] for k in ("seconds", "matmul_seconds", "spectra_per_second", "matmul_gflops")}
     return [
         Row(
             "encode-million",
             f"encode {n:,} spectra: time / pure matmul time",
-            found["ratio"],
+            measured["ratio"],
             4,
             2,
             False,
             beside,
         ),
-        Row("encode-memory", "peak memory of that run [GB]", found["peak_gb"], 2, 1, False),
+        Row("encode-memory", "peak memory of that run [GB]", measured["peak_gb"], 2, 1, False),
     ]
 
 
 def tiled(stars: SpectraSet, n: int, path: Path) -> None:
-    """n spectra: the simulated stars again and again, each time with fresh noise of their own size."""
+    """Write n spectra: the simulated stars repeated, each time with fresh noise as large as their errors."""
     rng = np.random.default_rng(1)
     with ParquetWriter(path, integer_ids=True) as out:
         for start in range(0, n, PIECE):
@@ -55,7 +56,7 @@ def tiled(stars: SpectraSet, n: int, path: Path) -> None:
 
 
 def untrained(stars: SpectraSet):
-    """A model of the bottleneck recipe with the weights it begins with: encoding costs the same."""
+    """A model of the bottleneck recipe with its initial weights: encoding costs the same."""
     from gandalf_core.models.fit import bare_model
     from gandalf_core.training.trainer import Trainer
 
@@ -64,7 +65,7 @@ def untrained(stars: SpectraSet):
 
 
 def main(source: str, out: str) -> None:
-    """Encode `source` and tell time, memory and the time of the products alone, taken before and after."""
+    """Encode `source`; print time, memory and the time of the products alone, before and after."""
     from benchmarks.products import encode_products, flop, runner, seconds
     from gandalf_core.io import iter_parquet
     from gandalf_core.products.catalogue import CHUNK, encode_task, run_catalogue
@@ -92,9 +93,7 @@ def main(source: str, out: str) -> None:
 
 
 def peak_gb() -> float:
-    """The most memory this program has held; getrusage would count the program that started it, as it was at
-    the fork.
-    """
+    """Peak memory of this process. getrusage would include the parent process at the time of the fork."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1e6  # kB
 

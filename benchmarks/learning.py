@@ -1,6 +1,4 @@
-"""Maps and regressors against scikit-learn: t-SNE of the test stars' latents, the paper's regressor on
-latents and on spectra.
-"""
+"""t-SNE against scikit-learn's, and the paper's regressor on latents against spectra."""
 
 import os
 import time
@@ -13,12 +11,12 @@ from gandalf_core.data.splits import split
 from gandalf_core.maps.fitting import fit_projection
 from gandalf_core.maps.neighbours import neighbour_r2
 
-ITERATIONS = 4  # of the regressors, fixed
-EQUAL = 0.001  # R² in two maps that are equally good: another seed changes it by as much
+ITERATIONS = 4  # of a regressor
+EQUAL = 0.001  # maps whose R² differs by less are equally good: another seed changes it by as much
 
 
 def tsne(quick: bool) -> list[Row]:
-    """The same stars, perplexity and seed; the map must show the labels as well as scikit-learn's does."""
+    """Same stars, perplexity and seed; our map must show the labels as well as scikit-learn's."""
     from sklearn.manifold import TSNE
 
     z, labels = _latents(quick)
@@ -45,7 +43,7 @@ def tsne(quick: bool) -> list[Row]:
 
 
 def _latents(quick: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Latents of the test stars: of the shipped auto-encoder, or else their 25 principal components."""
+    """Latents of the test stars by the shipped auto-encoder; without it, 25 principal components."""
     from gandalf_core.errors import ModelError
     from gandalf_core.models.store import load_model
 
@@ -60,7 +58,7 @@ def _latents(quick: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def regressors(quick: bool) -> list[Row]:
-    """scikit-learn's MLPRegressor of the paper, fixed iterations: on 800 pixels and on 25 numbers."""
+    """The paper's MLPRegressor, a fixed number of iterations, on 800 pixels and on 25 latent dimensions."""
     from sklearn.neural_network import MLPRegressor
 
     stars = training_split(quick)
@@ -88,5 +86,5 @@ def _quietly(call, *arguments) -> None:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it has not converged, nor should it
+        warnings.simplefilter("ignore")  # four iterations do not converge
         call(*arguments)

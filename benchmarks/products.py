@@ -1,8 +1,7 @@
-"""The matrix products of one training step or one encoded chunk, and the time this machine needs for them
-alone.
+"""The matrix products of one training step or one encoded chunk, and the time that they take alone.
 
-Shapes: N stars a batch, K networks of a stack. A product is (stack, m, k, n): `stack` pairs of (m, k) and (k,
-n).
+Shapes: N stars per batch, K networks of a stack. A product is (stack, m, k, n): `stack` pairs of (m, k) and
+(k, n).
 """
 
 import time
@@ -19,9 +18,7 @@ from gandalf_core.training.adversary import Adversary
 
 @dataclass(frozen=True)
 class Product:
-    """`stack` products of (m, k) by (k, n). The flags say which operand a network holds transposed, as the
-    step does.
-    """
+    """`stack` products of (m, k) by (k, n). The flags say which operand is stored transposed."""
 
     stack: int
     m: int
@@ -38,11 +35,11 @@ class Product:
 def layers(
     sizes: tuple[int, ...], n: int, *, stack: int = 0, weights: bool = True, inputs: str = "all"
 ) -> Iterator[Product]:
-    """Products of fully connected layers on N stars: forward, then the gradients of the weights and of the
-    inputs.
+    """Products of fully connected layers on N stars: forward, then gradients of weights and inputs.
 
     stack: 0 for a plain network, whose weights are (out, in); K for a stack, whose weights are (in, out).
-    inputs: `all`, `inner` (the first layer's input is data: it needs no gradient) or `none` (forward only).
+    inputs: which inputs get gradients: `all`, `inner` (all but the first layer's, which are data) or `none`
+    (forward only).
     """
     count, is_stack = max(stack, 1), stack > 0
     for i, (a, b) in enumerate(pairwise(sizes)):
@@ -66,26 +63,26 @@ def step_products(config: Config, pixels: int) -> list[Product]:
     encoder = (seen + (labels if m.conditional_encoder else 0), *m.encoder_hidden, m.latent_size)
     rest = (m.latent_size + labels, *m.decoder_hidden, seen)
     views = n * (2 if config.training.input_noise else 1)
-    found = [*layers(encoder, views, inputs="inner"), *layers(rest, n)]
+    products = [*layers(encoder, views, inputs="inner"), *layers(rest, n)]
     if m.components:
-        found += [
+        products += [
             *layers((pixels, seen), views + n * (a.steps - 1), inputs="none"),
             *layers((seen, pixels), n, weights=False),
         ]
     if m.mean_hidden:
-        # fitted apart, and held
-        found += [*layers((labels, *m.mean_hidden, seen), n, inputs="none")] * m.mean_networks
-        found += layers(rest, 2 * n) if config.training.centring else []
+        # only forward: m is fitted by itself
+        products += [*layers((labels, *m.mean_hidden, seen), n, inputs="none")] * m.mean_networks
+        products += layers(rest, 2 * n) if config.training.centring else []
     if adversary.watched:
         sizes, count = _stack_sizes(adversary.discriminators)
-        found += [*layers(sizes, n, stack=count, inputs="inner")] * a.steps + [
+        products += [*layers(sizes, n, stack=count, inputs="inner")] * a.steps + [
             *layers(sizes, n, stack=count, weights=False)
         ]
-        found += [*layers(encoder, n, inputs="none")] * (a.steps - 1)
+        products += [*layers(encoder, n, inputs="none")] * (a.steps - 1)
     for heads in (adversary.heads, adversary.nuisance_heads):
         sizes, count = _stack_sizes(heads)
-        found += layers(sizes, n, stack=count) if count else []
-    return found
+        products += layers(sizes, n, stack=count) if count else []
+    return products
 
 
 def _stack_sizes(stack: torch.nn.Module) -> tuple[tuple[int, ...], int]:
@@ -108,7 +105,7 @@ def flop(products: list[Product]) -> int:
 
 
 def runner(products: list[Product]) -> Callable[[], None]:
-    """A call that does these products once, in this order, each with operands of its own, and nothing else."""
+    """A function that computes these products once, in this order, each with operands of its own."""
     prepared = [_operands(p) for p in products]
 
     def run() -> None:
@@ -119,18 +116,20 @@ def runner(products: list[Product]) -> Callable[[], None]:
 
 
 def _operands(p: Product) -> tuple:
-    shape = (lambda a, b: (p.stack, a, b)) if p.stack > 1 else (lambda a, b: (a, b))
-    left = (
-        torch.randn(shape(p.k, p.m)).transpose(-1, -2) if p.left_transposed else torch.randn(shape(p.m, p.k))
-    )
-    right = (
-        torch.randn(shape(p.n, p.k)).transpose(-1, -2) if p.right_transposed else torch.randn(shape(p.k, p.n))
-    )
-    return (torch.bmm if p.stack > 1 else torch.mm), left, right, torch.empty(shape(p.m, p.n))
+    """The function that multiplies, both operands and the output."""
+    stack = (p.stack,) if p.stack > 1 else ()
+
+    def matrix(rows: int, columns: int, transposed: bool) -> torch.Tensor:
+        stored = (columns, rows) if transposed else (rows, columns)
+        drawn = torch.randn(*stack, *stored)
+        return drawn.transpose(-1, -2) if transposed else drawn
+
+    left, right = matrix(p.m, p.k, p.left_transposed), matrix(p.k, p.n, p.right_transposed)
+    return (torch.bmm if stack else torch.mm), left, right, torch.empty(*stack, p.m, p.n)
 
 
 def seconds(call: Callable[[], None], repeats: int = 1) -> float:
-    """Seconds of one call, the mean over `repeats` in a row."""
+    """Seconds of one call: the mean over `repeats` calls in a row."""
     started = time.perf_counter()
     for _ in range(repeats):
         call()

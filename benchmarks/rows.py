@@ -1,4 +1,4 @@
-"""A measured figure beside what was to be reached, and the sample that all benchmarks share."""
+"""A measured figure beside its goals, and the sample that all benchmarks share."""
 
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -13,10 +13,10 @@ STANDARD, QUICK = 64_305, 6_000
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. reach, moonshot: what was asked for, if anything; larger: whether more is better; beside:
-    its parts.
+    """One figure.
 
-    fair: whether what the goal demands besides, such as a map as good as the other one's, holds.
+    reach, moonshot: its goals, if it has any.  larger: whether more is better.  beside: its parts.
+    fair: whether a condition of the goal holds, such as a map as good as the other one.
     """
 
     name: str
@@ -30,12 +30,19 @@ class Row:
 
     @property
     def verdict(self) -> str:
+        """Which goal is met: `moonshot`, `reached` or `missed`; empty without a goal."""
         if self.reach is None:
             return ""
         if not self.fair:
             return "missed"
-        met = (lambda goal: self.value >= goal) if self.larger else (lambda goal: self.value <= goal)
-        return "moonshot" if met(self.moonshot) else "reached" if met(self.reach) else "missed"
+        return (
+            "moonshot" if self._meets(self.moonshot) else "reached" if self._meets(self.reach) else "missed"
+        )
+
+    def _meets(self, goal: float | None) -> bool:
+        if goal is None:
+            return False
+        return self.value >= goal if self.larger else self.value <= goal
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"verdict": self.verdict}
@@ -51,18 +58,18 @@ HEADER = ["figure", "measured", "reach", "moonshot", "", "beside it"]
 
 
 def _short(value: Any) -> str:
-    return (
-        f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-    )
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @lru_cache(maxsize=1)
 def sample(quick: bool) -> SpectraSet:
-    """The standard sample, or a small one."""
+    """The standard sample, or a small one when `quick`."""
     return simulate(QUICK if quick else STANDARD, seed=0)
 
 
 def training_split(quick: bool) -> SpectraSet:
-    """51,444 stars of the standard sample."""
+    """The training stars of the sample: 51,444 of the standard one."""
     stars = sample(quick)
     return stars[split(stars.ids)[0]]

@@ -1,4 +1,4 @@
-"""Start-up: the command line's help, and the app from its start to a page that is drawn."""
+"""Start-up: the command line's help, and the app from its start to the first drawn page."""
 
 import contextlib
 import socket
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def help_text(quick: bool) -> list[Row]:
-    """From start to end, the best of several: files are in the cache then."""
+    """From start to end, the best of several runs: the files are cached by then."""
     command = [sys.executable, "-m", "gandalf_core", "--help"]
     times = []
     for _ in range(3 if quick else 10):
@@ -25,9 +25,7 @@ def help_text(quick: bool) -> list[Row]:
 
 
 def app(quick: bool) -> list[Row]:
-    """From starting the server to the end of the first page's script, as a browser asks for it; the second
-    start counts.
-    """
+    """From the start of the server to the end of the first page's script; the second start counts."""
     times = [_app_seconds() for _ in range(2)]
     return [Row("app", "app usable after start [s]", times[1], 5, 3, False, {"first_start": times[0]})]
 
@@ -75,17 +73,17 @@ def _wait_for(url: str, patience: float = 60.0) -> None:
 
 
 def _run_page(url: str) -> None:
-    """Ask for a run of the script as the browser does and wait for its end."""
+    """Request a run of the script, as a browser does, and wait for its end."""
     from streamlit.proto.BackMsg_pb2 import BackMsg
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
     from websockets.sync.client import connect
 
-    ask = BackMsg()
-    ask.rerun_script.query_string = ""
-    with connect(url, max_size=None, open_timeout=60) as line:
-        line.send(ask.SerializeToString())
+    request = BackMsg()
+    request.rerun_script.query_string = ""
+    with connect(url, max_size=None, open_timeout=60) as connection:
+        connection.send(request.SerializeToString())
         while True:
             message = ForwardMsg()
-            message.ParseFromString(line.recv(timeout=60))
+            message.ParseFromString(connection.recv(timeout=60))
             if message.WhichOneof("type") == "script_finished":
                 return

@@ -1,6 +1,4 @@
-"""Training: an epoch against the matrix products that it consists of, and against an epoch of a quarter of
-the stars.
-"""
+"""Training: an epoch against its matrix products, and against an epoch of a quarter of the stars."""
 
 from statistics import median
 
@@ -11,7 +9,7 @@ from gandalf_core.config.schema import with_fields
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.training.trainer import Trainer
 
-EPOCHS = 4  # the first warms up, the last does more than train
+EPOCHS = 4  # the first warms up, the last one also finishes the model
 
 
 def paper_256(quick: bool) -> list[Row]:
@@ -43,7 +41,7 @@ def _rate(name: str, recipe: str, batch: int, reach: float, moonshot: float, qui
 
 
 def against_products(recipe: str, batch: int, stars: SpectraSet) -> tuple[float, dict]:
-    """Time of an epoch's products / time of the epoch; the products are timed before and after each epoch."""
+    """Time of an epoch's products / time of the epoch, the products timed before and after each epoch."""
     trainer = _trainer(recipe, stars, batch)
     products = step_products(trainer.config, len(stars.wavelength_nm))
     steps, alone = len(trainer.data) // batch, runner(products)
@@ -67,7 +65,7 @@ def against_products(recipe: str, batch: int, stars: SpectraSet) -> tuple[float,
 
 
 def scaling(quick: bool) -> list[Row]:
-    """Time of all stars over time of a quarter of them: 4 when linear."""
+    """Time for all stars over time for a quarter of them: 4 if linear."""
     stars = sample(quick)
     quarter = stars[: len(stars) // 4]
     train = {
@@ -112,7 +110,7 @@ def _trainer(recipe: str, stars: SpectraSet, batch: int) -> Trainer:
 
 
 def matmul(quick: bool) -> list[Row]:
-    """No figure of its own: how fast this machine multiplies, at the shapes of the encoder."""
+    """How fast this machine multiplies at the shapes of the encoder; without a goal."""
     work = encode_products(preset("paper"), 800, 4096)
     run = runner(work)
     run()
