@@ -51,8 +51,8 @@ def page(name: str, title: str, icon: str, help_text: str) -> StreamlitPage:
     )
 
 
-# a laptop's width belongs to the figures; a phone scrolls tables, wraps switches, and has no room for the
-# names of most lines
+# a laptop's width belongs to the figures; a phone scrolls tables, wraps switches, and has no room for long
+# titles and the names of most lines
 UNNAMED = sorted({line.species for line in LINES} - {"Ca II", "DIB"})
 UNNAMED_LINES = ", ".join(f"[data-unformatted='{name}']" for name in UNNAMED)
 STYLE = f"""<style>
@@ -61,6 +61,7 @@ STYLE = f"""<style>
 [data-testid='stMarkdownContainer'] table {{display: block; max-width: 100%; overflow-x: auto}}
 [data-testid='stButtonGroup'] [role='radiogroup'] {{flex-wrap: wrap}}
 .annotation-text:is({UNNAMED_LINES}) {{display: none}}
+.js-plotly-plot .gtitle {{font-size: 12px !important}}
 }}
 </style>"""
 
