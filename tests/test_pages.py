@@ -13,6 +13,7 @@ from toy import toy_config, toy_stars
 
 from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.models.cards import FIRST_GRID_NOTE
 from gandalf_core.parameters import LABELS
 from gandalf_core.simulator import simulate
 from gandalf_core.sweeps.space import Sweep, parse_axis
@@ -349,6 +350,15 @@ def test_a_comparison_shows_everything_that_differs_between_two_cards(app):
     assert table.loc["recipe"].tolist() == ["bottleneck", "autoencoder"]
     assert table.loc["widths of m(y)"].tolist() == ["16", "–"]
     assert table.loc["λ of Teff", "autoencoder"] == "–"
+
+
+def test_the_page_models_warns_once_of_metal_poor_stars(app):
+    test = app("models", model="generator")
+    assert [w.value for w in test.warning] == [FIRST_GRID_NOTE]
+    test.selectbox(key="card_right").select("autoencoder").run()
+    assert [w.value for w in test.warning] == [FIRST_GRID_NOTE]
+    test = app("models", model="two-labels")  # of toy stars
+    assert not test.warning
 
 
 def test_a_training_is_queued_as_the_form_says(app, monkeypatch):
