@@ -20,8 +20,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     method = pickers.choose("Method", list(METHODS), "map_method", format_func=mapping.METHOD_NAMES.get)
     request = mapping.Request(mapping.show_rows(), method, model)
     mapping.show_settings(request)
-mapping.show_progress(request)
+computing = mapping.show_progress(request)
 maps = mapping.maps_of(request)
+if not maps and computing:
+    guards.stop("Each map appears here as soon as it is finished.")
 if not maps:
     guards.stop(
         f"There is no {mapping.METHOD_NAMES[method]} map of these representations yet: choose others, "

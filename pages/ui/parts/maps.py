@@ -219,7 +219,7 @@ def _submit(request: Request, settings: dict[str, Any]) -> None:
         for row in request.rows:
             _compute(request, row)
     except JobError as error:
-        st.error(str(error))
+        st.error(f"Not all maps were started. {error}")
 
 
 def _compute(request: Request, row: str) -> None:
@@ -242,11 +242,12 @@ def job_with(arguments: list[str]) -> Job | None:
     return None
 
 
-def show_progress(request: Request) -> None:
-    """The progress of maps that are being computed; the page is drawn again when one is finished."""
+def show_progress(request: Request) -> bool:
+    """The progress of maps that are being computed, if any; the page is drawn again when one is finished."""
     if request.settings is None:
-        return
+        return False
     running = [job_with(request.arguments(row)) for row in request.rows]
     active = [job.id for job in running if job and job.active]
     if active:
         follow(active)
+    return bool(active)

@@ -123,9 +123,8 @@ def _not_normalised(stars: SpectraSet) -> str:
     if not len(strange):
         return ""
     return (
-        f"{_count(len(strange))} ({_names(strange)}) cannot be a normalised spectrum, whose continuum is "
-        "near 1, so the results on the pages mean nothing: divide the flux by its continuum and upload the "
-        "file again."
+        f"{_count(len(strange))} ({_names(strange)}) cannot be normalised, with a continuum near 1, so the "
+        "results on the pages mean nothing: divide the flux by its continuum and upload the file again."
     )
 
 
