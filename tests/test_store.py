@@ -139,8 +139,9 @@ def test_a_model_of_simulated_stars_warns_of_metal_poor_ones(simulated):
 
 
 @pytest.mark.parametrize("info", list_models(), ids=lambda info: info.name)
-def test_shipped_cards_warn_of_metal_poor_stars(info):
-    assert FIRST_GRID_NOTE in (info.path / "CARD.md").read_text()
+def test_shipped_cards_are_up_to_date_and_warn_of_metal_poor_stars(info):
+    text = (info.path / "CARD.md").read_text()
+    assert text == card_text(info.name, info.card) and FIRST_GRID_NOTE in text
 
 
 def test_an_audit_is_kept_with_the_model_and_on_its_card(copy):
