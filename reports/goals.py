@@ -79,7 +79,7 @@ def generator_rows(runs: Runs) -> Iterator[Row]:
         return
     for key, words in SLIDER_RANGES.items():
         for n in LABELS:
-            errors = [spread(slider_errors(reports, n, key)) for reports in (ours, paper)]
+            errors = [spread(errors_over_seeds(reports, n, key)) for reports in (ours, paper)]
             yield [f"`generator`: error of the {plain(n)} slider, {words}", *errors, "≤ .15"]
     rms = [spread([r["restoration"]["rms"] for r in reports], 4) for reports in (ours, paper)]
     yield ["`generator`: rms against the noise-free truth, 40 < S/N < 60", *rms, "≤ .0045"]
@@ -88,7 +88,7 @@ def generator_rows(runs: Runs) -> Iterator[Row]:
         yield [f"`generator`: R² of {q} in the reconstruction, S/N > 60", *r2, "≥ .8"]
 
 
-def slider_errors(reports: list[dict[str, Any]], name: str, key: str) -> list[float | None]:
+def errors_over_seeds(reports: list[dict[str, Any]], name: str, key: str) -> list[float | None]:
     """One error per seed that has a slider of this label."""
     return [r["counterfactual"][name][key] for r in reports if name in r["counterfactual"]]
 

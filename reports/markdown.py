@@ -16,7 +16,7 @@ def number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def interval(ends: list[float] | None) -> str:
+def interval_text(ends: list[float] | None) -> str:
     """Both ends of an interval."""
     return f"{number(ends[0])} to {number(ends[1])}" if ends else "-"
 

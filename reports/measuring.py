@@ -27,7 +27,7 @@ SWEEPS = {  # the paper's two choices, by its own recipe
 
 
 def measure(only: list[str]) -> None:
-    """All parts, or only those named. SystemExit for a name that is no part."""
+    """All parts, or only those named. SystemExit for an unknown name."""
     parts: dict[str, Callable[[], None]] = {
         "audits": measure_audits,
         "compare": lambda: _store_once("compare", compare),

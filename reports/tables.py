@@ -6,7 +6,7 @@ from gandalf_core.config.presets import EXERCISES
 from gandalf_core.parameters import LABELS, parameter
 
 from .goals import RESTORED
-from .markdown import interval, number, plain, table
+from .markdown import interval_text, number, plain, table
 
 Report = dict[str, Any]
 LITERATURE = {"Kepler-93": "5669 K, 4.47, -0.18", "HD176650": "near 4600 K, 2.6 (an evolved star)"}
@@ -67,7 +67,7 @@ def removed_table(audits: dict[str, Report]) -> str:
             f"`{model}`",
             plain(n),
             *(number(entry[key]) for key in ("r2", "floor", "excess")),
-            interval(entry["interval"]),
+            interval_text(entry["interval"]),
             "yes" if entry["flagged"] else "no",
             entry["probe"],
         ]
@@ -80,7 +80,7 @@ def removed_table(audits: dict[str, Report]) -> str:
 def kept_table(audits: dict[str, Report]) -> str:
     """One row per model and label that it did not remove."""
     rows = [
-        [f"`{m}`", plain(n), part, number(v["r2"]), number(v["loss"]), interval(v["interval"])]
+        [f"`{m}`", plain(n), part, number(v["r2"]), number(v["loss"]), interval_text(v["interval"])]
         for m, report in audits.items()
         for part in ("kept", "untouched")
         for n, v in report[part].items()

@@ -53,8 +53,8 @@ class Case:
         self.physical = self.values[:, : len(LABELS)]
         # a simulated star's truth is known where its label is not
         true = {n: self.physical[:, i] for i, n in enumerate(LABELS)}
-        given = stars.labels_for(model.label_names)
-        self.labels = np.stack([true.get(n, given[:, i]) for i, n in enumerate(model.label_names)], 1)
+        own = stars.labels_for(model.label_names)
+        self.labels = np.stack([true.get(n, own[:, i]) for i, n in enumerate(model.label_names)], 1)
         self.latents = model.encode(stars)
         self.decoded = model.decode(self.latents, self.labels)
 

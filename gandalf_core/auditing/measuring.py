@@ -27,7 +27,7 @@ class Measures:
     floors: dict[str, Reading] = field(default_factory=dict)
 
 
-def measure(plan: Plan, rows: dict[str, np.ndarray], progress: Progress = silent) -> Measures:
+def measure_rows(plan: Plan, rows: dict[str, np.ndarray], progress: Progress = silent) -> Measures:
     """The measures of every row, i.e. representation (N, D); progress runs from 0.05 to 0.9."""
     measures = Measures(floors=floors_of(plan))
     for i, (row, x) in enumerate(rows.items()):
@@ -67,7 +67,7 @@ def excesses(plan: Plan, x: np.ndarray, floors: dict[str, Reading]) -> dict[str,
 
 def erased_where_known(x: np.ndarray, plan: Plan) -> np.ndarray:
     """(N, D) x without the removed labels, by LEACE; a star that lacks one keeps its x and is not scored."""
-    labels, known = plan.columns(plan.removed), plan.known(plan.removed)
+    labels, known = plan.columns(plan.removed), plan.complete(plan.removed)
     out = np.array(x, float)
     if known.sum() > 2 * labels.shape[1]:
         out[known] = erased(out[known], labels[known], plan.probing.seed)
@@ -76,5 +76,5 @@ def erased_where_known(x: np.ndarray, plan: Plan) -> np.ndarray:
 
 def information(plan: Plan, z: np.ndarray) -> dict[str, dict]:
     """Label -> the latent dimensions of z (N, Z) ranked by their mutual information with it."""
-    labels = {n: (plan.columns((n,))[:, 0], plan.known((n,))) for n in plan.names}
+    labels = {n: (plan.columns((n,))[:, 0], plan.complete((n,))) for n in plan.names}
     return {n: ranking(z[known], y[known], plan.probing.seed) for n, (y, known) in labels.items()}

@@ -33,17 +33,17 @@ class Plan:
         """(N, len(names)) the labels of these names."""
         return self.labels[:, [self.names.index(n) for n in names]]
 
-    def known(self, names: tuple[str, ...]) -> np.ndarray:
+    def complete(self, names: tuple[str, ...]) -> np.ndarray:
         """(N,) true for the stars that have all of these labels."""
         return np.all(np.isfinite(self.columns(names)), axis=1)
 
     def groups(self, names: tuple[str, ...]) -> Groups:
         """These labels, grouped by the stars that have them: one probe reads a whole group."""
-        return same_stars({n: self.known((n,)) for n in names})
+        return same_stars({n: self.complete((n,)) for n in names})
 
     def removed_groups(self) -> Groups:
         """The removed labels, grouped by the stars that have them and every other label."""
-        return same_stars({n: self.known((n, *self.others)) for n in self.removed})
+        return same_stars({n: self.complete((n, *self.others)) for n in self.removed})
 
     def checked(self) -> "Plan":
         """Itself. AuditError names the first label that too few stars have, or probes that cannot test."""
@@ -56,12 +56,12 @@ class Plan:
         return self
 
 
-def same_stars(known: dict[str, np.ndarray]) -> Groups:
+def same_stars(masks: dict[str, np.ndarray]) -> Groups:
     """Labels grouped by the stars (N,) that have them."""
     groups: dict[bytes, list[str]] = {}
-    for name, mask in known.items():
+    for name, mask in masks.items():
         groups.setdefault(mask.tobytes(), []).append(name)
-    return [(tuple(names), known[names[0]]) for names in groups.values()]
+    return [(tuple(names), masks[names[0]]) for names in groups.values()]
 
 
 def check_choice(probes: tuple[str, ...] = PROBES, rows: tuple[str, ...] = tuple(ROWS)) -> None:

@@ -17,7 +17,7 @@ from ..simulator import is_simulated
 from . import counterfactual, references
 from .bootstrap import difference_interval, r2_interval
 from .excess import Excess
-from .measuring import Measures, erased_where_known, information, measure
+from .measuring import Measures, erased_where_known, information, measure_rows
 from .plan import Plan, check_choice
 from .probes import PROBES, Probing, Reading, default_workers
 from .verdict import verdict
@@ -53,14 +53,14 @@ def audit(
     inputs = references.representations(model, fresh, plain, seed, rows)
     if "plain" in inputs and plan.removed and "plain_erased" in rows:
         inputs["plain_erased"] = erased_where_known(inputs["plain"], plan)
-    measures = measure(plan, inputs, progress)
+    measures = measure_rows(plan, inputs, progress)
     about = {"model": model.name, "model_id": model.model_id}
     report = about | {"stars": len(fresh), "left_out": len(stars) - len(fresh)}
     report |= leakage(plan, measures) | {"references": reference_rows(measures)}
     report |= {"information": information(plan, inputs["z"])}
     report |= {"maps": {name: p.neighbour_r2() for name, p in model.projections.items()}}
     progress(0.9, "sliders against the truth")
-    report |= sliders(model, fresh, seed)
+    report |= slider_measures(model, fresh, seed)
     report |= {"verdict": [s.text for s in verdict(report)]}
     return jsonable(report | {"seconds": round(time.perf_counter() - start, 1)})
 
@@ -148,7 +148,7 @@ def reference_rows(measures: Measures) -> dict[str, dict[str, dict]]:
     return out
 
 
-def sliders(model: StarModel, stars: SpectraSet, seed: int) -> dict[str, dict]:
+def slider_measures(model: StarModel, stars: SpectraSet, seed: int) -> dict[str, dict]:
     """`counterfactual` and `restoration`; empty for a decoder without labels or stars without a truth."""
     if not model.condition_on or not is_simulated(stars):
         return {"counterfactual": {}, "restoration": {}}

@@ -96,8 +96,8 @@ def diagram_axes(names: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def diagram_title(x: str, y: str) -> str:
     """What the diagram of two labels is called."""
-    known = {("teff", "logg"): "Kiel diagram", ("mh", "alphafe"): "Abundance diagram"}
-    return known.get((x, y), f"{style.symbol(y)} against {style.symbol(x)}")
+    names = {("teff", "logg"): "Kiel diagram", ("mh", "alphafe"): "Abundance diagram"}
+    return names.get((x, y), f"{style.symbol(y)} against {style.symbol(x)}")
 
 
 def format_value(name: str, value: float, error: float | None = None) -> str:

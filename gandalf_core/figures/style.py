@@ -28,9 +28,9 @@ FLUX_TITLE = "Normalised flux"
 
 def colour_range(name: str, values: np.ndarray) -> tuple[float, float]:
     """A parameter's own range, so that a colour means the same on every page; else its 1-99 % range."""
-    known = parameter(name)
-    if known.low is not None and known.high is not None:
-        return known.low, known.high
+    p = parameter(name)
+    if p.low is not None and p.high is not None:
+        return p.low, p.high
     finite = values[np.isfinite(values)]
     if not len(finite):
         return 0.0, 1.0
