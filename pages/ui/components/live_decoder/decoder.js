@@ -40,18 +40,10 @@ class Decoder {
    * @param {ArrayLike<number>} input
    */
   network(layers, input) {
-    let x = input
-    layers.forEach(({ weight, bias }, depth) => {
-      const y = new Float64Array(bias.length)
-      const last = depth === layers.length - 1
-      for (let i = 0, at = 0; i < y.length; i++) {
-        let sum = bias[i]
-        for (let j = 0; j < x.length; j++, at++) sum += weight[at] * x[j]
-        y[i] = last ? sum : this.activate(sum)
-      }
-      x = y
-    })
-    return x
+    return layers.reduce((x, layer, depth) => {
+      const sums = product(layer, x)
+      return depth === layers.length - 1 ? sums : sums.map(this.activate)
+    }, input)
   }
 
   /**
@@ -66,4 +58,20 @@ class Decoder {
     const scaled = (v, k) => (mean ? mean[k] + v : this.squash(v))
     return Float32Array.from(rest, (v, k) => scaled(v, k) * this.flux_scale[k] + this.flux_offset[k])
   }
+}
+
+/**
+ * weight · x + bias
+ * @param {Layer} layer
+ * @param {ArrayLike<number>} x
+ */
+function product({ weight, bias }, x) {
+  const y = new Float64Array(bias.length)
+  const size = x.length
+  for (let i = 0, at = 0; i < y.length; i++) {
+    let sum = bias[i]
+    for (let j = 0; j < size; j++, at++) sum += weight[at] * x[j]
+    y[i] = sum
+  }
+  return y
 }
