@@ -348,6 +348,18 @@ def test_the_joint_loss_is_that_of_the_true_combination_or_of_those_that_a_missi
     assert adversary.discriminator_loss(z, some).item() == 0
 
 
+def test_a_joint_discriminator_may_see_the_kept_labels_too():
+    config = toy_config("physical-removed", adversary__joint=True)
+    adversary, z = Adversary(config), torch.randn(N, Z)
+    batch = a_batch(config, adversary)
+    cube = torch.softmax(adversary.discriminators(torch.cat([z, batch.standard[:, 2:]], 1))[0], 1)
+    cube = cube.view(N, B, B)
+    expected = -cube[torch.arange(N), *batch.bins].log().mean().item()
+    assert adversary.discriminator_loss(z, batch).item() == pytest.approx(expected, rel=1e-5)
+    belief = adversary.log_probabilities(z, batch.standard).exp()
+    assert torch.allclose(belief, torch.stack([cube.sum(2), cube.sum(1)]), atol=1e-5)
+
+
 # --- missing labels, heads, weights ---
 
 
@@ -503,12 +515,13 @@ def test_dependence_is_the_running_covariance_times_the_present_one():
 
 
 def test_the_dependence_term_is_the_weighted_penalty_of_the_removed_labels():
-    changes = {"adversary__dependence": 0.3, "adversary__lambdas": {"teff": 0, "logg": 1}}
+    changes = {"adversary__dependence": 0.3, "adversary__dependence_spread": 0.5}
+    changes |= {"adversary__lambdas": {"teff": 0, "logg": 1}}
     config = toy_config("physical-removed", **changes)
     adversary = Adversary(config)
     batch, mu = a_batch(config, adversary), torch.randn(N, Z)
     assert adversary.removed_rows == [1]
-    alone = Dependence(1, Z, B)(mu, batch.bins[1:], batch.target[1:])
+    alone = Dependence(1, Z, B, spread=0.5)(mu, batch.bins[1:], batch.target[1:])
     assert adversary.dependence_term(mu, batch).item() == pytest.approx(0.3 * alone.item(), rel=1e-5)
 
 

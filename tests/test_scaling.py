@@ -161,7 +161,9 @@ def test_moments_are_those_of_the_unmasked_pixels():
     assert scaler.flux_scale == pytest.approx([1, 2**0.5, least, least])
     assert scaler.unseen.tolist() == [False, False, True, False]
     assert scaler.flux_mean.dtype == scaler.flux_scale.dtype == np.float32
-    assert np.array_equal(scaler.wavelength_nm, [1, 2, 4, 5])
+    assert np.array_equal(scaler.wavelength_nm, [1, 2, 4, 5]) and scaler.flux_in(FLUX).dtype == np.float32
+    single = scaler_of(three(mask=[[0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]]), model__flux_scaling="none")
+    assert single.flux_mean.tolist() == [1, 2, 7, 1]
 
 
 def test_one_scale_for_all_pixels_is_their_rms():

@@ -60,7 +60,10 @@ def test_what_does_not_fit_together_is_refused(changes, message):
 
 
 def test_arrays_have_their_types_whatever_was_given():
-    stars = some(flux=[[1] * 5] * 3, labels=[[1, 2]] * 3, label_names=["a", "b"], mask=[[0, 1, 0, 0, 0]] * 3)
+    grid, mask = [1, 2, 3, 4, 5], [[0, 1, 0, 0, 0]] * 3
+    stars = some(
+        flux=[[1] * 5] * 3, wavelength_nm=grid, labels=[[1, 2]] * 3, label_names=["a", "b"], mask=mask
+    )
     assert (stars.flux.dtype, stars.labels.dtype, stars.mask.dtype) == (np.float32, np.float64, bool)
     assert (stars.wavelength_nm.dtype, stars.flux_error.dtype) == (np.float64, np.float32)
     assert stars.label_names == ("a", "b") and stars.ids.dtype.kind == "U" and stars.mask.sum() == 3

@@ -99,7 +99,9 @@ def _plain(kind: Any, value: Any, path: str) -> Any:
         return Weights({str(k): _convert(float, v, f"{path}.{k}") for k, v in _expect(value, dict).items()})
     if kind is float:
         number = float(_expect(value, (int, float)))
-        return number if math.isfinite(number) else _expect(None, float)
+        if not math.isfinite(number):
+            raise TypeError
+        return number
     return _expect(value, kind)
 
 

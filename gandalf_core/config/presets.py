@@ -112,4 +112,4 @@ def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
     if name == "generator":
         lambdas = dict.fromkeys(labels, GENERATOR_LAMBDA)
         return with_fields(config, {**GENERATOR, "adversary.lambdas": lambdas})
-    return with_signs(config, removed, kept) if removed else config
+    return with_signs(config, removed, kept)
