@@ -14,9 +14,9 @@ if not model.condition_on:
         "such as `generator`."
     )
 with guards.showing_errors():
-    labels, given = model.labels_of(star)
+    labels, own = model.labels_of(star)
 decoding.show_decoder("decode", model, star, labels[0], edit=False)
-origin = "come from its file or the simulator" if given[0] else "are estimated from its spectrum by the model"
+origin = "come from its file or the simulator" if own[0] else "are estimated from its spectrum by the model"
 st.caption(
     f"The star's own parameters {origin}. Drag across the spectrum to zoom in; double-click to zoom out."
 )

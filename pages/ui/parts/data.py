@@ -52,10 +52,10 @@ def show_spectra(ids: np.ndarray) -> None:
     selected = pickers.selected_rows(ids)
     style = pickers.choose("Arrangement", ["overlaid", "stacked"], "data_how")
     stars = guards.need_stars() if selected.any() else None
-    drawn = guards.need_star() if stars is None else stars[selected][: spectra.MAX_DRAWN]
+    shown = guards.need_star() if stars is None else stars[selected][: spectra.MAX_DRAWN]
     show.figure(
         spectra.spectra(
-            drawn.wavelength_nm, drawn.flux, drawn.ids.tolist(), stacked=style == "stacked", mask=drawn.mask
+            shown.wavelength_nm, shown.flux, shown.ids.tolist(), stacked=style == "stacked", mask=shown.mask
         ),
         f"The selected stars (at most {spectra.MAX_DRAWN}), or the star in the sidebar. "
         "Dotted: spectral lines. Gaps: masked pixels.",

@@ -48,7 +48,7 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
   }
 
   // The numbers and downloads below the figure are those of Python's settings, so take them over. Except an
-  // answer to settings that are no longer the latest, and settings taken before: a slider may have moved since.
+  // answer to settings that are not the latest any more, or settings taken before: a slider may have moved.
   follow(settings, newStar) {
     if (settings.token === this.pending || newStar) this.pending = null
     if (!newStar && (this.pending || settings.token === this.taken)) return
