@@ -45,6 +45,12 @@ def bayes(args: argparse.Namespace) -> None:
     compare_with_bayes()
 
 
+def mutation(args: argparse.Namespace) -> None:
+    from .mutation import mutate
+
+    mutate(args.only)
+
+
 def _parser() -> argparse.ArgumentParser:
     about = "Measure the models, and write docs/results.md from what was measured."
     parser = argparse.ArgumentParser(
@@ -67,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     add(seeds, "every shipped model with seeds 0 to 2, audited on the 12,861 test stars", "only MODEL-SEED")
     add(ablation, "one switch of a recipe changed at a time", "only the variant of this name; may repeat")
     add(bayes, "the posterior mean of 200 test stars beside the regressors; about 2 minutes")
+    subjects = "only objective, adversary, scaling, spectra or config; may repeat"
+    add(mutation, "whether tests notice changes of the code: docs/mutation.md; about 10 minutes", subjects)
     return parser
 
 
