@@ -29,7 +29,7 @@ def write() -> None:
     pictures.draw(_pictures(), ROOT / "docs" / "images" / "results")
     write_text(ROOT / "docs" / "results.md", results_text())
     readme = ROOT / "README.md"
-    write_text(readme, with_real_stars(readme.read_text()))
+    write_text(readme, with_real_stars(readme.read_text(encoding="utf-8")))
 
 
 def results_text() -> str:
@@ -40,7 +40,7 @@ def results_text() -> str:
         HEAD,
         "Seeds measured: " + ", ".join(f"`{m}` {len(reports)}" for m, reports in runs.items()) + ".\n",
         goals_table(runs, comparison, bayes),
-        NOTES.read_text() if NOTES.is_file() else "",
+        NOTES.read_text(encoding="utf-8") if NOTES.is_file() else "",
         pictures.section(_pictures()),
         tables.ablation_table(_ablation_runs(PHYSICAL | PAPER)),
         tables.generator_ablation_table(_ablation_runs(GENERATOR)),

@@ -20,7 +20,7 @@ SEEDS = (0, 1, 2)
 
 def load(path: Path) -> Any:
     """What a file holds; an empty dictionary where it is not there yet."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def store(path: Path, result: Any) -> None:

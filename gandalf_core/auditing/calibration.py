@@ -82,12 +82,16 @@ def rates(done: list[dict]) -> list[dict]:
 def run(out: Path, draws: int, n: int, workers: int = 1) -> list[dict]:
     """Both rates of `draws` draws, resumed from the lines beside `out` and stored in it."""
     lines = out.with_suffix(".jsonl")
-    done = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+    done = (
+        [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+        if lines.exists()
+        else []
+    )
     finished = {(d["draw"], d["stars"], d["attainable_r2"]) for d in done}
     todo = [(seed, n, r2) for seed in range(draws) for r2 in (0.0, 0.1) if (seed, n, r2) not in finished]
     for i, (seed, stars, r2) in enumerate(todo, 1):
         done.append(one_draw(seed, stars, r2, workers=workers))
-        with lines.open("a") as file:
+        with lines.open("a", encoding="utf-8") as file:
             file.write(json.dumps(done[-1]) + "\n")
         print(f"{i}/{len(todo)}: R² {r2}, flagged {done[-1]['flagged']}", file=sys.stderr)
     table = rates(done)

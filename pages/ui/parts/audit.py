@@ -56,7 +56,9 @@ def newest_report(audits: list[Job], folder: Path) -> tuple[Report | None, str]:
     for job in audits:
         result = job.folder / "result.json"
         if job.state == JobState.DONE and result.is_file():
-            return json.loads(result.read_text()), f"Measured on this server with the stars {STARS}."
+            return json.loads(
+                result.read_text(encoding="utf-8")
+            ), f"Measured on this server with the stars {STARS}."
         if job.state in (JobState.FAILED, JobState.DIED):
             report, origin = stored_report(folder)
             message = guards.error_text(job.status.get("message"))
@@ -67,7 +69,7 @@ def newest_report(audits: list[Job], folder: Path) -> tuple[Report | None, str]:
 def stored_report(folder: Path) -> tuple[Report | None, str]:
     path = folder / "audit.json"
     if path.is_file():
-        return json.loads(path.read_text()), "Stored with the model."
+        return json.loads(path.read_text(encoding="utf-8")), "Stored with the model."
     return None, "This model has not been audited yet: press **Run the audit**."
 
 

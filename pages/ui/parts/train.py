@@ -175,7 +175,7 @@ def _show_figures(job: Job) -> None:
 def config_of(job: Job) -> Config:
     """The configuration of a training; the default one where its file is gone."""
     try:
-        return from_json((job.folder / "config.json").read_text())
+        return from_json((job.folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, GandalfError):
         return Config()
 

@@ -14,20 +14,11 @@ import streamlit as st
 from gandalf_core.figures.panels import LinkedPanels
 from gandalf_core.parameters import parameter
 from pages.ui.components.packing import base64_bits, bits_from_base64, pack
+from pages.ui.components.registration import register
 
-HERE = Path(__file__).parent
-PARTS = (
-    HERE.parent / "canvas.js",
-    *(HERE / f"{name}.js" for name in ("painting", "gestures", "component")),
+_component, _columns = register(
+    Path(__file__).parent, ("painting", "gestures", "component"), "gandalf_columns"
 )
-SCRIPT = "\n".join(part.read_text() for part in PARTS)
-_component = st.components.v2.component(
-    "gandalf_linked_panels",
-    html=(HERE / "component.html").read_text(),
-    css=(HERE / "component.css").read_text(),
-    js=SCRIPT,
-)
-_columns = st.components.v2.component("gandalf_columns", html="<span hidden></span>", js=SCRIPT)
 
 
 @dataclass(frozen=True)

@@ -15,20 +15,13 @@ import streamlit as st
 
 from gandalf_core.parameters import LINES, parameter
 from pages.ui.components.packing import base64_floats, pack
+from pages.ui.components.registration import register
 
-HERE = Path(__file__).parent
-PARTS = (
-    HERE.parent / "canvas.js",
-    *(HERE / f"{name}.js" for name in ("decoder", "painting", "controls", "gestures", "saving", "component")),
+_component, _weights = register(
+    Path(__file__).parent,
+    ("decoder", "painting", "controls", "gestures", "saving", "component"),
+    "gandalf_weights",
 )
-SCRIPT = "\n".join(part.read_text() for part in PARTS)
-_component = st.components.v2.component(
-    "gandalf_live_decoder",
-    html=(HERE / "component.html").read_text(),
-    css=(HERE / "component.css").read_text(),
-    js=SCRIPT,
-)
-_weights = st.components.v2.component("gandalf_weights", html="<span hidden></span>", js=SCRIPT)
 
 
 @dataclass(frozen=True)
