@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
 
 from gandalf_core.figures.panels import LinkedPanels
 from gandalf_core.parameters import parameter

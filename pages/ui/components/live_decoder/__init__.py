@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from gandalf_core.parameters import LINES, parameter
 from pages.ui.components.packing import base64_floats, pack
