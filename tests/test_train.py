@@ -475,3 +475,10 @@ def test_the_networks_of_the_mean_are_fitted_apart(stars):
     alone, half = trainer.data.x.square().mean(), 0.5 * (first + second)
     assert all((guess - trainer.data.x).square().mean() < 0.5 * alone for guess in (first, second, half))
     assert (first - second).abs().max() > 1e-3
+
+
+def test_a_training_leaves_the_arithmetic_of_the_process_as_it_was(stars):
+    trainer = Trainer(stars, toy_config(), "cpu")
+    for _ in trainer.epochs():
+        assert torch.tensor(1e-39) / 2 > 0, "a caller between two epochs"
+    assert torch.tensor(1e-39) / 2 > 0
