@@ -1,7 +1,6 @@
 """The command `app`: starts the explorer, the web pages of this package."""
 
 import os
-import subprocess
 import sys
 from argparse import Namespace
 from importlib.util import find_spec
@@ -48,6 +47,8 @@ def explorer_command(port: int | None = None, address: str | None = None) -> lis
 
 def _run(command: list[str], folder: str, environment: dict[str, str]) -> int:
     """Run a command in the foreground to its end, or until somebody asks for it; its exit status."""
+    import subprocess
+
     with subprocess.Popen(
         command, cwd=folder, env=os.environ | environment, stdout=sys.__stderr__
     ) as process:

@@ -1,7 +1,5 @@
 """The command `pretrain`: makes the shipped models again, one by one; it can be stopped and resumed."""
 
-import hashlib
-import shutil
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -80,10 +78,16 @@ def pretrain(args: Namespace, console: Console) -> Report:
     return Report({"models": models, "stopped": False})
 
 
+def _digest(content: bytes) -> str:
+    from hashlib import sha256
+
+    return sha256(content).hexdigest()[:12]
+
+
 def _source(spec: str) -> str:
     """The source of the stars as the card names it: a file with a hash of its content."""
     path = Path(spec)
-    return f"{spec} (sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]})" if path.is_file() else spec
+    return f"{spec} (sha256 {_digest(path.read_bytes())})" if path.is_file() else spec
 
 
 def _load(spec: str, console: Console) -> "SpectraSet":
@@ -151,7 +155,7 @@ def _shared_regressor(
 
     config = trainer.config
     key = f"{source} {config.training.seed} {config.model.labels} {config.model.mask_calcium}"
-    path = work / f"spectrum-regressor-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
+    path = work / f"spectrum-regressor-{_digest(key.encode())}.npz"
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
             return Regressor.from_arrays(dict(stored))
@@ -164,6 +168,8 @@ def _shared_regressor(
 
 def _install(model: Path, place: Path) -> None:
     """Copy a finished model folder to `place`; the old one is removed when the copy is complete."""
+    import shutil
+
     copy = place.with_name(f".{place.name}.new")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(model, copy)
