@@ -69,7 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     add(measure, "audits of the shipped models, Table 1, the references and the paper's two sweeps", part)
     files = add(stars, "what `autoencoder` predicts of archive files of real stars")
     files.add_argument("files", nargs="+", type=Path, metavar="FILE", help="spectra of one star each")
-    add(write, "docs/results.md, its pictures and the README's table, from the stored files alone")
+    add(
+        write,
+        "docs/results.md with its pictures, docs/mutation.md and the README's table, from stored files",
+    )
     add(seeds, "every shipped model with seeds 0 to 2, audited on the 12,861 test stars", "only MODEL-SEED")
     add(ablation, "one switch of a recipe changed at a time", "only the variant of this name; may repeat")
     add(bayes, "the posterior mean of 200 test stars beside the regressors; about 2 minutes")

@@ -5,7 +5,7 @@ from typing import Any
 from gandalf_core.atomic import write_text
 from gandalf_core.sweeps.study import curves
 
-from . import pictures, tables
+from . import mutation, pictures, tables
 from .experiments import recipe_key
 from .goals import goals_table
 from .stored import AUDITED, MODELS, ROOT, SAMPLE, SEEDS, STORED, audit_path, load
@@ -25,7 +25,8 @@ anything beyond the kept labels rejects at 2.5 %.
 
 
 def write() -> None:
-    """docs/results.md with its pictures, and the table of real stars in the README."""
+    """docs/results.md with its pictures, docs/mutation.md, and the table of real stars in the README."""
+    mutation.write_document()
     pictures.draw(_pictures(), ROOT / "docs" / "images" / "results")
     write_text(ROOT / "docs" / "results.md", results_text())
     readme = ROOT / "README.md"

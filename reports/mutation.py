@@ -55,6 +55,11 @@ def mutate(only: list[str]) -> None:
         results = load(FILE)
         results[name] = _run(SUBJECTS[name], results.get(name, {}))
         store(FILE, results)
+    write_document()
+
+
+def write_document() -> None:
+    """docs/mutation.md from what is stored: after reasons were added, too."""
     write_text(DOCUMENT, document(load(FILE)))
 
 

@@ -364,3 +364,14 @@ def test_weights_are_a_dictionary_that_cannot_change():
             change()
     with pytest.raises(FrozenInstanceError):
         preset("paper").model.noise = 2.0
+
+
+def test_a_joint_discriminator_has_at_most_a_hundred_thousand_outputs():
+    def joint(count: int) -> dict:
+        labels = [f"label{k}" for k in range(count)]
+        adversary = {"joint": True, "bins": 10, "lambdas": dict.fromkeys(labels, 1.0)}
+        return {"model": {"labels": labels}, "adversary": adversary}
+
+    assert from_dict(joint(5)).adversary.joint
+    with pytest.raises(ConfigError, match="10 to the power of 6 outputs, at most 100,000"):
+        from_dict(joint(6))

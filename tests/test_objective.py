@@ -1,6 +1,7 @@
 """The loss: λ's sign, the formula itself, what a discriminator may know, and labels that are missing."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -564,3 +565,16 @@ def test_the_square_of_the_mean_is_that_of_what_labels_alone_say(reads, expected
     batch = Batch(x=empty, conditions=y, standard=empty, bins=empty, target=empty, weight=weights)
     found = float(square_of_mean(decoder, z, batch).detach())
     assert found == pytest.approx(expected * (weight or 1.0), abs=0.05 * (weight or 1.0))
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([[1.0, 3.0], [4.0, 6.0], [0.0, 0.0], [1.0, 1.0]])])
+def test_the_square_of_the_mean_multiplies_the_latents_of_the_two_stars_before(weight):
+    z = torch.tensor([[1.0, 10.0], [2.0, -20.0], [3.0, 30.0], [4.0, 50.0]])
+    decoder = SimpleNamespace(rest=lambda inputs: inputs[:, :2])  # r(z, y) = z
+    empty = torch.empty(0)
+    batch = Batch(
+        x=empty, conditions=torch.zeros(4, 1), standard=empty, bins=empty, target=empty, weight=weight
+    )
+    star_weight = [1.0] * 4 if weight is None else [2.0, 5.0, 0.0, 1.0]
+    products = [star_weight[i] * (z[i - 1] * z[i - 2]).mean().item() for i in range(4)]
+    assert square_of_mean(decoder, z, batch).item() == pytest.approx(sum(products) / 4, rel=1e-6)

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from reports import mutation
 from reports.document import results_text, with_real_stars
 from reports.experiments import recipe_key
 from reports.goals import goals_table
@@ -45,8 +46,18 @@ def test_an_unknown_part_is_named_before_the_work():
         measure(["audits", "tables"])
 
 
-@pytest.mark.parametrize("command", ["measure", "stars", "write", "seeds", "ablation", "bayes"])
+@pytest.mark.parametrize("command", ["measure", "stars", "write", "seeds", "ablation", "bayes", "mutation"])
 def test_the_commands_explain_themselves(command):
     arguments = [sys.executable, "-m", "reports", command, "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, check=True)
     assert f"python -m reports {command}" in done.stdout
+
+
+def test_the_mutation_page_is_what_was_stored_and_every_survivor_has_its_reason():
+    results = mutation.load(mutation.FILE)
+    assert mutation.DOCUMENT.read_text(encoding="utf-8") == mutation.document(results)
+    assert set(results) == set(mutation.SUBJECTS)
+    for name, result in results.items():
+        assert result["killed"] >= mutation.GOAL * result["mutants"], name
+        assert result["mutants"] - result["killed"] == len(result["survivors"])
+        assert all(survivor["reason"] for survivor in result["survivors"]), name
