@@ -22,7 +22,7 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
     `rest` and `mean` are lists of {weight (out, in), bias (out,)}; `mean` is empty without a mean spectrum.
     Each conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
     """
-    columns = [model.label_names.index(name) for name in model.condition_on]
+    columns = model.config.columns(model.condition_on)
     config, scaler, decoder = model.config.model, model.scaler, model.decoder
     return {
         "rest": _output_layers([decoder.rest], decoder.axes),

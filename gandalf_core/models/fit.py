@@ -77,8 +77,8 @@ def train(
 
 def usable_split(stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
     """The rows of the usable stars of the training and of the test split."""
-    train_rows, test_rows = split(stars.ids)
-    return train_rows[stars.usable[train_rows]], test_rows[stars.usable[test_rows]]
+    (train_rows, test_rows), usable = split(stars.ids), stars.usable
+    return train_rows[usable[train_rows]], test_rows[usable[test_rows]]
 
 
 def trainer_for(stars: SpectraSet, config: Config, device: str = "auto") -> Trainer:

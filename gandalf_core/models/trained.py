@@ -143,7 +143,7 @@ class TrainedModel:
 
     def _conditions(self, labels: np.ndarray) -> np.ndarray:
         """(N, C) the columns of labels (N, P) that the decoder receives."""
-        return labels[:, [self.label_names.index(n) for n in self.condition_on]]
+        return labels[:, self.config.columns(self.condition_on)]
 
     # --- decode ---
 
