@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add(ablation, "one switch of a recipe changed at a time", "only the variant of this name; may repeat")
     add(bayes, "the posterior mean of 200 test stars beside the regressors; about 2 minutes")
     subjects = "only objective, adversary, scaling, spectra or config; may repeat"
-    add(mutation, "whether tests notice changes of the code: docs/mutation.md; about 10 minutes", subjects)
+    add(mutation, "whether tests notice changes of the code: docs/mutation.md; about 5 minutes", subjects)
     return parser
 
 

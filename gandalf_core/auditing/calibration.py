@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..atomic import write_text
 from ..parameters import LABELS
 from ..simulator import population
 from .excess import conditional_excess
@@ -95,7 +96,7 @@ def run(out: Path, draws: int, n: int, workers: int = 1) -> list[dict]:
             file.write(json.dumps(done[-1]) + "\n")
         print(f"{i}/{len(todo)}: R² {r2}, flagged {done[-1]['flagged']}", file=sys.stderr)
     table = rates(done)
-    out.write_text(json.dumps(table, indent=1))
+    write_text(out, json.dumps(table, indent=1))
     return table
 
 

@@ -223,4 +223,4 @@ def _show_use(job: Job) -> None:
 
 
 def _text_of(path: Path) -> str:
-    return path.read_text(errors="replace") if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
