@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import guards, show, state
+from pages.ui import guards, pickers, show, state
 from pages.ui.parts import sweep_form
 from pages.ui.parts import sweeps as sweeping
 
@@ -16,14 +16,5 @@ with st.expander("New sweep", expanded=not sweeps, icon=":material/add:"):
     sweep_form.show_form()
 if not sweeps:
     guards.stop("No sweep yet: choose what to search and press **Start the sweep**.")
-if state.get(state.SWEEP) not in sweeps:
-    state.put(state.SWEEP, next(iter(sweeps)))
-name = st.selectbox(
-    "Sweeps on this server",
-    list(sweeps),
-    index=list(sweeps).index(state.get(state.SWEEP)),
-    format_func=lambda key: sweeps[key].title,
-)
-state.put(state.SWEEP, name)
-state.mirror()
-sweeping.show_sweep(name)
+titles = {name: entry.title for name, entry in sweeps.items()}
+sweeping.show_sweep(pickers.show_jobs("Sweeps on this server", titles, state.SWEEP))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import guards, jobs, show, state
+from pages.ui import guards, jobs, pickers, show, state
 from pages.ui.parts import train as training
 
 show.page_title(
@@ -18,14 +18,4 @@ with result:
     if not trainings:
         guards.stop("No training yet: choose a preset and press **Start training**.")
     titles = {name: f"{job.title} · {job.state} · {name[:6]}" for name, job in trainings.items()}
-    if state.get(state.JOB) not in trainings:
-        state.put(state.JOB, next(iter(trainings)))
-    name = st.selectbox(
-        "Trainings on this server",
-        list(trainings),
-        index=list(trainings).index(state.get(state.JOB)),
-        format_func=titles.get,
-    )
-    state.put(state.JOB, name)
-    state.mirror()
-    training.show_job(name)
+    training.show_job(pickers.show_jobs("Trainings on this server", titles, state.JOB))

@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core import places
-from gandalf_core.atomic import atomic
 from gandalf_core.jobs.queue import JobManager
+from gandalf_core.models.files import write_arrays
 from pages.ui import state
 from pages.ui.cache.keys import subfolder
 
@@ -29,8 +29,7 @@ def prepare(ids: np.ndarray, path: Path) -> str:
         if job.active and job.arguments[1] == str(path):
             return job.id
     ids_file = subfolder("stars") / f"{path.stem}-ids.npz"
-    with atomic(ids_file) as stream:
-        np.savez(stream, ids=ids)
+    write_arrays(ids_file, {"ids": ids})
     return manager().submit(
         "prepare",
         f"simulating {len(ids):,} stars",

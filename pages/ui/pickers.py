@@ -187,3 +187,20 @@ def show_simulate() -> None:
         st.button(
             "Simulate", type="primary", on_click=state.add_simulated, args=(f"simulated:{count}:{seed}",)
         )
+
+
+# --- jobs ---
+
+
+def show_jobs(label: str, titles: dict[str, str], key: str) -> str:
+    """One of the jobs in `titles` (name → title, not empty), the first unless the link says another.
+
+    key: where the choice is kept, in the session and in the link.
+    """
+    names = list(titles)
+    if state.get(key) not in titles:
+        state.put(key, names[0])
+    name = st.selectbox(label, names, index=names.index(state.get(key)), format_func=lambda n: titles[n])
+    state.put(key, name)
+    state.mirror()
+    return name

@@ -5,7 +5,6 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...atomic import atomic
 from ...config.presets import PRESETS, RECIPES, preset
 from ...config.schema import Config, with_fields
 from ..arguments import DEVICE, EPOCHS, MAPS, positive, seed
@@ -148,8 +147,7 @@ def _shared_regressor(
     trainer: "Trainer", stars: "SpectraSet", source: str, work: Path, console: Console
 ) -> "Regressor":
     """The regressor from the spectrum: fitted once, as all models of one sample and seed share it."""
-    import numpy as np
-
+    from ...models.files import read_arrays, write_arrays
     from ...models.fit import bare_model, fit_spectrum_regressor, usable_split
     from ...regression.regressor import Regressor
 
@@ -157,12 +155,10 @@ def _shared_regressor(
     key = f"{source} {config.training.seed} {config.model.labels} {config.model.mask_calcium}"
     path = work / f"spectrum-regressor-{_digest(key.encode())}.npz"
     if path.is_file():
-        with np.load(path, allow_pickle=False) as stored:
-            return Regressor.from_arrays(dict(stored))
+        return Regressor.from_arrays(read_arrays(path))
     console.say("fitting the regressor from the spectrum, shared by all models")
     regressor = fit_spectrum_regressor(bare_model(trainer, stars), stars[usable_split(stars)[0]])
-    with atomic(path) as stream:  # several of these commands may run side by side
-        np.savez(stream, allow_pickle=False, **regressor.arrays())
+    write_arrays(path, regressor.arrays())  # whole or not there: several of these commands may run at once
     return regressor
 
 

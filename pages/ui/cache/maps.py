@@ -8,6 +8,7 @@ import streamlit as st
 
 from gandalf_core.maps.neighbours import neighbour_r2
 from gandalf_core.maps.projection import Projection
+from gandalf_core.models.files import read_arrays
 from gandalf_core.models.trained import TrainedModel
 from pages.ui.cache.models import load_model, model_folders
 
@@ -27,8 +28,7 @@ def stored_map(model: TrainedModel, of: str, method: str) -> Projection | None:
 def map_of_job(folder: str) -> Projection | None:
     """The map that a finished job left in its folder."""
     for path in sorted(Path(folder).glob("maps/*.npz")):
-        with np.load(path, allow_pickle=False) as stored:
-            return Projection.from_arrays(dict(stored))
+        return Projection.from_arrays(read_arrays(path))
     return None
 
 
