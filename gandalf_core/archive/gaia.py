@@ -21,7 +21,7 @@ from ..data.spectra import SpectraSet
 from ..errors import ArchiveError, SpectraError
 from ..io import ParquetWriter, covering, iter_parquet
 from ..io.claim import claim
-from ..io.columns import Table
+from ..io.columns import RawColumn, Table
 from ..io.ids import as_strings
 from ..io.tables import assemble
 from ..jobs.progress import Progress, silent
@@ -224,7 +224,8 @@ def _table(answer: Any) -> Table:
     """A table of the archive, which comes as astropy's or as a VOTable element."""
     data = answer.to_table() if hasattr(answer, "to_table") else answer
     columns = (
-        (c.name, getattr(c, "data", c), None if c.unit is None else str(c.unit)) for c in data.itercols()
+        RawColumn(c.name, getattr(c, "data", c), None if c.unit is None else str(c.unit))
+        for c in data.itercols()
     )
     return Table.build(columns, {k: v for k, v in data.meta.items() if isinstance(v, str | int | float)})
 

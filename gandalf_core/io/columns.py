@@ -61,6 +61,23 @@ def label_column(name: str) -> str:
     return name if name in LABELS else LABEL_PREFIX + name
 
 
+@dataclass(frozen=True)
+class RawColumn:
+    """A column as a file gives it, before anybody says what it means.
+
+    values: (R,), (R, L) or one array per cell; a masked array where the file marks missing cells; None for a
+    column that no one needs (it is only named). null: the value that the file declares to mean "missing"
+    (TNULL of FITS, `null` of VOTable), if a reader has not masked it already.
+    """
+
+    name: str
+    values: Any
+    unit: str | None = None
+    ucd: str | None = None
+    description: str | None = None
+    null: Any = None
+
+
 @dataclass
 class Table:
     """One table of a file: its columns by role, (R,) or (R, L).
@@ -77,14 +94,18 @@ class Table:
 
     @classmethod
     def build(
-        cls, columns: Iterable[tuple[str, Any, str | None]], meta: Mapping[str, Any] | None = None
+        cls,
+        columns: Iterable[RawColumn],
+        meta: Mapping[str, Any] | None = None,
+        comments: Sequence[str] = (),
     ) -> "Table":
-        """A table from (name, values, unit) of every column of a file, and from the file's keywords.
+        """A table from every column of a file, its keywords (`meta`) and its lines of comment.
 
         Columns and keywords without a role are left out.
         """
         table = cls()
-        for name, values, unit in columns:
+        for column in columns:
+            name, values, unit = column.name, column.values, column.unit
             table.names += (name,)
             role = role_of(name)
             if role is None or (role in table.columns and name.strip().lower() != role):

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io import fits
 
 from ..errors import SpectraError
-from .columns import PROVENANCE_KEY, Table, role_of
+from .columns import PROVENANCE_KEY, RawColumn, Table, role_of
 from .layouts import Columns, to_astropy
 from .sniff import size_of
 
@@ -44,7 +44,9 @@ def _complete(hdus: fits.HDUList, size: int) -> Iterator[Any]:  # of HDUs, which
 
 
 def _table(hdu: Any) -> Table:
-    columns = [(c.name, _native(hdu.data[c.name]) if role_of(c.name) else None, c.unit) for c in hdu.columns]
+    columns = [
+        RawColumn(c.name, _native(hdu.data[c.name]) if role_of(c.name) else None, c.unit) for c in hdu.columns
+    ]
     return Table.build(columns, _keywords(hdu.header))
 
 

@@ -22,7 +22,7 @@ from ..data.latents import LatentSet
 from ..data.spectra import SpectraSet, same_grid
 from ..errors import SpectraError
 from . import ids as star_ids
-from .columns import PROVENANCE_KEY, Table, label_column, role_of
+from .columns import PROVENANCE_KEY, RawColumn, Table, label_column, role_of
 from .layouts import fluxes, label_columns, to_arrow
 from .sniff import MAX_SAMPLES, check_expansion, parsing
 from .tables import assemble, masked_spectra
@@ -133,7 +133,7 @@ def _stars(table: pa.Table, meta: dict[str, Any], name: str) -> SpectraSet:
     if meta.get("kind") == "latents":
         raise SpectraError("this file holds latents, not spectra")
     if meta.get("kind") != "spectra":
-        return assemble([Table.build((n, _values(table[n]), None) for n in table.column_names)], name)
+        return assemble([Table.build(RawColumn(n, _values(table[n])) for n in table.column_names)], name)
     error = _matrix(table["flux_error"]) if "flux_error" in table.column_names else None
     names = tuple(meta["label_names"])
     labels = [table[label_column(n)].to_numpy() for n in names]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SpectraError
-from .columns import Table, role_of
+from .columns import RawColumn, Table, role_of
 from .sniff import fields
 
 MISSING = [
@@ -48,7 +48,11 @@ def read_csv(
         skipinitialspace=True,
     )
     table = Table.build(
-        ((str(name), _values(column), (units or {}).get(str(name))) for name, column in frame.items()), meta
+        (
+            RawColumn(str(name), _values(column), (units or {}).get(str(name)))
+            for name, column in frame.items()
+        ),
+        meta,
     )
     table.names = tuple(names)
     return [table]
@@ -93,7 +97,7 @@ def read_text(stream: BinaryIO) -> list[Table]:
     # `5700 K` is a number
     meta = {key: text if role_of(key) == "source_id" else text.split()[0] for key, text in keywords}
     columns = zip(PLAIN_COLUMNS, frame.items(), strict=False)
-    return [Table.build(((name, _values(column), None) for name, (_, column) in columns), meta)]
+    return [Table.build((RawColumn(name, _values(column)) for name, (_, column) in columns), meta)]
 
 
 def _check_last_row(stream: BinaryIO, separator: str, count: int) -> None:

@@ -12,7 +12,7 @@ from astropy.io import votable
 from astropy.io.votable import tree
 
 from ..errors import SpectraError
-from .columns import PROVENANCE_KEY, Table, role_of
+from .columns import PROVENANCE_KEY, RawColumn, Table, role_of
 from .layouts import Columns, to_astropy
 
 
@@ -35,7 +35,10 @@ def read(stream: BinaryIO) -> list[Table]:
 def _table(table: tree.TableElement) -> Table:
     keys = zip(table.fields, table.array.dtype.names or (), strict=False)
     values = {f.name: _filled(table.array[key]) for f, key in keys if role_of(f.name)}
-    columns = [(f.name, values.get(f.name), None if f.unit is None else str(f.unit)) for f in table.fields]
+    columns = [
+        RawColumn(f.name, values.get(f.name), None if f.unit is None else str(f.unit), f.ucd)
+        for f in table.fields
+    ]
     meta = {p.name: p.value for p in table.params if isinstance(p.value, str | int | float | np.number)}
     return Table.build(columns, meta)
 
