@@ -47,22 +47,57 @@ def read_many(
     MIN_COVERAGE of the grid, and stars that come twice. Raises SpectraError, with the first cause, when no
     star is left.
     """
-    good, rejected = [], {}
+    rejected: dict[str, str] = {}
+    good = list(usable_stars(sources, rejected, wavelength_nm))
+    if not good:
+        raise none_left(rejected)
+    return _without_repeats(join_sets(good), rejected), rejected
+
+
+def usable_stars(
+    sources: Iterable[str | Path | Upload], rejected: dict[str, str], wavelength_nm: np.ndarray | None = None
+) -> Iterator[SpectraSet]:
+    """The usable stars of each file, on one grid; the cause of every other goes to `rejected`.
+
+    sources, wavelength_nm and the keys of `rejected` are those of `read_many`, but a star that comes twice is
+    yielded twice.
+    """
     for name, stars in _stars_of(sources):
         if isinstance(stars, SpectraError):
-            rejected[name] = str(stars)
+            reject(rejected, name, str(stars))
             continue
         wavelength_nm = stars.wavelength_nm if wavelength_nm is None else wavelength_nm
-        try:
-            good.append(_usable(stars, wavelength_nm, name, rejected))
-        except SpectraError as error:
-            rejected[name] = f"{name}: {error}"
-    good = [s for s in good if len(s)]
-    if not good:
-        causes = list(rejected.values())
-        more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
-        raise SpectraError(causes[0] + more if causes else "no files given")
-    return _without_repeats(join_sets(good), rejected), rejected
+        good = usable_of(stars, wavelength_nm, name, rejected)
+        if len(good):
+            yield good
+
+
+def usable_of(
+    stars: SpectraSet, wavelength_nm: np.ndarray, name: str, rejected: dict[str, str]
+) -> SpectraSet:
+    """The stars of the source `name` that can be used on a grid (L,), on it; the others go to `rejected`."""
+    try:
+        good, causes = covering(stars, wavelength_nm)
+    except SpectraError as error:
+        reject(rejected, name, f"{name}: {error}")
+        return stars[:0]
+    for star, cause in causes.items():
+        reject(rejected, star, f"{name}: star {star}: {cause}")
+    return good
+
+
+def reject(rejected: dict[str, str], key: str, cause: str) -> None:
+    """Note why a star or a file is left out, under a key of its own where the key is taken."""
+    while key in rejected:
+        key += " (again)"
+    rejected[key] = cause
+
+
+def none_left(rejected: dict[str, str]) -> SpectraError:
+    """The error of a reading without a usable star: the first cause, and how many more there are."""
+    causes = list(rejected.values())
+    more = f" (and {len(causes) - 1:,} more)" if len(causes) > 1 else ""
+    return SpectraError(causes[0] + more if causes else "no files given")
 
 
 def read_latents(path: str | Path) -> LatentSet:
@@ -92,13 +127,6 @@ def join_sets(sets: list[SpectraSet]) -> SpectraSet:
             sum(map(len, sets)),
         )
     return concatenate(sets)
-
-
-def _usable(stars: SpectraSet, wavelength_nm: np.ndarray, name: str, rejected: dict[str, str]) -> SpectraSet:
-    """The stars that cover the grid, on it; the others go to `rejected`."""
-    good, causes = covering(stars, wavelength_nm)
-    rejected |= {star: f"{name}: star {star}: {cause}" for star, cause in causes.items()}
-    return good
 
 
 def _without_repeats(stars: SpectraSet, rejected: dict[str, str]) -> SpectraSet:
