@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gandalf_core.auditing.verdict import FOLLOWS, FOLLOWS_IN_PART
+from gandalf_core.auditing.slider_verdict import FOLLOWS, FOLLOWS_IN_PART
 from gandalf_core.figures import audits
 from pages.ui import guards, pickers, show
 from pages.ui.parts import audit as auditing

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from gandalf_core.auditing.verdict import on_sliders
+from gandalf_core.auditing.slider_verdict import on_sliders
 from gandalf_core.figures import (
     audits,
     latents,

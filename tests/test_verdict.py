@@ -6,16 +6,15 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gandalf_core.auditing.slider_verdict import on_sliders, slider_grade
 from gandalf_core.auditing.table import READING, table_rows
 from gandalf_core.auditing.verdict import (
     Sentence,
     on_kept,
     on_latent,
     on_removed,
-    on_sliders,
     removal,
     retention,
-    slider_grade,
     verdict,
 )
 from gandalf_core.cli.commands.measure import audit_text

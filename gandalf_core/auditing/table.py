@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..parameters import parameter
-from .verdict import REMOVED_LIMIT, is_number, probe_words, signed, slider_errors
+from .sentence import is_number
+from .slider_verdict import slider_errors
+from .verdict import REMOVED_LIMIT, probe_words, signed
 
 READING = (
     "The interval is that of the excess, or of the R² below the plain auto-encoder where the parameter was "

@@ -5,16 +5,15 @@ not be measured is None or missing.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeGuard
-
-import numpy as np
+from typing import Any
 
 from ..parameters import parameter
+from .sentence import Sentence, is_number
+from .slider_verdict import on_sliders
 
 REMOVED_LIMIT = 0.02  # the excess R² up to which a parameter counts as removed
 KEPT_LIMIT = 0.02  # the R² below the plain auto-encoder's up to which a parameter counts as kept
-FOLLOWS, FOLLOWS_IN_PART = 0.2, 0.5  # relative errors of a slider up to which it does so
-R2_DIGITS, ERROR_DIGITS = 3, 2  # as printed; decisions take the numbers as they are printed
+R2_DIGITS = 3  # as printed; decisions take the numbers as they are printed
 PROBE_WORDS = {
     "ridge": "a linear fit",
     "mlp": "a neural network",
@@ -23,13 +22,6 @@ PROBE_WORDS = {
     "mean": "the mean",
     "floor": "the other parameters alone",
 }
-
-
-class Sentence(NamedTuple):
-    """One sentence of the verdict, and how good the news is."""
-
-    grade: str  # good, partly, bad or unsure; neutral for a fact that is neither
-    text: str
 
 
 def verdict(report: Mapping[str, Any]) -> list[Sentence]:
@@ -44,11 +36,6 @@ def on_latent(report: Mapping[str, Any]) -> list[Sentence]:
     sentences = [on_removed(n, entry, beyond) for n, entry in removed.items()]
     sentences += [on_kept(n, entry) for n, entry in kept.items()]
     return sentences + [on_untouched(n, entry) for n, entry in untouched.items()]
-
-
-def on_sliders(report: Mapping[str, Any]) -> list[Sentence]:
-    """Whether each slider changes a spectrum as its parameter would change the star's."""
-    return [on_slider(n, error) for n, error in slider_errors(report).items()]
 
 
 # --- decisions ---
@@ -74,12 +61,6 @@ def retention(entry: Mapping[str, Any]) -> str:
         return "no reference"
     low, high = (round(end, R2_DIGITS) for end in ends_of(entry, "loss"))
     return "lost" if low > KEPT_LIMIT else "kept" if high <= KEPT_LIMIT else "cannot tell"
-
-
-def slider_grade(error: float) -> str:
-    """`good`, `partly` or `bad` for the relative error of a slider."""
-    error = round(error, ERROR_DIGITS)
-    return "good" if error <= FOLLOWS else "partly" if error <= FOLLOWS_IN_PART else "bad"
 
 
 # --- sentences ---
@@ -131,19 +112,6 @@ def on_untouched(name: str, entry: Mapping[str, Any]) -> Sentence:
     return Sentence("neutral", text)
 
 
-def on_slider(name: str, error: float) -> Sentence:
-    """The sentence on one slider."""
-    grade = slider_grade(error)
-    words = {
-        "good": "follows the simulator",
-        "partly": "follows the simulator in part",
-        "bad": "hardly follows the simulator",
-    }[grade]
-    return Sentence(
-        grade, f"The {parameter(name).in_text} slider {words}: relative error {error:.{ERROR_DIGITS}f}."
-    )
-
-
 def probe_words(probe: str) -> str:
     """What kind of reader a probe is, in words: `trees on the rest` is `decision trees`."""
     kind = probe.partition(" ")[0]
@@ -151,18 +119,6 @@ def probe_words(probe: str) -> str:
 
 
 # --- numbers ---
-
-
-def slider_errors(report: Mapping[str, Any]) -> dict[str, float]:
-    """Label -> relative error of its slider, where it was measured."""
-    entries = report.get("counterfactual") or {}
-    errors = {n: v.get("relative_error") for n, v in entries.items() if isinstance(v, Mapping)}
-    return {n: error for n, error in errors.items() if is_number(error)}
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    """True for a finite number; None and NaN stand for what could not be measured."""
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
 def ends_of(entry: Mapping[str, Any], key: str) -> tuple[float, float]:

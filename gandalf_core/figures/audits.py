@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from ..auditing.verdict import REMOVED_LIMIT, is_number, slider_errors, slider_grade
+from ..auditing.sentence import is_number
+from ..auditing.slider_verdict import slider_errors, slider_grade
+from ..auditing.verdict import REMOVED_LIMIT
 from . import style
 
 GRADE_COLOURS = {"good": style.GREEN, "partly": style.ORANGE, "bad": style.VERMILION}

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from gandalf_core.auditing.slider_verdict import on_sliders
 from gandalf_core.auditing.table import READING, table_rows
-from gandalf_core.auditing.verdict import on_latent, on_sliders
+from gandalf_core.auditing.verdict import on_latent
 from gandalf_core.errors import JobError
 from gandalf_core.jobs.folder import JobState
 from gandalf_core.jobs.job import Job
