@@ -5,6 +5,10 @@ A label that is not listed (an element abundance, v sin i, anything of a non-ste
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # --- stellar parameters ---
 
@@ -106,7 +110,13 @@ def parameter(name: str) -> StellarParameter:
 # --- spectral lines ---
 
 CALCIUM_CORES_NM = (850.036, 854.444, 866.452)  # the Ca II triplet, in vacuum
-CALCIUM_HALF_WIDTH_NM = 0.12
+CALCIUM_HALF_WIDTH_NM = 0.12  # the part that activity fills in and that LTE spectra get wrong
+
+
+def in_calcium_cores(wavelength_nm: "np.ndarray") -> "np.ndarray":
+    """(L,) true in the cores of the Ca II triplet, for wavelengths (L,)."""
+    blue, middle, red = (abs(wavelength_nm - nm) <= CALCIUM_HALF_WIDTH_NM for nm in CALCIUM_CORES_NM)
+    return blue | middle | red
 
 
 @dataclass(frozen=True)

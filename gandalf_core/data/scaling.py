@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..config.schema import Config
-from ..parameters import CALCIUM_CORES_NM, CALCIUM_HALF_WIDTH_NM
+from ..parameters import in_calcium_cores
 from .spectra import SpectraSet
 
 # The least scale of a pixel, as a fraction of the rms over all pixels: one that hardly varies is not blown up
@@ -88,7 +88,7 @@ def fit_scaler(stars: SpectraSet, config: Config) -> Scaler:
         label_mean=centre,
         label_std=np.where(high > low, spread, np.maximum(np.abs(centre), 1.0)),
         bin_edges=_bin_edges(labels, low, np.where(high > low, high, low + 1.0), config),
-        unseen=blank | _calcium_cores(stars.wavelength_nm) if config.model.mask_calcium else blank,
+        unseen=blank | in_calcium_cores(stars.wavelength_nm) if config.model.mask_calcium else blank,
     )
 
 
@@ -133,9 +133,3 @@ def _bin_edges(labels: np.ndarray, low: np.ndarray, high: np.ndarray, config: Co
         return low[:, None] + (high - low)[:, None] * inner
     columns = [c[np.isfinite(c)] for c in labels.T]
     return np.array([np.quantile(c, inner) if len(c) else inner for c in columns])
-
-
-def _calcium_cores(wavelength_nm: np.ndarray) -> np.ndarray:
-    """(L,) true in the cores of the Ca II triplet."""
-    distance = np.abs(wavelength_nm[:, None] - np.array(CALCIUM_CORES_NM)).min(1)
-    return distance <= CALCIUM_HALF_WIDTH_NM

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ..parameters import CALCIUM_CORES_NM, CALCIUM_HALF_WIDTH_NM
+from ..parameters import in_calcium_cores
 
 # of the flux: what networks and atmospheres get wrong even for ordinary stars
 RELATIVE_MODEL_ERROR = 0.007
@@ -31,8 +31,7 @@ def reduced_chi2(
 
 def core_flux(flux: np.ndarray, wavelength_nm: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """(N,) mean flux within ±0.12 nm of the three Ca II cores; NaN where no such pixel is usable."""
-    near = np.abs(wavelength_nm[:, None] - np.array(CALCIUM_CORES_NM)).min(1) <= CALCIUM_HALF_WIDTH_NM
-    usable = near & ~mask
+    usable = in_calcium_cores(wavelength_nm) & ~mask
     total = np.where(usable, flux, 0.0).sum(1)
     return np.divide(total, usable.sum(1), out=np.full(len(flux), np.nan), where=usable.any(1))
 
