@@ -216,7 +216,9 @@ def test_a_checkpoint_refuses_another_configuration_other_stars_and_damage(stars
     with pytest.raises(ModelError, match="another configuration"):
         a_trainer(stars, model__noise=0.1).load_checkpoint(tmp_path)
     changed = replace(stars, flux=np.where(np.arange(len(stars))[:, None] == 7, 1, stars.flux))
-    for others in (stars[:300], changed, stars.with_labels(stars.labels[::-1])):
+    noisier = replace(stars, flux_error=2 * stars.flux_error)
+    shifted = replace(stars, wavelength_nm=stars.wavelength_nm - 0.24)
+    for others in (stars[:300], changed, stars.with_labels(stars.labels[::-1]), noisier, shifted):
         with pytest.raises(ModelError, match="other training stars"):
             a_trainer(others).load_checkpoint(tmp_path)
     path = tmp_path / "checkpoint.safetensors"

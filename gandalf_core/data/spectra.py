@@ -5,12 +5,14 @@ Shapes: N stars, L pixels, P parameters.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import SpectraError
+from .identity import identity, without_reading
 from .rows import Rows, as_index
 
 MIN_COVERAGE = 0.95  # a spectrum with less of the grid usable is refused, never extrapolated
@@ -122,6 +124,13 @@ class SpectraSet:
     def with_labels(self, labels: np.ndarray, names: tuple[str, ...] | None = None) -> "SpectraSet":
         """The same spectra under other labels (N, P)."""
         return replace(self, labels=labels, label_names=self.label_names if names is None else names)
+
+    @cached_property
+    def identity(self) -> str:
+        """Identifies the whole content; only the file that it was read from does not count."""
+        spectra = (self.flux, self.wavelength_nm, self.flux_error, self.mask)
+        names = (self.ids, self.labels, self.label_names)
+        return identity(spectra, names, without_reading(self.provenance))
 
     @property
     def coverage(self) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from ..atomic import atomic
+from ..data.identity import identity
 from ..errors import ModelError
 
 CONFIG, WEIGHTS, SCALING, SPLIT = "config.json", "weights.safetensors", "scaling.npz", "split.npz"
@@ -25,6 +26,7 @@ HISTORY, CARD, CARD_TEXT, AUDIT = "history.jsonl", "card.json", "CARD.md", "audi
 REGRESSORS = {"latent": "regressor-latent.npz", "spectrum": "regressor-spectrum.npz"}
 PROJECTIONS = "projections"
 NEEDED = (CONFIG, WEIGHTS, SCALING, SPLIT, CARD)
+ABOUT = (SPLIT, CARD, AUDIT)  # files that describe a model: no result depends on them
 ELSEWHERE = ".in"  # after the name of an array that another map's file holds
 FAILURES = (
     OSError,
@@ -87,3 +89,9 @@ def under_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.
 def digest(path: Path) -> str:
     """Identity of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def folder_identity(folder: Path) -> str:
+    """Identifies what a model computes: all files of its folder that its results depend on."""
+    paths = [p for p in folder.iterdir() if p.suffix in (".json", ".npz", ".safetensors") and p.is_file()]
+    return identity({p.name: digest(p) for p in paths if p.name not in ABOUT and p.name[0] != "."})

@@ -1,12 +1,10 @@
 """Checkpoints: the whole state of a training in one safetensors file that is replaced as a whole."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
@@ -15,7 +13,6 @@ from torch.optim import Optimizer
 
 from ..atomic import write_bytes
 from ..config.schema import Config, from_json, to_json
-from ..data.spectra import SpectraSet
 from ..errors import ModelError
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -25,21 +22,13 @@ CHECKPOINT = "checkpoint.safetensors"
 class State:
     """What a checkpoint stores of a training, besides its history.
 
-    fingerprint: of the stars that train.  modules, optimisers: by their names in the file.
+    stars: the identity of those that train.  modules, optimisers: by their names in the file.
     """
 
     config: Config
-    fingerprint: str
+    stars: str
     modules: Mapping[str, Module]
     optimisers: Mapping[str, Optimizer]
-
-
-def fingerprint(stars: SpectraSet) -> str:
-    """A short hash of ids, spectra and labels of the training stars, in their order."""
-    digest = hashlib.sha256("\n".join(stars.ids).encode())
-    for array in (stars.flux, stars.mask, stars.labels):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:16]
 
 
 def save(folder: Path, state: State, history: list[dict]) -> None:
@@ -49,7 +38,7 @@ def save(folder: Path, state: State, history: list[dict]) -> None:
     for name, optimiser in state.optimisers.items():
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{k}": v for k, v in values.items()}
-    about = {"config": to_json(state.config), "stars": state.fingerprint, "history": json.dumps(history)}
+    about = {"config": to_json(state.config), "stars": state.stars, "history": json.dumps(history)}
     write_bytes(folder / CHECKPOINT, serialise({k: v.contiguous() for k, v in tensors.items()}, about))
 
 
@@ -65,7 +54,7 @@ def load(folder: Path, state: State) -> list[dict]:
         raise ModelError(
             f"{path}: written under another configuration; resume with that one or choose another --out"
         )
-    if about["stars"] != state.fingerprint:
+    if about["stars"] != state.stars:
         raise ModelError(
             f"{path}: written with other training stars; resume with those or choose another --out"
         )

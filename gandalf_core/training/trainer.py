@@ -63,7 +63,7 @@ class Trainer:
         self.config, self.device = config, pick_device(device)
         sample = training_sample(stars, config)
         self.left_out, self.validation_ids = sample.left_out, sample.validation.ids
-        self.fingerprint = checkpoints.fingerprint(sample.training)
+        self.stars_identity = sample.training.identity
         tensors = StarTensors(sample.training, config, self.device)
         self.scaler = tensors.scaler
         self.data = tensors(sample.training, with_nuisances=True)
@@ -259,7 +259,7 @@ class Trainer:
     @property
     def _state(self) -> checkpoints.State:
         optimisers = {"optimiser": self.optimiser, "opponent": self.opponent}
-        return checkpoints.State(self.config, self.fingerprint, self.modules, optimisers)
+        return checkpoints.State(self.config, self.stars_identity, self.modules, optimisers)
 
     def save_checkpoint(self, folder: Path) -> None:
         """Write `checkpoint.safetensors`: networks, both optimisers, history."""
