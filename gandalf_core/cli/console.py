@@ -1,7 +1,7 @@
 """How a command speaks: messages and progress on standard error, tables of results for people."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,13 @@ from ..jobs.folder import JobWriter
 from ..parameters import parameter
 
 if TYPE_CHECKING:
+    from ..sources import Intake
     from ..training.records import EpochRecord
     from ..training.trainer import Trainer
+
+MAX_NAMED = 5  # things of one kind that are said one by one; --json lists all
+MAX_LISTED = 30  # values of one fact
+SAID_BEFORE = ("notes",)  # keys of a result that stood on standard error already
 
 
 class Console:
@@ -25,6 +30,17 @@ class Console:
         print(text, file=sys.stderr, flush=True)
         if self.job:
             self.job.update(message=text)
+
+    def note(self, text: str) -> None:
+        """A sentence to know before the result is used; it also stands in the JSON's `notes`."""
+        self.say(f"note: {text}")
+
+    def taken_in(self, intake: "Intake") -> None:
+        """How the stars of a command were read, and which are left out."""
+        for sentence in intake.notes:
+            self.note(sentence)
+        for line in left_out_lines(intake.rejected):
+            self.say(line)
 
     def progress(self, fraction: float, text: str) -> None:
         """A step of a long command, of which `fraction` (0 to 1) is done."""
@@ -50,6 +66,13 @@ class Console:
                 message=epoch_line(record),
             )
             self.job.add_metrics(jsonable(asdict(record)))
+
+
+def left_out_lines(rejected: Mapping[str, str]) -> list[str]:
+    """A line for each of the first stars and files that are left out, and how many more there are."""
+    lines = [f"left out: {cause}" for cause in list(rejected.values())[:MAX_NAMED]]
+    more = len(rejected) - MAX_NAMED
+    return [*lines, f"left out: {more:,} more (--json lists all)"] if more > 0 else lines
 
 
 # --- a training ---
@@ -103,22 +126,28 @@ def duration(seconds: float) -> str:
 
 
 def facts(result: dict[str, Any]) -> str:
-    """A result as aligned `name  value` lines; an empty value is left out."""
-    lines = {k.replace("_", " "): _fact(v) for k, v in result.items() if v not in ({}, [], None)}
+    """A result as aligned `name  value` lines; what is empty or was said before is left out."""
+    told = {k: v for k, v in result.items() if k not in SAID_BEFORE and v not in ({}, [], None)}
+    lines = {k.replace("_", " "): _fact(v) for k, v in told.items()}
     width = max(map(len, lines), default=0)
     return "\n".join(f"{k:<{width}}  {v}" for k, v in lines.items())
 
 
 def _fact(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{k} {_fact(v)}" for k, v in value.items())
+        return _listed([f"{k} {_fact(v)}" for k, v in value.items()])
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_fact, value))
+        return _listed(list(map(_fact, value)))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _listed(values: list[str]) -> str:
+    more = len(values) - MAX_LISTED
+    return ", ".join(values[:MAX_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -51,7 +51,7 @@ def read_many(
     good = list(usable_stars(sources, rejected, wavelength_nm))
     if not good:
         raise none_left(rejected)
-    return _without_repeats(join_sets(good), rejected), rejected
+    return without_repeats(join_sets(good), rejected), rejected
 
 
 def usable_stars(
@@ -129,16 +129,14 @@ def join_sets(sets: list[SpectraSet]) -> SpectraSet:
     return concatenate(sets)
 
 
-def _without_repeats(stars: SpectraSet, rejected: dict[str, str]) -> SpectraSet:
+def without_repeats(stars: SpectraSet, rejected: dict[str, str]) -> SpectraSet:
     """The first star of each id; the others go to `rejected`."""
     first = np.unique(stars.ids, return_index=True)[1]
     if len(first) == len(stars):
         return stars
-    repeated = np.delete(np.arange(len(stars)), first)
-    rejected |= {
-        f"{stars.ids[i]} (again)": f"star {stars.ids[i]} was given more than once: the first is used"
-        for i in repeated
-    }
+    for i in np.delete(np.arange(len(stars)), first):
+        star = stars.ids[i]
+        reject(rejected, f"{star} (again)", f"star {star} was given more than once: the first is used")
     return stars[np.sort(first)]
 
 

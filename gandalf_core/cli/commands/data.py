@@ -104,34 +104,20 @@ def config(args: Namespace, console: Console) -> Report:
 def ingest(args: Namespace, console: Console) -> Report:
     """Read every file, refuse what cannot be used (and say why), and write the rest as OUT."""
     from ...io import STAR_SUFFIXES, check_output, write_stars
+    from ...io.read import without_repeats
+    from ...simulator.grids import wavelengths
+    from ...sources import gather
 
     check_output(args.out, STAR_SUFFIXES, args.stars)
-    stars, rejected = _readable(args.stars, args.pixels)
+    stars, intake = gather(args.stars, wavelengths(args.pixels) if args.pixels else None)
+    stars = without_repeats(stars, intake.rejected)
+    console.taken_in(intake)
     write_stars(args.out, stars)
-    return Report(
-        {
-            "stars": len(stars),
-            "pixels": stars.flux.shape[1],
-            "masked_fraction": float(stars.mask.mean()),
-            "wavelength_nm": [float(stars.wavelength_nm[0]), float(stars.wavelength_nm[-1])],
-            "labels": {n: int((stars.label(n) == stars.label(n)).sum()) for n in stars.label_names},
-            "rejected": rejected,
-            "file": args.out,
-        }
-    )
-
-
-def _readable(specs: list[str], pixels: int | None) -> "tuple[SpectraSet, dict[str, str]]":
-    """The usable stars of files and simulated sources on one grid, and {file or id: cause} of the others."""
-    from ...io import join_sets, read_many
-    from ...simulator.grids import wavelengths
-    from ...sources import load_stars
-
-    grid = wavelengths(pixels) if pixels else None
-    simulated = [s for s in specs if s.startswith("simulated:")]
-    files = [s for s in specs if s not in simulated]
-    sets, rejected = [load_stars(simulated, grid)] if simulated else [], {}
-    if files:
-        read, rejected = read_many(files, sets[0].wavelength_nm if sets else grid)
-        sets.append(read)
-    return join_sets(sets), rejected
+    result = {
+        "stars": len(stars),
+        "pixels": stars.flux.shape[1],
+        "masked_fraction": float(stars.mask.mean()),
+        "wavelength_nm": [float(stars.wavelength_nm[0]), float(stars.wavelength_nm[-1])],
+        "labels": {n: int((stars.label(n) == stars.label(n)).sum()) for n in stars.label_names},
+    }
+    return Report(result | intake.result() | {"file": args.out})

@@ -90,10 +90,12 @@ def _source(spec: str) -> str:
 
 
 def _load(spec: str, console: Console) -> "SpectraSet":
-    from ...sources import load_stars
+    from ...sources import gather
 
     console.say(f"stars: {spec}")
-    return load_stars(spec)
+    stars, intake = gather(spec)
+    console.taken_in(intake)
+    return stars
 
 
 def _config(name: str, args: Namespace) -> Config:
