@@ -55,3 +55,41 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """Write or replace a file, whole. Raises SpectraError as `atomic` does."""
     with atomic(path) as stream:
         stream.write(content)
+
+
+def create_private(path: str | Path, content: bytes) -> bool:
+    """Create a file that only its owner can read, with its folders; False where `path` exists already.
+
+    Of several processes one creates it and the others find it whole. Raises OSError.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    try:
+        _write_new(part, content)
+        try:
+            os.link(part, path)  # unlike a replacement, this fails where the file is there
+        except FileExistsError:
+            return False
+        except (OSError, AttributeError):  # a file system or a platform without hard links
+            return _created(path, content)
+    finally:
+        part.unlink(missing_ok=True)
+    return True
+
+
+def _created(path: Path, content: bytes) -> bool:
+    try:
+        _write_new(path, content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600. FileExistsError where there is one."""
+    binary = getattr(os, "O_BINARY", 0)  # on Windows, without which a line's end would change
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -21,6 +21,10 @@ class ModelError(GandalfError, ValueError):
     """A model folder that is incomplete or a call that the model cannot answer."""
 
 
+class NoiseKeyError(GandalfError, ValueError):
+    """A file that holds no key for the noise of latents, or a place where none can be kept."""
+
+
 class ClaimError(GandalfError, ValueError):
     """A folder of results that was begun for other work."""
 

@@ -2,7 +2,7 @@
 
 In a checkout `data/`, `pretrained/`, `app.py` and `pages/` lie beside `gandalf_core/`; a wheel carries them
 in `gandalf_core/explorer/`. Environment variables move folders: GANDALF_PRETRAINED, GANDALF_MODELS,
-GANDALF_RUNS and GANDALF_CACHE.
+GANDALF_RUNS and GANDALF_CACHE; and one file: GANDALF_NOISE_KEY.
 """
 
 import os
@@ -46,13 +46,22 @@ def cache_folder() -> Path:
     return _from_environment("GANDALF_CACHE") or _in_checkout("cache") or _of_the_user("cache")
 
 
+def noise_key_file() -> Path:
+    """The secret key of the latents' noise: GANDALF_NOISE_KEY, else among the user's data.
+
+    Never in a checkout, which may be published.
+    """
+    return _from_environment("GANDALF_NOISE_KEY") or _of_the_user("data") / "noise-key.txt"
+
+
 def environment() -> dict[str, str]:
-    """The folders as environment variables of absolute paths, for a process that runs in another folder."""
+    """The places as environment variables of absolute paths, for a process that runs in another folder."""
     return {
         "GANDALF_PRETRAINED": str(pretrained_folder()),
         "GANDALF_MODELS": os.pathsep.join(map(str, model_roots()[1:])),
         "GANDALF_RUNS": str(runs_folder()),
         "GANDALF_CACHE": str(cache_folder()),
+        "GANDALF_NOISE_KEY": str(noise_key_file()),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..data.noise_key import NoiseKey
 from ..data.protocols import StarModel
 from ..data.spectra import SpectraSet
 
@@ -14,7 +15,7 @@ REENCODINGS = 16
 COMPONENTS = 25
 ROWS = {  # beside the exported latent z
     "mean": "μ(x), before the latent's noise; never exported",
-    "reencoded_16": "the mean of 16 exports of the same stars under different noise",
+    "reencoded_16": "the mean of 16 exports of the same stars under 16 different keys",
     "spectrum": "the spectrum itself (for all probes but ridge: 100 principal components of it)",
     "pca_25": "25 principal components of the spectrum",
     "plain": "the latent of a plain auto-encoder",
@@ -39,7 +40,10 @@ def representations(
     z = model.encode(stars).z
     makers: dict[str, Callable[[], np.ndarray]] = {}
     if model.config.model.noise:
-        makers |= {"mean": lambda: model.encode_mean(stars), "reencoded_16": lambda: reencoded(model, stars)}
+        makers |= {
+            "mean": lambda: model.encode_mean(stars),
+            "reencoded_16": lambda: reencoded(model, stars, seed),
+        }
     makers |= {"spectrum": lambda: pixels(stars), "pca_25": lambda: principal(pixels(stars), seed)}
     if plain is not None:
         makers |= {"plain": lambda: plain.encode(stars).z}
@@ -54,9 +58,13 @@ def pixels(stars: SpectraSet) -> np.ndarray:
     return np.where(np.isfinite(flux), flux, centre)
 
 
-def reencoded(model: StarModel, stars: SpectraSet, times: int = REENCODINGS) -> np.ndarray:
-    """(N, Z) mean of `times` exports with seeds 1, 2, …: what a reader gets who can ask again and again."""
-    return np.mean([model.encode(stars, seed=1 + i).z for i in range(times)], 0)
+def reencoded(model: StarModel, stars: SpectraSet, seed: int, times: int = REENCODINGS) -> np.ndarray:
+    """(N, Z) mean of `times` exports under as many throw-away keys: what a reader gets who has the encoder.
+
+    One installation's exports of a star all have the same noise, and do not average out.
+    """
+    keys = (NoiseKey.from_seed(seed, draw=1 + i) for i in range(times))
+    return np.mean([model.encode(stars, key=key).z for key in keys], 0)
 
 
 def principal(flux: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.protocols import StarModel
+from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
 from ..errors import AuditError
 from ..io.plain import jsonable
@@ -48,6 +48,8 @@ def audit(
     check_choice(probes, rows)
     start = time.perf_counter()
     progress(0.0, "encoding")
+    model = measured(model, seed)
+    plain = plain and plain.under(model.key)
     fresh = unseen(model, plain, model.on_grid(stars))
     plan = planned(model, fresh, Probing(tuple(probes), seed, workers or default_workers()))
     inputs = references.representations(model, fresh, plain, seed, rows)

@@ -72,11 +72,30 @@ STARS = arg(
 MODEL = arg("model", metavar="MODEL", help="a model folder, or the name of an installed model (see `models`)")
 OUT = arg("out", metavar="OUT", help="the file to write; its suffix says the format")
 SEED = arg("--seed", type=seed, metavar="N", default=0, help="seed of everything random (default: 0)")
-NOISE_SEED = arg(
+NOISE_KEY = arg(
+    "--noise-key",
+    metavar="FILE",
+    help="a file with the secret key of the latent's noise, to repeat another installation's results "
+    "(default: this installation's own key)",
+)
+SEEDED_NOISE_KEY = arg(
+    "--noise-key",
+    metavar="FILE",
+    help="a file with the secret key of the latents' noise (default: a key that follows from --seed, so that "
+    "the numbers can be repeated anywhere)",
+)
+MAPS_NOISE_KEY = arg(
+    "--noise-key",
+    metavar="FILE",
+    help="a file with the secret key of the noise of the latents in the maps (default: this installation's "
+    "own key)",
+)
+UNUSED_SEED = arg(
     "--seed",
+    dest="unused_seed",
     type=seed,
     metavar="N",
-    help="seed of the latent's noise, for models that have one (default: the model's own)",
+    help="accepted from older scripts, without effect: the latent's noise depends on --noise-key alone",
 )
 EPOCHS = arg(
     "--epochs", type=positive, metavar="N", help="passes over the training stars (default: the preset's)"

@@ -3,35 +3,53 @@
 Any other source is one piece.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from .console import Console
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ..data.latents import LatentSet
     from ..data.spectra import SpectraSet
+    from ..models.trained import TrainedModel
+    from ..sources import Intake
 
 Piece = TypeVar("Piece", "SpectraSet", "LatentSet")
 
 
-def pieces(specs: list[str], wavelength_nm: "np.ndarray") -> "Iterator[SpectraSet]":
-    """The stars of all sources on `wavelength_nm` (L,). Raises SpectraError, naming the source."""
-    from ..io import resample
+def intake_for(*models: "TrainedModel", decoded: bool) -> "Intake":
+    """An intake that leaves out the stars whose labels are missing where a model needs them.
 
-    for spec in specs:
-        yield from (resample(stars, wavelength_nm, spec) for stars in _source(spec))
+    decoded: whether the stars are decoded, too, or only encoded.
+    """
+    from ..models.needs import lacking_labels
+    from ..sources import Intake
+
+    def refuse(stars: "SpectraSet") -> dict[int, str]:
+        causes: dict[int, str] = {}
+        for model in models:
+            causes = lacking_labels(model, stars, decoded=decoded) | causes
+        return causes
+
+    return Intake(refuse=refuse)
 
 
-def _source(spec: str) -> "Iterator[SpectraSet]":
-    from ..io.parquet import has_row_per_star, iter_parquet
-    from ..sources import load_stars
+def stars_for(
+    args: Namespace,
+    console: Console,
+    wavelength_nm: "np.ndarray | None" = None,
+    intake: "Intake | None" = None,
+) -> "tuple[SpectraSet, Intake]":
+    """The usable stars of a command's STARS on a grid (L,), as one set; what is known of them is said."""
+    from ..sources import gather
 
-    if not spec.startswith("simulated:") and has_row_per_star(spec):
-        yield from iter_parquet(spec)
-    else:
-        yield load_stars(spec)
+    stars, intake = gather(args.stars, wavelength_nm, intake)
+    console.taken_in(intake)
+    return stars, intake
 
 
 def write_pieces(
@@ -69,4 +87,5 @@ def join_latents(parts: "Sequence[LatentSet]") -> "LatentSet":
         labels=np.concatenate([part.labels for part in parts]),
         label_names=first.label_names,
         model_id=first.model_id,
+        key_fingerprint=first.key_fingerprint,
     )

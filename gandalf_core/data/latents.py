@@ -24,6 +24,7 @@ class LatentSet:
     labels: (N, P) float64 in physical units; NaN = missing.
     label_names: the P names.
     model_id: name and content hash of the model that encoded the stars.
+    key_fingerprint: fingerprint of the key of their noise; empty without noise, or where it is not known.
 
     Raises SpectraError when shapes disagree or a latent is not finite.
     """
@@ -33,6 +34,7 @@ class LatentSet:
     labels: np.ndarray
     label_names: tuple[str, ...]
     model_id: str
+    key_fingerprint: str
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class LatentSet:
         labels: ArrayLike,
         label_names: Iterable[str],
         model_id: str = "",
+        key_fingerprint: str = "",
     ) -> None:
         vars(self).update(  # a frozen class fills itself
             z=np.asarray(z, np.float32),
@@ -48,6 +51,7 @@ class LatentSet:
             labels=np.asarray(labels, np.float64),
             label_names=tuple(label_names),
             model_id=model_id,
+            key_fingerprint=key_fingerprint,
         )
         self._check()
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..config.schema import Config
 from .latents import LatentSet
+from .noise_key import NoiseKey
 from .scaling import Scaler
 from .spectra import SpectraSet
 
@@ -70,6 +71,14 @@ class LatentReference(Protocol):
     def latent_mean(self) -> np.ndarray: ...
 
 
+def measured(model: "StarModel", seed: int) -> "StarModel":
+    """The model as it is measured: without a key of its own its noise follows from the seed.
+
+    So whoever measures again, on whatever installation, finds the same numbers.
+    """
+    return model if model.key else model.under(NoiseKey.from_seed(seed))
+
+
 class StarModel(Protocol):
     """A trained auto-encoder: spectra to latents and back, labels from either."""
 
@@ -80,6 +89,9 @@ class StarModel(Protocol):
 
     @property
     def model_id(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
 
     @property
     def config(self) -> Config: ...
@@ -123,6 +135,18 @@ class StarModel(Protocol):
     @property
     def outlier_reference(self) -> LatentReference | None: ...
 
+    @property
+    def key(self) -> NoiseKey | None: ...
+
+    @property
+    def noise_key(self) -> NoiseKey | None:
+        """The key of its exported latents: `key`, else the installation's; None without noise."""
+        ...
+
+    def under(self, key: NoiseKey | None) -> "StarModel":
+        """The same model with its exported latents under another key."""
+        ...
+
     # --- checks ---
 
     def held_out(self, stars: SpectraSet) -> np.ndarray:
@@ -139,8 +163,8 @@ class StarModel(Protocol):
 
     # --- what it does ---
 
-    def encode(self, stars: SpectraSet, *, seed: int | None = None) -> LatentSet:
-        """The exported latent."""
+    def encode(self, stars: SpectraSet, *, key: NoiseKey | None = None) -> LatentSet:
+        """The exported latent, with its noise under `key` (None: `noise_key`)."""
         ...
 
     def encode_mean(self, stars: SpectraSet) -> np.ndarray:
@@ -155,9 +179,7 @@ class StarModel(Protocol):
         """(N, L) flux decoded from the stars' own latents."""
         ...
 
-    def modify(
-        self, stars: SpectraSet, changes: Mapping[str, float], *, seed: int | None = None
-    ) -> tuple[SpectraSet, np.ndarray]:
+    def modify(self, stars: SpectraSet, changes: Mapping[str, float]) -> tuple[SpectraSet, np.ndarray]:
         """The stars under modified labels, and (N,) true where all labels are the star's own."""
         ...
 
@@ -165,7 +187,7 @@ class StarModel(Protocol):
         """(N, P) the stars' labels, own or estimated, and (N,) true where all of them are their own."""
         ...
 
-    def predict(self, stars: SpectraSet, *, seed: int | None = None) -> StarPredictions:
+    def predict(self, stars: SpectraSet) -> StarPredictions:
         """Labels read from the latent, with uncertainty and fit quality."""
         ...
 

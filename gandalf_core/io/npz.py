@@ -44,7 +44,8 @@ def read_latents(stream: BinaryIO, name: str) -> LatentSet:
         raise SpectraError(f"no array 'z', so no latents (arrays: {', '.join(arrays)})")
     z = _numeric(arrays, "z", np.float32)
     ids, labels, names = _ids_and_labels(arrays, len(z) if z.ndim else 0, name)
-    return LatentSet(z, ids, labels, names, str(arrays.get("model_id", "")))
+    model_id, key_fingerprint = (str(arrays.get(key, "")) for key in ("model_id", "key_fingerprint"))
+    return LatentSet(z, ids, labels, names, model_id, key_fingerprint)
 
 
 def write_stars(stream: BinaryIO, stars: SpectraSet) -> None:
@@ -72,6 +73,7 @@ def write_latents(stream: BinaryIO, latents: LatentSet) -> None:
         label_names=_text(latents.label_names),
         ids=latents.ids,
         model_id=np.array(latents.model_id),
+        key_fingerprint=np.array(latents.key_fingerprint),
     )
 
 

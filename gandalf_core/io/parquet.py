@@ -151,7 +151,8 @@ def _latents(table: pa.Table, meta: dict[str, Any]) -> LatentSet:
     for k, name in enumerate(names):
         labels[:, k] = table[label_column(name)].to_numpy()
     ids = star_ids.as_strings(_scalars(table["source_id"]))
-    return LatentSet(_matrix(table["z"]), ids, labels, names, meta.get("model_id", ""))
+    origin = (meta.get(key, "") for key in ("model_id", "key_fingerprint"))
+    return LatentSet(_matrix(table["z"]), ids, labels, names, *origin)
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -224,7 +225,7 @@ class ParquetWriter:
             self._begun = self._open_file(table.schema), piece[:1]
         file, first = self._begun
         if not _alike(first, piece):
-            raise SpectraError(f"{self.path}: a later piece has another grid, other labels or another model")
+            raise SpectraError(f"{self.path}: a later piece has another grid, labels, model or noise key")
         file.write_table(table.replace_schema_metadata(file.schema.metadata), row_group_size=CHUNK)
         self.rows += len(piece)
 
@@ -255,7 +256,8 @@ def _alike(first: SpectraSet | LatentSet, piece: SpectraSet | LatentSet) -> bool
     if first.label_names != piece.label_names:
         return False
     if isinstance(first, LatentSet) and isinstance(piece, LatentSet):
-        return first.model_id == piece.model_id and first.z.shape[1] == piece.z.shape[1]
+        one_origin = (first.model_id, first.key_fingerprint) == (piece.model_id, piece.key_fingerprint)
+        return one_origin and first.z.shape[1] == piece.z.shape[1]
     if isinstance(first, SpectraSet) and isinstance(piece, SpectraSet):
         same_errors = (first.flux_error is None) == (piece.flux_error is None)
         return same_errors and same_grid(first.wavelength_nm, piece.wavelength_nm)
@@ -269,7 +271,7 @@ def _to_arrow(piece: SpectraSet | LatentSet, ids: np.ndarray) -> pa.Table:
     meta: dict[str, Any] = {"label_names": list(piece.label_names)}
     if isinstance(piece, LatentSet):
         columns["z"] = _lists(piece.z)
-        meta |= {"kind": "latents", "model_id": piece.model_id}
+        meta |= {"kind": "latents", "model_id": piece.model_id, "key_fingerprint": piece.key_fingerprint}
     else:
         columns |= {name: _lists(values) for name, values in fluxes(piece).items()}
         grid = piece.wavelength_nm.tolist()

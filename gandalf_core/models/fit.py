@@ -12,6 +12,7 @@ import numpy as np
 
 from ..config.presets import preset
 from ..config.schema import Config
+from ..data.noise_key import NoiseKey
 from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import ModelError
@@ -44,6 +45,7 @@ class Extras:
     regressor_spectrum: the same for every model of one sample; fitted when None.
     regressor_epochs: passes of a regressor over the stars at most.
     source: where the stars come from, for the card.
+    key: of the latents in the maps; None: this installation's.
     """
 
     maps: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ class Extras:
     regressor_spectrum: Regressor | None = None
     regressor_epochs: int = 200
     source: str = ""
+    key: NoiseKey | None = None
 
 
 def train(
@@ -131,8 +134,11 @@ def finish_model(trainer: Trainer, stars: SpectraSet, extras: Extras) -> Trained
 
     stars: the whole sample, of which the trainer had the training split. Where hardly any star has a label
     the model comes without regressors: it encodes, reconstructs and maps.
+
+    Its own measurements are of latents under a key that follows from the training's seed, so that they come
+    out the same everywhere; a map holds latents star by star, and is made under `extras.key`.
     """
-    model = bare_model(trainer, stars)
+    model = bare_model(trainer, stars).under(NoiseKey.from_seed(trainer.config.training.seed))
     train_rows, test_rows = usable_split(stars)
     trained, tested = stars[train_rows], stars[test_rows]
     if np.isfinite(trained.labels_for(model.label_names)).sum(0).max() >= MIN_LABELLED:
@@ -141,8 +147,8 @@ def finish_model(trainer: Trainer, stars: SpectraSet, extras: Extras) -> Trained
         latent = fit_latent_regressor(model, trained, epochs)
         model = replace(model, regressor_latent=latent, regressor_spectrum=spectrum)
         model = replace(model, outlier_reference=_outlier_reference(model, tested))
-    model = replace(model, projections=_projections(model, tested, extras))
-    return replace(model, card=_card(model, trainer, tested, extras))
+    model = replace(model, projections=_projections(model.under(extras.key), tested, extras))
+    return replace(model, card=_card(model, trainer, tested, extras), key=None)
 
 
 # --- regressors, reference, maps ---

@@ -1,33 +1,71 @@
-"""The noise of an exported latent, a function of the seed and the star's id: exports are reproducible.
+"""The noise of an exported latent: a secret function of the star, its spectrum and the encoder.
 
-Counter-based (SplitMix64 of a hash of the id, then Box-Muller): a star gets the same numbers in whatever
-file, order or chunk it comes, and a million stars take about a second.
+Its bits are keyed hashes (BLAKE2b, RFC 7693), so that nobody without the key computes them. The same input
+under the same id has the same noise in whatever file, order or chunk it comes: repeated exports cannot be
+averaged. Another spectrum, id, encoder or σ has noise of its own, so that no two latents share a noise that
+their difference would be free of. docs/privacy.md says what this protects against whom.
+Shapes: N stars, I inputs of the encoder, Z latent.
 """
 
-from hashlib import blake2b
+from hashlib import blake2b, sha256
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+from ..data.noise_key import NoiseKey
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BLOCK = 64  # bytes of one hash
+BYTES = 4  # of one random number
 
 
-def star_noise(ids: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """(N, size) float32 standard normal numbers, one row per star."""
-    keys = np.array([_key(star, seed) for star in ids.tolist()], np.uint64)
+def noise_domain(encoder: "nn.Module", sigma: float) -> bytes:
+    """32 bytes that name an encoder, by its weights, and the size of its noise.
+
+    Name, decoder and card take no part: a copy of a model, or one with another decoder, has the same mean
+    latents, and a second noise on them could be averaged with the first.
+    """
+    digest = sha256(np.float64(sigma).tobytes())
+    for name, tensor in sorted(encoder.state_dict().items()):
+        array = tensor.cpu().numpy()
+        digest.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())
+        digest.update(array.tobytes())
+    return digest.digest()
+
+
+def star_noise(key: NoiseKey, domain: bytes, ids: np.ndarray, inputs: np.ndarray, size: int) -> np.ndarray:
+    """(N, size) float32 standard normal numbers, one row per star.
+
+    domain: of `noise_domain`.  ids: (N,).  inputs: (N, I) float32 as they enter the encoder, where masked
+    pixels are filled: what the encoder does not see does not change the noise.
+    """
     pairs = (size + 1) // 2
-    counters = np.arange(1, 2 * pairs + 1, dtype=np.uint64) * _GOLDEN
-    words = _mix(keys[:, None] + counters)  # (N, 2 * pairs)
-    uniform = ((words >> np.uint64(40)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-24)
-    radius, angle = np.sqrt(-2 * np.log(uniform[:, :pairs])), np.float32(2 * np.pi) * uniform[:, pairs:]
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], 1)[:, :size]
+    canonical = np.ascontiguousarray(inputs, "<f4") + np.float32(0)  # -0 becomes 0
+    spectra = (sha256(row).digest() for row in canonical)
+    stars = [star.encode() + spectrum for star, spectrum in zip(ids.tolist(), spectra, strict=True)]
+    count = 2 * pairs * BYTES
+    blocks = [_hashes(key, domain, number, stars) for number in range(-(-count // BLOCK))]
+    bits = b"".join(b"".join(parts)[:count] for parts in zip(*blocks, strict=True))
+    words = np.frombuffer(bits, "<u4").reshape(-1, 2 * pairs)
+    return _normal(words)[:, :size]
 
 
-def _key(star: str, seed: int) -> int:
-    return int.from_bytes(blake2b(f"{seed}:{star}".encode(), digest_size=8).digest(), "little")
+def _hashes(key: NoiseKey, domain: bytes, number: int, stars: list[bytes]) -> list[bytes]:
+    """The hash of each star, 64 bytes: those of another number are independent."""
+    base = blake2b(domain + number.to_bytes(4, "little"), key=key.secret, person=b"gandalf noise")
+    hashes = []
+    for star in stars:
+        own = base.copy()
+        own.update(star)
+        hashes.append(own.digest())
+    return hashes
 
 
-def _mix(word: np.ndarray) -> np.ndarray:
-    """The output function of SplitMix64 (Steele, Lea & Flood 2014)."""
-    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return word ^ (word >> np.uint64(31))
+def _normal(words: np.ndarray) -> np.ndarray:
+    """(N, 2 K) normal numbers from 32-bit words (N, 2 K), by Box & Muller (1958)."""
+    half = words.shape[1] // 2
+    uniform = words.astype(np.float32) * np.float32(2.0**-32) + np.float32(2.0**-33)  # never 0
+    radius, angle = np.sqrt(-2 * np.log(uniform[:, :half])), np.float32(2 * np.pi) * uniform[:, half:]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], 1)

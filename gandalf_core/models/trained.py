@@ -4,7 +4,8 @@ Shapes: N stars, L pixels, P labels, C conditioned labels, Z latent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from ..config.schema import Config
 from ..data.latents import LatentSet
+from ..data.noise_key import NoiseKey, fingerprint, installation_key
 from ..data.protocols import StarModel
 from ..data.scaling import Scaler
 from ..data.spectra import SpectraSet
@@ -21,7 +23,7 @@ from ..maps.projection import Projection
 from ..networks.autoencoder import Decoder, Encoder
 from ..regression.regressor import Regressor
 from . import outliers
-from .noise import star_noise
+from .noise import noise_domain, star_noise
 from .outliers import OutlierReference
 from .predictions import Predictions
 
@@ -33,8 +35,9 @@ class TrainedModel:
     """A trained auto-encoder with its scaling, regressors, maps and card: a `data.protocols.StarModel`.
 
     label_ranges: (P, 2) 1st and 99th percentile of the training sample.  check_ids: training stars that were
-    held back for validation.  The networks are in evaluation mode and take no gradient; methods may be called
-    from several threads.
+    held back for validation.  model_id: name and a digest of the weights.  identity: of all that results
+    depend on, the regressors included. Both are empty for a model that was never stored.  key: see `under`.
+    The networks are in evaluation mode and take no gradient; methods may be called from several threads.
     """
 
     name: str
@@ -48,11 +51,13 @@ class TrainedModel:
     history: list[dict[str, Any]] = field(default_factory=list)
     card: dict[str, Any] = field(default_factory=dict)
     model_id: str = ""
+    identity: str = ""
     check_ids: np.ndarray = field(default_factory=lambda: np.empty(0, str))
     regressor_latent: Regressor | None = None
     regressor_spectrum: Regressor | None = None
     outlier_reference: OutlierReference | None = None
     projections: dict[str, Projection] = field(default_factory=dict)
+    key: NoiseKey | None = None
 
     # --- what it is ---
 
@@ -110,35 +115,55 @@ class TrainedModel:
 
     # --- encode ---
 
-    def encode(self, stars: SpectraSet, *, seed: int | None = None) -> LatentSet:
-        """The exported latent z = μ(x) + σ·ε, where ε depends on the star's id and the seed alone.
+    def encode(self, stars: SpectraSet, *, key: NoiseKey | None = None) -> LatentSet:
+        """The exported latent z = μ(x) + σ·ε, where ε is a secret function of a star and its spectrum.
 
-        seed: default, that of the model's training. Raises SpectraError for spectra that do not cover the
+        key: of ε (see noise.py); None: `noise_key`. Raises SpectraError for spectra that do not cover the
         grid, ModelError when a conditional encoder lacks labels.
         """
-        stars = self.on_grid(stars)
-        z = self.encode_mean(stars)
-        if self.config.model.noise:
-            noise_seed = self.config.training.seed if seed is None else seed
-            z = z + self.config.model.noise * star_noise(stars.ids, self.latent_size, noise_seed)
-        return LatentSet(z, stars.ids, stars.labels_for(self.label_names), self.label_names, self.model_id)
+        stars, sigma = self.on_grid(stars), self.config.model.noise
+        key = (key or self.noise_key) if sigma else None
+        parts = []
+        for x, ids in self._inputs(stars):
+            z = self._mean(x)
+            if key is not None:
+                z = z + sigma * star_noise(key, self._noise_domain, ids, x, self.latent_size)
+            parts.append(z)
+        z, labels = np.concatenate(parts), stars.labels_for(self.label_names)
+        return LatentSet(z, stars.ids, labels, self.label_names, self.model_id, fingerprint(key))
 
     def encode_mean(self, stars: SpectraSet) -> np.ndarray:
         """(N, Z) μ(x), for the audit only: it is what the noise of the exported latent hides."""
-        stars = self.on_grid(stars)
-        if self.config.model.conditional_encoder:
-            conditions = self._conditions(stars.labels_for(self.label_names))
-            if np.isnan(conditions).any():
-                needed = f"{', '.join(self.condition_on)} of every star"
-                raise ModelError(f"{self.name}: its encoder needs {needed}: give labels")
-        return np.concatenate([self._encode_chunk(stars[rows]) for rows in _chunks(len(stars))])
+        return np.concatenate([self._mean(x) for x, _ in self._inputs(self.on_grid(stars))])
+
+    @property
+    def noise_key(self) -> NoiseKey | None:
+        """The key of its exported latents, by default this installation's; None without noise."""
+        return (self.key or installation_key()) if self.config.model.noise else None
+
+    def under(self, key: NoiseKey | None) -> "TrainedModel":
+        """This model with its exported latents under another key (None: this installation's)."""
+        return replace(self, key=key)
+
+    @cached_property
+    def _noise_domain(self) -> bytes:
+        return noise_domain(self.encoder, self.config.model.noise)
+
+    def _inputs(self, stars: SpectraSet) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """What enters the encoder (n, L [+ C]), piece by piece, with the stars' ids (n,)."""
+        labels = stars.labels_for(self.label_names)
+        conditional = self.config.model.conditional_encoder
+        if conditional and np.isnan(self._conditions(labels)).any():
+            needed = f"{', '.join(self.condition_on)} of every star"
+            raise ModelError(f"{self.name}: its encoder needs {needed}: give labels")
+        for rows in _chunks(len(stars)):
+            x = self.scaler.flux_in(stars.flux[rows], stars.mask[rows])
+            if conditional:
+                x = np.concatenate([x, self._conditions(self.scaler.labels_standard(labels[rows]))], 1)
+            yield x, stars.ids[rows]
 
     @torch.inference_mode()
-    def _encode_chunk(self, stars: SpectraSet) -> np.ndarray:
-        x = self.scaler.flux_in(stars.flux, stars.mask)
-        if self.config.model.conditional_encoder:
-            labels = self.scaler.labels_standard(stars.labels_for(self.label_names))
-            x = np.concatenate([x, self._conditions(labels)], 1)
+    def _mean(self, x: np.ndarray) -> np.ndarray:
         return self.encoder(torch.from_numpy(x)).numpy()
 
     def _conditions(self, labels: np.ndarray) -> np.ndarray:
@@ -183,20 +208,18 @@ class TrainedModel:
         stars = self.on_grid(stars)
         return self.decode(self.encode(stars), self.labels_of(stars)[0] if labels is None else labels)
 
-    def modify(
-        self, stars: SpectraSet, changes: Mapping[str, float], *, seed: int | None = None
-    ) -> tuple[SpectraSet, np.ndarray]:
+    def modify(self, stars: SpectraSet, changes: Mapping[str, float]) -> tuple[SpectraSet, np.ndarray]:
         """The stars as the model decodes them with some labels changed: `changes` is label → value.
 
-        The second result is (N,) true where the other labels are the star's own, not estimates. seed: of the
-        latent, as in `encode`. Raises ModelError for a label that the decoder does not receive.
+        The second result is (N,) true where the other labels are the star's own, not estimates. Raises
+        ModelError for a label that the decoder does not receive.
         """
         self.check_receives(changes)
         own_labels, own = self.labels_of(stars)
         labels = own_labels.copy()
         for name, value in changes.items():
             labels[:, self.label_names.index(name)] = value
-        flux = self.decode(self.encode(stars, seed=seed), labels)
+        flux = self.decode(self.encode(stars), labels)
         about = {"decoded_by": self.model_id, "set": dict(changes), "from": stars.provenance}
         decoded = SpectraSet(flux, stars.wavelength_nm, stars.ids, labels, self.label_names, provenance=about)
         return decoded, own
@@ -228,15 +251,15 @@ class TrainedModel:
         stars = self.on_grid(stars)
         return self.regressor_spectrum.predict(self.scaler.fill(stars.flux, stars.mask), snr=stars.snr)
 
-    def predict(self, stars: SpectraSet, *, seed: int | None = None) -> Predictions:
-        """Labels read from the exported latent (`seed` as in `encode`), with uncertainty and fit quality.
+    def predict(self, stars: SpectraSet) -> Predictions:
+        """Labels read from the exported latent, with uncertainty and fit quality.
 
         A removed label comes out with the spread of the sample as its error: the latent does not hold it.
         """
         if self.regressor_latent is None:
             raise ModelError(f"{self.name}: no regressor in this model folder")
         stars = self.on_grid(stars)
-        latents = self.encode(stars, seed=seed)
+        latents = self.encode(stars)
         values, errors = self.regressor_latent.predict(latents.z, snr=stars.snr)
         labels, _ = self.labels_of(stars)
         chi2, core = self.fit_quality(stars, self.decode(latents, labels))

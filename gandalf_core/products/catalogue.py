@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from ..data.latents import LatentSet
+from ..data.noise_key import fingerprint
 from ..data.protocols import StarModel
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
@@ -53,26 +54,32 @@ class Task:
     needs_errors: bool = True
 
 
-def encode_task(model: StarModel, seed: int | None = None) -> Task:
+def encode_task(model: StarModel) -> Task:
     """Latents, as `model.encode` gives them."""
-    about = {"task": "encode", "model": model.model_id, "seed": seed}
-    return Task(lambda stars: model.encode(stars, seed=seed), model.wavelength_nm, about, needs_errors=False)
+    model, about = _fixed(model, "encode")
+    return Task(lambda stars: model.encode(stars), model.wavelength_nm, about, needs_errors=False)
 
 
-def predict_task(model: StarModel, seed: int | None = None) -> Task:
+def predict_task(model: StarModel) -> Task:
     """A table of labels with errors, chi² and outlier score, as `model.predict` gives them."""
-    about = {"task": "predict", "model": model.model_id, "seed": seed}
-    return Task(lambda stars: model.predict(stars, seed=seed).columns(), model.wavelength_nm, about)
+    model, about = _fixed(model, "predict")
+    return Task(lambda stars: model.predict(stars).columns(), model.wavelength_nm, about)
 
 
-def decode_task(model: StarModel, changes: dict[str, float], seed: int | None = None) -> Task:
+def decode_task(model: StarModel, changes: dict[str, float]) -> Task:
     """Spectra under modified labels: `changes` gives every star this value of a label.
 
     Raises ModelError for a label that the model's decoder does not receive.
     """
     model.check_receives(changes)
-    about = {"task": "decode", "model": model.model_id, "seed": seed, "set": changes}
-    return Task(lambda stars: model.modify(stars, changes, seed=seed)[0], model.wavelength_nm, about)
+    model, about = _fixed(model, "decode")
+    return Task(lambda stars: model.modify(stars, changes)[0], model.wavelength_nm, about | {"set": changes})
+
+
+def _fixed(model: StarModel, task: str) -> tuple[StarModel, dict[str, Any]]:
+    """The model under the key that it has now, for all chunks, and what identifies the task."""
+    key = model.noise_key
+    return model.under(key), {"task": task, "model": model.model_id, "key_fingerprint": fingerprint(key)}
 
 
 # --- partitions ---

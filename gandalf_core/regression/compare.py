@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.protocols import StarModel
+from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import AuditError
@@ -197,7 +197,9 @@ def compare_models(
     representations = _spectra(first, stars, train, test)
     encoding = {}
     for name, model in models.items():
-        representations[name], encoding[name] = _latents(model, stars[train], stars[test])
+        representations[name], encoding[name] = _latents(
+            measured(model, options.seed), stars[train], stars[test]
+        )
     truth = Truth(stars.labels_for(first.label_names), stars.known_snr, bounds)
     report = compare(
         representations, truth[train], truth[test], first.label_names, options, progress=progress

@@ -13,7 +13,7 @@ from ..auditing.measuring import Measures, excesses, floors_of, readings
 from ..auditing.probes import PROBES, Probing
 from ..auditing.report import leakage, planned
 from ..config.schema import Config
-from ..data.protocols import StarModel
+from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
 from ..errors import ModelError
 from .space import Sweep, with_values
@@ -52,7 +52,7 @@ def score_trial(trial: "optuna.Trial", sweep: Sweep, stars: SpectraSet) -> float
         trial.set_user_attr("epoch", record.epoch)
     measures = training_measures(config, trainer.history)
     if sweep.score != "reconstruction":
-        measures |= probe_measures(bare_model(trainer, stars), stars[score_rows], sweep)
+        measures |= probe_measures(measured(bare_model(trainer, stars), sweep.seed), stars[score_rows], sweep)
     for name, value in measures.items():
         trial.set_user_attr(name, value)
     score = measures["reconstruction_mse" if sweep.score == "reconstruction" else "score"]

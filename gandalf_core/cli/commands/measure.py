@@ -4,12 +4,13 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
-from ..arguments import MODEL, SEED, STARS, number_from, positive
+from ..arguments import MODEL, SEED, SEEDED_NOISE_KEY, STARS, number_from, positive
 from ..console import Console, heading, table
+from ..keys import measuring
 from ..registry import Report, arg, command
+from ..streams import intake_for, stars_for
 
 if TYPE_CHECKING:
-    from ...data.spectra import SpectraSet
     from ...models.trained import TrainedModel
     from ...regression.compare import ComparisonOptions
 
@@ -69,6 +70,7 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
     ROW,
     PLAIN,
     RECORD,
+    SEEDED_NOISE_KEY,
     SEED,
 )
 def audit(args: Namespace, console: Console) -> Report:
@@ -84,10 +86,11 @@ def audit(args: Namespace, console: Console) -> Report:
 
     probes, rows = tuple(args.probes) or ALL_PROBES, tuple(args.rows or ALL_ROWS)
     check_choice(probes, rows)
-    model = load_model(args.model)
+    model = measuring(load_model(args.model), args)
+    stars, intake = stars_for(args, console, model.wavelength_nm, intake_for(model, decoded=True))
     result = measure(
         model,
-        _stars(args.stars, model),
+        stars,
         plain=_plain(args.plain, model, console),
         probes=probes,
         rows=rows,
@@ -96,7 +99,7 @@ def audit(args: Namespace, console: Console) -> Report:
     )
     if args.record:
         console.say(f"recorded in {record_audit(args.model, result, ' '.join(args.stars))}")
-    return Report(result, audit_text(result))
+    return Report(result | intake.result(), audit_text(result))
 
 
 @command(
@@ -114,6 +117,7 @@ def audit(args: Namespace, console: Console) -> Report:
     MAX_ITER,
     ALPHA,
     PER_PARAMETER,
+    SEEDED_NOISE_KEY,
     SEED,
 )
 def compare(args: Namespace, console: Console) -> Report:
@@ -124,15 +128,24 @@ def compare(args: Namespace, console: Console) -> Report:
     from ...models.store import load_model
     from ...products.report import compare_with_bounds
 
-    models = [load_model(name) for name in args.models or COMPARED]
-    stars = _stars(args.stars, models[0])
+    models = [measuring(load_model(name), args) for name in args.models or COMPARED]
+    stars, intake = stars_for(args, console, models[0].wavelength_nm, intake_for(*models, decoded=False))
     options = _comparison(args, tuple(args.alphas))
     result = compare_with_bounds(stars, {m.name: m for m in models}, options, progress=console.progress)
-    return Report(result, compare_text(result))
+    return Report(result | intake.result(), compare_text(result))
 
 
 @command(
-    "test", "audit and compare in one report", MODEL, STARS, PROBES, PLAIN, MAX_ITER, PER_PARAMETER, SEED
+    "test",
+    "audit and compare in one report",
+    MODEL,
+    STARS,
+    PROBES,
+    PLAIN,
+    MAX_ITER,
+    PER_PARAMETER,
+    SEEDED_NOISE_KEY,
+    SEED,
 )
 def test(args: Namespace, console: Console) -> Report:
     """Audit the model, and compare its latent with the spectra."""
@@ -143,22 +156,18 @@ def test(args: Namespace, console: Console) -> Report:
 
     probes = tuple(args.probes) or ALL_PROBES
     check_choice(probes)
-    model = load_model(args.model)
+    model = measuring(load_model(args.model), args)
+    stars, intake = stars_for(args, console, model.wavelength_nm, intake_for(model, decoded=True))
     result = model_report(
         model,
-        _stars(args.stars, model),
+        stars,
         plain=_plain(args.plain, model, console),
         probes=probes,
         comparison=_comparison(args),
         progress=console.progress,
     )
-    return Report(result, f"{audit_text(result['audit'])}\n\n{compare_text(result['compare'])}")
-
-
-def _stars(specs: list[str], model: "TrainedModel") -> "SpectraSet":
-    from ...sources import load_stars
-
-    return model.on_grid(load_stars(specs, model.wavelength_nm))
+    text = f"{audit_text(result['audit'])}\n\n{compare_text(result['compare'])}"
+    return Report(result | intake.result(), text)
 
 
 def _comparison(args: Namespace, alphas: tuple[float, ...] = ()) -> "ComparisonOptions":

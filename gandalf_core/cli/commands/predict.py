@@ -3,15 +3,16 @@
 import os
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...atomic import write_text
 from ...io.plain import to_json
 from ...parameters import parameter
-from ..arguments import MODEL, NOISE_SEED, STARS
+from ..arguments import MODEL, NOISE_KEY, STARS, UNUSED_SEED
 from ..console import Console, heading, table
+from ..keys import about, exporting
 from ..registry import Report, UsageError, arg, command
-from ..streams import pieces
+from ..streams import intake_for
 
 if TYPE_CHECKING:
     from ...models.predictions import Predictions
@@ -31,29 +32,35 @@ HEAD_BYTES = 65536  # of a file: the names of its columns are there
         help=f"the file to write: {', '.join(SUFFIXES)} (default: a last name among STARS that is not a file "
         "of spectra; else none, and a table is printed)",
     ),
-    NOISE_SEED,
+    NOISE_KEY,
+    UNUSED_SEED,
 )
 def predict(args: Namespace, console: Console) -> Report:
     """`predict MODEL STARS… [OUT]`: read parameters from the latent, with 1σ errors, in physical units.
 
     Also gives the reduced chi² of the reconstruction and the outlier score (0 to 1). OUT is a table or JSON.
+    A star that cannot be used is named with its cause, and the others are done.
     """
     from ...models.cards import notes
     from ...models.predictions import join_predictions
     from ...models.store import load_model
 
     specs, out = split_output(args.stars, args.out)
-    model = load_model(args.model)
-    parts = [model.predict(stars, seed=args.seed) for stars in pieces(specs, model.wavelength_nm)]
-    predictions = join_predictions(parts)
-    if out:
-        write_predictions(out, predictions)
-        console.say(f"{len(predictions):,} stars written to {out}")
+    model = exporting(load_model(args.model), args, console)
+    intake = intake_for(model, decoded=True)
+    pieces = intake.pieces(specs, model.wavelength_nm)
+    predictions = join_predictions([model.predict(stars) for stars in pieces])
+    console.taken_in(intake)
     for sentence in notes(model.card):
-        console.say(f"note: {sentence}")
+        console.note(sentence)
+    told = intake.result() | {"notes": [*intake.notes, *notes(model.card)]}
+    if out:
+        write_predictions(out, predictions, told)
+        console.say(f"{len(predictions):,} stars written to {out}")
     rows = predictions.rows() if args.json or not out else []
     text = "" if out else predictions_table(predictions)
-    return Report({"model": model.model_id, "stars": rows, "notes": notes(model.card), "file": out}, text)
+    result = {"model": model.model_id, "stars": rows, **told, "file": out}
+    return Report(about(model) | result, text)
 
 
 # --- the output file ---
@@ -96,10 +103,10 @@ def _holds_predictions(path: Path) -> bool:
     return b"outlier_score" in head and b"chi2" in head
 
 
-def write_predictions(out: str, predictions: "Predictions") -> None:
-    """Write a table, or JSON, with one row per star."""
+def write_predictions(out: str, predictions: "Predictions", told: dict[str, Any]) -> None:
+    """Write a table, or JSON, with one row per star; JSON also has what is `told` of the reading."""
     if out.lower().endswith(".json"):
-        write_text(out, to_json({"stars": predictions.rows()}))
+        write_text(out, to_json({"stars": predictions.rows(), **told}))
         return
     from ...io import write_table
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.presets import PRESETS, RECIPES, preset
 from ...config.schema import Config, with_fields
-from ..arguments import DEVICE, EPOCHS, MAPS, positive, seed
+from ..arguments import DEVICE, EPOCHS, MAPS, MAPS_NOISE_KEY, positive, seed
 from ..console import Console
+from ..keys import given_key
 from ..registry import Report, arg, command
 from ..training_steps import make_trainer, run_epochs, save_finished
 
@@ -38,6 +39,7 @@ CARRIES_SPECTRA_MAPS = "autoencoder"  # they are the same for every model
     DEVICE,
     arg("--map", action="append", choices=MAPS, help="make only this map (default: all three); may repeat"),
     arg("--map-stars", type=positive, metavar="N", help="test stars in a map (default: 6000)"),
+    MAPS_NOISE_KEY,
     arg("--out", metavar="DIR", help="the folder of the models (default: that of the shipped ones)"),
     arg(
         "--work",
@@ -58,6 +60,7 @@ def pretrain(args: Namespace, console: Console) -> Report:
 
     args.stars = args.stars or STANDARD_SAMPLE
     source = _source(args.stars)
+    given_key(args)  # a wrong file is reported before the stars are read
     args.out = out = Path(args.out or pretrained_folder())
     configs = {name: _config(name, args) for name in (args.only or SHIPPED)}
     missing = {n: c for n, c in configs.items() if args.again or not _exists(out / n, c, source)}
@@ -132,6 +135,7 @@ def _make(
         map_stars=args.map_stars or MAP_STARS,
         regressor_spectrum=_shared_regressor(trainer, stars, source, Path(args.work), console),
         source=source,
+        key=given_key(args),
     )
     save_finished(trainer, stars, extras, work, console)
     _install(work, args.out / name)

@@ -6,10 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError
 from ...parameters import canonical_name
-from ..arguments import DEVICE, MODEL, NOISE_SEED, OUT, SEED, STARS, named_number, named_text, positive
+from ..arguments import (
+    DEVICE,
+    MODEL,
+    NOISE_KEY,
+    OUT,
+    SEED,
+    STARS,
+    UNUSED_SEED,
+    named_number,
+    named_text,
+    positive,
+)
 from ..choices import CONFIG_ARGUMENTS, config_from
 from ..console import Console, facts, table
+from ..keys import about, exporting
 from ..registry import Report, UsageError, arg, command
+from ..streams import intake_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +30,7 @@ if TYPE_CHECKING:
     from ...data.spectra import SpectraSet
     from ...models.trained import TrainedModel
     from ...products.grid import Steps
+    from ...sources import Intake
 
 MAX_ROWS = 10  # of a sweep's table for people
 
@@ -135,7 +149,8 @@ def _cell(value: Any) -> str:
     arg(
         "--compare", action="store_true", help="also measure the difference from the simulator's own spectra"
     ),
-    NOISE_SEED,
+    NOISE_KEY,
+    UNUSED_SEED,
     OUT,
 )
 def grid(args: Namespace, console: Console) -> Report:
@@ -151,13 +166,13 @@ def grid(args: Namespace, console: Console) -> Report:
     from ...products.grid_truth import compare_with_simulator
 
     check_output(args.out, SUFFIXES, args.of)
-    model = load_model(args.model)
+    model = exporting(load_model(args.model), args, console)
     steps = {canonical_name(n): v for n, v in args.step}
     steps |= {canonical_name(n): _axis(n, text) for n, text in args.axis}
     if not steps:
         raise UsageError("give at least one --step LABEL=STEP or --axis LABEL=VALUES")
-    star = _star(model, args.of, args.seed) if args.of else None
-    spectra = generate_grid(model, steps, None if star is None else model.encode(star, seed=args.seed))
+    star, intake = _star(model, args, console)
+    spectra = generate_grid(model, steps, None if star is None else model.encode(star))
     spectra = compare_with_simulator(spectra, star) if args.compare else spectra
     write_grid(args.out, spectra)
     result = {
@@ -166,10 +181,10 @@ def grid(args: Namespace, console: Console) -> Report:
         "extrapolated": int(spectra.extrapolated.sum()),
         "latent": "mean" if star is None else str(star.ids[0]),
         "comparison": spectra.comparison,
-        "model_id": model.model_id,
+        **about(model),
         "file": args.out,
     }
-    return Report(result)
+    return Report(result | intake.result())
 
 
 def _axis(name: str, text: str) -> "Steps":
@@ -183,13 +198,18 @@ def _axis(name: str, text: str) -> "Steps":
         raise ConfigError(f"{name}={text}: give low:high:step, or values as 1,2,3") from None
 
 
-def _star(model: "TrainedModel", specs: list[str], noise_seed: int | None) -> "SpectraSet":
-    """The only star of these sources, or the one nearest to the middle of their latents."""
+def _star(model: "TrainedModel", args: Namespace, console: Console) -> "tuple[SpectraSet | None, Intake]":
+    """The only star of --of, or the one nearest to the middle of their latents; None without --of."""
     from ...products.grid import median_star
-    from ...sources import load_stars
+    from ...sources import gather
 
-    stars = model.on_grid(load_stars(specs, model.wavelength_nm))
-    return stars if len(stars) == 1 else stars[[median_star(model.encode(stars, seed=noise_seed))]]
+    intake = intake_for(model, decoded=False)
+    if not args.of:
+        return None, intake
+    stars, intake = gather(args.of, model.wavelength_nm, intake)
+    console.taken_in(intake)
+    row = 0 if len(stars) == 1 else median_star(model.encode(stars))
+    return stars[[row]], intake
 
 
 @command(
@@ -251,7 +271,8 @@ def fetch(args: Namespace, console: Console) -> Report:
         help="decode only: give every star this value, in K or dex (default: its own); may repeat",
     ),
     arg("--chunk", type=positive, metavar="N", default=8192, help="stars at once (default: 8192)"),
-    NOISE_SEED,
+    NOISE_KEY,
+    UNUSED_SEED,
     OUT,
 )
 def catalogue(args: Namespace, console: Console) -> Report:
@@ -265,13 +286,13 @@ def catalogue(args: Namespace, console: Console) -> Report:
 
     if args.set and args.task != "decode":
         raise UsageError(f"--set belongs to decode, not to {args.task}")
-    model = load_model(args.model)
+    model = exporting(load_model(args.model), args, console)
     if args.task == "decode":
         changes = {canonical_name(name): value for name, value in args.set}
-        task = decode_task(model, changes, args.seed)
+        task = decode_task(model, changes)
     else:
-        task = (encode_task if args.task == "encode" else predict_task)(model, args.seed)
+        task = (encode_task if args.task == "encode" else predict_task)(model)
     summary = run_catalogue(task, args.source, args.out, chunk=args.chunk, progress=console.progress)
     rate = summary.stars / summary.seconds if summary.seconds else None
-    result = asdict(summary) | {"spectra_per_second": rate, "model_id": model.model_id, "file": args.out}
-    return Report(result)
+    result = asdict(summary) | {"spectra_per_second": rate, "file": args.out}
+    return Report(result | about(model))

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
-from ..arguments import DEVICE, MAPS, STARS
+from ..arguments import DEVICE, MAPS, MAPS_NOISE_KEY, STARS
 from ..choices import CONFIG_ARGUMENTS, base_config, config_from
 from ..console import Console, facts, heading, table
+from ..keys import given_key
 from ..registry import Report, arg, command
+from ..streams import stars_for
 from ..training_steps import make_trainer, run_epochs, save_finished
 
 if TYPE_CHECKING:
     from ...config.schema import Config
     from ...models.trained import TrainedModel
+    from ...sources import Intake
 
 
 @command(
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
         choices=MAPS,
         help="also make this map of the latent (default: none); may repeat",
     ),
+    MAPS_NOISE_KEY,
 )
 def train(args: Namespace, console: Console) -> Report:
     """Train on 80 % of the stars (by id) and measure on the rest.
@@ -45,25 +49,26 @@ def train(args: Namespace, console: Console) -> Report:
     --resume continues from it, to the same weights.
     """
     from ...models.fit import Extras
-    from ...sources import load_stars
     from ...training.checkpoints import CHECKPOINT
 
     base_config(args)  # a wrong choice is reported before the stars are read
+    key = given_key(args)
     console.say("reading stars")
-    stars = load_stars(args.stars)
+    stars, intake = stars_for(args, console)
     config, folder = config_from(args, stars.label_names), Path(args.out)
     if args.resume and not (folder / CHECKPOINT).is_file() and (folder / "config.json").is_file():
-        return _finished_before(folder, config, console)
+        return _finished_before(folder, config, intake, console)
     trainer = make_trainer(stars, config, folder, args.device, args.resume)
     if not run_epochs(trainer, folder, console):
         console.say(f"stopped after epoch {len(trainer.history)}: the same command with --resume continues")
-        return Report(summary(folder, [asdict(r) for r in trainer.history]) | {"stopped": True})
-    extras = Extras(maps=tuple(args.map), source=" ".join(args.stars))
+        history = [asdict(r) for r in trainer.history]
+        return Report(summary(folder, history) | {"stopped": True} | intake.result())
+    extras = Extras(maps=tuple(args.map), source=" ".join(args.stars), key=key)
     model = save_finished(trainer, stars, extras, folder, console)
-    return _report(model, folder, trainer.left_out)
+    return _report(model, folder, trainer.left_out, intake)
 
 
-def _finished_before(folder: Path, config: "Config", console: Console) -> Report:
+def _finished_before(folder: Path, config: "Config", intake: "Intake", console: Console) -> Report:
     """The report of a model that is finished already. ModelError when it has another configuration."""
     from ...models.store import load_model
 
@@ -71,13 +76,14 @@ def _finished_before(folder: Path, config: "Config", console: Console) -> Report
     if model.config != config:
         raise ModelError(f"{folder}: holds a finished model of another configuration; choose another --out")
     console.say(f"{folder}: finished before, nothing left to train")
-    return _report(model, folder, model.card["data"]["left_out"])
+    return _report(model, folder, model.card["data"]["left_out"], intake)
 
 
-def _report(model: "TrainedModel", folder: Path, left_out: int) -> Report:
+def _report(model: "TrainedModel", folder: Path, left_out: int, intake: "Intake") -> Report:
     training, scores = summary(folder, model.history), model.card["figures"]
     text = f"{facts(training)}\n\n{_scores_table(scores['parameters'])}"
-    return Report(training | {"stopped": False, "left_out": left_out, "test": scores}, text)
+    result = training | {"stopped": False, "left_out": left_out, "test": scores}
+    return Report(result | intake.result(), text)
 
 
 def _scores_table(parameters: dict[str, dict[str, float]]) -> str:

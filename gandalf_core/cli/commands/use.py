@@ -8,21 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
 from ...parameters import canonical_name, parameter
-from ..arguments import MAPS, MODEL, NOISE_SEED, OUT, SEED, STARS, named_number, number_from, whole_number
+from ..arguments import (
+    MAPS,
+    MODEL,
+    NOISE_KEY,
+    OUT,
+    SEED,
+    STARS,
+    UNUSED_SEED,
+    named_number,
+    number_from,
+    whole_number,
+)
 from ..console import Console, table
+from ..keys import about, exporting
 from ..registry import Report, UsageError, arg, command
-from ..streams import join_latents, pieces, write_pieces
+from ..streams import intake_for, join_latents, stars_for, write_pieces
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ...data.spectra import SpectraSet
     from ...maps.fitting import MapStars
     from ...maps.projection import Projection
     from ...models.store import ModelInfo
     from ...models.trained import TrainedModel
 
 
-@command("encode", "write the latents of stars", MODEL, STARS, NOISE_SEED, OUT)
+@command("encode", "write the latents of stars", MODEL, STARS, NOISE_KEY, UNUSED_SEED, OUT)
 def encode(args: Namespace, console: Console) -> Report:
     """Write the latents of stars as npz or Parquet (`z`, labels, ids), or as a table.
 
@@ -32,21 +45,23 @@ def encode(args: Namespace, console: Console) -> Report:
     from ...models.store import load_model
 
     check_output(args.out, ARRAY_SUFFIXES, args.stars)
-    model = load_model(args.model)
+    model = exporting(load_model(args.model), args, console)
     started = time.perf_counter()
-    latents = (model.encode(stars, seed=args.seed) for stars in pieces(args.stars, model.wavelength_nm))
+    intake = intake_for(model, decoded=False)
+    pieces = intake.pieces(args.stars, model.wavelength_nm)
+    latents = (model.encode(stars) for stars in pieces)
     n = write_pieces(args.out, latents, write_latents, join_latents)
     seconds = time.perf_counter() - started
-    return Report(
-        {
-            "stars": n,
-            "latent_size": model.latent_size,
-            "spectra_per_second": n / seconds,
-            "seconds": seconds,
-            "model_id": model.model_id,
-            "file": args.out,
-        }
-    )
+    console.taken_in(intake)
+    result = {
+        "stars": n,
+        "latent_size": model.latent_size,
+        "spectra_per_second": n / seconds,
+        "seconds": seconds,
+        **about(model),
+        "file": args.out,
+    }
+    return Report(result | intake.result())
 
 
 @command(
@@ -62,38 +77,47 @@ def encode(args: Namespace, console: Console) -> Report:
         metavar="LABEL=VALUE",
         help="give every star this value, in K or dex, e.g. teff=7500 (default: its own); may repeat",
     ),
-    NOISE_SEED,
+    NOISE_KEY,
+    UNUSED_SEED,
     OUT,
 )
 def decode(args: Namespace, console: Console) -> Report:
     """Write the spectra decoded from the stars' latents under modified labels.
 
-    A label that is not set is the star's own, or estimated from its spectrum where the star has none.
+    A label that is not set is the star's own, or estimated from its spectrum where the star has none. A star
+    is `extrapolated` where a label that it is decoded under lies beyond those of the training stars.
     """
     from ...data.spectra import concatenate
     from ...io import STAR_SUFFIXES, check_output, write_stars
     from ...models.store import load_model
+    from ...products.grid import beyond_sample
 
     check_output(args.out, STAR_SUFFIXES, args.stars)
-    model = load_model(args.model)
+    model = exporting(load_model(args.model), args, console)
     changes = {canonical_name(name): value for name, value in args.set}
     model.check_receives(changes)
     counts = {"given": 0, "estimated": 0}  # the stars whose other labels are their own, and the others
+    extrapolated = 0
 
-    def decoded(stars):
-        spectra, own = model.modify(stars, changes, seed=args.seed)
+    def decoded(stars: "SpectraSet") -> "SpectraSet":
+        nonlocal extrapolated
+        spectra, own = model.modify(stars, changes)
         counts["given"] += int(own.sum())
         counts["estimated"] += int((~own).sum())
+        extrapolated += int(beyond_sample(model, spectra.labels).sum())
         return spectra
 
-    parts = map(decoded, pieces(args.stars, model.wavelength_nm))
+    intake = intake_for(model, decoded=True)
+    parts = map(decoded, intake.pieces(args.stars, model.wavelength_nm))
     n = write_pieces(args.out, parts, write_stars, concatenate)
+    console.taken_in(intake)
     beyond = _beyond(model, changes, console)
+    if extrapolated and not beyond:
+        console.say(f"{extrapolated:,} of {n:,} stars have labels beyond those of the training stars")
     if counts["estimated"]:
         console.say(f"labels of {counts['estimated']:,} of {n:,} stars were estimated from their spectra")
-    extrapolated = n if beyond else 0
     result = {"stars": n, "set": changes, "extrapolated": extrapolated, "beyond": beyond, "labels": counts}
-    return Report(result | {"model_id": model.model_id, "file": args.out})
+    return Report(result | intake.result() | about(model) | {"file": args.out})
 
 
 def _beyond(model: "TrainedModel", changes: dict[str, float], console: Console) -> list[str]:
@@ -138,6 +162,7 @@ def _beyond(model: "TrainedModel", changes: dict[str, float], console: Console) 
         action="store_true",
         help="place the stars in the map that the model carries (default: make a new map)",
     ),
+    NOISE_KEY,
     SEED,
     OUT,
 )
@@ -147,11 +172,11 @@ def project(args: Namespace, console: Console) -> Report:
     from ...maps.fitting import MapStars
     from ...maps.neighbours import neighbour_r2
     from ...models.store import load_model
-    from ...sources import load_stars
 
     check_output(args.out, ARRAY_SUFFIXES, args.stars)
-    model = load_model(args.model)
-    stars = model.on_grid(load_stars(args.stars, model.wavelength_nm))
+    model = exporting(load_model(args.model), args, console)
+    intake = intake_for(model, decoded=False) if args.of == "latent" else None
+    stars, intake = stars_for(args, console, model.wavelength_nm, intake)
     x = model.encode(stars).z if args.of == "latent" else model.scaler.flux_in(stars.flux, stars.mask)
     started = time.perf_counter()
     labels = stars.labels_for(model.label_names)
@@ -161,7 +186,8 @@ def project(args: Namespace, console: Console) -> Report:
     write_map(args.out, xy, stars.ids, labels, model.label_names)
     r2 = dict(zip(model.label_names, neighbour_r2(xy, labels).tolist(), strict=True))
     result = {"stars": len(stars), "seconds": seconds, "neighbour_r2": r2}
-    return Report(result | {"of": args.of, "method": args.method, "file": args.out})
+    result |= {"of": args.of, "method": args.method, "file": args.out}
+    return Report(result | intake.result() | about(model))
 
 
 def _placed(model: "TrainedModel", x: "np.ndarray", args: Namespace) -> "np.ndarray":
