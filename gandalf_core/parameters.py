@@ -53,7 +53,7 @@ _TEFF = StellarParameter(
     reversed_axis=True,
     decimals=0,
     step=300.0,
-    aliases=("t_eff", "teff_gspspec", "effective_temperature"),
+    aliases=("t_eff", "teff_gspspec", "teff_gspphot", "effective_temperature"),
 )
 _LOGG = StellarParameter(
     name="logg",
@@ -64,7 +64,7 @@ _LOGG = StellarParameter(
     high=5.0,
     reversed_axis=True,
     step=0.5,
-    aliases=("log_g", "logg_gspspec"),
+    aliases=("log_g", "log g", "log(g)", "logg_gspspec", "logg_gspphot", "surface_gravity"),
 )
 _MH = StellarParameter(
     name="mh",
@@ -74,7 +74,10 @@ _MH = StellarParameter(
     low=-2.5,
     high=0.5,
     step=0.3,
-    aliases=("m_h", "fe_h", "mh_gspspec", "[m/h]", "[fe/h]"),
+    aliases=(
+        *("m_h", "fe_h", "mh_gspspec", "[m/h]", "[fe/h]"),
+        *("m/h", "fe/h", "feh", "mh_gspphot"),
+    ),
 )
 _ALPHAFE = StellarParameter(
     name="alphafe",
@@ -84,7 +87,10 @@ _ALPHAFE = StellarParameter(
     low=-0.2,
     high=0.5,
     step=0.15,
-    aliases=("alpha_m", "alpha_fe", "alphafe_gspspec", "[alpha/fe]"),
+    aliases=(
+        *("alpha_m", "alpha_fe", "alphafe_gspspec", "[alpha/fe]"),
+        *("[alpha/m]", "alpha/fe", "alpha/m", "[a/fe]", "[a/m]", "a_fe", "[α/fe]"),
+    ),
 )
 STELLAR = {p.name: p for p in (_TEFF, _LOGG, _MH, _ALPHAFE)}
 LABELS = tuple(STELLAR)
