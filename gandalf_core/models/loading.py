@@ -16,7 +16,7 @@ from ..data.scaling import Scaler
 from ..errors import ModelError
 from ..maps.projection import Projection
 from ..networks.autoencoder import Decoder, Encoder
-from ..regression.regressor import Regressor
+from ..regression.crossed import AnyRegressor, stored_regressor
 from . import files
 from .files import naming, read_arrays, under_prefix
 from .listing import find_model
@@ -49,10 +49,13 @@ def load_model(name_or_folder: str | Path) -> TrainedModel:
             train_ids=splits["train_ids"],
             test_ids=splits["test_ids"],
             check_ids=splits.get("check_ids", np.empty(0, str)),
+            calibration_ids=splits.get("calibration_ids", np.empty(0, str)),
+            reference_ids=splits.get("reference_ids", np.empty(0, str)),
             label_ranges=scaling["label_ranges"],
             history=_history(folder / files.HISTORY),
             card=card,
             model_id=f"{folder.name}@{files.digest(folder / files.WEIGHTS)}",
+            identity=files.folder_identity(folder),
             regressor_latent=_regressor(folder / files.REGRESSORS["latent"]),
             regressor_spectrum=_regressor(folder / files.REGRESSORS["spectrum"]),
             outlier_reference=_outlier_reference(scaling),
@@ -89,11 +92,11 @@ def _networks(path: Path, config: Config, pixels: int) -> tuple[Encoder, Decoder
     return encoder, decoder
 
 
-def _regressor(path: Path) -> Regressor | None:
+def _regressor(path: Path) -> AnyRegressor | None:
     if not path.is_file():
         return None
     with naming(path):
-        return Regressor.from_arrays(read_arrays(path))
+        return stored_regressor(read_arrays(path))
 
 
 def _outlier_reference(scaling: dict[str, np.ndarray]) -> OutlierReference | None:
