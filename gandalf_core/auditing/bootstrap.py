@@ -38,7 +38,15 @@ def resampled_r2(predictions: list[np.ndarray], truth: np.ndarray, seed: int = 0
     y = (truth - truth.mean()) / spread
     errors = [np.square((p - truth) / spread) for p in predictions]
     columns = np.stack([*errors, y, y * y, np.ones_like(y)], 1)  # (N, len(predictions) + 3)
-    blocks = range(0, DRAWS, BLOCK)
-    sums = np.concatenate([rng.poisson(1.0, (BLOCK, len(y))) @ columns for _ in blocks]).T
+    sums = resampled_sums(columns, rng).T
     residual, (total, square, weight) = sums[:-3], sums[-3:]
     return 1 - residual / np.maximum(square - total**2 / weight, 1e-12)
+
+
+def resampled_sums(columns: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(DRAWS, C) sums over resampled stars of every column (N, C), all under the same resamplings.
+
+    Each star counts as often as a Poisson(1) number says.
+    """
+    blocks = range(0, DRAWS, BLOCK)
+    return np.concatenate([rng.poisson(1.0, (BLOCK, len(columns))) @ columns for _ in blocks])

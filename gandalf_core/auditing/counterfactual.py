@@ -5,19 +5,20 @@ by nuisance. The error is pooled over the stars, √Σ‖decoded − true‖² /
 for one that does nothing. Shapes: N stars, M of them with labels that the simulator reaches, L pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..data.latents import LatentSet
 from ..data.protocols import StarModel
 from ..data.scores import r_squared
 from ..data.spectra import SpectraSet
 from ..errors import AuditError
-from ..parameters import LABELS, parameter
+from ..parameters import LABELS, in_calcium_cores, parameter
 from ..simulator import READABLE_NUISANCES, inside, is_simulated, nuisance_values, truth
-from .bootstrap import DRAWS, interval
+from .breakdown import Change, breakdown, pooled
 from .independent import QUANTITIES, Instrument, instrument, true_values
 
 MAX_STARS = 2000  # the pooled error is then known to a few percent of itself
@@ -25,23 +26,6 @@ BRIGHT_SNR = 60.0
 MIDDLE_SNR = (40.0, 60.0)
 # left out of the truth: random from star to star and pixel to pixel, so nothing can restore it
 EMULATED = ("model_error",)
-
-
-@dataclass(frozen=True, eq=False)
-class Change:
-    """Changes (M, L) of the spectra of the stars `rows` (M,) out of N: the decoder's and the simulator's."""
-
-    decoded: np.ndarray
-    true: np.ndarray
-    rows: np.ndarray
-    stars: int
-
-    def sums(self) -> np.ndarray:
-        """(N, 2) each star's ‖decoded − true‖² and ‖true‖²; 0 for a star left out."""
-        out = np.zeros((self.stars, 2))
-        error = np.square(self.decoded - self.true).sum(1)
-        out[self.rows] = np.stack([error, np.square(self.true).sum(1)], 1)
-        return out
 
 
 class Case:
@@ -59,6 +43,15 @@ class Case:
         self.decoded = model.decode(self.latents, self.labels)
 
     @cached_property
+    def no_latents(self) -> LatentSet:
+        return replace(self.latents, z=np.zeros_like(self.latents.z))
+
+    @cached_property
+    def decoded_without(self) -> np.ndarray:
+        """(N, L) decoded with z := 0."""
+        return self.model.decode(self.no_latents, self.labels)
+
+    @cached_property
     def true(self) -> np.ndarray:
         return truth(self.stars, without=EMULATED).flux
 
@@ -68,9 +61,15 @@ class Case:
         labels[:, self.model.label_names.index(name)] = values
         physical[:, LABELS.index(name)] = values
         rows = np.flatnonzero(inside(physical))
-        decoded = self.model.decode(self.latents, labels)[rows] - self.decoded[rows]
         after = truth(self.stars[rows], physical[rows], without=EMULATED).flux
-        return Change(decoded, after - self.true[rows], rows, len(self.stars))
+        return Change(
+            decoded=self.model.decode(self.latents, labels)[rows] - self.decoded[rows],
+            without_latent=self.model.decode(self.no_latents, labels)[rows] - self.decoded_without[rows],
+            true=after - self.true[rows],
+            moves=(values - self.physical[:, LABELS.index(name)])[rows],
+            rows=rows,
+            stars=len(self.stars),
+        )
 
     def drift(self, name: str, changes: list[np.ndarray], starts: list[np.ndarray]) -> dict[str, float]:
         """Per label but `name`: the rms change that the reader sees from `starts` to `starts` + `changes`."""
@@ -94,7 +93,8 @@ def counterfactuals(
     extrapolate; `swap` gives each star another star's value of the label. Stars whose new labels lie outside
     the simulator's region are left out and counted. `drift` is, per other label, the rms of its change as
     `reader` measures it on decoded spectra; `drift_of_truth` is the same on the true ones, which shows how
-    much of it is the reader's own confusion. {} for a decoder that receives no labels.
+    much of it is the reader's own confusion. What `breakdown` adds says what the error is due to. {} for a
+    decoder that receives no labels.
 
     Raises AuditError when the stars are not simulated.
     """
@@ -126,21 +126,15 @@ def one_label(case: Case, name: str, donors: np.ndarray, seed: int) -> dict:
     in_range = {how: ((v >= low) & (v <= high))[:, None] for how, v in values.items()}
     return {
         "relative_error": pooled(sums["up"] + sums["down"]),
-        "interval": list(pooled_interval(sums["up"] + sums["down"], seed)),
         "within": pooled(sums["up"] * in_range["up"] + sums["down"] * in_range["down"]),
         **{how: pooled(part) for how, part in sums.items()},
+        **breakdown(steps, case.physical, in_calcium_cores(case.stars.wavelength_nm), seed),
         "step": step,
         "stars": len(case.stars),
         "left_out": {how: len(case.stars) - len(c.rows) for how, c in changes.items()},
         "drift": case.drift(name, [c.decoded for c in steps], [case.decoded[c.rows] for c in steps]),
         "drift_of_truth": case.drift(name, [c.true for c in steps], [case.true[c.rows] for c in steps]),
     }
-
-
-def pooled(sums: np.ndarray) -> float:
-    """√Σ‖decoded − true‖² / √Σ‖true‖² from `Change.sums` (N, 2); NaN when no star is reached."""
-    error, size = sums.sum(0)
-    return float(np.sqrt(error / size)) if size > 0 else float("nan")
 
 
 def change_error(decoded: np.ndarray, true: np.ndarray) -> float:
@@ -151,12 +145,6 @@ def change_error(decoded: np.ndarray, true: np.ndarray) -> float:
     good = np.isfinite(decoded) & np.isfinite(true)
     size = np.linalg.norm(true[good])
     return float(np.linalg.norm((decoded - true)[good]) / size) if size > 1e-6 else float("nan")
-
-
-def pooled_interval(sums: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of `pooled` over resampled stars."""
-    rng = np.random.default_rng([seed, 2])
-    return interval(np.array([pooled(sums[rng.integers(0, len(sums), len(sums))]) for _ in range(DRAWS)]))
 
 
 def restoration(

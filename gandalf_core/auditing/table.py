@@ -5,7 +5,7 @@ from typing import Any
 
 from ..parameters import parameter
 from .sentence import is_number
-from .slider_verdict import slider_errors
+from .slider_verdict import slider_entries
 from .verdict import REMOVED_LIMIT, probe_words, signed
 
 READING = (
@@ -18,13 +18,13 @@ READING = (
 
 def table_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
     """One row per parameter; keys are the heads of the columns, a missing number is an empty text."""
-    errors = slider_errors(report)
+    sliders = slider_entries(report)
     parts = ("removed", "kept", "untouched")
     labels = [(part, n, entry) for part in parts for n, entry in (report.get(part) or {}).items()]
-    return [_row(part, n, entry, errors.get(n)) for part, n, entry in labels]
+    return [_row(part, n, entry, sliders.get(n, {})) for part, n, entry in labels]
 
 
-def _row(part: str, name: str, entry: Mapping[str, Any], slider_error: float | None) -> dict[str, str]:
+def _row(part: str, name: str, entry: Mapping[str, Any], slider: Mapping[str, Any]) -> dict[str, str]:
     ends = entry.get("interval") or []
     p_value, probe = entry.get("p_value"), entry.get("probe") or ""
     return {
@@ -37,7 +37,7 @@ def _row(part: str, name: str, entry: Mapping[str, Any], slider_error: float | N
         "Best probe": probe_words(probe),
         "R² from the other parameters": _text(entry.get("floor")),
         "R² below plain": _text(entry.get("loss")),
-        "Slider's error": _text(slider_error),
+        "Slider's error": _text(slider.get("relative_error")),
     }
 
 

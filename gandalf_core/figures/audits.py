@@ -11,11 +11,20 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..auditing.sentence import is_number
-from ..auditing.slider_verdict import slider_errors, slider_grade
+from ..auditing.slider_verdict import on_slider, slider_entries
 from ..auditing.verdict import REMOVED_LIMIT
 from . import style
 
-GRADE_COLOURS = {"good": style.GREEN, "partly": style.ORANGE, "bad": style.VERMILION}
+GRADE_COLOURS = {
+    "good": style.GREEN,
+    "partly": style.ORANGE,
+    "bad": style.VERMILION,
+    "unsure": style.PURPLE,
+}
+SLIDER_REFERENCES = {  # key in a slider's entry -> words, colour
+    "without_latent": ("without the latent", style.SKY),
+    "fixed_change": ("one fixed change for all stars", style.GREY),
+}
 ROW_NAMES = {
     "z": "the exported latent",
     "mean": "latent before its noise (never exported)",
@@ -133,18 +142,28 @@ def r2_table(rows: Mapping[str, Mapping[str, float]], title: str) -> go.Figure:
 
 
 def counterfactual(report: Mapping[str, Any]) -> go.Figure:
-    """Relative error of the change that each slider makes: 0 is exact, 1 might as well do nothing."""
+    """Relative error of the change that each slider makes: 0 is exact, 1 might as well do nothing.
+
+    Beside it, where they were measured, the error without the latent and that of one fixed change.
+    """
     title = "Do the sliders tell the truth?"
-    errors = slider_errors(report)
-    if not errors:
+    entries = slider_entries(report)
+    if not entries:
         return style.empty_figure(
             title, "Not measured: the decoder receives no labels, or the stars have no known truth."
         )
-    colours = [GRADE_COLOURS[slider_grade(error)] for error in errors.values()]
-    figure = _bars([style.symbol(n) for n in errors], list(errors.values()), colours)
+    names = [style.symbol(n) for n in entries]
+    errors = [entry["relative_error"] for entry in entries.values()]
+    figure = _bars(names, errors, [GRADE_COLOURS[on_slider(n, e).grade] for n, e in entries.items()])
+    for key, (words, colour) in SLIDER_REFERENCES.items():
+        if all((entry.get(key) or {}).get("relative_error") is not None for entry in entries.values()):
+            beside = [entry[key]["relative_error"] for entry in entries.values()]
+            figure.add_traces(_bars(names, beside, [colour] * len(names), words).data)
+            errors += beside
+    figure.update_traces(name="the slider", selector=0)
     figure.add_hline(y=1, line={"color": style.GREY, "width": 1.5, "dash": "dash"})
     figure.update_xaxes(title_text="Slider")
-    top = max(1.15, max(errors.values()) * 1.15)
+    top = max(1.15, max(errors) * 1.15)
     figure.update_yaxes(title_text="Relative error of the change", range=[0, top])
     return style.finish(figure, title, 340)
 
@@ -163,8 +182,14 @@ def restoration(report: Mapping[str, Any]) -> go.Figure:
     return style.finish(figure, title, 340)
 
 
-def _bars(names: list[str], heights: list[float], colours: list[str]) -> go.Figure:
-    text = [f"{v:z.2f}" for v in heights]
-    return go.Figure(
-        go.Bar(x=names, y=heights, marker_color=colours, text=text, textposition="outside", cliponaxis=False)
+def _bars(names: list[str], heights: list[float], colours: list[str], words: str = "") -> go.Figure:
+    bars = go.Bar(
+        x=names,
+        y=heights,
+        name=words,
+        marker_color=colours,
+        text=[f"{v:z.2f}" for v in heights],
+        textposition="outside",
+        cliponaxis=False,
     )
+    return go.Figure(bars)
