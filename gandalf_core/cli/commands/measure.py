@@ -212,7 +212,7 @@ def audit_text(result: dict[str, Any]) -> str:
     parts = [
         _part_table(result, "removed", ("r2", "floor", "excess", "removal_fraction")),
         _part_table(result, "kept", ("r2", "loss")),
-        _part_table(result, "counterfactual", ("relative_error",)),
+        _slider_table(result),
         "\n".join(result.get("verdict", ())),
     ]
     return "\n\n".join(filter(None, parts)) or "nothing was removed or kept, and no label can be modified"
@@ -225,6 +225,14 @@ def _part_table(result: dict[str, Any], part: str, columns: tuple[str, ...]) -> 
         return ""
     header = [part, *(c.replace("_", " ") for c in columns)]
     return table(header, [[heading(n), *(_number(row.get(c)) for c in columns)] for n, row in rows.items()])
+
+
+def _slider_table(result: dict[str, Any]) -> str:
+    """The errors of the sliders, one column per parameter; empty where none was measured."""
+    from ...auditing.slider_table import slider_rows
+
+    rows = slider_rows(result)
+    return table(list(rows[0]), [[text or "-" for text in row.values()] for row in rows]) if rows else ""
 
 
 def compare_text(result: dict[str, Any]) -> str:
