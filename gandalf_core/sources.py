@@ -13,8 +13,7 @@ import numpy as np
 
 from .data.spectra import SpectraSet, concatenate
 from .errors import SpectraError
-from .io import usable_stars
-from .io.read import none_left, reject, usable_of
+from .io.read import each_file, none_left, reject, usable_of
 from .io.understanding import Understanding, notes_of, understandings
 from .parameters import MAX_SEED, MAX_STARS
 from .simulator import simulate
@@ -57,34 +56,21 @@ class Intake:
         A Parquet file with one row per star comes in pieces, so that memory does not grow with it; `streamed`
         false reads it as a whole. Raises SpectraError, with the first cause, when no star can be used.
         """
-        simulated = {spec: _count_and_seed(spec) for spec in specs if spec.startswith(SIMULATED)}
         for spec in specs:
-            if spec in simulated:
-                count, seed = simulated[spec]
-                found = self._on_grid(iter([simulate(count, seed=seed)]), spec, wavelength_nm)
-            elif streamed and _is_streamable(spec):
-                found = self._on_grid(_streamed(spec), spec, wavelength_nm)
-            else:
-                found = usable_stars([spec], self.rejected, wavelength_nm)
-            for stars in map(self._needed, found):
+            check_source(spec)
+        for spec in specs:
+            for name, stars in sets_of(spec, streamed=streamed):
+                if isinstance(stars, SpectraError):
+                    reject(self.rejected, name, str(stars))
+                    continue
                 wavelength_nm = stars.wavelength_nm if wavelength_nm is None else wavelength_nm
-                self.read += understandings(stars)
-                self.stars += len(stars)
-                if len(stars):
-                    yield stars
+                usable = self._needed(usable_of(stars, wavelength_nm, name, self.rejected))
+                if len(usable):
+                    self.read += understandings(usable)
+                    self.stars += len(usable)
+                    yield usable
         if not self.stars:
             raise none_left(self.rejected)
-
-    def _on_grid(
-        self, sets: Iterator[SpectraSet], spec: str, wavelength_nm: np.ndarray | None
-    ) -> Iterator[SpectraSet]:
-        """The usable stars of one source; an error on the way is the source's, and ends it alone."""
-        try:
-            for stars in sets:
-                grid = stars.wavelength_nm if wavelength_nm is None else wavelength_nm
-                yield usable_of(stars, grid, spec, self.rejected)
-        except SpectraError as error:
-            reject(self.rejected, spec, str(error))
 
     def _needed(self, stars: SpectraSet) -> SpectraSet:
         """The stars that `refuse` lets pass."""
@@ -117,20 +103,30 @@ def load_stars(specs: str | list[str], wavelength_nm: np.ndarray | None = None) 
     return gather(specs, wavelength_nm)[0]
 
 
-def _is_streamable(spec: str) -> bool:
-    from .io.parquet import has_row_per_star
+def sets_of(spec: str, *, streamed: bool = True) -> Iterator[tuple[str, SpectraSet | SpectraError]]:
+    """(name, stars or error) of every file in a source, on the grids of the files.
 
-    return has_row_per_star(spec)
+    A Parquet file with one row per star comes in pieces where `streamed`, so that memory does not grow.
+    """
+    from .io.parquet import has_row_per_star, iter_parquet
+
+    if spec.startswith(SIMULATED):
+        count, seed = check_source(spec)
+        yield spec, simulate(count, seed=seed)
+    elif streamed and has_row_per_star(spec):
+        try:
+            for stars in iter_parquet(spec):
+                yield spec, stars
+        except SpectraError as error:
+            yield spec, error
+    else:
+        yield from each_file([spec])
 
 
-def _streamed(spec: str) -> Iterator[SpectraSet]:
-    from .io import iter_parquet
-
-    yield from iter_parquet(spec)
-
-
-def _count_and_seed(spec: str) -> tuple[int, int]:
-    """N and SEED of `simulated:N[:SEED]`. SpectraError for anything else."""
+def check_source(spec: str) -> tuple[int, int]:
+    """N and SEED of `simulated:N[:SEED]`, (0, 0) for a file. SpectraError for what is nearly the former."""
+    if not spec.startswith(SIMULATED):
+        return 0, 0
     match = _SIMULATED.fullmatch(spec)
     if not match or not 1 <= int(match[1]) <= MAX_STARS or int(match[2] or 0) > MAX_SEED:
         raise SpectraError(

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .read import read_latents as read_latents
     from .read import read_many as read_many
     from .read import read_stars as read_stars
-    from .read import usable_stars as usable_stars
     from .resampling import covering as covering
     from .resampling import rebin as rebin
     from .resampling import resample as resample
@@ -35,7 +34,7 @@ else:
         __name__,
         {
             "parquet": "ParquetWriter count_rows iter_latents iter_parquet",
-            "read": "join_sets read_bytes read_latents read_many read_stars usable_stars",
+            "read": "join_sets read_bytes read_latents read_many read_stars",
             "resampling": "covering rebin resample",
             "write": "ARRAY_SUFFIXES STAR_SUFFIXES TABLE_SUFFIXES check_output "
             "write_latents write_map write_stars write_table",

@@ -11,14 +11,13 @@ import numpy as np
 from ..data.latents import LatentSet
 from ..data.spectra import SpectraSet, concatenate
 from ..errors import SpectraError
-from .columns import Table
+from .formats import NAMES, raw_tables
 from .resampling import covering
 from .sniff import Member, Unreadable, members, parsing, size_of
 from .tables import assemble
 
 _LOG = logging.getLogger(__name__)
 Upload = tuple[str, bytes]  # a file's name and content
-_KIND = {"text": "text file", "ecsv": "ECSV", "fits": "FITS", "votable": "VOTable", "parquet": "Parquet file"}
 
 
 def read_stars(path: str | Path) -> SpectraSet:
@@ -29,12 +28,12 @@ def read_stars(path: str | Path) -> SpectraSet:
     a positive error are masked; ids are strings; columns of known labels are read too. Raises SpectraError:
     one line with the file's name, the cause and the cure.
     """
-    return _one_set(str(path), _stars_of((path,)))
+    return _one_set(str(path), each_file((path,)))
 
 
 def read_bytes(name: str, data: bytes) -> SpectraSet:
     """As `read_stars`, for the content of an uploaded file."""
-    return _one_set(name, _stars_of(((name, data),)))
+    return _one_set(name, each_file(((name, data),)))
 
 
 def read_many(
@@ -47,29 +46,17 @@ def read_many(
     MIN_COVERAGE of the grid, and stars that come twice. Raises SpectraError, with the first cause, when no
     star is left.
     """
-    rejected: dict[str, str] = {}
-    good = list(usable_stars(sources, rejected, wavelength_nm))
-    if not good:
-        raise none_left(rejected)
-    return without_repeats(join_sets(good), rejected), rejected
-
-
-def usable_stars(
-    sources: Iterable[str | Path | Upload], rejected: dict[str, str], wavelength_nm: np.ndarray | None = None
-) -> Iterator[SpectraSet]:
-    """The usable stars of each file, on one grid; the cause of every other goes to `rejected`.
-
-    sources, wavelength_nm and the keys of `rejected` are those of `read_many`, but a star that comes twice is
-    yielded twice.
-    """
-    for name, stars in _stars_of(sources):
+    good, rejected = [], {}
+    for name, stars in each_file(sources):
         if isinstance(stars, SpectraError):
             reject(rejected, name, str(stars))
             continue
         wavelength_nm = stars.wavelength_nm if wavelength_nm is None else wavelength_nm
-        good = usable_of(stars, wavelength_nm, name, rejected)
-        if len(good):
-            yield good
+        good.append(usable_of(stars, wavelength_nm, name, rejected))
+    good = [s for s in good if len(s)]
+    if not good:
+        raise none_left(rejected)
+    return without_repeats(join_sets(good), rejected), rejected
 
 
 def usable_of(
@@ -107,7 +94,7 @@ def read_latents(path: str | Path) -> LatentSet:
         member = next(members(name, stream))
         if isinstance(member, Unreadable) or member.format not in ("npz", "parquet"):
             raise SpectraError(f"{name}: holds no latents: expected npz or Parquet written by `encode`")
-        with parsing(name, _KIND.get(member.format, member.format)):
+        with parsing(name, NAMES[member.format]):
             if member.format == "npz":
                 from . import npz
 
@@ -136,7 +123,7 @@ def without_repeats(stars: SpectraSet, rejected: dict[str, str]) -> SpectraSet:
         return stars
     for i in np.delete(np.arange(len(stars)), first):
         star = stars.ids[i]
-        reject(rejected, f"{star} (again)", f"star {star} was given more than once: the first is used")
+        rejected[f"{star} (again)"] = f"star {star} was given more than once: the first is used"
     return stars[np.sort(first)]
 
 
@@ -151,7 +138,7 @@ def _one_set(name: str, parts: Iterable[tuple[str, SpectraSet | SpectraError]]) 
         return join_sets(sets)
 
 
-def _stars_of(
+def each_file(
     sources: Iterable[str | Path | Upload],
 ) -> Iterator[tuple[str, SpectraSet | SpectraError]]:
     """(name, stars or error) of every file, and of every file within a bundle."""
@@ -182,7 +169,7 @@ def _attempt(member: Member | Unreadable) -> SpectraSet | SpectraError:
     if isinstance(member, Unreadable):
         return member.error
     try:
-        with parsing(member.name, _KIND.get(member.format, member.format)):
+        with parsing(member.name, NAMES[member.format]):
             stars = _parse(member)
     except SpectraError as error:
         return error
@@ -201,22 +188,4 @@ def _parse(member: Member) -> SpectraSet:
         from . import parquet
 
         return parquet.read_stars(stream, name, size_of(stream))
-    return assemble(_tables(stream, member.format), name)
-
-
-def _tables(stream: BinaryIO, kind: str) -> list[Table]:
-    if kind in ("csv", "text"):
-        from . import text
-
-        return text.read_csv(stream) if kind == "csv" else text.read_text(stream)
-    if kind == "ecsv":
-        from . import ecsv
-
-        return ecsv.read(stream)
-    if kind == "fits":
-        from . import fits
-
-        return fits.read(stream)
-    from . import votable
-
-    return votable.read(stream)
+    return assemble([raw.with_meaning() for raw in raw_tables(stream, member.format)], name)
