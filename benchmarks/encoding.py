@@ -27,7 +27,9 @@ def million(quick: bool) -> list[Row]:
         source, out = Path(folder, "spectra.parquet"), Path(folder, "latents.parquet")
         tiled(sample(quick), n, source)
         command = [sys.executable, "-m", "benchmarks.encoding", str(source), str(out)]
-        measured = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        measured = json.loads(
+            subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+        )
     beside = {k: measured[k] for k in ("seconds", "matmul_seconds", "spectra_per_second", "matmul_gflops")}
     return [
         Row(
@@ -94,7 +96,7 @@ def main(source: str, out: str) -> None:
 
 def peak_gb() -> float:
     """Peak memory of this process. getrusage would include the parent process at the time of the fork."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1e6  # kB
 
 

@@ -112,5 +112,5 @@ def measure_stars(files: list[Path]) -> None:
 def gandalf(arguments: list[str]) -> dict[str, Any]:
     """The JSON that a command of the package answers with."""
     command = [sys.executable, "-m", "gandalf_core", *arguments, "--json"]
-    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", check=True)
     return json.loads(run.stdout)

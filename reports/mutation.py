@@ -115,7 +115,7 @@ def _mutmut(folder: Path, *arguments: str) -> str:
     """What a mutmut command prints."""
     command = [sys.executable, "-m", "mutmut", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode:
         raise SystemExit(f"mutmut {arguments[0]} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     return done.stdout

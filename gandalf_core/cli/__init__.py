@@ -20,6 +20,7 @@ from ..io.plain import jsonable, to_json
 from ..jobs.folder import JobState, JobWriter, Stopped, handling, raise_stopped
 from .console import Console, facts
 from .registry import COMMANDS, MODULE_PROGRAM, Command, Report, UsageError, parser_for, program
+from .terminal import prepare_streams, takes_utf8
 
 COMMAND_FILES = ("data", "training", "predict", "use", "measure", "scale", "pretrain", "app")
 INPUT_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
@@ -28,6 +29,7 @@ INPUT_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirec
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    prepare_streams()
     load_commands()
     if argv and argv[0] in ("-h", "--help"):
         print(overview())
@@ -83,7 +85,7 @@ def _command(argv: list[str]) -> Command:
 
 def _text(report: Report, as_json: bool) -> str:
     if as_json:
-        return to_json(report.result)
+        return to_json(report.result, ascii_only=not takes_utf8())
     return facts(report.result) if report.text is None else report.text
 
 

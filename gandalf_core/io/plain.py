@@ -21,6 +21,6 @@ def jsonable(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
-def to_json(value: Any, indent: int | None = None) -> str:
-    """`value` as JSON text, by way of `jsonable`."""
-    return json.dumps(jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False)
+def to_json(value: Any, indent: int | None = None, *, ascii_only: bool = False) -> str:
+    """`value` as JSON text, by way of `jsonable`; `ascii_only` escapes the other characters."""
+    return json.dumps(jsonable(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)

@@ -50,7 +50,7 @@ def _run(command: list[str], folder: str, environment: dict[str, str]) -> int:
     import subprocess
 
     with subprocess.Popen(
-        command, cwd=folder, env=os.environ | environment, stdout=sys.__stderr__
+        command, cwd=folder, env=os.environ | {"PYTHONUTF8": "1"} | environment, stdout=sys.__stderr__
     ) as process:
         try:
             return process.wait()
