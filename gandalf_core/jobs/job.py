@@ -17,7 +17,8 @@ class Job:
     """What a job folder says about a job.
 
     arguments: of `python -m MODULE`.  owner: who submitted it.  created: seconds since 1970.  status: the
-    content of `status.json` (see jobs/folder.py).
+    content of `status.json` (see jobs/folder.py).  content: the identity of what it works on, where a name in
+    its arguments may come to mean something else, such as a model that is trained again.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Job:
     owner: str
     created: float
     status: dict[str, Any]
+    content: str = ""
 
     @property
     def state(self) -> JobState:
@@ -67,6 +69,7 @@ def read_job(folder: Path) -> Job:
         owner=record["owner"],
         created=record["created"],
         status=_read_status(folder / "status.json"),
+        content=record.get("content", ""),
     )
 
 
@@ -79,7 +82,7 @@ def _read_status(path: Path) -> dict[str, Any]:
 
 def write_record(job: Job) -> None:
     """Write what was submitted, `job.json`."""
-    names = ("kind", "title", "module", "arguments", "owner", "created")
+    names = ("kind", "title", "module", "arguments", "owner", "created", "content")
     record = {name: getattr(job, name) for name in names}
     write_text(job.folder / "job.json", json.dumps(record, ensure_ascii=False))
 

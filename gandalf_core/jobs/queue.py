@@ -57,11 +57,12 @@ class JobManager:
         owner: str,
         config: str = "",
         module: str = "gandalf_core",
+        content: str = "",
     ) -> str:
         """Queue `python -m MODULE ARGUMENTS` and return the job's id.
 
-        `{folder}` in an argument becomes the job's folder, where `config` is written as `config.json`. Raises
-        JobError when the owner has too many unfinished jobs.
+        `{folder}` in an argument becomes the job's folder, where `config` is written as `config.json`.
+        content: see `Job`. Raises JobError when the owner has too many unfinished jobs.
         """
         if sum(job.active and job.owner == owner for job in self.list()) >= PER_OWNER:
             raise JobError(
@@ -79,6 +80,7 @@ class JobManager:
             owner=owner,
             created=time.time(),
             status={},
+            content=content,
         )
         folder.mkdir()
         if config:
@@ -149,7 +151,10 @@ class JobManager:
     # --- processes ---
 
     def launch(self, job: Job) -> subprocess.Popen:
-        """Start the process of a job: its result goes to `result.json`, its messages to `log.txt`."""
+        """Start the process of a job: its result goes to `result.json`, its messages to `log.txt`.
+
+        Both are UTF-8 whatever the locale.
+        """
         command = [sys.executable, "-m", job.module, *job.arguments, "--json", "--job", str(job.folder)]
         with (job.folder / "result.json").open("wb") as out, (job.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
@@ -159,7 +164,7 @@ class JobManager:
                 stderr=log,
                 cwd=self.working_folder,
                 start_new_session=True,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"},
             )
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
