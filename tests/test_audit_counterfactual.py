@@ -1,13 +1,18 @@
 """Sliders against the truth: a perfect decoder scores 0, one that ignores its labels 1; who is left out."""
 
+import json
+
 import numpy as np
 import pytest
 
+from gandalf_core.auditing.breakdown import STRATA
 from gandalf_core.auditing.counterfactual import change_error, counterfactuals, pooled, restoration
 from gandalf_core.auditing.independent import QUANTITIES, true_values
+from gandalf_core.auditing.slider_verdict import on_slider
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.errors import AuditError
-from gandalf_core.parameters import LABELS
+from gandalf_core.io.plain import jsonable
+from gandalf_core.parameters import LABELS, parameter
 from gandalf_core.simulator import inside, simulate, truth
 
 
@@ -150,6 +155,191 @@ def test_the_instrument_reads_what_it_should():
     read = instrument(800, 800)(truth(stars, without=("model_error",)).flux)
     r2 = 1 - np.square(read - values).sum(0) / np.square(values - values.mean(0)).sum(0)
     assert (r2 > 0.75).all(), dict(zip(QUANTITIES, r2.round(2), strict=True))
+
+
+# --- what the error is due to ---
+
+
+class Toy(Decoder):
+    """`own + change` of its stars; `alter` makes the toy's change out of the true one (N, L)."""
+
+    def decode(self, latents, labels):
+        stars = self.stars[latents.z[:, 0].astype(int)]
+        own, new = clean(stars), clean(stars, labels)
+        return own + self.alter(np.nan_to_num(new - own), stars, labels)
+
+
+class WithoutLatent(Decoder):
+    """The true spectrum of the first star under any labels, whatever the latent."""
+
+    def decode(self, latents, labels):
+        return np.nan_to_num(clean(self.stars[np.zeros(len(labels), int)], labels))
+
+
+class Fixed(Decoder):
+    """The mean true change per unit of a label, times `gain`, for every star."""
+
+    def __init__(self, stars, gain=1.0):
+        super().__init__(stars, gain)
+        self.slopes = np.stack([mean_change(stars, n) / parameter(n).step for n in LABELS])
+
+    def decode(self, latents, labels):
+        return (labels - self.stars.labels.mean(0)) @ (self.gain * self.slopes)
+
+
+class GiantsWrong(Toy):
+    def alter(self, change, stars, labels):
+        return change * (stars.label("logg") >= 3.5)[:, None]
+
+
+class CoresWrong(Toy):
+    def alter(self, change, stars, labels):
+        near = [np.abs(stars.wavelength_nm - nm) < 0.12 for nm in (850.036, 854.444, 866.452)]
+        return np.where(np.any(near, 0), 0, change)
+
+
+class Truth(Toy):
+    def alter(self, change, stars, labels):
+        return change
+
+
+def clean(stars, labels=None):
+    return truth(stars, labels, without=("model_error",)).flux
+
+
+def true_changes(stars, name, sign):
+    """Changes (N, L) of one step of a label; NaN for a star that leaves the simulator's region."""
+    move = sign * parameter(name).step * np.eye(4)[LABELS.index(name)]
+    return clean(stars, stars.labels + move) - clean(stars)
+
+
+def mean_change(stars, name):
+    """(L,) the mean change of a step up; a step down counts backwards."""
+    return np.nanmean(np.concatenate([true_changes(stars, name, 1), -true_changes(stars, name, -1)]), 0)
+
+
+def size(changes):
+    return np.sqrt(np.nansum(np.square(changes)))
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Enough giants and dwarfs; few metal-poor stars."""
+    return simulate(170, 46)
+
+
+def text(found, name):
+    return on_slider(name, found[name])
+
+
+def test_a_decoder_that_ignores_the_latent_owes_it_nothing(stars):
+    found = counterfactuals(WithoutLatent(stars), stars, reader=reader)
+    for name, entry in found.items():
+        part = entry["without_latent"]
+        assert part["relative_error"] == entry["relative_error"] > 0.02
+        assert part["difference"] == 0 and part["difference_interval"] == [0, 0]
+        assert part["interval"] == entry["interval"]
+        assert "The latent adds nothing: " in text(found, name).text
+    assert text(found, "mh").grade == "good" and "one fixed change for all stars" in text(found, "mh").text
+
+
+def test_without_the_latent_every_star_changes_as_the_star_of_latent_zero(stars):
+    found = counterfactuals(Truth(stars), stars, reader=reader)
+    first = counterfactuals(WithoutLatent(stars), stars, reader=reader)
+    for name, entry in found.items():
+        assert entry["relative_error"] < 1e-3
+        assert entry["without_latent"]["relative_error"] == pytest.approx(
+            first[name]["relative_error"], rel=1e-4
+        )
+        low, high = entry["without_latent"]["difference_interval"]
+        assert 0 < low < entry["without_latent"]["difference"] < high
+    assert "Without the latent it would be 0." in text(found, "teff").text
+
+
+def test_one_fixed_change_is_the_mean_true_change_and_does_not_follow(stars):
+    found = counterfactuals(Fixed(stars), stars, reader=reader)
+    for name, entry in found.items():
+        mean = mean_change(stars, name)
+        up, down = (true_changes(stars, name, sign) for sign in (1, -1))
+        error = np.hypot(size(up - mean), size(down + mean)) / np.hypot(size(up), size(down))
+        assert entry["fixed_change"]["relative_error"] == pytest.approx(error, rel=1e-4)
+        assert entry["relative_error"] == pytest.approx(error, rel=1e-4)
+        assert np.abs(entry["fixed_change"]["difference_interval"]).max() < 1e-4
+        grade, words = text(found, name)
+        assert grade == "bad" and "does not follow" in words and "no better than one fixed" in words
+
+
+def test_no_other_fixed_change_does_better(stars):
+    for gain in (0.9, 1.1):
+        for entry in counterfactuals(Fixed(stars, gain), stars, reader=reader).values():
+            assert entry["fixed_change"]["difference"] < 0
+
+
+def test_the_truth_follows_and_a_fixed_change_would_not(stars):
+    found = counterfactuals(Truth(stars), stars, reader=reader)
+    for name, entry in found.items():
+        assert entry["fixed_change"]["difference_interval"][0] > 0.3
+        grade, words = text(found, name)
+        assert grade == "good" and "follows the simulator: relative error 0.00. " in words
+        assert "much larger" not in words
+
+
+def test_a_slider_that_is_wrong_for_giants_alone_is_named_for_giants(many):
+    found = counterfactuals(GiantsWrong(many), many, reader=reader)
+    for name, entry in found.items():
+        giants, dwarfs = entry["strata"]["giants"], entry["strata"]["dwarfs"]
+        assert giants["relative_error"] == pytest.approx(1) and dwarfs["relative_error"] < 1e-3
+        assert giants["difference"] == pytest.approx(1, abs=1e-3) == -dwarfs["difference"]
+        assert 0 < giants["stars"] <= (many.label("logg") < 3.5).sum()
+        words = text(found, name).text
+        assert "giants (log g < 3.5: 1.00 against 0.00)" in words and "dwarfs" not in words
+
+
+def test_a_stratum_with_few_stars_has_a_number_of_stars_and_no_error(many):
+    strata = counterfactuals(Truth(many), many, reader=reader)["mh"]["strata"]
+    assert set(strata) == {"metal_poor", "cool", "hot", "giants", "dwarfs"}
+    poor = strata["metal_poor"]
+    assert poor["stars"] == (many.label("mh") < -1).sum() < 50 and poor["limits"] == "[M/H] < −1"
+    assert [poor[k] for k in ("relative_error", "interval", "difference", "difference_interval")] == [
+        None
+    ] * 4
+    assert strata["giants"]["relative_error"] < 1e-3
+
+
+def test_the_strata_of_a_star_follow_from_its_labels():
+    labels = np.array([[4799.0, 3.49, -1.01, 0], [4800, 3.5, -1, 0], [6000, 4, 0, 0]])
+    held = {s.key: s.holds(labels).tolist() for s in STRATA}
+    assert held == {
+        "metal_poor": [True, False, False],
+        "cool": [True, False, False],
+        "hot": [False, False, True],
+        "giants": [True, False, False],
+        "dwarfs": [False, True, True],
+    }
+    assert [s.limits for s in STRATA] == [
+        "[M/H] < −1",
+        "Teff < 4800 K",
+        "Teff ≥ 6000 K",
+        "log g < 3.5",
+        "log g ≥ 3.5",
+    ]
+
+
+def test_an_error_in_the_calcium_cores_shows_there_and_nowhere_else(stars):
+    found = counterfactuals(CoresWrong(stars), stars, reader=reader)
+    for name, entry in found.items():
+        cores, outside = entry["in_ca_windows"], entry["outside_ca_windows"]
+        assert cores["relative_error"] == pytest.approx(1, abs=1e-3) and outside["relative_error"] < 1e-3
+        assert cores["difference"] == -outside["difference"] > 0.99
+        assert 0.1 < entry["relative_error"] < 0.8, "the cores are a few pixels with much of the change"
+        words = text(found, name).text
+        assert "in the cores of the Ca II lines (1.00 against 0.00)" in words
+
+
+def test_all_of_it_is_json_and_the_sentence_comes_back(stars):
+    found = counterfactuals(Fixed(stars, 0.5), stars, reader=reader)
+    read = json.loads(json.dumps(jsonable(found), allow_nan=False))
+    assert [on_slider(n, read[n]) for n in LABELS] == [text(found, n) for n in LABELS]
 
 
 def test_the_error_of_one_change_is_relative_and_undefined_without_a_change():
