@@ -98,6 +98,7 @@ VIEWS = {
     "sweeps": ("sweeps", as_it_is),
     "sweeps-new": ("sweeps", new_sweep),
     "audit": ("audit", as_it_is),
+    "audit-sliders": ("audit", segment("Sliders")),
     "models": ("models", comparison),
 }
 QUERY = {
