@@ -11,7 +11,7 @@ from gandalf_core.auditing import audit
 from gandalf_core.auditing.optimal import bayes_optimal
 from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import Config, with_fields
-from gandalf_core.data.protocols import StarModel
+from gandalf_core.data.protocols import StarModel, measured
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.splits import split
 from gandalf_core.models.fit import bare_model
@@ -136,7 +136,7 @@ def _few_test_stars() -> SpectraSet:
 def _regressor_values(stars: SpectraSet) -> dict[str, np.ndarray]:
     """(N, P) labels read from the spectra and from the latent of every model."""
     spectra = {"spectra": load_model("autoencoder").predict_from_spectrum(stars)[0]}
-    return spectra | {name: load_model(name).predict(stars).values for name in MODELS}
+    return spectra | {name: measured(load_model(name), 0).predict(stars).values for name in MODELS}
 
 
 def _rmse(values: np.ndarray, stars: SpectraSet, model: StarModel) -> dict[str, Any]:

@@ -4,8 +4,11 @@ Heavy modules are imported by the fixtures that need them.
 """
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: test workers share the cores
+# what is measured here does not depend on the developer's own key, and leaves it alone
+os.environ["GANDALF_NOISE_KEY"] = str(Path(__file__).with_name("noise-key.txt"))
 
 import pytest
 

@@ -1,6 +1,7 @@
 """The report: complete, JSON, honest about who trained what, about missing labels and plain models."""
 
 import json
+from copy import copy
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ class Fake:
     """A model whose latent is known: columns of standardised labels, times `strength`, in unit noise."""
 
     name, model_id, label_names, condition_on, projections = "fake", "fake@0", NAMES, (), {}
+    key = None
 
     def __init__(self, strength, removed=("teff", "logg"), kept=("mh", "alphafe"), noise=1.0, train_ids=()):
         self.strength, self.train_ids = np.asarray(strength, float), train_ids
@@ -37,9 +39,14 @@ class Fake:
         middle, half = np.array([5500, 3.25, -0.75, 0.15]), np.array([870, 1.0, 0.72, 0.144])
         return (truth - middle) / half * self.strength
 
-    def encode(self, stars, *, seed=0):
-        mean = self.encode_mean(stars)
-        noise = self.config.model.noise * np.random.default_rng([seed, 5]).standard_normal(mean.shape)
+    def under(self, key):
+        other = copy(self)
+        other.key = key
+        return other
+
+    def encode(self, stars, *, key=None):
+        mean, secret = self.encode_mean(stars), (key or self.key).secret
+        noise = self.config.model.noise * np.random.default_rng(list(secret)).standard_normal(mean.shape)
         return LatentSet(mean + noise, stars.ids, stars.labels, stars.label_names)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.errors import ClaimError, ModelError, SpectraError
 from gandalf_core.io import read_latents, read_stars, write_stars
 from gandalf_core.products.catalogue import (
@@ -17,6 +18,8 @@ from gandalf_core.products.catalogue import (
     run_catalogue,
 )
 from gandalf_core.products.pipeline import read_ahead, write_behind
+
+OTHER = NoiseKey.from_seed(9)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +42,13 @@ def test_chunks_do_not_change_latents(model, gaia_like, tmp_path):
         np.testing.assert_array_equal(result.labels, whole.labels)
 
 
-def test_another_seed_gives_other_noise(model, gaia_like, tmp_path):
+def test_another_key_gives_other_noise(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:50])
-    run_catalogue(encode_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
-    result = read_latents(tmp_path / "out.parquet").z
-    np.testing.assert_allclose(result, model.encode(gaia_like[:50], seed=9).z, atol=1e-5)
-    assert np.abs(result - model.encode(gaia_like[:50]).z).max() > 0.1
+    run_catalogue(encode_task(model.under(OTHER)), tmp_path / "in.parquet", tmp_path / "out.parquet")
+    result = read_latents(tmp_path / "out.parquet")
+    np.testing.assert_allclose(result.z, model.encode(gaia_like[:50], key=OTHER).z, atol=1e-5)
+    assert np.abs(result.z - model.encode(gaia_like[:50]).z).max() > 0.1
+    assert result.key_fingerprint == OTHER.fingerprint
 
 
 def test_predictions_equal_those_of_the_model(model, gaia_like, tmp_path):
@@ -58,16 +62,13 @@ def test_predictions_equal_those_of_the_model(model, gaia_like, tmp_path):
     np.testing.assert_allclose(table["chi2"].to_numpy(), expected.chi2, rtol=1e-3)
 
 
-def test_the_seed_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_path):
+def test_the_key_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:20])
-    run_catalogue(predict_task(model, seed=9), tmp_path / "in.parquet", tmp_path / "out.parquet")
-    result = pq.read_table(tmp_path / "out.parquet")["mh"].to_numpy()
-    np.testing.assert_allclose(
-        result, model.predict(gaia_like[:20], seed=9).values[:, model.label_names.index("mh")], rtol=1e-4
-    )
-    assert (
-        np.abs(result - model.predict(gaia_like[:20]).values[:, model.label_names.index("mh")]).max() > 1e-3
-    )
+    run_catalogue(predict_task(model.under(OTHER)), tmp_path / "in.parquet", tmp_path / "out.parquet")
+    result, column = pq.read_table(tmp_path / "out.parquet")["mh"].to_numpy(), model.label_names.index("mh")
+    expected, others = (m.predict(gaia_like[:20]).values[:, column] for m in (model.under(OTHER), model))
+    np.testing.assert_allclose(result, expected, rtol=1e-4)
+    assert np.abs(result - others).max() > 1e-3
 
 
 def test_decoded_spectra_carry_the_changed_label(model, gaia_like, tmp_path):
@@ -139,7 +140,7 @@ def test_partitions_keep_their_names_and_a_second_run_does_only_missing_ones(
 
 def test_a_folder_of_other_work_is_refused(model, folder, tmp_path):
     run_catalogue(encode_task(model), folder, tmp_path / "out")
-    for other in (encode_task(model, seed=3), predict_task(model)):
+    for other in (encode_task(model.under(OTHER)), predict_task(model)):
         with pytest.raises(ClaimError, match="choose another folder"):
             run_catalogue(other, folder, tmp_path / "out")
 

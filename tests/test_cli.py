@@ -18,6 +18,7 @@ from gandalf_core.cli import load_commands, main
 from gandalf_core.cli.console import duration, facts, table
 from gandalf_core.config.presets import HEAD_LAMBDA, LAMBDA, preset
 from gandalf_core.config.schema import from_dict, to_json
+from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.io import read_latents
 from gandalf_core.io.plain import jsonable
 from gandalf_core.models.cards import FIRST_GRID_NOTE
@@ -310,13 +311,16 @@ def test_the_smallest_neighbourhoods_make_a_map(ask, models, tmp_path, setting):
     )
 
 
-def test_the_seed_of_a_prediction_is_that_of_the_latent(ask, models, tmp_path):
-    def predicted(*seed):
-        return ask("predict", models["bottleneck"], "simulated:5:1", *seed)["stars"]
+def test_the_noise_of_a_prediction_is_that_of_the_latent(ask, models, tmp_path):
+    def predicted(*options):
+        return ask("predict", models["bottleneck"], "simulated:5:1", *options)["stars"]
 
-    assert predicted() == predicted() != predicted("--seed", 5) == predicted("--seed", 5)
+    key = tmp_path / "key.txt"
+    NoiseKey.from_seed(5).write(key)
+    under_key = ("--noise-key", key)
+    assert predicted() == predicted() != predicted(*under_key) == predicted(*under_key)
     grids = []
-    for name, seed in (("a", ()), ("b", ("--seed", 5))):
+    for name, options in (("a", ()), ("b", under_key)):
         ask(
             "grid",
             models["bottleneck"],
@@ -324,7 +328,7 @@ def test_the_seed_of_a_prediction_is_that_of_the_latent(ask, models, tmp_path):
             "teff=1000",
             "--of",
             "simulated:1:1",
-            *seed,
+            *options,
             tmp_path / f"{name}.npz",
         )
         grids.append(read_stars(tmp_path / f"{name}.npz").flux)

@@ -46,7 +46,7 @@ def representations(
         }
     makers |= {"spectrum": lambda: pixels(stars), "pca_25": lambda: principal(pixels(stars), seed)}
     if plain is not None:
-        makers |= {"plain": lambda: plain.encode(stars).z}
+        makers |= {"plain": lambda: plain.encode(stars, key=model.key).z}
     makers |= {"shuffled": lambda: z[np.random.default_rng([seed, 3]).permutation(len(z))]}
     return {"z": z} | {row: make() for row, make in makers.items() if row in rows}
 

@@ -46,10 +46,8 @@ def audit(
     labelled stars and for an unknown probe or row.
     """
     check_choice(probes, rows)
-    start = time.perf_counter()
+    start, model = time.perf_counter(), measured(model, seed)
     progress(0.0, "encoding")
-    model = measured(model, seed)
-    plain = plain and plain.under(model.key)
     fresh = unseen(model, plain, model.on_grid(stars))
     plan = planned(model, fresh, Probing(tuple(probes), seed, workers or default_workers()))
     inputs = references.representations(model, fresh, plain, seed, rows)

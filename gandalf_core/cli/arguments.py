@@ -95,7 +95,8 @@ UNUSED_SEED = arg(
     dest="unused_seed",
     type=seed,
     metavar="N",
-    help="accepted from older scripts, without effect: the latent's noise depends on --noise-key alone",
+    help="accepted from older scripts, without effect: the latent's noise follows --noise-key alone "
+    "(default: none)",
 )
 EPOCHS = arg(
     "--epochs", type=positive, metavar="N", help="passes over the training stars (default: the preset's)"
