@@ -1,25 +1,32 @@
 """Store values of twenty stars by every shipped model; `tests/test_shipped_models.py` compares with them.
 
-    python scripts/shipped_values.py
+    python scripts/shipped_values.py [--noise]
 
-Run it only after new models were trained. The spectra are stored too, so that a change of the simulator does
-not look like a change of the models.
+Run it only after new models were trained, or with --noise after the noise of latents has changed: that
+replaces what depends on the noise, and nothing else. The spectra are stored too, so that a change of the
+simulator does not look like a change of the models.
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
 
 from gandalf_core import list_models, load_model, simulate
+from gandalf_core.atomic import atomic
+from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models.trained import TrainedModel
+from gandalf_core.parameters import LABELS
 
 FILE = Path(__file__).resolve().parent.parent / "tests" / "golden" / "shipped_models.npz"
-STARS, SEED = 20, 4711
+STARS, SEED, KEY = 20, 4711, NoiseKey.from_seed(0)
+SPECTRA = ("flux", "flux_error", "wavelength_nm", "ids", "labels")
 
 
 def values(model: TrainedModel, stars: SpectraSet) -> dict[str, np.ndarray]:
     """Latents, spectra decoded under the stars' own labels, and predictions: all that a user sees."""
+    model = model.under(KEY)
     latents, predictions = model.encode(stars), model.predict(stars)
     return {
         "z": latents.z,
@@ -31,13 +38,33 @@ def values(model: TrainedModel, stars: SpectraSet) -> dict[str, np.ndarray]:
     }
 
 
+def values_without_noise(model: TrainedModel, stars: SpectraSet) -> dict[str, np.ndarray]:
+    """The mean latent, spectra decoded from it, and labels read from the spectrum itself."""
+    mean = model.encode_mean(stars)
+    read, errors = model.predict_from_spectrum(stars)
+    flux = model.decode(mean, stars.labels_for(model.label_names))
+    return {"mean": mean, "mean_flux": flux, "spectrum_values": read, "spectrum_errors": errors}
+
+
 def main() -> None:
-    stars = simulate(STARS, seed=SEED)
-    stored = {name: getattr(stars, name) for name in ("flux", "flux_error", "wavelength_nm", "ids", "labels")}
-    for info in list_models():
-        results = values(load_model(info.path), stars)
-        stored |= {f"{info.name}.{name}": array for name, array in results.items()}
-    np.savez_compressed(FILE, **stored)
+    parser = argparse.ArgumentParser(description="store values of twenty stars by every shipped model")
+    parser.add_argument("--noise", action="store_true", help="only what depends on the noise of the latent")
+    if parser.parse_args().noise:
+        stored = dict(np.load(FILE, allow_pickle=False))
+        flux, error, wavelength_nm, ids, labels = (stored[name] for name in SPECTRA)
+        stars = SpectraSet(flux, wavelength_nm, ids, labels, LABELS, error)
+        models = [m for m in map(load_model, (info.path for info in list_models())) if m.config.model.noise]
+    else:
+        stars = simulate(STARS, seed=SEED)
+        stored = {name: getattr(stars, name) for name in SPECTRA}
+        models = [load_model(info.path) for info in list_models()]
+        for model in models:
+            arrays = values_without_noise(model, stars)
+            stored |= {f"{model.name}.{name}": array for name, array in arrays.items()}
+    for model in models:
+        stored |= {f"{model.name}.{name}": array for name, array in values(model, stars).items()}
+    with atomic(FILE) as stream:
+        np.savez_compressed(stream, allow_pickle=False, **stored)
 
 
 if __name__ == "__main__":
