@@ -13,6 +13,7 @@ from astropy.table import MaskedColumn, Table
 from astroquery.utils.commons import TableList
 
 from gandalf_core.archive.gaia import MAX_IDS, SOURCES_QUERY, fetch_sample
+from gandalf_core.archive.spectra import ABSENCE, SILENCE
 from gandalf_core.archive.surveys import APOGEE, GALAH, find_columns, good_rows
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import ArchiveError, ClaimError
@@ -184,7 +185,7 @@ def fetch(tmp_path, gaia, **settings):
 def test_the_sample_has_each_stars_own_labels_and_spectrum(tmp_path, gaia):
     report = fetch(tmp_path, gaia)
     stars = read_stars(tmp_path / "reference.parquet")
-    assert report["stars"] == len(stars) == 16 and report["missing"] == report["refused"] == []
+    assert report["stars"] == len(stars) == 16 and report["missing"] == [] and report["rejected"] == {}
     assert report["surveys"] == {"APOGEE DR17": 12, "GALAH DR3": 4}
     assert stars.label_names == LABELS and stars.flux.shape == (16, 800)
     number = (stars.ids.astype(np.int64) - BASE) // 2
@@ -308,14 +309,168 @@ def test_spectra_left_out_of_an_answer_are_requested_once_more(tmp_path):
 def test_spectra_that_never_come_are_reported(tmp_path):
     gaia = Gaia({star(k): 11.0 for k in range(20)}, absent=[star(1), *[star(k) for k in range(6, 12)]])
     report = fetch(tmp_path, gaia)
-    assert report["stars"] == 9 and report["missing"] == [str(star(k)) for k in (1, *range(6, 12))]
+    silent = [str(star(k)) for k in (1, *range(6, 12))]
+    assert report["stars"] == 9 and report["missing"] == silent
+    assert report["rejected"] == dict.fromkeys(silent, SILENCE) and "asks again" in SILENCE
     assert fetch(tmp_path, gaia)["missing"] == report["missing"]
+
+
+def test_a_silence_is_asked_again_and_nothing_else_is(tmp_path):
+    """A busy archive leaves out a whole chunk and two stars of another: none of them is absent for ever."""
+    silent = [*range(6), 7, 9]
+    gaia = Gaia({star(k): 11.0 for k in range(20)}, absent=[star(k) for k in silent])
+    assert fetch(tmp_path, gaia)["missing"] == [str(star(k)) for k in silent]
+    gaia.absent, gaia.calls = {star(3)}, []
+    assert fetch(tmp_path, gaia)["missing"] == [str(star(3))]
+    assert gaia.calls == [[star(k) for k in range(6)], [star(3)], [star(7), star(9)]]
+    gaia.absent, gaia.calls = set(), []
+    report = fetch(tmp_path, gaia)
+    assert gaia.calls == [[star(3)]] and report["missing"] == [] and report["rejected"] == {}
+    stars = read_stars(tmp_path / "reference.parquet")
+    number = (stars.ids.astype(np.int64) - BASE) // 2
+    assert sorted(number) == list(range(16)), "each star once"
+    np.testing.assert_allclose(stars.flux, np.repeat(1 - 0.001 * number[:, None], 800, 1), rtol=1e-5)
+    np.testing.assert_array_equal(stars.label("teff"), np.where(number < 12, 5000, 6000) + number)
+
+
+def test_a_fetch_that_dies_between_spectra_and_note_doubles_no_star(tmp_path):
+    gaia = Gaia({star(k): 11.0 for k in range(20)}, absent=[star(1), star(2)])
+    fetch(tmp_path, gaia)
+    note = tmp_path / "cache" / "spectra-00000.json"
+    before, gaia.absent = note.read_bytes(), set()
+    fetch(tmp_path, gaia)
+    note.write_bytes(before)  # as if the last run had ended before it was written
+    assert fetch(tmp_path, gaia)["stars"] == 16
+    assert len(np.unique(read_stars(tmp_path / "reference.parquet").ids)) == 16
+
+
+def test_spectra_whose_file_is_gone_are_fetched_again(tmp_path, gaia):
+    fetch(tmp_path, gaia)
+    (tmp_path / "cache" / "spectra-00001.parquet").unlink()
+    gaia.calls = []
+    assert fetch(tmp_path, gaia)["stars"] == 16
+    assert gaia.calls == [[star(k) for k in range(6, 12)]]
+
+
+def links(*rows: tuple[int, str, str]) -> Table:
+    """A table as DataLink answers it: for (number, what is offered, error)."""
+    url = "https://gea.esac.esa.int/data-server/data?ID=Gaia+DR3+{}&RETRIEVAL_TYPE={}"
+    return Table(
+        {
+            "ID": [f"Gaia DR3 {star(k)}" for k, _, _ in rows],
+            "access_url": [url.format(star(k), kind) if kind else "" for k, kind, _ in rows],
+            "error_message": [error for _, _, error in rows],
+        }
+    )
+
+
+def test_only_the_archives_word_makes_a_spectrum_absent(tmp_path):
+    """Of four silent stars DataLink says that two have no spectrum, that one has one, and nothing of one."""
+    gaia = Gaia({star(k): 11.0 for k in range(20)}, absent=[star(k) for k in (1, 2, 3, 4)])
+    answer = links(
+        (1, "", "NotFoundFault: no such source"),
+        (2, "XP_SAMPLED", ""),
+        (2, "EPOCH_PHOTOMETRY", ""),
+        (3, "XP_SAMPLED", ""),
+        (3, "RVS", ""),
+        (4, "", "TransientFault: busy"),
+    )
+    asked = []
+    gaia.get_datalinks = lambda ids: (asked.append(ids), answer)[1]
+    report = fetch(tmp_path, gaia)
+    assert asked == [[star(1), star(2), star(3), star(4)]]
+    assert report["missing"] == [str(star(3)), str(star(4))]
+    causes = {1: ABSENCE, 2: ABSENCE, 3: SILENCE, 4: SILENCE}
+    assert report["rejected"] == {str(star(k)): cause for k, cause in causes.items()}
+    gaia.calls = []
+    fetch(tmp_path, gaia)
+    assert gaia.calls[0] == [star(3), star(4)], "an absent one is not asked for again"
+
+
+def test_a_datalink_that_fails_says_nothing(tmp_path):
+    gaia = Gaia({star(k): 11.0 for k in range(20)}, absent=[star(1)])
+
+    def refuse(ids):
+        raise ConnectionError("busy")
+
+    gaia.get_datalinks = refuse
+    assert fetch(tmp_path, gaia)["missing"] == [str(star(1))]
+    gaia.get_datalinks = lambda ids: Table({"message": ["maintenance"]})
+    assert fetch(tmp_path, gaia)["missing"] == [str(star(1))]
+
+
+def test_a_bad_spectrum_in_an_answer_does_not_stop_the_others(tmp_path):
+    """In the archive's layout of one table per star, a star without a single number has a bad table."""
+    gaia = Gaia({star(k): 11.0 for k in range(20)}, structure="INDIVIDUAL")
+    products = gaia.products
+
+    def with_a_bad_one(ids):
+        answer = products(ids)
+        for name, tables in answer.items():
+            if str(star(4)) in name:
+                bad = tables[0].to_table()
+                bad["flux"] = np.nan
+                answer[name] = [bad]
+        return answer
+
+    gaia.products = with_a_bad_one
+    report = fetch(tmp_path, gaia)
+    assert report["stars"] == 15 and list(report["rejected"]) == [str(star(4))]
+    assert report["missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "silence", "message"),
+    [
+        (1, TableList(OrderedDict()), r"III/286: no answer after 3 tries \(an empty answer\)"),
+        (-1, TableList(OrderedDict()), r"III/286/catalog: no answer after 3 tries"),
+        (-1, None, "no usable row"),
+    ],
+)
+def test_a_silent_vizier_is_asked_again_and_nothing_is_kept(
+    tmp_path, gaia, monkeypatch, limit, silence, message
+):
+    """An answer without tables, or with a table without rows, is an archive in trouble."""
+    answers = Vizier.get_catalogs
+
+    def silent(self, catalogue):
+        whole = answers(self, catalogue)
+        if self.row_limit != limit:
+            return whole
+        empty = OrderedDict((name, whole[name][:0]) for name in whole.keys())  # noqa: SIM118
+        return TableList(empty) if silence is None else silence
+
+    monkeypatch.setattr(Vizier, "get_catalogs", silent)
+    with pytest.raises(ArchiveError, match=message):
+        fetch(tmp_path, gaia)
+    monkeypatch.setattr(Vizier, "get_catalogs", answers)
+    assert fetch(tmp_path, gaia)["stars"] == 16
+
+
+def test_a_list_of_sources_without_a_source_is_asked_for_again(tmp_path, gaia):
+    full, none = gaia.launch_job_async, Table({"source_id": [], "phot_g_mean_mag": []})
+    gaia.launch_job_async = lambda query: type("Job", (), {"get_results": lambda self: none})()
+    with pytest.raises(ArchiveError, match="an empty answer"):
+        fetch(tmp_path, gaia)
+    gaia.launch_job_async = full
+    assert fetch(tmp_path, gaia)["stars"] == 16
+
+
+def test_a_folder_belongs_to_each_of_its_stars_and_labels(tmp_path, gaia):
+    """The same number of stars, the same first and last: but one between them has another label."""
+    fetch(tmp_path, gaia)
+    Vizier.catalogues["III/286/catalog"]["Teff"][5] += 1
+    for kept in (tmp_path / "cache").glob("apogee*.npz"):
+        kept.unlink()
+    with pytest.raises(ClaimError, match="another choice of sample"):
+        fetch(tmp_path, gaia)
 
 
 def test_a_spectrum_with_a_gap_is_refused_and_named(tmp_path):
     gaia = Gaia({star(k): 11.0 for k in range(20)}, bad_pixels=[star(7)])
     report = fetch(tmp_path, gaia)
-    assert report["stars"] == 15 and report["refused"] == [str(star(7))]
+    assert report["stars"] == 15 and set(report["rejected"]) == {str(star(7))}
+    assert "cover" in report["rejected"][str(star(7))] and report["missing"] == []
     assert str(star(7)) not in read_stars(tmp_path / "reference.parquet").ids
 
 

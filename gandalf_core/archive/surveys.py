@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ArchiveError
 from ..parameters import LABELS
+from .requests import not_empty
 
 MAX_ERRORS = {"teff": 200.0, "logg": 0.5, "mh": 0.3, "alphafe": 0.2}  # paper, section 2
 
@@ -79,7 +80,7 @@ def survey_labels(
     """
 
     def first_rows() -> Any:
-        return vizier(columns=["**"], row_limit=1).get_catalogs(survey.catalogue)
+        return not_empty(vizier(columns=["**"], row_limit=1).get_catalogs(survey.catalogue))
 
     look = ask(f"VizieR {survey.catalogue}", first_rows)
     tables = {name: look[name].colnames for name in look.keys()}  # noqa: SIM118 - not a dict
@@ -87,7 +88,7 @@ def survey_labels(
     columns = list(column_of.values())
 
     def all_rows() -> Any:
-        return vizier(columns=columns, row_limit=-1).get_catalogs(table_name)
+        return not_empty(vizier(columns=columns, row_limit=-1).get_catalogs(table_name))
 
     table = ask(f"VizieR {table_name}", all_rows)[0]
     lost = [c for c in columns if c not in table.colnames]
