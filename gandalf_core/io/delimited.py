@@ -8,8 +8,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from ..data.spectra import SpectraSet
-from .columns import label_column
 from .layouts import Columns, fluxes, to_arrow, to_astropy
+from .names import label_column
 
 
 def write(

@@ -1,25 +1,130 @@
-"""ECSV as the Gaia archive and astropy write it: astropy reads the header, the rows are csv.
+"""ECSV as the Gaia archive and astropy write it: units, types and keywords in a YAML header, rows as csv.
 
-The header (units, metadata) is read on its own because quotes in its comments confuse the fast readers of the
-whole file.
+The header is read as plain data: no tag of it builds an object, and what it repeats is not written out.
 """
 
-from typing import BinaryIO
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, BinaryIO
 
-from astropy.table.meta import get_header_from_yaml
+import yaml
 
-from .columns import Table
-from .text import read_csv, skip_comments
+from ..errors import SpectraError
+from .dialect import Dialect, preamble
+from .encodings import decoded
+from .headers import BLANKS, split_line
+from .raw import RawTable, Wanted, has_role
+from .text import read_rows
+
+MAX_HEADER = 2**22  # characters of YAML
+MAX_KEYWORDS = 10_000
 
 
-def read(stream: BinaryIO) -> list[Table]:
-    """The one table of an ECSV file; `null` counts as missing, as in the archive's bulk files."""
-    comments, _ = skip_comments(stream)
-    lines = (
-        line.strip().lstrip("#").removeprefix(" ")
-        for line in comments.decode("utf-8", "replace").splitlines()
+class _PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML as dictionaries, lists, numbers and text, whatever its tags say."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge keys (`<<`) multiply what they repeat, and ECSV knows none: they stay keys."""
+
+
+def _plain(loader: Any, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+_PlainLoader.add_constructor(None, _plain)
+
+
+def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
+    """The one table of an ECSV file; empty cells and `null` (in the archive's bulk files) are missing.
+
+    Raises SpectraError for a header that is not that of a table.
+    """
+    stream, _ = decoded(stream)
+    lines, first, offset, _ = preamble(stream)
+    yaml_lines = (line[1:].removeprefix(" ") for line in lines if not line.startswith(("##", "# %ECSV")))
+    header = _header("\n".join(yaml_lines))
+    separator = BLANKS if header.get("delimiter") in (None, " ") else header["delimiter"]
+    if separator not in (BLANKS, ",", ";", "\t", "|"):
+        raise SpectraError("its header declares a delimiter that is neither a blank nor a comma")
+    names = tuple(split_line(first, separator))
+    if list(names) != [_text(column, "name") for column in header["datatype"]]:
+        raise SpectraError("its header lists other columns than the line above the rows: fetch it again")
+    stream.seek(offset)
+    layout = Dialect(offset + len(stream.readline()), separator, names=names)
+    return [_described(read_rows(stream, layout, wanted), header)]
+
+
+def described(table: RawTable, text: str) -> RawTable:
+    """A table with what the YAML header of an ECSV says about it: units, descriptions, keywords, comments.
+
+    Raises SpectraError for a header that is not that of a table.
+    """
+    return _described(table, _header(text))
+
+
+def _described(table: RawTable, header: Mapping[str, Any]) -> RawTable:
+    declared = {_text(column, "name"): column for column in header["datatype"]}
+    columns = (
+        replace(c, unit=_text(said, "unit"), description=_text(said, "description"))
+        if (said := declared.get(c.name))
+        else c
+        for c in table.columns
     )
-    header = get_header_from_yaml([line for line in lines if line])
-    units = {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}
-    meta = header.get("meta")
-    return read_csv(stream, units, meta if isinstance(meta, dict) else None)
+    meta, comments = _keywords(header.get("meta"))
+    return replace(table, columns=tuple(columns), meta=dict(table.meta) | meta, comments=comments)
+
+
+def _header(text: str) -> dict[str, Any]:
+    """The YAML header. SpectraError when it is too long, or not a header of ECSV."""
+    if len(text) > MAX_HEADER:
+        raise SpectraError(f"its header has {len(text):,} characters: at most {MAX_HEADER:,} are read")
+    try:
+        header = yaml.load(text, _PlainLoader)
+    except yaml.YAMLError as error:
+        raise SpectraError(f"its header is damaged ({' '.join(str(error).split())[:100]})") from None
+    if isinstance(header, dict):
+        columns = header.get("datatype")
+        if isinstance(columns, list) and all(isinstance(c, Mapping) for c in columns):
+            return header
+    raise SpectraError("its header does not list the columns under `datatype`: it is damaged, fetch it again")
+
+
+def _text(column: Mapping[str, Any], key: str) -> str | None:
+    """One attribute of a column, if it has it. SpectraError when it is no text."""
+    value = column.get(key)
+    if value is None or isinstance(value, str | int | float):
+        return None if value is None else str(value)
+    raise SpectraError(f"its header is damaged: the {key} of a column is not text")
+
+
+def _keywords(meta: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The keywords in `meta`, those within others too, and its comments."""
+    plain = _scalars(_pairs(meta), [MAX_KEYWORDS])
+    comments = next((value for key, value in _pairs(meta) if key == "comments"), ())
+    lines = comments if isinstance(comments, list) else ()
+    return plain, tuple(line for line in lines[:MAX_KEYWORDS] if isinstance(line, str))
+
+
+def _pairs(meta: Any) -> list[tuple[str, Any]]:
+    """(key, value) of a mapping, or of an ordered one, which is a list of pairs."""
+    pairs = meta.items() if isinstance(meta, Mapping) else meta if isinstance(meta, list) else ()
+    found = (p for p in pairs if isinstance(p, tuple | list) and len(p) == 2)
+    return [(key, value) for key, value in found if isinstance(key, str)]
+
+
+def _scalars(pairs: list[tuple[str, Any]], left: list[int], depth: int = 3) -> dict[str, Any]:
+    """The texts and numbers under keys; `left` counts down, as YAML can repeat a part in no time."""
+    plain: dict[str, Any] = {}
+    for key, value in pairs:
+        left[0] -= 1
+        if left[0] < 0:
+            break
+        if isinstance(value, str | int | float):
+            plain[key] = value
+        elif depth > 1 and (inner := _scalars(_pairs(value), left, depth - 1)):
+            plain[key] = inner
+    return plain

@@ -1,8 +1,11 @@
-"""FITS tables: the archive's (an id in the header, one extension per star when COMBINED) and our own."""
+"""FITS: tables (the archive's, with an id in the header and one extension per star when COMBINED; our own; those of
+ESO and SDSS), and images of one dimension.
+"""
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,55 +13,125 @@ import numpy as np
 from astropy.io import fits
 
 from ..errors import SpectraError
-from .columns import PROVENANCE_KEY, RawColumn, Table, role_of
+from .columns import PROVENANCE_KEY, RawColumn
+from .fits_headers import check_extensions
+from .fits_images import spectrum_of
 from .layouts import Columns, to_astropy
-from .sniff import size_of
+from .names import FLUX, WAVELENGTH
+from .raw import RawTable, Wanted, has_role
+from .sniff import check_expansion, size_of
 
 
-def read(stream: BinaryIO) -> list[Table]:
-    """Every table extension. Raises SpectraError for a truncated file, and for one without a table."""
+def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
+    """Every table extension; where none has a flux, the spectrum that an image is.
+
+    Raises SpectraError for a truncated file, and for one without a table or a one-dimensional spectrum.
+    """
+    check_extensions(stream)
     size = size_of(stream)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with fits.open(stream, memmap=False) as hdus:
-            complete = list(_complete(hdus, size))
-            tables = [_table(hdu) for hdu in complete if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
-            about = Table.build((), _keywords(complete[0].header)).meta
-    spectra = [t for t in tables if "flux" in t.columns]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with fits.open(stream, memmap=False, disable_image_compression=True, checksum=True) as hdus:
+            about = hdus[0].header
+            tables = [
+                _table(hdu, wanted, size) for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
+            ]
+            images = [hdu for hdu in hdus if hdu.is_image and hdu.data is not None and hdu.data.size]
+            if not any(t.has(FLUX) for t in tables) and (images or not tables):
+                tables = _with_image(tables, images)
+                images = []
+    damaged = any("atasum verification failed" in str(w.message) for w in caught)
+    remarks = ("DATASUM does not fit the data: they were changed after it was written, or damaged",) * damaged
+    if images:
+        remarks += (
+            f"images beside the table are not used: {', '.join(hdu.name or '?' for hdu in images)[:200]}",
+        )
+    spectra = [k for k, t in enumerate(tables) if t.has(FLUX)]
     if len(spectra) == 1:  # the keywords of the primary header are about this one
-        spectra[0].meta = about | spectra[0].meta
-    if not tables:
-        raise SpectraError("a FITS file without a table: expected columns wavelength, flux, flux_error")
+        tables[spectra[0]] = _about(tables[spectra[0]], about)
+    tables[0] = replace(tables[0], remarks=(*tables[0].remarks, *remarks))
     return tables
 
 
-def _complete(hdus: fits.HDUList, size: int) -> Iterator[Any]:  # of HDUs, which astropy does not type
-    """The extensions, each checked against the length of the file before its data are touched."""
-    for k, hdu in enumerate(hdus):
-        end = hdu.fileinfo()["datLoc"] + hdu.size
-        if end > size:
-            raise SpectraError(
-                f"truncated FITS: extension {k} should reach byte {end}, the file has {size}: fetch it again"
-            )
-        yield hdu
+def _with_image(tables: list[RawTable], images: list[Any]) -> list[RawTable]:
+    """The tables, without values, behind the spectrum that the images hold.
+
+    SpectraError when they hold none and there is no table that may be one of labels.
+    """
+    known = next((c for t in tables if t.has(WAVELENGTH) for c in t.columns if c.values is not None), None)
+    if not images:
+        raise SpectraError("a FITS file without a table: expected columns wavelength, flux, flux_error")
+    try:
+        columns, main, remarks = spectrum_of(images, known)
+    except SpectraError:
+        if tables:
+            return tables
+        raise
+    spectrum = RawTable(tuple(columns), _keywords(main.header), _comments(main.header), remarks)
+    return [spectrum, *tables]
 
 
-def _table(hdu: Any) -> Table:
-    columns = [
-        RawColumn(c.name, _native(hdu.data[c.name]) if role_of(c.name) else None, c.unit) for c in hdu.columns
-    ]
-    return Table.build(columns, _keywords(hdu.header))
+def _about(table: RawTable, header: fits.Header) -> RawTable:
+    return replace(
+        table, meta=_keywords(header) | dict(table.meta), comments=(*_comments(header), *table.comments)
+    )
+
+
+def _table(hdu: Any, wanted: Wanted, size: int) -> RawTable:
+    columns = []
+    for k, column in enumerate(hdu.columns):
+        ucd = _text(hdu.header, f"TUCD{k + 1}") or None
+        values, null = _values(hdu, k, size) if wanted(column.name, ucd) else (None, None)
+        told = _text(hdu.header, f"TCOMM{k + 1}") or hdu.header.comments[f"TTYPE{k + 1}"]
+        columns.append(RawColumn(column.name, values, column.unit or None, ucd, told or None, null))
+    return RawTable(tuple(columns), _keywords(hdu.header), _comments(hdu.header))
+
+
+def _text(header: fits.Header, key: str) -> str:
+    return str(header.get(key, "")).strip()
 
 
 def _keywords(header: fits.Header) -> dict[str, str | int | float]:
     return {k: v for k, v in header.items() if k and isinstance(v, str | int | float)}
 
 
-def _native(values: np.ndarray) -> np.ndarray:
-    """Values in the machine's byte order, as a plain array of numbers, text or arrays."""
-    if values.dtype.kind == "O":
-        return np.array([*[np.asarray(v, np.float64) for v in values], None], dtype=object)[:-1]
-    return np.array(values, dtype=values.dtype.newbyteorder("="))
+def _comments(header: fits.Header) -> tuple[str, ...]:
+    """COMMENT and HISTORY, and the comments beside the keywords of the axis."""
+    beside = [header.comments[k] for k in ("CTYPE1", "CRVAL1", "CUNIT1") if k in header]
+    free = [str(line) for key in ("COMMENT", "HISTORY") if key in header for line in header[key]]
+    return tuple(line for line in (*beside, *free) if line.strip())
+
+
+def _values(hdu: Any, k: int, size: int) -> tuple[np.ndarray, Any]:
+    """(column k as a plain array in the machine's byte order, masked where TNULL says so; TNULL if unscaled)."""
+    column, stored = hdu.columns[k], np.recarray.field(hdu.data, k)
+    if column.format and ("P" in column.format or "Q" in column.format) and isinstance(hdu, fits.BinTableHDU):
+        check_expansion(8 * int(stored[:, 0].astype(np.int64).sum()), size)
+        rows = hdu.data.field(k)
+        cells = [_masked(np.asarray(row), np.asarray(row), column.null) for row in rows]
+        return np.array([*[np.ma.filled(c.astype(np.float64), np.nan) for c in cells], None], object)[
+            :-1
+        ], None
+    values = hdu.data.field(k)
+    values = np.array(values, dtype=values.dtype.newbyteorder("="))
+    if isinstance(hdu, fits.TableHDU):
+        texts = np.char.strip(stored.astype(str))
+        missing = (texts == "") | (texts == str(column.null or "").strip())
+        return (
+            np.ma.array(values, mask=missing) if missing.any() and values.dtype.kind != "U" else values
+        ), None
+    scaled = column.bscale not in (None, "", 1) or column.bzero not in (None, "", 0)
+    return _masked(values, stored, column.null), None if scaled else column.null
+
+
+def _masked(values: np.ndarray, stored: np.ndarray, null: Any) -> np.ndarray:
+    """Values with a mask where the stored integers are TNULL."""
+    if null in (None, "") or stored.dtype.kind not in "iu":
+        return values
+    return np.ma.array(values, mask=stored == null)
+
+
+# --- writing ---
 
 
 def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, Any] | None = None) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from ..data.spectra import SpectraSet
 from ..parameters import LABELS, parameter
 from . import ids as star_ids
-from .columns import PROVENANCE_KEY, label_column
+from .columns import PROVENANCE_KEY
+from .names import label_column
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,6 +1,5 @@
 """VOTable: the archive's files (an id in a PARAM, one table per star when COMBINED) and our own."""
 
-import io
 import json
 import re
 import warnings
@@ -12,35 +11,61 @@ from astropy.io import votable
 from astropy.io.votable import tree
 
 from ..errors import SpectraError
-from .columns import PROVENANCE_KEY, RawColumn, Table, role_of
+from .columns import PROVENANCE_KEY, RawColumn
 from .layouts import Columns, to_astropy
+from .raw import RawTable, Wanted, has_role
+from .votable_structure import check_structure
 
 
-def read(stream: BinaryIO) -> list[Table]:
-    """Every table of every resource. SpectraError for the error report of a server, or without a table."""
-    data = stream.read()
-    if b"<!ENTITY" in data:
-        raise SpectraError("a VOTable that defines XML entities is refused: write it without")
+def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
+    """Every table of every resource.
+
+    Raises SpectraError for the error report of a server, for a file without a table, that refers to others,
+    or whose rows are not whole.
+    """
+    check_structure(stream)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        document = votable.parse(io.BytesIO(data), verify="ignore")
-        tables = [_table(t) for t in document.iter_tables() if t.array is not None and len(t.fields)]
+        document = votable.parse(stream, verify="ignore")
+        tables = [
+            _table(t, resource, wanted)
+            for resource in _resources(document.resources)
+            for t in resource.tables
+            if t.array is not None and len(t.fields)
+        ]
     if not tables:
-        report = re.search(rb'value="ERROR"[^>]*>([^<]{0,160})', data)
+        stream.seek(0)
+        report = re.search(rb'value="ERROR"[^>]*>([^<]{0,160})', stream.read())
         message = report.group(1).decode("utf-8", "replace").strip() if report else None
         raise SpectraError("a VOTable without a table" + (f": the server said '{message}'" if report else ""))
     return tables
 
 
-def _table(table: tree.TableElement) -> Table:
+def _resources(resources: Sequence[tree.Resource]) -> list[tree.Resource]:
+    """Resources and those within them."""
+    return [inner for r in resources for inner in (r, *_resources(r.resources))]
+
+
+def _table(table: tree.TableElement, resource: tree.Resource, wanted: Wanted) -> RawTable:
     keys = zip(table.fields, table.array.dtype.names or (), strict=False)
-    values = {f.name: _filled(table.array[key]) for f, key in keys if role_of(f.name)}
-    columns = [
-        RawColumn(f.name, values.get(f.name), None if f.unit is None else str(f.unit), f.ucd)
-        for f in table.fields
-    ]
-    meta = {p.name: p.value for p in table.params if isinstance(p.value, str | int | float | np.number)}
-    return Table.build(columns, meta)
+    columns = tuple(
+        RawColumn(
+            field.name,
+            _filled(table.array[key]) if wanted(field.name, field.ucd) else None,
+            None if field.unit is None else str(field.unit),
+            field.ucd,
+            field.description,
+            field.values.null,
+        )
+        for field, key in keys
+    )
+    params = (p for owner in (resource, table) for p in owner.params)
+    meta = {p.name: p.value for p in params if isinstance(p.value, str | int | float | np.number)}
+    infos = [i for owner in (resource, table) for i in owner.infos]
+    told = [resource.description, table.description, *(f"{i.name}: {i.value}" for i in infos)]
+    cut = any(i.name == "QUERY_STATUS" and i.value == "OVERFLOW" for i in infos)
+    remarks = ("the service cut its answer (QUERY_STATUS = OVERFLOW): rows are missing",) * cut
+    return RawTable(columns, meta, tuple(str(t) for t in told if t), remarks)
 
 
 def _filled(values: np.ma.MaskedArray) -> np.ndarray:
@@ -48,6 +73,9 @@ def _filled(values: np.ma.MaskedArray) -> np.ndarray:
     if values.dtype.kind == "f":
         return np.ma.filled(values, np.nan)
     return values if np.ma.is_masked(values) else np.asarray(values)
+
+
+# --- writing ---
 
 
 def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, Any] | None = None) -> None:

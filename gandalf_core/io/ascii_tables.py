@@ -1,0 +1,49 @@
+"""Tables of text with a header of their own, as astropy reads them: IPAC, and CDS or AAS (machine-readable)."""
+
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..errors import SpectraError
+from .columns import RawColumn
+from .encodings import decoded
+from .raw import RawTable
+
+_FORMATS = {"ipac": ("ipac",), "cds": ("mrt", "cds")}
+
+
+def read(stream: BinaryIO, kind: str) -> list[RawTable]:
+    """The one table of a file of kind `ipac` or `cds`. Raises SpectraError when it is damaged."""
+    from astropy.io import ascii as reader
+    from astropy.io.ascii import InconsistentTableError
+
+    stream, remarks = decoded(stream)
+    text = stream.read().decode("utf-8")
+    cause: Exception | None = None
+    for name in _FORMATS[kind]:
+        try:
+            table = reader.read(text.splitlines(), format=name, guess=False)
+        except (InconsistentTableError, ValueError) as error:
+            cause = error
+        else:
+            return [_raw(table, remarks)]
+    line = " ".join(str(cause).split())[:120]
+    raise SpectraError(
+        f"damaged {'IPAC' if kind == 'ipac' else 'CDS'} table ({line}): fetch or write it again"
+    )
+
+
+def _raw(table: Any, remarks: tuple[str, ...]) -> RawTable:
+    columns = tuple(
+        RawColumn(
+            name,
+            np.ma.asarray(column) if np.ma.is_masked(column) else np.asarray(column),
+            None if column.unit is None else str(column.unit),
+            description=column.description,
+        )
+        for name, column in table.columns.items()
+    )
+    keywords = table.meta.get("keywords", {})  # of IPAC: name → {"value": …}
+    meta = {k: v["value"] for k, v in keywords.items() if isinstance(v, dict) and "value" in v}
+    comments = [line for line in table.meta.get("comments", ()) if isinstance(line, str)]
+    return RawTable(columns, meta, tuple(comments), remarks)

@@ -1,0 +1,107 @@
+"""The wavelengths of a FITS image from its keywords: linear or logarithmic, after FITS Paper III or IRAF.
+
+Greisen et al. (2006, A&A 446, 747) have `WAVE-LOG`; IRAF, SDSS and APOGEE have DC-FLAG = 1 or `LOG-LINEAR`, the
+decimal logarithm of Ångström. Shapes: L pixels.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io import fits
+
+from ..errors import SpectraError
+
+CURE = "add CRVAL1, CDELT1 and CUNIT1, or write a table with the columns wavelength, flux, flux_error"
+_OTHERS = ("FREQ", "ENER", "WAVN", "VRAD", "VOPT", "ZOPT", "BETA", "VELO", "FELO")  # of Paper III
+_LOG10 = re.compile(r"LOG-LINEAR|LOG(10)?[-_ (]*(LAM|WAV|ANG)|LOGL", re.IGNORECASE)
+_LN = re.compile(r"(LN|LOGE)[-_ (]*(LAM|WAV)", re.IGNORECASE)
+_LOG_UNIT = re.compile(r"(?:log10|log|ln|dex)\s*\(?\s*([^()]*?)\s*\)?", re.IGNORECASE)
+
+
+class Axis(NamedTuple):
+    """Wavelengths (L,), their unit, their UCD where the keywords say air, and what users must know of them."""
+
+    values: np.ndarray
+    unit: str | None
+    ucd: str | None
+    remarks: tuple[str, ...]
+
+
+def axis_of(header: fits.Header, length: int) -> Axis | None:
+    """The wavelengths of the axis with `length` pixels; None when the header gives none.
+
+    Raises SpectraError for an axis that is none of wavelengths, or no line that keywords can describe.
+    """
+    number = next((k for k in range(1, header.get("NAXIS", 1) + 1) if header.get(f"NAXIS{k}") == length), 1)
+    line = _line(header, number)
+    if line is None:
+        return None
+    start, step, pixel = line
+    kind = str(header.get(f"CTYPE{number}", "")).strip().upper()
+    _refuse_other_axes(kind, number)
+    unit, logarithm = _unit(header, number)
+    steps = step * (np.arange(length) + 1 - (1 if pixel is None else pixel))
+    values, said = _wavelengths(header, kind, logarithm, (start, steps))
+    remarks = [f"CRPIX{number} is missing: taken as 1"] if pixel is None else []
+    if said and unit is None:
+        unit = "Angstrom"
+        said += ", taken in Ångström as no CUNIT1 says otherwise"
+    if not said and unit is None and not kind and np.abs(values).max() < 10:
+        raise SpectraError(
+            f"CRVAL{number} = {start:g} without a unit: if it is a logarithm, add DC-FLAG = 1 and CUNIT{number}"
+        )
+    remarks += [said] if said else []
+    ucd = "em.wl;obs.atmos" if kind.startswith("AWAV") else None
+    return Axis(values, unit, ucd, tuple(remarks))
+
+
+def _line(header: fits.Header, number: int) -> tuple[float, float, float | None] | None:
+    """(value at the reference pixel, step, reference pixel) in the header's own terms."""
+    step = header.get(f"CD{number}_{number}")
+    if step is None and f"CDELT{number}" in header:
+        step = header[f"CDELT{number}"] * header.get(f"PC{number}_{number}", 1)
+    start, pixel = header.get(f"CRVAL{number}"), header.get(f"CRPIX{number}")
+    if start is None or not step:  # SDSS before its WCS
+        start, step, pixel = header.get("COEFF0"), header.get("COEFF1"), 1
+    if not all(isinstance(v, int | float) for v in (start, step)) or not step:
+        return None
+    return float(start), float(step), None if pixel is None else float(pixel)
+
+
+def _refuse_other_axes(kind: str, number: int) -> None:
+    if kind[:4] in _OTHERS:
+        raise SpectraError(f"its axis is no wavelength (CTYPE{number} = {kind}): convert it to vacuum nm")
+    if kind.startswith("MULTISPE") or kind.endswith(("-TAB", "-GRI", "-GRA")):
+        raise SpectraError(
+            f"its wavelengths are not linear (CTYPE{number} = {kind}): resample it (IRAF: dispcor), or write a table"
+        )
+
+
+def _unit(header: fits.Header, number: int) -> tuple[str | None, bool]:
+    """(the unit, whether it is said to be one of logarithms): CUNIT, or IRAF's `units=` in WAT."""
+    unit = str(header.get(f"CUNIT{number}", "")).strip()
+    if not unit:
+        cards = "".join(str(v).ljust(68) for k, v in header.items() if k.startswith(f"WAT{number}_"))
+        match = re.search(r"\bunits=(\w+)", cards)
+        unit = match[1] if match else ""
+    match = _LOG_UNIT.fullmatch(unit)
+    if match:
+        return match[1] or None, True
+    return unit or None, False
+
+
+def _wavelengths(
+    header: fits.Header, kind: str, logarithm: bool, line: tuple[float, np.ndarray]
+) -> tuple[np.ndarray, str]:
+    """(wavelengths (L,), what is said of a logarithmic scale) for a value at the reference pixel and steps."""
+    start, steps = line
+    with np.errstate(over="ignore"):
+        if kind.endswith("-LOG") and not 2 < start < 5:
+            return start * np.exp(steps / start), ""
+        said = str(header.get("WFITTYPE", "")).strip().upper() == "LOG-LINEAR" or bool(_LOG10.search(kind))
+        if _LN.search(kind):
+            return np.exp(start + steps), "wavelengths are natural logarithms"
+        if said or logarithm or header.get("DC-FLAG") == 1 or kind.endswith("-LOG"):
+            return 10.0 ** (start + steps), "wavelengths are decimal logarithms"
+    return start + steps, ""

@@ -1,0 +1,168 @@
+"""The names of a text's columns: from its header line, or from its comments."""
+
+import csv
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .lines import COMMENT_MARKS, is_number
+from .names import FLUX, WAVELENGTH, role_of
+
+BLANKS = r"\s+"  # the separator of columns that are set apart by blanks
+BY_POSITION = "no names of columns: taken as wavelength, flux and flux_error by their position"
+_PROSE = frozenset(  # a comment with one of these words is a sentence, not names of columns
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "by",
+        "for",
+        "from",
+        "has",
+        "have",
+        "in",
+        "is",
+        "it",
+        "of",
+        "on",
+        "or",
+        "per",
+        "than",
+        "that",
+        "the",
+        "this",
+        "to",
+        "units",
+        "versus",
+        "vs",
+        "was",
+        "were",
+        "which",
+        "with",
+    ]
+)
+_UNIT = re.compile(
+    r"nm|aa?|å|[aå]ngstr[oö]ms?|ang|[uµμ]m|microns?|m|k?k|dex|mag|deg|days?|yr|pc|mas\S*|km\s?/?\s?s\S*|cm\S*|jy|"
+    r"erg\S*|w\s?/?\s?m\S*|counts?|adu|e-?|electrons?\S*|arb\S*|relative|none|normali[sz]ed|cgs|%|1|-+|"
+    r"log\(.*\)|\[.*\]|\(.*\)",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"(?:col(?:umn)?\s*)?(\d+)\s*[:=.)-]?\s+(\S.*)", re.IGNORECASE)
+
+
+class Names(NamedTuple):
+    """Names of columns, and what users must know about them."""
+
+    names: tuple[str, ...]
+    remark: str = ""
+
+
+def split_line(line: str, separator: str) -> list[str]:
+    """The fields of one line, without quotes and blanks around them."""
+    line = line.strip("\r\n")
+    if separator == BLANKS:
+        found = re.findall(r'"((?:[^"]|"")*)"|(\S+)', line)
+        return [quoted or plain for quoted, plain in found]
+    return [f.strip() for f in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
+
+
+def is_rule(parts: Sequence[str]) -> bool:
+    """Whether a line only underlines the header, as in VizieR's tables."""
+    return any(parts) and all(re.fullmatch(r"[-=+:|]*", p) for p in parts)
+
+
+def is_units(parts: Sequence[str]) -> bool:
+    """Whether a line holds units of the columns."""
+    filled = [p.strip() for p in parts if p.strip()]
+    return bool(filled) and not is_rule(filled) and all(map(_UNIT.fullmatch, filled))
+
+
+def names_of_header(line: str, separator: str, count: int) -> tuple[str, ...] | None:
+    """The `count` names in a header line; None when they are not as many.
+
+    Words in brackets are units of the word before; two words that are a name together (`log g`) are one.
+    """
+    names = [n.strip(" ,;") if separator == BLANKS else n for n in split_line(line, separator)]
+    if separator == BLANKS and len(names) > count:
+        names = _joined(names, count)
+    if len(names) == count + 1 and not names[-1]:
+        names = names[:-1]  # the header ends with a separator, the rows do not
+    return tuple(names) if len(names) == count else None
+
+
+def _joined(words: list[str], count: int) -> list[str]:
+    """Names made of several words, until no more than `count` are left."""
+    names: list[str] = []
+    for word in words:
+        opened = names and sum(map(names[-1].count, "[(")) > sum(map(names[-1].count, "])"))
+        if names and (opened or (word[0] in "[(" and role_of(word) is None)):
+            names[-1] += f" {word}"
+        else:
+            names.append(word)
+    k = 0
+    while len(names) > count and k + 1 < len(names):
+        together = f"{names[k]} {names[k + 1]}"
+        if role_of(together) is not None:
+            names[k : k + 2] = [together]
+        k += 1
+    return names
+
+
+def names_in_comments(comments: Sequence[str], count: int) -> Names | None:
+    """What the comments above rows of `count` numbers call the columns; None when they name none.
+
+    The last line that has one word for each column and is no sentence counts; or lines that number the
+    columns, as SExtractor writes them.
+    """
+    numbered = _numbered(comments, count)
+    if numbered:
+        return Names(numbered)
+    for line in reversed(comments):
+        words = _words(line, count)
+        if words is not None and (names := _named(words, count)):
+            return names
+    return None
+
+
+def _words(comment: str, count: int) -> list[str] | None:
+    """The words of a comment that may be names; None for a sentence, a keyword, a rule or units."""
+    text = comment.strip().lstrip("".join(COMMENT_MARKS)).strip()
+    if not text or re.match(r"[^\s,;|\t]+\s*[:=]\s", text) or text.endswith((":", ".")):
+        return None
+    separator = next((s for s in ("\t", ";", ",", "|") if s in text), BLANKS)
+    words = [w for w in split_line(text.strip("|"), separator) if w]
+    if separator == BLANKS and len(words) > count:
+        words = _joined(words, count)
+    if is_rule(words) or is_units(words) or any(w.lower() in _PROSE or is_number(w) for w in words):
+        return None
+    return words
+
+
+def _named(words: list[str], count: int) -> Names | None:
+    roles = [role_of(w) for w in words]
+    known = len(set(roles) - {None})
+    if role_of(" ".join(words)) is not None and len(words) > 1:  # one name of two words, for one column
+        return None
+    if len(words) == count and (known >= min(2, count) or (WAVELENGTH in roles and count > 1)):
+        return Names(tuple(words))
+    if len(words) == 2 and count == 3 and set(roles) == {WAVELENGTH, FLUX}:
+        return Names((*words, "column 3"), "the comments name two columns: the third is not used")
+    if len(words) == count == 3:
+        unused = f"; the third is not used: the comment '{' '.join(words)[:60]}' does not call it an error"
+        return Names((WAVELENGTH, FLUX, words[2]), BY_POSITION + (unused if roles[2] is None else ""))
+    return None
+
+
+def _numbered(comments: Sequence[str], count: int) -> tuple[str, ...] | None:
+    """Names from lines such as `# 1 wavelength [nm]` or `# Column 2: flux`, one for each column."""
+    names = {}
+    for comment in comments:
+        if match := _NUMBERED.fullmatch(comment.strip().lstrip("".join(COMMENT_MARKS)).strip()):
+            text = match[2].strip()
+            first = re.match(r"\S+(?:\s*[\[(][^\])]*[\])])?", text)
+            names[int(match[1])] = text if role_of(text) or first is None else first[0]
+    found = tuple(names.get(k + 1, "") for k in range(count))
+    return found if all(found) and sum(role_of(n) is not None for n in found) >= min(2, count) else None

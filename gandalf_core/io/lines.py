@@ -1,0 +1,50 @@
+"""The lines of a text: comments, rows, fields, numbers as people and programs write them."""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+COMMENT_MARKS = ("#", "%", "!", "//")
+MISSING = [
+    *["", "--", "---", "null", "NULL", "None", "masked", "nan", "NaN", "-nan", "-NaN", "NAN", "Null", "none"],
+    *["NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND", "INDEF"],
+]
+_MISSING = {*MISSING, "nan()"}
+_FLOAT = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdDqQ][+-]?\d+)?|[+-]?inf(?:inity)?"
+_NUMBER = re.compile(_FLOAT, re.IGNORECASE)
+_LONG_EXPONENT = re.compile(r"[+-]?\d*\.\d+[+-]\d{3}")  # Fortran leaves out the E before three digits
+_STARS = re.compile(r"\*+")  # Fortran, where a number is wider than its field
+
+
+def is_comment(line: str) -> bool:
+    """Whether a line is a comment."""
+    return line.lstrip().startswith(COMMENT_MARKS)
+
+
+def data_lines(stream: BinaryIO) -> Iterator[str]:
+    """The lines of a text in UTF-8 that are neither blank nor comments, nor Excel's `sep=;`."""
+    for raw in stream:
+        line = raw.decode("utf-8", "replace")
+        if line.strip() and not is_comment(line) and separator_line(line) is None:
+            yield line
+
+
+def separator_line(line: str) -> str | None:
+    """The separator that Excel's first line names, as in `sep=;`."""
+    match = re.fullmatch(r'\s*"?sep=(\\t|[^\r\n"])"?\s*', line, re.IGNORECASE)
+    return None if match is None else match[1].replace("\\t", "\t")
+
+
+def fields(line: str) -> list[str]:
+    """The fields of a line under whichever separator it uses; a comma within a number stays."""
+    bare = line.replace('"', " ").strip()
+    parts = [f for f in re.split(r"[;|\s]+", bare) if f]
+    if all(is_number(f) for f in parts):
+        return parts
+    return [f for f in re.split(r"[,;|\s]+", bare) if f]
+
+
+def is_number(field: str) -> bool:
+    """True for a number in any common spelling, and for what stands for a missing one."""
+    text = field.strip()
+    return text in _MISSING or any(p.fullmatch(text) for p in (_NUMBER, _LONG_EXPONENT, _STARS))

@@ -1,0 +1,52 @@
+"""A Parquet file of others as one raw table, and how much memory a Parquet file may take."""
+
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import SpectraError
+from .columns import RawColumn
+from .parquet_arrays import is_list, keywords, leaf_names, raw_columns, unnested
+from .raw import RawTable, Wanted, has_role
+from .sniff import MAX_SAMPLES, check_expansion, size_of
+
+
+def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
+    """The one table of a Parquet file. Raises SpectraError when it would not fit into memory."""
+    size = size_of(stream)
+    file = pq.ParquetFile(stream)
+    check_size(file, size)
+    names = leaf_names(unnested(file.schema_arrow.empty_table()).column_names)
+    taken = [field.name for field in file.schema_arrow if any(wanted(n, None) for n in _leaves(field))]
+    columns = {
+        c.name: c for c in raw_columns(file.read(columns=taken), file.schema_arrow) if wanted(c.name, c.ucd)
+    }
+    return [RawTable(tuple(columns.get(n, RawColumn(n, None)) for n in names), keywords(file.schema_arrow))]
+
+
+def _leaves(field: pa.Field) -> list[str]:
+    """The names that the parts of a column go by."""
+    return leaf_names(unnested(pa.schema([field]).empty_table()).column_names)
+
+
+def check_size(file: pq.ParquetFile, size: int) -> None:
+    """SpectraError when a file of `size` bytes holds too many values, or they grow out of proportion."""
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    parts = [g.column(j) for g in groups for j in range(g.num_columns)]
+    values = max(
+        sum(part.num_values for part in parts),
+        file.metadata.num_rows * sum(_slots(field.type) for field in file.schema_arrow),
+    )
+    if values > 2 * MAX_SAMPLES:
+        raise SpectraError(f"{values:,} values are too many to hold at once: stream the file, or split it")
+    check_expansion(max(4 * values, sum(part.total_uncompressed_size for part in parts)), size)
+
+
+def _slots(kind: pa.DataType) -> int:
+    """Values that Arrow holds for each row of a column of fixed-size lists, also where the row is null."""
+    if pa.types.is_fixed_size_list(kind):
+        return kind.list_size * max(1, _slots(kind.value_type))
+    if is_list(kind):
+        return _slots(kind.value_type)
+    return sum(_slots(kind.field(k).type) for k in range(kind.num_fields)) if pa.types.is_struct(kind) else 0

@@ -1,0 +1,102 @@
+"""Rows of text that are equally long, checked before they are parsed, so that no value slides into another column."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from ..errors import SpectraError
+from .headers import BLANKS
+from .lines import COMMENT_MARKS, is_comment
+
+_PIECE = 2**24  # bytes of text that are checked at once
+_QUOTED = re.compile(rb'"(?:[^"]|"")*"')
+_MARKS = np.frombuffer("".join({mark[0] for mark in COMMENT_MARKS}).encode() + b"\x1a", np.uint8)
+
+
+class _Lines(NamedTuple):
+    """Of each line: its number of fields, whether it is blank, whether it is a comment."""
+
+    fields: np.ndarray
+    blank: np.ndarray
+    comment: np.ndarray
+
+
+def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> tuple[BinaryIO, tuple[str, ...]]:
+    """(a stream at the first of the rows that begin at `start`, the comments that stood between them).
+
+    Raises SpectraError for a row that has not `count` values, above all the last one, where a download broke
+    off.
+    """
+    stream.seek(start)
+    row, last, commented = 0, (count, b""), False
+    for piece in _pieces(stream):
+        lines = _lines(piece, separator)
+        rows = np.flatnonzero(~lines.blank & ~lines.comment)
+        commented |= bool(lines.comment.any())
+        if last[0] != count:
+            raise _ragged(row, *last, count)
+        wrong = rows[lines.fields[rows] != count]
+        if len(wrong) and (wrong[0] != rows[-1]):
+            number = row + int(np.searchsorted(rows, wrong[0])) + 1
+            raise _ragged(number, int(lines.fields[wrong[0]]), piece.split(b"\n")[wrong[0]], count)
+        if len(rows):
+            row += len(rows)
+            last = int(lines.fields[rows[-1]]), piece.split(b"\n")[rows[-1]] if len(wrong) else b""
+    if last[0] < count:
+        raise SpectraError(
+            f"the last row, '{_shown(last[1])}', has {last[0]} of {count} values: the file seems cut, fetch it again"
+        )
+    if last[0] > count:
+        raise _ragged(row, *last, count)
+    stream.seek(start)
+    return _without_comments(stream) if commented else (stream, ())
+
+
+def _ragged(number: int, found: int, line: bytes, count: int) -> SpectraError:
+    return SpectraError(
+        f"row {number}, '{_shown(line)}', has {found} values where the columns are {count}: "
+        "the file is damaged, or an empty cell has no mark (write nan)"
+    )
+
+
+def _shown(line: bytes) -> str:
+    return line.decode("utf-8", "replace").strip("\r\n")[:40]
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """Whole lines of about _PIECE bytes; what is quoted in them is replaced by `""`."""
+    while piece := stream.read(_PIECE):
+        piece += stream.readline()
+        if b'"' in piece:
+            piece = _QUOTED.sub(b'""', piece + stream.read())  # what is quoted may go over several lines
+        yield piece
+
+
+def _lines(piece: bytes, separator: str) -> _Lines:
+    text = np.frombuffer(piece if piece.endswith(b"\n") else piece + b"\n", np.uint8)
+    ends = np.flatnonzero(text == ord("\n"))
+    empty = (text == ord(" ")) | (text == ord("\t")) | (text == ord("\r")) | (text == ord("\n"))
+    before = np.concatenate([[True], empty[:-1]])
+    words = np.flatnonzero(before & ~empty)
+    first = np.searchsorted(words, np.concatenate([[0], ends[:-1] + 1]))
+    count = np.searchsorted(words, ends) - first
+    blank = count == 0
+    comment = np.zeros(len(ends), bool)
+    comment[~blank] = np.isin(text[words[first[~blank]]], _MARKS)
+    if separator != BLANKS:
+        marks = np.flatnonzero(text == ord(separator))
+        count = np.diff(np.searchsorted(marks, np.concatenate([[0], ends]))) + 1
+        blank &= count == 1  # a line of tabs is a row of empty cells
+    return _Lines(count, blank, comment)
+
+
+def _without_comments(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:
+    lines = list(stream)
+    is_text = [is_comment(line.decode("utf-8", "replace")) for line in lines]
+    comments = tuple(
+        line.decode("utf-8", "replace").strip() for line, text in zip(lines, is_text, strict=True) if text
+    )
+    return io.BytesIO(b"".join(line for line, text in zip(lines, is_text, strict=True) if not text)), comments

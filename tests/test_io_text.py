@@ -1,0 +1,307 @@
+"""Text as people save it: what names its columns, what separates them, its numbers and encodings, with values."""
+
+import io
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from gandalf_core.errors import SpectraError
+from gandalf_core.io.formats import raw_tables
+from gandalf_core.io.raw import every
+from gandalf_core.io.recognise import detect
+from gandalf_core.io.sniff import parsing
+
+WAVE = np.array([846.01, 846.04, 846.07, 846.1])
+FLUX = np.array([0.995, 1.017, 0.873, 1.25])
+ERROR = np.array([0.01, 0.02, 0.015, 0.011])
+SOURCE_ID = "5853498713190525696"
+
+
+def raw(data: bytes | str, wanted=None):
+    """The one table of a text, by its content."""
+    stream = io.BytesIO(data.encode() if isinstance(data, str) else data)
+    with parsing("f", "text"):
+        (table,) = raw_tables(stream, detect(stream), *([wanted] if wanted else []))
+    return table
+
+
+def columns(data: bytes | str, wanted=None) -> dict[str, np.ndarray]:
+    """name → values of the columns that have values."""
+    return {c.name: np.asarray(c.values) for c in raw(data, wanted).columns if c.values is not None}
+
+
+def rows(separator=" ", *values, decimal=".", digits=6) -> str:
+    """The columns as rows of text."""
+    lines = zip(*(values or (WAVE, FLUX, ERROR)), strict=True)
+    return "".join(
+        separator.join(f"{v:.{digits}f}".replace(".", decimal) for v in line) + "\n" for line in lines
+    )
+
+
+def refusal(data: bytes | str) -> str:
+    with pytest.raises(SpectraError) as caught:
+        raw(data)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize("mark", ["# ", "#", "% ", "! ", "// ", "#\t"])
+@pytest.mark.parametrize("third", ["ivar", "continuum", "snr", "mask"])
+def test_the_last_comment_names_the_columns(mark, third):
+    """None of these is a flux error, though it stands third."""
+    text = f"{mark}from my paper: 2019\n{mark}wavelength flux {third}\n" + rows()
+    assert [c.name for c in raw(text).columns] == ["wavelength", "flux", third]
+
+
+def test_the_order_is_that_of_the_names():
+    got = columns("# wavelength flux_error flux\n" + rows(" ", WAVE, ERROR, FLUX))
+    np.testing.assert_array_equal(got["flux"], FLUX)
+    np.testing.assert_array_equal(got["flux_error"], ERROR)
+
+
+def test_commented_header_of_astropy_keeps_all_digits_of_the_id():
+    table = Table({"source_id": np.full(4, int(SOURCE_ID)), "wavelength": WAVE, "flux": FLUX})
+    table.write(out := io.StringIO(), format="ascii.commented_header")
+    got = columns(out.getvalue())
+    assert set(got["source_id"]) == {SOURCE_ID}
+    np.testing.assert_array_equal(got["flux"], FLUX)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# wavelength, flux, ivar",
+        "# wavelength\tflux\tivar",
+        "# wavelength | flux | ivar",
+        "# wavelength [nm] flux ivar",
+        "# wavelength (vacuum nm) flux [10^-17 erg/s] ivar",
+        "# wavelength flux ivar\n# nm - -\n#",
+        "# wavelength flux ivar\n# -----------------",
+        "# wavelength flux ivar\n# source_id: HD 7\n# reduced with my pipeline.",
+        "# 1 wavelength [nm]\n# 2 flux  the normalised one\n# 3 ivar",
+        "# Column 1: wavelength\n# Column 2: flux\n# Column 3: ivar",
+        "# col1 = wavelength\n# col2 = flux\n# col3 = ivar",
+    ],
+)
+def test_names_in_every_common_style_of_comment(comment):
+    names = [c.name.split(" ")[0].lower() for c in raw(f"{comment}\n{rows()}").columns]
+    assert names == ["wavelength", "flux", "ivar"]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# by hand and eye",
+        "# wavelengths in air",
+        "# HD 176650 normalised",
+        "# wavelength and flux",
+        "#",
+        "# teff: 5700 K",
+    ],
+)
+def test_prose_names_nothing(comment):
+    """Three words above three columns may be a sentence: then the columns are told by their position, and it is said."""
+    table = raw(f"{comment}\n{rows()}")
+    assert [c.name for c in table.columns] == ["wavelength", "flux", "flux_error"]
+    assert "by their position" in table.remarks[0]
+
+
+def test_a_third_column_that_the_comment_calls_something_unknown_is_no_error():
+    for comment, name in (("# lam0 norm cont", "cont"), ("# wavelength flux", "column 3")):
+        table = raw(f"{comment}\n{rows()}")
+        assert [c.name for c in table.columns] == ["wavelength", "flux", name]
+        assert "third is not used" in table.remarks[0]
+
+
+def test_more_columns_than_names_are_refused():
+    assert "4 columns of numbers and no header" in refusal(rows(" ", WAVE, FLUX, ERROR, ERROR))
+    assert "names no columns" in refusal("HD7 846.0 1.0\nHD7 846.1 1.0\n")
+
+
+@pytest.mark.parametrize("separator", [" ", "   ", "\t", ",", ", ", ";", "|", " | "])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_separators_and_ends_of_lines(separator, end):
+    text = separator.join(["wavelength", "flux", "teff"]) + "\n" + rows(separator)
+    got = columns(text.replace("\n", end))
+    np.testing.assert_array_equal(got["wavelength"], WAVE)
+    np.testing.assert_array_equal(got["teff"], ERROR)
+
+
+def test_a_header_between_comments_with_units_below_it():
+    """As VizieR sends a table: comments, names, units, a rule, rows; and comments between the rows."""
+    text = "#RESOURCE=x\n#Name: y\n\nwave\tflux\tteff\nnm\t\tK\n-----\t----\t----\n" + rows("\t") + "#end\n"
+    table = raw(text)
+    assert [(c.name, c.unit) for c in table.columns] == [("wave", "nm"), ("flux", None), ("teff", "K")]
+    np.testing.assert_array_equal(table.columns[0].values, WAVE)
+    assert table.comments == ("#RESOURCE=x", "#Name: y", "#end") and table.meta["Name"] == "y"
+
+
+def test_labels_with_blanks_brackets_and_units_in_their_names():
+    text = "Teff [K] log g [Fe/H] [alpha/Fe]\n5000 4 0 0.1\n5100 4.1 -.2 0\n"
+    got = columns(text)
+    assert list(got) == ["Teff [K]", "log g", "[Fe/H]", "[alpha/Fe]"]
+    assert got["log g"].tolist() == [4, 4.1] and got["[Fe/H]"].tolist() == [0, -0.2]
+
+
+def test_nineteen_kilobytes_of_comments_are_no_obstacle():
+    text = (
+        "# a line of provenance, as many services write them\n" * 2000
+        + "wavelength,flux,flux_error\n"
+        + rows(",")
+    )
+    np.testing.assert_array_equal(columns(text)["flux"], FLUX)
+
+
+def test_numbered_rows_of_r_and_separators_at_the_ends():
+    quoted = "".join(f'"{k + 1}" {line}\n' for k, line in enumerate(rows().splitlines()))
+    for text in (
+        '"wavelength" "flux" "flux_error"\n' + quoted,
+        ",wavelength,flux,flux_error\n" + "".join(f"{k},{x}\n" for k, x in enumerate(rows(",").splitlines())),
+        "wavelength,flux,flux_error\n" + rows(",").replace("\n", ",\n"),
+        "wavelength,flux,flux_error,\n" + rows(","),
+        "wavelength;flux;flux_error;\n" + rows(";").replace("\n", ";\n"),
+    ):
+        np.testing.assert_array_equal(columns(text)["wavelength"], WAVE)
+        np.testing.assert_array_equal(columns(text)["flux_error"], ERROR)
+
+
+# --- numbers ---
+
+
+@pytest.mark.parametrize("separator", [";", "\t", " ", "   ", " ; "])
+@pytest.mark.parametrize("head", ["", "wavelength{}flux{}flux_error\n", "# wavelength{0}flux{0}flux_error\n"])
+def test_decimal_commas(separator, head):
+    for digits in (3, 6):
+        text = head.replace("{0}", "{}").format(separator, separator) + rows(
+            separator, decimal=",", digits=digits
+        )
+        got = columns(text)
+        np.testing.assert_array_equal(got["wavelength"], WAVE)
+        np.testing.assert_array_equal(got["flux"], FLUX)
+        np.testing.assert_array_equal(got["flux_error"], ERROR)
+
+
+def test_decimal_commas_of_excel():
+    body = rows(";", decimal=",")
+    for text in ("sep=;\n", '"sep=;"\r\n', "\ufeffsep=;\n"):
+        np.testing.assert_array_equal(columns(text + "wavelength;flux;flux_error\n" + body)["flux"], FLUX)
+    quoted = "".join(f'"{a:.6f}","{b:.6f}"\n'.replace(".", ",") for a, b in zip(WAVE, FLUX, strict=True))
+    np.testing.assert_array_equal(columns("wavelength,flux\n" + quoted)["wavelength"], WAVE)
+    assert columns("teff;logg;mh;alphafe\n5000;4;0;0,1\n")["alphafe"].tolist() == [0.1]
+
+
+def test_a_comma_that_may_stand_between_thousands_is_not_guessed():
+    cause = refusal("teff;logg\n5,777;4.44\n6,100;4.10\n")
+    assert (
+        "column teff is not numeric: '5,777' in row 1: is its comma decimal, or between thousands?" in cause
+    )
+
+
+def test_commas_that_separate_columns_and_decimals_are_named():
+    for head in ("", "wavelength,flux\n"):
+        assert "decimal commas between columns that commas separate: write 846.01" in refusal(
+            head + rows(",", WAVE, FLUX, decimal=",")
+        )
+
+
+def test_numbers_of_fortran():
+    text = (
+        "wavelength flux flux_error\n0.84601D+03 1.0D0 1.0d-03\n 846.04 .995 0.1234-102\n846.07 **** 1.5Q-2\n"
+    )
+    got = columns(text)
+    assert got["wavelength"].tolist() == [846.01, 846.04, 846.07]
+    assert got["flux_error"].tolist() == [1e-3, 0.1234e-102, 1.5e-2]
+    assert got["flux"][:2].tolist() == [1, 0.995] and np.isnan(got["flux"][2])
+
+
+@pytest.mark.parametrize("missing", ["nan", "NaN", "--", "---", "null", "N/A", "INDEF", '""', "1.#QNAN"])
+def test_missing_cells(missing):
+    got = columns(f"wavelength flux\n846.01 {missing}\n846.04 1.5\n")["flux"]
+    assert np.isnan(got[0]) and got[1] == 1.5
+
+
+def test_arrays_that_numpy_printed_into_cells():
+    """One row per star: as `str(array)` gives them, over several lines; shortened ones are refused."""
+    grid = 846 + 0.03 * np.arange(60)
+    flux = np.round(1 + 0.1 * np.sin(grid), 6)
+    with np.printoptions(threshold=10_000, precision=10):
+        whole = f'source_id,wavelength,flux\n{SOURCE_ID},"{grid}","{flux}"\n7,"{grid}","{flux}"\n'
+        lists = f'source_id,wavelength,flux\n{SOURCE_ID},"{list(grid)}","{flux.tolist()}"\n7,"{list(grid)}","{flux!r}"\n'
+    for text in (whole, lists):
+        got = columns(text)
+        assert got["source_id"].tolist() == [SOURCE_ID, "7"]
+        np.testing.assert_allclose(np.stack(got["wavelength"].tolist())[0], grid, rtol=1e-9)
+        np.testing.assert_array_equal(np.stack(got["flux"].tolist()), [flux, flux])
+    with np.printoptions(threshold=10):
+        cause = refusal(f'source_id,flux\n7,"{flux}"\n')
+    assert "column flux: numpy left out the middle of an array ('...')" in cause
+
+
+def test_masked_values_within_printed_arrays_are_missing():
+    flux = columns('source_id,flux\n7,"[1.0 -- 3.0 nan]"\n8,"[1.0, null, 3.0, 4]"\n')["flux"]
+    np.testing.assert_array_equal(np.stack(flux.tolist()), [[1, np.nan, 3, np.nan], [1, np.nan, 3, 4]])
+
+
+# --- rows ---
+
+
+def test_a_row_of_another_length_is_never_filled_up():
+    """pandas would put NaN, or take the first column for an index."""
+    lines = rows(",").splitlines()
+    short = [*lines[:2], "846.07,0.873", lines[3]]
+    assert "row 3, '846.07,0.873', has 2 values where the columns are 3" in refusal(
+        "\n".join(["wavelength,flux,flux_error", *short]) + "\n"
+    )
+    for k in (1, 3):
+        longer = list(lines)
+        longer[k] += ",1"
+        assert f"row {k + 1}, " in refusal("\n".join(["wavelength,flux,flux_error", *longer]) + "\n")
+    assert "the last row, '846.1', has 1 of 2 values: the file seems cut" in refusal(
+        "wavelength flux\n" + rows(" ", WAVE, FLUX) + "846.1"
+    )
+
+
+def test_a_row_that_is_wrong_far_behind_the_first_ones_is_named():
+    many = rows(",") * 20_000
+    at = many.index("846.07", 1_000_000)
+    broken = many[:at] + many[many.index(",", at) + 1 :]
+    number = many[:at].count("\n") + 1
+    assert f"row {number:d}, " in refusal("wavelength,flux,flux_error\n" + broken)
+
+
+def test_only_a_header_has_no_rows():
+    assert [c.values.shape for c in raw("wavelength,flux\n").columns] == [(0,), (0,)]
+
+
+def test_columns_without_a_role_are_named_and_not_parsed():
+    table = raw("wavelength,flux,spectral type\n846,1,G2V\n846.1,1,G2V\n")
+    assert [c.name for c in table.columns if c.values is None] == ["spectral type"]
+    assert columns("vsini,type\n5,G2V\n6,K0\n", every)["vsini"].tolist() == [5, 6]
+
+
+# --- encodings ---
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "utf-32"]
+)
+@pytest.mark.parametrize("head", ["# Ångström\nlambda [Å]\tflux\n", "# Ångström\n"])
+def test_encodings(encoding, head):
+    body = rows("\t", 10 * WAVE, FLUX)
+    table = raw((head + body).encode(encoding))
+    np.testing.assert_array_equal(table.columns[0].values, np.round(10 * WAVE, 6))
+    assert table.comments == ("# Ångström",)
+    if "lambda" in head:
+        assert table.columns[0].name == "lambda [Å]"
+    said = {"cp1252": "Windows-1252", "latin-1": "Windows-1252"}.get(encoding, encoding.upper()[:6])
+    assert not encoding.startswith("utf-8") == any(said in remark for remark in table.remarks)
+
+
+def test_utf16_big_endian_with_its_mark():
+    data = b"\xfe\xff" + ("wavelength;flux\n" + rows(";", WAVE, FLUX, decimal=",")).encode("utf-16-be")
+    np.testing.assert_array_equal(columns(data)["flux"], FLUX)
+    assert "the text is not whole UTF-16" in refusal(data[:-1])
