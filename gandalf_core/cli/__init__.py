@@ -22,7 +22,7 @@ from .console import Console, facts
 from .registry import COMMANDS, MODULE_PROGRAM, Command, Report, UsageError, parser_for, program
 from .terminal import prepare_streams, takes_utf8
 
-COMMAND_FILES = ("data", "training", "predict", "use", "measure", "scale", "pretrain", "app")
+COMMAND_FILES = ("data", "validate", "training", "predict", "use", "measure", "scale", "pretrain", "app")
 INPUT_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 
 
@@ -70,7 +70,7 @@ def _run(argv: list[str]) -> int:
         report = _run_as_job(command, args) if args.job else command.run(args, Console())
     print(_text(report, args.json))
     sys.stdout.flush()
-    return 0
+    return 0 if report.failure is None else _fail(2, report.failure)
 
 
 def _command(argv: list[str]) -> Command:
@@ -94,7 +94,8 @@ def _run_as_job(command: Command, args: Namespace) -> Report:
     with JobWriter(args.job, command.name) as job, _ending(job):
         report = command.run(args, Console(job))
         state = JobState.CANCELLED if report.result.get("stopped") else JobState.DONE
-        job.update(state=state, result=jsonable(report.result))
+        state = JobState.FAILED if report.failure else state
+        job.update(state=state, result=jsonable(report.result), error=report.failure)
     return report
 
 

@@ -70,7 +70,8 @@ class Console:
 
 def left_out_lines(rejected: Mapping[str, str]) -> list[str]:
     """A line for each of the first stars and files that are left out, and how many more there are."""
-    lines = [f"left out: {cause}" for cause in list(rejected.values())[:MAX_NAMED]]
+    first = list(rejected.items())[:MAX_NAMED]
+    lines = [f"left out: {cause if key in cause else f'{key}: {cause}'}" for key, cause in first]
     more = len(rejected) - MAX_NAMED
     return [*lines, f"left out: {more:,} more (--json lists all)"] if more > 0 else lines
 

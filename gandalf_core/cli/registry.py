@@ -32,10 +32,14 @@ class Argument(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The result of a command: the JSON object, and the text for people (None: made from `result`)."""
+    """The result of a command: the JSON object, and the text for people (None: made from `result`).
+
+    failure: why the exit status is 2 although there is a result to print.
+    """
 
     result: dict[str, Any]
     text: str | None = None
+    failure: str | None = None
 
 
 Run = Callable[[argparse.Namespace, Console], Report]

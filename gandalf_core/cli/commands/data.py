@@ -5,14 +5,16 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ...errors import SpectraError
 from ...parameters import LABELS, MAX_STARS
 from ..arguments import OUT, SEED, STARS, positive
 from ..choices import CONFIG_ARGUMENTS, config_from
-from ..console import Console
-from ..label_csv import read_labels
+from ..console import Console, left_out_lines
 from ..registry import Report, UsageError, arg, command
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ...data.spectra import SpectraSet
 
 SIMULATED_PIXELS = 800
@@ -26,9 +28,9 @@ PIXEL_HELP = "pixels over 846-870 nm: 800 of 0.03 nm or 2401 of 0.01 nm"
     SEED,
     arg(
         "--labels",
-        metavar="FILE.csv",
-        help="labels to use: a header of label names, one row per star; Teff in K, the others in dex "
-        "(default: drawn from the sample)",
+        metavar="FILE",
+        help="labels to use: a table with named columns and one row per star, in any format that stars are "
+        "read from; Teff in K, the others in dex, if it gives no units (default: drawn from the sample)",
     ),
     arg(
         "--snr",
@@ -45,7 +47,7 @@ def simulate(args: Namespace, console: Console) -> Report:
     """Simulate stars and write them in the format of OUT's suffix.
 
     Labels, noise and nuisances of star k depend on the seed and k alone. Stars whose labels lie outside the
-    emulator's region get NaN flux and are listed under `rejected`.
+    emulator's region get NaN flux and are listed under `rejected`; the status is 2 when none is left.
     """
     from ...io import STAR_SUFFIXES, check_output, write_stars
     from ...simulator import simulate as simulated
@@ -53,15 +55,10 @@ def simulate(args: Namespace, console: Console) -> Report:
     check_output(args.out, STAR_SUFFIXES, [args.labels] if args.labels else [])
     if args.snr and not 0 < args.snr[0] <= args.snr[1]:
         raise UsageError(f"--snr {args.snr[0]:g} {args.snr[1]:g}: give the lower bound first, both above 0")
-    labels, names = read_labels(args.labels, console) if args.labels else (None, LABELS)
-    n = args.stars or (0 if labels is None else len(labels))
-    if n > MAX_STARS:
-        raise UsageError(f"{n:,} stars are too many at once: at most {MAX_STARS:,}")
-    if not n or (labels is not None and len(labels) != n):
-        raise UsageError("give --stars N, or --labels with one row per star")
+    labels, names, notes = _labels(args.labels, console)
     started = time.perf_counter()
     stars = simulated(
-        n,
+        _number_of_stars(args.stars, labels),
         args.seed,
         labels=labels,
         label_names=names,
@@ -69,11 +66,43 @@ def simulate(args: Namespace, console: Console) -> Report:
         clean=args.clean,
         pixels=args.pixels or SIMULATED_PIXELS,
     )
+    rejected = {str(stars.ids[row]): _cause(stars[row]) for row in stars.mask.all(1).nonzero()[0]}
+    if len(rejected) == len(stars):
+        raise SpectraError(f"{args.labels}: no star can be simulated: row 1: {next(iter(rejected.values()))}")
     write_stars(args.out, stars)
     seconds = time.perf_counter() - started
-    rejected = {str(stars.ids[row]): _cause(stars[row]) for row in range(n) if stars.mask[row].all()}
-    result = {"stars": n, "pixels": stars.flux.shape[1], "seconds": seconds, "rejected": rejected}
-    return Report(result | {"file": args.out})
+    for line in left_out_lines(rejected):
+        console.say(line)
+    result = {"stars": len(stars), "pixels": stars.flux.shape[1], "seconds": seconds, "rejected": rejected}
+    return Report(result | {"notes": notes, "file": args.out})
+
+
+def _labels(path: str | None, console: Console) -> "tuple[np.ndarray | None, tuple[str, ...], list[str]]":
+    """The labels of --labels (R, P), their names, and how the table was read, which is said."""
+    if path is None:
+        return None, LABELS, []
+    from ...io.label_table import read_labels
+
+    table = read_labels(path)
+    missing = [name for name in LABELS if name not in table.names]
+    if missing:
+        needs = f"a simulated star needs {', '.join(LABELS)}"
+        raise SpectraError(
+            f"{path}: no column {', '.join(missing)} (columns: {', '.join(table.names)}): {needs}"
+        )
+    for note in table.notes:
+        console.note(note)
+    return table.values, table.names, list(table.notes)
+
+
+def _number_of_stars(wanted: int | None, labels: "np.ndarray | None") -> int:
+    """How many stars to simulate. UsageError for too many, and for another number than that of the labels."""
+    n = wanted or (0 if labels is None else len(labels))
+    if n > MAX_STARS:
+        raise UsageError(f"{n:,} stars are too many at once: at most {MAX_STARS:,}")
+    if not n or (labels is not None and len(labels) != n):
+        raise UsageError("give --stars N, or --labels with one row per star")
+    return n
 
 
 def _cause(star: "SpectraSet") -> str:

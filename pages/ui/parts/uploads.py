@@ -1,38 +1,44 @@
-"""The upload box: each file is read by itself and gets a verdict; a bad one changes nothing that is there."""
+"""The upload box: each file is read by itself and judged as `validate` does; a bad one changes nothing.
+
+The verdict stands in a box whose colour is its grade; all that was understood of a file can be unfolded.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from gandalf_core import io
-from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.errors import GandalfError
+from gandalf_core.data.spectra import SpectraSet, concatenate, same_grid
+from gandalf_core.errors import GandalfError, SpectraError
+from gandalf_core.io.read import each_file
 from gandalf_core.models.trained import TrainedModel
+from gandalf_core.products.findings import BAD, GOOD, MAX_NAMED, WARN, Finding, count, named
+from gandalf_core.products.validation import Validation
 from pages.ui import show, state
 from pages.ui.cache.models import load_model
 from pages.ui.cache.uploads import UPLOADED, load_upload, save_upload, upload_on_grid
 from pages.ui.parts import tables
 
 SUFFIXES = [
-    *("csv", "ecsv", "fits", "fit", "gz", "xml", "vot", "votable", "npz", "parquet", "txt", "dat", "ascii")
+    *("csv", "tsv", "ecsv", "fits", "fit", "gz", "zip", "xml", "vot", "votable", "npz", "parquet"),
+    *("txt", "dat", "ascii", "tbl"),
 ]
 MAX_MB = 64
 BOX = "upload_box"
 NAME = "upload"  # in the provenance of an uploaded set: the name of its file
-MAX_NAMED = 3  # stars that a verdict names
-CONTINUUM = (0.2, 5.0)  # the median of a normalised spectrum lies between them, whatever its lines
+ICONS = {GOOD: ":material/check:", WARN: ":material/warning:", BAD: ":material/error:"}
 
 
 class Verdict(NamedTuple):
-    """What became of an uploaded file, in a few sentences."""
+    """What became of an uploaded file: its grade, a few sentences, and all that was found and understood."""
 
-    kind: Literal["ok", "partly", "refused"]
+    grade: str
     text: str
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 # --- the box ---
@@ -50,15 +56,26 @@ def show_upload() -> None:
         help="Files as the Gaia archive delivers them, with one or many stars each, at most "
         f"{MAX_MB} MB. They stay on the machine that runs this app.",
     )
-    boxes = {"ok": st.success, "partly": st.warning, "refused": st.error}
+    boxes = {GOOD: st.success, WARN: st.warning, BAD: st.error}
     for verdict in state.get(state.VERDICTS):
-        boxes[verdict.kind](show.escaped(verdict.text))
+        boxes[verdict.grade](show.escaped(verdict.text))
+        if verdict.findings:
+            show_findings(verdict)
+
+
+def show_findings(verdict: Verdict) -> None:
+    """Every sentence on a file, behind a click."""
+    with st.expander("All that was checked, and how the file was read"):
+        for finding in verdict.findings:
+            st.markdown(f"{ICONS[finding.grade]} {show.escaped(finding.text)}")
+        for note in verdict.notes:
+            st.caption(show.escaped(note))
 
 
 def take_files() -> None:
     """Read the uploaded files and look at the first star that could be read."""
     files = [judge(file.name, file.getvalue()) for file in st.session_state[BOX] or []]
-    sets = {save_upload(stars): stars for _, stars in files if stars is not None}
+    sets = {save_upload(stars): stars for _, found in files for stars in found}
     earlier = list(state.get(state.UPLOADS))
     new = [key for key in sets if key not in earlier]
     state.put(state.UPLOADS, tuple(dict.fromkeys([*new, *earlier])))
@@ -88,79 +105,64 @@ def uploads_first(frame: pd.DataFrame, model: TrainedModel) -> pd.DataFrame:
 # --- verdicts ---
 
 
-def judge(name: str, content: bytes) -> tuple[Verdict, SpectraSet | None]:
-    """A verdict on a file, and its stars (None when none of them can be used)."""
-    try:
-        stars = io.read_bytes(name, content)
-    except GandalfError as error:
-        return Verdict("refused", str(error)), None
-    stars.provenance[NAME] = name
-    refused, cause = refused_by_grid(stars)
-    off_grid = f"{_count(refused)} cannot be used with this model: {cause}." if refused else ""
-    problems = [sentence for sentence in (off_grid, _not_normalised(stars)) if sentence]
-    text = " ".join([_summary(name, stars), *problems])
-    if refused == len(stars):
-        return Verdict("refused", text), None
-    return Verdict("partly" if problems else "ok", text), stars
+def judge(name: str, content: bytes) -> tuple[Verdict, list[SpectraSet]]:
+    """A verdict on a file, and its stars, one set for each wavelength grid; none when none can be used."""
+    found, sets = Validation(_chosen_model()), []
+    for part, stars in each_file([(name, content)]):
+        if isinstance(stars, SpectraError):
+            found.reject(part, str(stars))
+        else:
+            found.look_at(part, stars)
+            sets.append(stars)
+    if not found.census.stars:
+        return Verdict(BAD, str(found.error)), []
+    verdict, joined = _verdict(name, found), _joined(sets) if found.usable else []
+    for stars in joined:
+        stars.provenance[NAME] = name
+    return verdict, joined
 
 
-def _summary(name: str, stars: SpectraSet) -> str:
-    masked = f"{stars.mask.mean():.1%} of the pixels masked"
-    return f"{name}: {_count(len(stars))}, {len(stars.wavelength_nm)} pixels, {masked}: {_names(stars.ids)}."
+def _chosen_model() -> TrainedModel | None:
+    with suppress(GandalfError, KeyError):
+        return load_model(st.session_state[state.MODEL])
+    return None
 
 
-def _count(stars: int) -> str:
-    return f"{stars:,} star{'s' if stars != 1 else ''}"
+def _joined(sets: list[SpectraSet]) -> list[SpectraSet]:
+    """The stars of a bundle, those on one grid as one set."""
+    groups: list[list[SpectraSet]] = []
+    for stars in sets:
+        like = next((g for g in groups if same_grid(g[0].wavelength_nm, stars.wavelength_nm)), None)
+        if like is None:
+            groups.append([stars])
+        else:
+            like.append(stars)
+    return [concatenate(group) for group in groups]
 
 
-def _names(ids: np.ndarray) -> str:
-    more = f" and {len(ids) - MAX_NAMED:,} more" if len(ids) > MAX_NAMED else ""
-    return ", ".join(map(str, ids[:MAX_NAMED])) + more
+def _verdict(name: str, found: Validation) -> Verdict:
+    """The file in one sentence, and what is wrong with it in others."""
+    census, findings = found.census, tuple(f._replace(text=_bare(f.text, name)) for f in found.verdict)
+    ids = [str(star) for piece in census.ids for star in piece[:MAX_NAMED]]
+    pixels = census.grids.most_common(1)[0][0][0]
+    masked = f"{census.masked / census.samples:.1%} of the pixels masked"
+    first = f"{name}: {count(census.stars)}, {pixels} pixels, {masked}: {named(ids, total=census.stars)}."
+    wrong = [f"{f.text[0].upper()}{f.text[1:]}." for f in findings if f.grade != GOOD]
+    return Verdict(found.grade, " ".join([first, *wrong]), findings, tuple(found.notes))
 
 
-def _not_normalised(stars: SpectraSet) -> str:
-    strange = stars.ids[~is_normalised(stars)]
-    if not len(strange):
-        return ""
-    return (
-        f"{_count(len(strange))} ({_names(strange)}) cannot be normalised, with a continuum near 1, so the "
-        "results on the pages mean nothing: divide the flux by its continuum and upload the file again."
-    )
+def _bare(text: str, name: str) -> str:
+    """A sentence without the name of the file, which stands above it."""
+    return text.replace(f"{name}: ", "")
 
 
-def _with_repeated_ids(verdict: Verdict, stars: SpectraSet | None, times: Counter) -> Verdict:
+def _with_repeated_ids(verdict: Verdict, sets: list[SpectraSet], times: Counter) -> Verdict:
     """The verdict, with a warning where another uploaded star has the same id. times: of each id."""
-    if stars is None:
-        return verdict
-    repeated = stars.ids[[times[star] > 1 for star in stars.ids]]
-    if not len(repeated):
+    repeated = [str(star) for stars in sets for star in stars.ids if times[star] > 1]
+    if not repeated:
         return verdict
     warning = (
-        f"More than one uploaded star is called {_names(repeated)}, and the pages show only one: "
-        "give each star its own id."
+        f"More than one uploaded star is called {named(list(dict.fromkeys(repeated)))}, and the pages show "
+        "only one: give each star its own id."
     )
-    return Verdict("partly", f"{verdict.text} {warning}")
-
-
-def is_normalised(stars: SpectraSet) -> np.ndarray:
-    """(N,) false for a constant flux, or one whose median is far from a continuum of 1."""
-    flux = np.where(stars.mask, np.nan, stars.flux)
-    usable = ~stars.mask.all(1)  # the grid refuses the others
-    normalised = np.ones(len(stars), bool)
-    median = np.nanmedian(flux[usable], 1)
-    varies = np.nanmax(flux[usable], 1) > np.nanmin(flux[usable], 1)
-    normalised[usable] = varies & (median > CONTINUUM[0]) & (median < CONTINUUM[1])
-    return normalised
-
-
-def refused_by_grid(stars: SpectraSet) -> tuple[int, str]:
-    """How many stars do not fit the chosen model's grid, and why the first of them does not."""
-    try:
-        wavelength_nm = load_model(st.session_state[state.MODEL]).wavelength_nm
-    except (GandalfError, KeyError):
-        return 0, ""
-    try:
-        causes = io.covering(stars, wavelength_nm)[1]
-    except GandalfError as error:  # their whole grid does not fit
-        return len(stars), str(error)
-    return len(causes), next(iter(causes.values()), "")
+    return verdict._replace(grade=WARN, text=f"{verdict.text} {warning}")

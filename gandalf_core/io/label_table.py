@@ -1,0 +1,177 @@
+"""Tables of labels, one row per star, in every format that spectra are read from.
+
+Shapes: R rows, P labels.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpectraError
+from ..parameters import canonical_name
+from .columns import RawColumn
+from .formats import NAMES, raw_tables
+from .names import FLUX, SPECTRAL, WAVELENGTH, label_name, meaning_of, refuse_repeats
+from .raw import RawTable, every
+from .read import open_stream
+from .sniff import Unreadable, members, parsing
+from .values import implausible, label_in_own_unit, label_without_fillers
+
+# columns of catalogues that are no labels; the first is an index without a name
+NOT_LABELS = (
+    "",
+    "ra",
+    "dec",
+    "ra_deg",
+    "dec_deg",
+    "raj2000",
+    "dej2000",
+    "_raj2000",
+    "_dej2000",
+    "solution_id",
+    "index",
+)
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Labels of many stars.
+
+    values: (R, P) in the project's units, NaN = missing. names: the P labels. notes: sentences on how the
+    table was read.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_labels(path: str | Path) -> LabelTable:
+    """The labels in a csv, ecsv, FITS, VOTable, Parquet, npz or text table with named columns.
+
+    Every numeric column is a label, but ids, positions and spectra; what else is left out is noted, and so
+    are values that were taken as missing or converted. Raises SpectraError, naming the file, for what cannot
+    be read, for a table of spectra, and for two columns of one label.
+    """
+    name = str(path)
+    with open_stream(path) as stream:
+        member, *others = members(name, stream)
+        if isinstance(member, Unreadable):
+            raise member.error
+        if others:
+            raise SpectraError(f"{name}: a bundle of {len(others) + 1} files: give the table of labels alone")
+        with parsing(name, NAMES[member.format]):
+            if member.format == "npz":
+                return _from_npz(member.stream, name)
+            tables = raw_tables(member.stream, member.format, every)
+            return _labels(_first_with_labels(tables), PurePath(name).name)
+
+
+def _first_with_labels(tables: list[RawTable]) -> RawTable:
+    """The first table with a known label, or else the first with any. SpectraError without rows."""
+    known = [t for t in tables if any(_role(c) not in (None, *SPECTRAL) for c in t.columns)]
+    chosen = next(iter([*known, *tables]), None)
+    if chosen is None or not chosen.columns or not len(_values_of(chosen.columns[0])):
+        raise SpectraError("no rows of labels under a header")
+    return chosen
+
+
+def _labels(table: RawTable, file: str) -> LabelTable:
+    roles = {_role(c) for c in table.columns}
+    if {FLUX, WAVELENGTH} <= roles:
+        raise SpectraError("holds spectra, one row for each sample: give a table with one row for each star")
+    columns, left_out = [], []
+    for column in table.columns:
+        numbers = _numbers(column)
+        if numbers is None:
+            left_out.append(column.name)
+        else:
+            columns.append((column, numbers))
+    if not columns:
+        raise SpectraError(f"no column of labels (columns: {', '.join(c.name for c in table.columns)[:200]})")
+    names = [_name(column) for column, _ in columns]
+    refuse_repeats([column.name for column, _ in columns], names)
+    notes = [f"columns not used: {', '.join(left_out)}"] if left_out else []
+    values = np.empty((len(columns[0][1]), len(columns)))
+    for k, (column, numbers) in enumerate(columns):
+        values[:, k], remarks = _meant(names[k], column, numbers)
+        notes += remarks
+    notes += table.remarks
+    return LabelTable(values, tuple(names), tuple(f"{file}: {note}" for note in notes))
+
+
+def _meant(name: str, column: RawColumn, numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """(R,) values in the project's unit, fillers as NaN; and sentences on what was changed."""
+    meaning = meaning_of(column.name, column.ucd)
+    unit = column.unit or (meaning.unit if meaning else "")
+    converted = label_in_own_unit(name, numbers, unit)
+    values, fillers = label_without_fillers(name, converted)
+    notes = []
+    if not np.array_equal(converted, numbers, equal_nan=True):
+        notes.append(f"{column.name} converted from {unit}")
+    notes += [
+        f"{what} {'once' if times == 1 else f'{times:,} times'}: taken as missing"
+        for what, times in fillers.items()
+    ]
+    remark = implausible(name, values)
+    return values, [*notes, remark] if remark else notes
+
+
+# --- columns ---
+
+
+def _role(column: RawColumn) -> str | None:
+    meaning = meaning_of(column.name, column.ucd)
+    return None if meaning is None else meaning.role
+
+
+def _name(column: RawColumn) -> str:
+    """The label that a column holds: a known one, or the name of the column in lower case."""
+    role = _role(column)
+    return role if role is not None else label_name(canonical_name(column.name))
+
+
+def _numbers(column: RawColumn) -> np.ndarray | None:
+    """(R,) the values of a column of labels, NaN where missing; None for a column that holds no label.
+
+    Raises SpectraError for a known label that is not a number in some row.
+    """
+    role = _role(column)
+    if role in SPECTRAL or column.name.strip().lower() in NOT_LABELS:
+        return None
+    values = _values_of(column)
+    if values.ndim != 1:
+        return None
+    try:
+        numbers = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
+    except (TypeError, ValueError):
+        if role is None:
+            return None
+        raise SpectraError(f"column {column.name} is not numeric: {_first_word(values)}") from None
+    if column.null is not None:
+        numbers = np.where(np.ma.getdata(values) == column.null, np.nan, numbers)
+    return np.where(np.isinf(numbers), np.nan, numbers)
+
+
+def _values_of(column: RawColumn) -> Any:
+    return column.values if isinstance(column.values, np.ma.MaskedArray) else np.asarray(column.values)
+
+
+def _first_word(values: Any) -> str:
+    """The first cell that is not a number, and its row."""
+    for row, cell in enumerate(np.ma.getdata(values).tolist()):
+        try:
+            float(cell)
+        except (TypeError, ValueError):
+            return f"'{str(cell)[:40]}' in row {row + 1}"
+    return "some cell"
+
+
+def _from_npz(stream: Any, name: str) -> LabelTable:
+    """The labels of the stars in an npz of ours."""
+    from .npz import read_labels as labels_of
+
+    values, names = labels_of(stream, name)
+    return LabelTable(values, names)

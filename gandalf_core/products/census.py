@@ -1,0 +1,123 @@
+"""Counts over the stars of a source, added up piece by piece: what `validate` and the upload page judge.
+
+Shapes: N stars, L pixels.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..data.spectra import SpectraSet
+from ..io.ids import as_integers
+from .line_shift import line_shifts
+
+MAX_SHIFTS = 2000  # stars whose line shift is measured
+NOISE_SCALE = 1.482602 / np.sqrt(6)  # from the median of |2 f(i) − f(i−2) − f(i+2)| to one standard deviation
+BLOCK = 2048  # stars at once: their arrays stay small
+
+
+@dataclass
+class Census:
+    """What the stars of a source are like.
+
+    stars: how many were looked at. usable: how many of them can be used. samples, masked: flux values, and
+    those that are masked. grids: stars on each grid, named by (pixels, first, last wavelength in nm). snr:
+    median S/N of each star, NaN where errors are unknown. excess: flux error over the scatter between
+    neighbouring pixels, of each star. shift_kms: of the lines of usable stars, by id. ids: of all stars, in
+    pieces. labels: their values, in pieces.
+    """
+
+    stars: int = 0
+    usable: int = 0
+    samples: int = 0
+    masked: int = 0
+    grids: Counter[tuple[int, float, float]] = field(default_factory=Counter)
+    snr: list[np.ndarray] = field(default_factory=list)
+    excess: list[np.ndarray] = field(default_factory=list)
+    shift_kms: dict[str, float] = field(default_factory=dict)
+    ids: list[np.ndarray] = field(default_factory=list)
+    labels: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    def add(self, stars: SpectraSet) -> None:
+        """Count stars as their file gives them, on their own grid."""
+        self.stars += len(stars)
+        self.samples += stars.mask.size
+        self.masked += int(stars.mask.sum())
+        grid = stars.wavelength_nm
+        self.grids[len(grid), round(float(grid[0]), 3), round(float(grid[-1]), 3)] += len(stars)
+        integers = as_integers(stars.ids)
+        self.ids.append(stars.ids if integers is None else integers)
+        for name in stars.label_names:
+            self.labels.setdefault(name, []).append(stars.label(name))
+        for start in range(0, len(stars), BLOCK):
+            block = stars[start : start + BLOCK]
+            self.snr.append(block.snr)
+            self.excess.append(block.mean_error / scatter(block))
+
+    def add_usable(self, stars: SpectraSet, mean_flux: np.ndarray | None) -> None:
+        """Count the usable ones of them, on a grid (L,), and measure the shifts of MAX_SHIFTS in all.
+
+        mean_flux: (L,) the spectrum that they are compared with, if there is one.
+        """
+        self.usable += len(stars)
+        left = MAX_SHIFTS - len(self.shift_kms)
+        if mean_flux is not None and left > 0 and len(stars):
+            shifts = line_shifts(stars[:left], mean_flux)
+            self.shift_kms |= dict(zip(stars.ids[:left].tolist(), shifts.tolist(), strict=True))
+
+    @property
+    def median_shift(self) -> float | None:
+        """The median shift of the lines in km/s; None where most of them are not known."""
+        shifts = np.array(list(self.shift_kms.values()))
+        known = shifts[np.isfinite(shifts)]
+        return float(np.median(known)) if len(known) > len(shifts) / 2 else None
+
+    def shifted_ids(self, limit_kms: float) -> list[str]:
+        """The stars whose lines are shifted by more than that."""
+        return [star for star, shift in self.shift_kms.items() if abs(shift) > limit_kms]
+
+    @property
+    def known_snr(self) -> np.ndarray:
+        """The S/N of the stars whose errors are known."""
+        snr = np.concatenate([*self.snr, np.empty(0)])
+        return snr[np.isfinite(snr)]
+
+    @property
+    def median_excess(self) -> float:
+        """The median of flux error over scatter; NaN where it is not known."""
+        excess = np.concatenate([*self.excess, np.empty(0)])
+        known = excess[np.isfinite(excess)]
+        return float(np.median(known)) if len(known) else float("nan")
+
+    def repeated_ids(self) -> list[str]:
+        """The ids that more than one star has."""
+        numbers = [ids for ids in self.ids if ids.dtype.kind == "i"]
+        names = [ids for ids in self.ids if ids.dtype.kind != "i"]
+        repeated: list[str] = []
+        for pieces in (numbers, names):
+            if pieces:
+                unique, count = np.unique(np.concatenate(pieces), return_counts=True)
+                repeated += map(str, unique[count > 1])
+        return repeated
+
+    def label_values(self, name: str) -> np.ndarray:
+        """The known values of a label."""
+        values = np.concatenate(self.labels[name])
+        return values[np.isfinite(values)]
+
+
+def scatter(stars: SpectraSet) -> np.ndarray:
+    """(N,) noise of one pixel, from the scatter between neighbours (Stoehr et al. 2008, DER_SNR).
+
+    Correlated noise and narrow lines make it wrong by a factor of two or so; NaN where it is not known.
+    """
+    flux = np.where(stars.mask, np.nan, stars.flux)
+    noise = np.full(len(stars), np.nan)
+    if flux.shape[1] < 5:
+        return noise
+    bend = np.abs(2 * flux[:, 2:-2] - flux[:, :-4] - flux[:, 4:])
+    known = np.isfinite(bend).any(1)
+    noise[known] = NOISE_SCALE * np.nanmedian(bend[known], 1)
+    noise[noise == 0] = np.nan
+    return noise

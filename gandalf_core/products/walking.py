@@ -1,0 +1,132 @@
+"""The stars of a file, a folder or a catalogue as their files give them, all of them or a sample.
+
+A partition is a Parquet file with one row per star. Of many partitions only a sample is opened, unless
+everything is asked for; the footers of all tell how many stars they hold, and in which columns.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from ..data.spectra import SpectraSet
+from ..errors import SpectraError
+from ..io import iter_parquet
+from ..io.parquet import has_row_per_star
+from ..io.sniff import parsing
+from ..jobs.progress import Progress, silent
+from ..sources import sets_of
+
+SAMPLE = 20_000  # stars that are looked at in a catalogue
+MAX_OPENED = 32  # partitions of a sample
+CHUNK = 4096  # stars at once
+
+Sets = Iterator[tuple[str, SpectraSet | SpectraError]]
+
+
+@dataclass
+class Walk:
+    """A walk through sources, and what it has seen of their partitions.
+
+    everything: open all of them. rows: stars in the partitions, by their footers. looked: how many of these
+    were looked at. partitions, opened: how many there are, and how many of them were opened. strange: {file:
+    what differs} of partitions that are not like the first one.
+    """
+
+    everything: bool = False
+    progress: Progress = silent
+    rows: int = 0
+    looked: int = 0
+    partitions: int = 0
+    opened: int = 0
+    strange: dict[str, str] = field(default_factory=dict)
+
+    def sets(self, spec: str) -> Sets:
+        """(name, stars or error) of every file of a source: a file, a folder, or simulated stars."""
+        if Path(spec).is_dir():
+            yield from self._folder(Path(spec))
+        elif has_row_per_star(spec):
+            yield from self._catalogue([Path(spec)])
+        else:
+            yield from sets_of(spec)
+
+    def _folder(self, folder: Path) -> Sets:
+        files = visible_files(folder)
+        partitions = [path for path in files if path.suffix.lower() == ".parquet"]
+        if not files:
+            yield str(folder), SpectraError(f"{folder}: there is no file in this folder")
+        elif partitions:
+            yield from self._catalogue(partitions)
+        else:
+            for k, path in enumerate(files):
+                self.progress(k / len(files), path.name)
+                yield from sets_of(str(path))
+
+    def _catalogue(self, paths: Sequence[Path]) -> Sets:
+        """The stars of some or all partitions; one that cannot be opened is an error of its own."""
+        sound: list[tuple[Path, int]] = []
+        first: list[str] | None = None
+        for path in paths:
+            try:
+                rows, columns = footer(path)
+            except SpectraError as error:
+                yield str(path), error
+                continue
+            first = columns if first is None else first
+            if columns != first:
+                self.strange[str(path)] = difference(columns, first)
+            if rows:
+                sound.append((path, rows))
+        self.partitions += len(paths)
+        self.rows += sum(rows for _, rows in sound)
+        chosen = sound if self.everything else spread(sound, MAX_OPENED)
+        for k, (path, _) in enumerate(chosen):
+            self.progress(k / len(chosen), f"{path.name}: {k + 1:,} of {len(chosen):,} partitions")
+            yield from self._partition(path, None if self.everything else SAMPLE // len(chosen))
+
+    def _partition(self, path: Path, most: int | None) -> Sets:
+        """The first stars of a partition, or all."""
+        self.opened += 1
+        seen = 0
+        try:
+            for stars in iter_parquet(path, CHUNK if most is None else min(CHUNK, most)):
+                seen += len(stars)
+                self.looked += len(stars)
+                yield str(path), stars
+                if most is not None and seen >= most:
+                    return
+        except SpectraError as error:
+            yield str(path), error
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """The files in a folder and in those below, without hidden ones (their name begins with `.` or `_`)."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part[0] in "._" for part in path.relative_to(folder).parts)
+    )
+
+
+def footer(path: Path) -> tuple[int, list[str]]:
+    """The number of rows of a Parquet file, and its columns with their types. SpectraError names the file."""
+    with parsing(str(path), "Parquet file"), pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        return file.metadata.num_rows, [f"{f.name} ({f.type})" for f in schema]
+
+
+def difference(columns: Sequence[str], first: Sequence[str]) -> str:
+    """What is missing and what is new in the columns of a partition, beside those of the first one."""
+    lost, new = [c for c in first if c not in columns], [c for c in columns if c not in first]
+    parts = [f"without {', '.join(lost)}"] if lost else []
+    parts += [f"with {', '.join(new)}"] if new else []
+    return ", ".join(parts) or "its columns in another order"
+
+
+def spread(items: Sequence, most: int) -> list:
+    """At most so many of the items, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[k] for k in np.unique(np.linspace(0, len(items) - 1, most).round().astype(int))]
