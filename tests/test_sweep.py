@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from toy import toy_config, toy_stars
 
 from gandalf_core.config.presets import LAMBDA
 from gandalf_core.config.schema import from_json, to_json
-from gandalf_core.errors import ClaimError, ConfigError, UnknownFieldError
+from gandalf_core.errors import ClaimError, ConfigError, SpectraError, UnknownFieldError
 from gandalf_core.io import write_stars
+from gandalf_core.sweeps import stars as sweep_stars
 from gandalf_core.sweeps import study as runner
 from gandalf_core.sweeps.space import LAMBDA_SCALE, Axis, Sweep, parse_axis, with_values
+from gandalf_core.sweeps.stars import identity_of_stars
 from gandalf_core.sweeps.study import best_config, curves, load_sweep, open_study, results, run_sweep
 from gandalf_core.sweeps.trial import probe_measures
 
@@ -105,6 +108,44 @@ def test_a_finished_sweep_does_nothing_and_another_is_refused(source, tmp_path):
     assert results(tmp_path).equals(before)
     with pytest.raises(ClaimError, match="another choice of"):
         run_sweep(tmp_path, small(source, model__latent_size="1,4"))
+
+
+def test_a_sweep_belongs_to_its_stars_whatever_their_file_is_called(tmp_path, monkeypatch):
+    """The labels differ, the errors, or the flux; a file that was moved is still the same."""
+    path, moved = tmp_path / "toy.npz", tmp_path / "moved.parquet"
+    stars = toy_stars(1400)
+    write_stars(path, stars)
+    run_sweep(tmp_path / "s", small(str(path), trials=1, model__latent_size="3"))
+    others = (
+        stars.with_labels(stars.labels + 1),
+        replace(stars, flux_error=stars.flux_error * 2),
+        toy_stars(1400, seed=1),
+    )
+    for changed in others:
+        write_stars(path, changed)
+        with pytest.raises(ClaimError, match=r"another choice of stars \(sweep\.json\)"):
+            run_sweep(tmp_path / "s", small(str(path), trials=1, model__latent_size="3"))
+    write_stars(moved, stars)
+    run_sweep(tmp_path / "s", small(str(moved), trials=1, model__latent_size="3"))
+    assert load_sweep(tmp_path / "s").stars == (str(moved),) and len(results(tmp_path / "s")) == 1
+    monkeypatch.setattr(runner, "identity_of_stars", lambda specs: "unknown")
+    with pytest.raises(SpectraError, match=r"moved\.parquet: holds other stars than when the sweep began"):
+        run_sweep(tmp_path / "t", small(str(moved), trials=1, model__latent_size="3"))
+
+
+def test_simulated_stars_are_told_apart_by_number_seed_and_simulator(monkeypatch):
+    same = identity_of_stars(("simulated:400",))
+    assert same == identity_of_stars(("simulated:400:0",)) != identity_of_stars(("simulated:400:1",))
+    monkeypatch.setattr(sweep_stars, "simulator_identity", lambda: "another")
+    assert identity_of_stars(("simulated:400",)) != same
+
+
+def test_a_folder_with_any_name_holds_a_sweep(source, tmp_path):
+    """The study's address is a link, in which ? and # and % have a meaning."""
+    folder = tmp_path / "50 % of #1? %3F é"
+    run_sweep(folder, small(source, trials=1, model__latent_size="3"))
+    assert len(results(folder)) == 1 and (folder / "study.db").is_file()
+    assert [p.name for p in tmp_path.iterdir()] == [folder.name]
 
 
 def test_a_stopped_sweep_resumes_with_the_interrupted_trial(source, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The purpose of a folder: results of different work never mix in it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,22 @@ from ..atomic import write_text
 from ..errors import ClaimError
 from .plain import to_json
 
+NO_NAMES: Mapping[str, str] = {}
 
-def claim(folder: Path, name: str, purpose: dict[str, Any], *, changeable: tuple[str, ...] = ()) -> None:
+
+def claim(
+    folder: Path,
+    name: str,
+    purpose: dict[str, Any],
+    *,
+    changeable: tuple[str, ...] = (),
+    names: Mapping[str, str] = NO_NAMES,
+) -> None:
     """Make `folder` and note its purpose in the file `name`, or check that it was begun for the same purpose.
 
-    purpose: JSON-able. Its keys `changeable` may differ from the note, which is then replaced. Raises
-    ClaimError when the folder was begun for something else.
+    purpose: JSON-able. Its keys `changeable` may differ from the note, which is then replaced. names: what
+    the message calls a key, where that is not the key itself. Raises ClaimError when the folder was begun for
+    something else.
     """
     folder.mkdir(parents=True, exist_ok=True)
     note, text = folder / name, to_json(purpose)
@@ -21,8 +32,9 @@ def claim(folder: Path, name: str, purpose: dict[str, Any], *, changeable: tuple
         old, new = _read(note), json.loads(text)
         differing = sorted(k for k in {*old, *new} - {*changeable} if old.get(k) != new.get(k))
         if differing:
+            words = ", ".join(dict.fromkeys(names.get(key, key) for key in differing))
             raise ClaimError(
-                f"{folder}: was begun with another choice of {', '.join(differing)} ({name}): "
+                f"{folder}: was begun with another choice of {words} ({name}): "
                 "repeat that one or choose another folder"
             )
         if old == new:

@@ -19,6 +19,7 @@ from .stars import (
     true_labels,
     truth,
 )
+from .version import simulator_identity
 
 __all__ = [
     "PIXELS_800",
@@ -35,6 +36,7 @@ __all__ = [
     "priors",
     "simulate",
     "simulate_by_id",
+    "simulator_identity",
     "stages",
     "true_labels",
     "truth",

@@ -76,7 +76,8 @@ class Sweep:
     """Everything that defines a sweep.
 
     stars: sources as `load_stars` takes them.  trials: how many, for `tpe`; a grid has one trial per node.
-    Raises ConfigError for an unknown score, sampler or field, and for a grid over a range.
+    stars_identity: of what the sources held when the sweep began; "" before that.  Raises ConfigError for an
+    unknown score, sampler or field, and for a grid over a range.
     """
 
     config: Config
@@ -87,6 +88,7 @@ class Sweep:
     trials: int = 20
     seed: int = 0
     device: str = "cpu"
+    stars_identity: str = ""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (("score", self.score, SCORES), ("sampler", self.sampler, SAMPLERS)):

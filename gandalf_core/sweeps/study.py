@@ -9,8 +9,11 @@ import contextlib
 import json
 import multiprocessing
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +23,7 @@ from ..errors import ConfigError, GandalfError
 from ..io.claim import claim
 from ..jobs.progress import Progress, silent
 from .space import Sweep, with_values
+from .stars import identity_of_stars
 from .trial import score_trial, training_stars
 
 if TYPE_CHECKING:
@@ -37,10 +41,12 @@ INTERNAL_ATTRIBUTES = ("epoch", "node")  # of a trial, not shown in the table of
 def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: Progress = silent) -> None:
     """Run the missing trials of a sweep in its folder, in `workers` processes.
 
-    Raises ClaimError when the folder holds another sweep. A trial that fails is recorded with its cause.
+    A sweep belongs to the content of its stars, whatever the names of their files. Raises ClaimError when the
+    folder holds another sweep, or one of other stars. A trial that fails is recorded with its cause.
     """
-    folder = Path(folder)
-    claim(folder, "sweep.json", json.loads(sweep.to_json()), changeable=("trials",))
+    folder, sweep = Path(folder), replace(sweep, stars_identity=identity_of_stars(sweep.stars))
+    purpose, names = json.loads(sweep.to_json()), {"stars_identity": "stars"}
+    claim(folder, "sweep.json", purpose, changeable=("trials", "stars"), names=names)
     study = open_study(folder, sweep)
     _enqueue(study, sweep)
     if workers == 1:
@@ -75,10 +81,10 @@ def open_study(folder: str | Path, sweep: Sweep, worker: int = 0) -> "optuna.Stu
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(
-        f"sqlite:///{(Path(folder) / 'study.db').resolve()}",
-        engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}},
-    )
+    path = (Path(folder) / "study.db").resolve()
+    # opened by its path: in a link, a folder's name with ? or % would mean something else
+    connect = partial(sqlite3.connect, path, timeout=LOCK_SECONDS, check_same_thread=False)
+    storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": connect})
     study = optuna.create_study(storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True)
     trials = len(study.get_trials(deepcopy=False))
     study.sampler = optuna.samplers.TPESampler(

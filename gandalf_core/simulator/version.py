@@ -1,0 +1,15 @@
+"""Which simulator this is: other code or other data makes other stars under the same ids."""
+
+from functools import cache
+from pathlib import Path
+
+from ..data.identity import identity
+from .emulator import EMULATOR_FILE
+from .grids import GRID_FILE
+
+
+@cache
+def simulator_identity() -> str:
+    """Identifies the stars that this simulator makes: its data files and its code."""
+    paths = [EMULATOR_FILE, GRID_FILE, *sorted(Path(__file__).parent.glob("*.py"))]
+    return identity({path.name: path.read_bytes() for path in paths if path.is_file()})
