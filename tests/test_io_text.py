@@ -1,4 +1,4 @@
-"""Text as people save it: what names its columns, what separates them, its numbers and encodings, with values."""
+"""Text as people save it: names and separators of its columns, numbers and encodings, with values."""
 
 import io
 
@@ -104,7 +104,7 @@ def test_names_in_every_common_style_of_comment(comment):
     ],
 )
 def test_prose_names_nothing(comment):
-    """Three words above three columns may be a sentence: then the columns are told by their position, and it is said."""
+    """Three words above three columns may be a sentence: then the position tells, and it is said."""
     table = raw(f"{comment}\n{rows()}")
     assert [c.name for c in table.columns] == ["wavelength", "flux", "flux_error"]
     assert "by their position" in table.remarks[0]
@@ -230,7 +230,8 @@ def test_arrays_that_numpy_printed_into_cells():
     flux = np.round(1 + 0.1 * np.sin(grid), 6)
     with np.printoptions(threshold=10_000, precision=10):
         whole = f'source_id,wavelength,flux\n{SOURCE_ID},"{grid}","{flux}"\n7,"{grid}","{flux}"\n'
-        lists = f'source_id,wavelength,flux\n{SOURCE_ID},"{list(grid)}","{flux.tolist()}"\n7,"{list(grid)}","{flux!r}"\n'
+        lists = f'{SOURCE_ID},"{list(grid)}","{flux.tolist()}"\n7,"{list(grid)}","{flux!r}"\n'
+        lists = f"source_id,wavelength,flux\n{lists}"
     for text in (whole, lists):
         got = columns(text)
         assert got["source_id"].tolist() == [SOURCE_ID, "7"]
@@ -298,7 +299,7 @@ def test_encodings(encoding, head):
     if "lambda" in head:
         assert table.columns[0].name == "lambda [Å]"
     said = {"cp1252": "Windows-1252", "latin-1": "Windows-1252"}.get(encoding, encoding.upper()[:6])
-    assert not encoding.startswith("utf-8") == any(said in remark for remark in table.remarks)
+    assert encoding.startswith("utf-8") != any(said in remark for remark in table.remarks)
 
 
 def test_utf16_big_endian_with_its_mark():

@@ -1,4 +1,4 @@
-"""Tables of text with a header of their own, as astropy reads them: IPAC, and CDS or AAS (machine-readable)."""
+"""Tables of text with a header of their own, as astropy reads them: IPAC, CDS and AAS (machine-readable)."""
 
 from typing import Any, BinaryIO
 
@@ -28,9 +28,7 @@ def read(stream: BinaryIO, kind: str) -> list[RawTable]:
         else:
             return [_raw(table, remarks)]
     line = " ".join(str(cause).split())[:120]
-    raise SpectraError(
-        f"damaged {'IPAC' if kind == 'ipac' else 'CDS'} table ({line}): fetch or write it again"
-    )
+    raise SpectraError(f"damaged {kind.upper()} table ({line}): fetch or write it again")
 
 
 def _raw(table: Any, remarks: tuple[str, ...]) -> RawTable:

@@ -44,7 +44,7 @@ def _parsed(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     strange = np.isnan(values) & column.notna().to_numpy()
     if not strange.any():
         return values, strange
-    cells = column[strange].astype(str).str.strip()
+    cells = pd.Series(column[strange].astype(str)).str.strip()
     cells = cells.str.replace(_LONG_EXPONENT, r"\1e\2", regex=True)
     cells = cells.str.replace(r"(?<=[\d.,])[dDqQ](?=[+-]?\d)", "e", regex=True)
     commas = cells.str.fullmatch(_COMMA)
@@ -65,8 +65,8 @@ def _array(cell: object, name: str) -> np.ndarray:
     text = _NUMPY.sub(lambda match: match[1] or "", str(cell))
     if "..." in text or "…" in text:
         raise SpectraError(
-            f"column {name}: numpy left out the middle of an array ('...'), its values are lost: write one row "
-            "per sample, or Parquet"
+            f"column {name}: numpy left out the middle of an array ('...'), its values are lost: write "
+            "one row per sample, or Parquet"
         )
     if sum(map(text.count, "[({")) > 1:
         raise SpectraError(f"column {name} holds arrays within arrays: write one row per sample, or Parquet")

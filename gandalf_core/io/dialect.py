@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os import SEEK_END
 from typing import BinaryIO
 
 from ..errors import SpectraError
@@ -21,9 +22,10 @@ _CURE_COMMAS = "decimal commas between columns that commas separate: write 846.0
 
 @dataclass(frozen=True)
 class Dialect:
-    """start: offset in bytes of the first row. separator: a character, or BLANKS. names, units: of each column.
+    """Where the rows of a text begin, what separates them, and what their columns are called.
 
-    comments: the lines of comment above the rows. header: the names come from a header line.
+    start: offset of the first row, in bytes. separator: a character, or BLANKS. names, units: of each column.
+    comments: the lines above the rows. remarks: what users must know.
     """
 
     start: int
@@ -32,7 +34,6 @@ class Dialect:
     names: tuple[str, ...] = ()
     units: tuple[str | None, ...] = ()
     comments: tuple[str, ...] = ()
-    header: bool = True
     remarks: tuple[str, ...] = ()
 
 
@@ -52,7 +53,7 @@ def dialect_of(stream: BinaryIO, separator: str | None = None) -> Dialect:
     if header and not rows:
         separator = separator or _separator_in(first)
         return Dialect(
-            stream.seek(0, 2), separator, names=tuple(split_line(first, separator)), comments=comments
+            stream.seek(0, SEEK_END), separator, names=tuple(split_line(first, separator)), comments=comments
         )
     separator = separator or _separator(first if header else None, rows)
     count = len(_bare_fields(rows[0], separator))
@@ -143,7 +144,7 @@ def _without_header(
 
     first: the first line, where it is no row of numbers.
     """
-    dialect = Dialect(offset, separator, _decimal(rows, separator), comments=comments, header=False)
+    dialect = Dialect(offset, separator, _decimal(rows, separator), comments=comments)
     if first:
         count = len(split_line(first, separator))
     named = names_in_comments(comments, count)

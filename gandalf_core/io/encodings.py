@@ -34,10 +34,11 @@ def encoding_of(head: bytes) -> str:
 
 
 def decoded(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:
-    """(the same text from its beginning in UTF-8 without a mark and with line feeds, remarks on how it was read).
+    """(the same text in UTF-8, without a mark and with line feeds; remarks on how it was read).
 
-    A text that is UTF-8 already comes back as it is, rewound. Bytes that are not UTF-8 are taken as
-    Windows-1252, which contains the letters of Latin-1. Raises SpectraError for a UTF-16 text that is cut.
+    The text is at its beginning. One that is UTF-8 already comes back as it is. Bytes that are not UTF-8 are
+    taken as Windows-1252, which contains the letters of Latin-1. Raises SpectraError for a UTF-16 text that
+    is cut.
     """
     stream.seek(0)
     head = stream.read(_CHUNK)

@@ -1,5 +1,6 @@
-"""FITS: tables (the archive's, with an id in the header and one extension per star when COMBINED; our own; those of
-ESO and SDSS), and images of one dimension.
+"""FITS: tables, and images of one dimension.
+
+The archive's tables have an id in the header, and one extension per star when COMBINED.
 """
 
 import json
@@ -31,7 +32,8 @@ def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
     size = size_of(stream)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with fits.open(stream, memmap=False, disable_image_compression=True, checksum=True) as hdus:
+        with fits.open(stream, memmap=False, disable_image_compression=True, checksum=True) as opened:
+            hdus: list[Any] = list(opened)
             about = hdus[0].header
             tables = [
                 _table(hdu, wanted, size) for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
@@ -95,15 +97,15 @@ def _keywords(header: fits.Header) -> dict[str, str | int | float]:
     return {k: v for k, v in header.items() if k and isinstance(v, str | int | float)}
 
 
-def _comments(header: fits.Header) -> tuple[str, ...]:
+def _comments(header: Any) -> tuple[str, ...]:
     """COMMENT and HISTORY, and the comments beside the keywords of the axis."""
     beside = [header.comments[k] for k in ("CTYPE1", "CRVAL1", "CUNIT1") if k in header]
-    free = [str(line) for key in ("COMMENT", "HISTORY") if key in header for line in header[key]]
-    return tuple(line for line in (*beside, *free) if line.strip())
+    free = [line for key in ("COMMENT", "HISTORY") for line in header.get(key, ())]
+    return tuple(text for line in (*beside, *free) if (text := str(line).strip()))
 
 
 def _values(hdu: Any, k: int, size: int) -> tuple[np.ndarray, Any]:
-    """(column k as a plain array in the machine's byte order, masked where TNULL says so; TNULL if unscaled)."""
+    """(column k in the machine's byte order, masked where TNULL says so; TNULL where it is not scaled)."""
     column, stored = hdu.columns[k], np.recarray.field(hdu.data, k)
     if column.format and ("P" in column.format or "Q" in column.format) and isinstance(hdu, fits.BinTableHDU):
         check_expansion(8 * int(stored[:, 0].astype(np.int64).sum()), size)

@@ -1,7 +1,7 @@
 """The wavelengths of a FITS image from its keywords: linear or logarithmic, after FITS Paper III or IRAF.
 
-Greisen et al. (2006, A&A 446, 747) have `WAVE-LOG`; IRAF, SDSS and APOGEE have DC-FLAG = 1 or `LOG-LINEAR`, the
-decimal logarithm of Ångström. Shapes: L pixels.
+Greisen et al. (2006, A&A 446, 747) have `WAVE-LOG`; IRAF, SDSS and APOGEE have DC-FLAG = 1 or `LOG-LINEAR`,
+the decimal logarithm of Ångström. Shapes: L pixels.
 """
 
 import re
@@ -20,7 +20,7 @@ _LOG_UNIT = re.compile(r"(?:log10|log|ln|dex)\s*\(?\s*([^()]*?)\s*\)?", re.IGNOR
 
 
 class Axis(NamedTuple):
-    """Wavelengths (L,), their unit, their UCD where the keywords say air, and what users must know of them."""
+    """Wavelengths (L,), their unit, their UCD where keywords say air, and what users must know of them."""
 
     values: np.ndarray
     unit: str | None
@@ -33,7 +33,7 @@ def axis_of(header: fits.Header, length: int) -> Axis | None:
 
     Raises SpectraError for an axis that is none of wavelengths, or no line that keywords can describe.
     """
-    number = next((k for k in range(1, header.get("NAXIS", 1) + 1) if header.get(f"NAXIS{k}") == length), 1)
+    number = next((k for k in range(1, 10) if header.get(f"NAXIS{k}") == length), 1)
     line = _line(header, number)
     if line is None:
         return None
@@ -41,7 +41,7 @@ def axis_of(header: fits.Header, length: int) -> Axis | None:
     kind = str(header.get(f"CTYPE{number}", "")).strip().upper()
     _refuse_other_axes(kind, number)
     unit, logarithm = _unit(header, number)
-    steps = step * (np.arange(length) + 1 - (1 if pixel is None else pixel))
+    steps = step * (np.arange(length) + 1.0 - (1.0 if pixel is None else pixel))
     values, said = _wavelengths(header, kind, logarithm, (start, steps))
     remarks = [f"CRPIX{number} is missing: taken as 1"] if pixel is None else []
     if said and unit is None:
@@ -49,7 +49,8 @@ def axis_of(header: fits.Header, length: int) -> Axis | None:
         said += ", taken in Ångström as no CUNIT1 says otherwise"
     if not said and unit is None and not kind and np.abs(values).max() < 10:
         raise SpectraError(
-            f"CRVAL{number} = {start:g} without a unit: if it is a logarithm, add DC-FLAG = 1 and CUNIT{number}"
+            f"CRVAL{number} = {start:g} without a unit: if it is a logarithm, add DC-FLAG = 1 and "
+            f"CUNIT{number}"
         )
     remarks += [said] if said else []
     ucd = "em.wl;obs.atmos" if kind.startswith("AWAV") else None
@@ -58,15 +59,18 @@ def axis_of(header: fits.Header, length: int) -> Axis | None:
 
 def _line(header: fits.Header, number: int) -> tuple[float, float, float | None] | None:
     """(value at the reference pixel, step, reference pixel) in the header's own terms."""
-    step = header.get(f"CD{number}_{number}")
-    if step is None and f"CDELT{number}" in header:
-        step = header[f"CDELT{number}"] * header.get(f"PC{number}_{number}", 1)
-    start, pixel = header.get(f"CRVAL{number}"), header.get(f"CRPIX{number}")
+    start, pixel = _number(header, f"CRVAL{number}"), _number(header, f"CRPIX{number}")
+    step = _number(header, f"CD{number}_{number}")
+    if step is None and (step := _number(header, f"CDELT{number}")) is not None:
+        step *= _number(header, f"PC{number}_{number}") or 1.0
     if start is None or not step:  # SDSS before its WCS
-        start, step, pixel = header.get("COEFF0"), header.get("COEFF1"), 1
-    if not all(isinstance(v, int | float) for v in (start, step)) or not step:
-        return None
-    return float(start), float(step), None if pixel is None else float(pixel)
+        start, step, pixel = _number(header, "COEFF0"), _number(header, "COEFF1"), 1.0
+    return None if start is None or not step else (start, step, pixel)
+
+
+def _number(header: fits.Header, key: str) -> float | None:
+    value = header.get(key)
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _refuse_other_axes(kind: str, number: int) -> None:
@@ -74,7 +78,8 @@ def _refuse_other_axes(kind: str, number: int) -> None:
         raise SpectraError(f"its axis is no wavelength (CTYPE{number} = {kind}): convert it to vacuum nm")
     if kind.startswith("MULTISPE") or kind.endswith(("-TAB", "-GRI", "-GRA")):
         raise SpectraError(
-            f"its wavelengths are not linear (CTYPE{number} = {kind}): resample it (IRAF: dispcor), or write a table"
+            f"its wavelengths are not linear (CTYPE{number} = {kind}): resample it (IRAF: dispcor), or write "
+            "a table"
         )
 
 
@@ -94,7 +99,7 @@ def _unit(header: fits.Header, number: int) -> tuple[str | None, bool]:
 def _wavelengths(
     header: fits.Header, kind: str, logarithm: bool, line: tuple[float, np.ndarray]
 ) -> tuple[np.ndarray, str]:
-    """(wavelengths (L,), what is said of a logarithmic scale) for a value at the reference pixel and steps."""
+    """(wavelengths (L,), what is said of their scale) from a value at the reference pixel and steps."""
     start, steps = line
     with np.errstate(over="ignore"):
         if kind.endswith("-LOG") and not 2 < start < 5:

@@ -16,9 +16,10 @@ _END = b"END" + b" " * 77
 
 
 def check_extensions(stream: BinaryIO) -> None:
-    """SpectraError where a header is damaged, or the data it announces are not in the file. The stream is rewound.
+    """SpectraError where a header is damaged, or announces data that are not in the file.
 
-    Also for bytes behind the last extension: there an extension would be left out without a word.
+    Also for bytes behind the last extension: there an extension would be left out without a word. The stream
+    is rewound.
     """
     size, position, number = size_of(stream), 0, 0
     while position < size:

@@ -37,7 +37,7 @@ def spectrum_of(
     if main is None:
         shapes = ", ".join(" × ".join(map(str, hdu.data.shape[::-1])) for hdu in images[:4])
         raise SpectraError(
-            f"a FITS file without a table and without a one-dimensional spectrum (images of {shapes} pixels): "
+            f"a FITS file without a table and a one-dimensional spectrum (images of {shapes} pixels): "
             "extract it, or write a table with the columns wavelength, flux, flux_error"
         )
     length = values[id(main)].size
@@ -55,7 +55,7 @@ def spectrum_of(
 def _wavelengths(
     sources: Sequence[Any], length: int, known: RawColumn | None
 ) -> tuple[RawColumn, tuple[str, ...]]:
-    """The wavelengths of `length` pixels: a column that is known, or the keywords of the first that has any."""
+    """The wavelengths of `length` pixels: a known column, or the keywords of the first that has any."""
     if known is not None and np.size(known.values) == length:
         return known, ()
     axis = next((a for hdu in sources if (a := axis_of(hdu.header, length))), None)

@@ -1,13 +1,20 @@
-"""One reader for each format, imported when it is needed: the bytes of a file → its tables, as they stand in it."""
+"""One reader for each format, imported when it is needed: bytes → tables, as they stand in the file."""
 
 from typing import BinaryIO
 
 from .raw import RawTable, Wanted, has_role
 
 NAMES = {  # of formats, for messages
-    "csv": "csv", "text": "text file", "ecsv": "ECSV", "fits": "FITS", "votable": "VOTable", "ipac": "IPAC table",
-    "cds": "CDS table", "parquet": "Parquet file", "npz": "npz",
-}  # fmt: skip
+    "csv": "csv",
+    "text": "text file",
+    "ecsv": "ECSV",
+    "fits": "FITS",
+    "votable": "VOTable",
+    "ipac": "IPAC table",
+    "cds": "CDS table",
+    "parquet": "Parquet file",
+    "npz": "npz",
+}
 
 
 def raw_tables(stream: BinaryIO, kind: str, wanted: Wanted = has_role) -> list[RawTable]:

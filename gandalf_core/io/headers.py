@@ -10,24 +10,9 @@ from .names import FLUX, WAVELENGTH, role_of
 
 BLANKS = r"\s+"  # the separator of columns that are set apart by blanks
 BY_POSITION = "no names of columns: taken as wavelength, flux and flux_error by their position"
-_PROSE = frozenset(  # a comment with one of these words is a sentence, not names of columns
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "by",
-        "for",
-        "from",
-        "has",
-        "have",
-        "in",
-        "is",
-        "it",
-        "of",
-        "on",
+_PROSE = {  # a comment with one of these words is a sentence, not names of columns
+    *("a", "an", "and", "are", "as", "at", "by", "for", "from", "has", "have", "in", "is", "it", "of", "on"),
+    *(
         "or",
         "per",
         "than",
@@ -42,8 +27,8 @@ _PROSE = frozenset(  # a comment with one of these words is a sentence, not name
         "were",
         "which",
         "with",
-    ]
-)
+    ),
+}
 _UNIT = re.compile(
     r"nm|aa?|å|[aå]ngstr[oö]ms?|ang|[uµμ]m|microns?|m|k?k|dex|mag|deg|days?|yr|pc|mas\S*|km\s?/?\s?s\S*|cm\S*|jy|"
     r"erg\S*|w\s?/?\s?m\S*|counts?|adu|e-?|electrons?\S*|arb\S*|relative|none|normali[sz]ed|cgs|%|1|-+|"

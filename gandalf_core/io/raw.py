@@ -1,4 +1,4 @@
-"""What a format's reader hands on: the tables of a file as they stand in it, before anybody says what they mean."""
+"""What the reader of a format hands on: the tables of a file, before anybody says what they mean."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -155,7 +155,7 @@ def _detect_markup(head: str) -> str:
         called = f" ('{' '.join(title[1].split())}')" if title else ""
         raise _not_spectra(
             f"a web page{called}",
-            "the download was refused or asks for a log-in: open its address in a browser, then fetch it again",
+            "its download was refused or asks for a log-in: open the address in a browser and fetch it again",
         )
     raise _not_spectra("XML other than VOTable", f"readable are {READABLE_FORMATS}")
 

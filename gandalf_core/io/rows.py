@@ -1,4 +1,4 @@
-"""Rows of text that are equally long, checked before they are parsed, so that no value slides into another column."""
+"""Rows of text, checked to be equally long before they are parsed: no value slides into another column."""
 
 import io
 import re
@@ -47,7 +47,8 @@ def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> tup
             last = int(lines.fields[rows[-1]]), piece.split(b"\n")[rows[-1]] if len(wrong) else b""
     if last[0] < count:
         raise SpectraError(
-            f"the last row, '{_shown(last[1])}', has {last[0]} of {count} values: the file seems cut, fetch it again"
+            f"the last row, '{_shown(last[1])}', has {last[0]} of {count} values: "
+            "the file seems cut, fetch it again"
         )
     if last[0] > count:
         raise _ragged(row, *last, count)

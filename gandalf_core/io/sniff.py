@@ -70,8 +70,8 @@ Unpack = Callable[[], BinaryIO]
 def members(name: str, stream: BinaryIO, depth: int = 0, stored: int = 0) -> Iterator[Member | Unreadable]:
     """The files inside a file: itself, the content of a .gz, or every file of a .zip bundle.
 
-    DataLink sends bundles. A member of a bundle that is unreadable does not spoil the others. stored: bytes of
-    the outermost file, which limit what it may grow to however deep it is packed.
+    DataLink sends bundles. A member of a bundle that is unreadable does not spoil the others. stored: bytes
+    of the outermost file, which limit what it may grow to however deep it is packed.
     """
     try:
         with parsing(name, "file"):

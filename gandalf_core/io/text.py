@@ -1,4 +1,4 @@
-"""Text: rows under a header (csv, tables separated by tabs, blanks, semicolons), and plain columns of numbers."""
+"""Text: rows under a header (csv, or separated by tabs, blanks, semicolons), and columns of numbers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -41,7 +41,7 @@ def read_rows(
     taken = [k for k, name in enumerate(names) if name and wanted(name, None)]
     frame = _frame(stream, dialect, taken)
     columns = tuple(
-        RawColumn(name, _values(frame[k], name) if k in taken else None, unit)
+        RawColumn(name, _values(pd.Series(frame[k]), name) if k in taken else None, unit)
         for k, (name, unit) in enumerate(zip(names, dialect.units or [None] * len(names), strict=True))
     )
     comments = (*dialect.comments, *between)
@@ -50,10 +50,12 @@ def read_rows(
 
 def keywords(comments: Iterable[str]) -> dict[str, str]:
     """The keywords in lines of comment, such as `# teff = 5700`; the first of each name."""
-    matches = (_KEYWORD.match(line.lstrip("".join(COMMENT_MARKS))) for line in comments)
-    found = [(match[1], match[2]) for match in matches if match]
-    # `5700 K` is a number
-    return {key: text if role_of(key) == ID else text.split()[0] for key, text in reversed(found)}
+    found: dict[str, str] = {}
+    for line in comments:
+        if match := _KEYWORD.match(line.lstrip("".join(COMMENT_MARKS))):
+            # `5700 K` is a number
+            found.setdefault(match[1], match[2] if role_of(match[1]) == ID else match[2].split()[0])
+    return found
 
 
 def _frame(stream: BinaryIO, dialect: Dialect, taken: list[int]) -> pd.DataFrame:

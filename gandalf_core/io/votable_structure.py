@@ -1,7 +1,8 @@
 """The structure of a VOTable, checked by the XML parser alone before astropy believes what it promises.
 
-Nothing but the file itself is opened: streams with an address, entities and data in other formats are refused. A
-BINARY stream must end where a row ends, and rows must be as many as announced: then no bytes were lost.
+Nothing but the file itself is opened: streams with an address, entities and data of other formats are
+refused. A BINARY stream must end where a row ends, and rows must be as many as announced: then no bytes were
+lost.
 """
 
 import base64
@@ -26,7 +27,7 @@ _BINARY = ("BINARY", "BINARY2")
 
 @dataclass
 class _Field:
-    """datatype and arraysize of a column: `count` values, in rows of `count` where their number is variable."""
+    """The datatype and arraysize of a column: `count` values, or a variable number of at most `count`."""
 
     datatype: str
     count: int
@@ -58,7 +59,7 @@ class _Table:
 
 
 def check_structure(stream: BinaryIO) -> None:
-    """SpectraError for a VOTable that refers to anything outside, lost rows, or would grow. The stream is rewound."""
+    """SpectraError for a VOTable that refers to anything outside, lost rows, or would grow; it is rewound."""
     reader = _Reader(size_of(stream))
     try:
         reader.parse(stream)
@@ -125,7 +126,7 @@ class _Reader:
             self._check(self.tables[-1], len(self.tables))
 
     def _check(self, table: _Table, number: int) -> None:
-        """SpectraError when the rows of a table are not those announced, or take more memory than they may."""
+        """SpectraError when the rows of a table are not those announced, or take too much memory."""
         if table.kind in _BINARY:
             table.rows = _rows_in_stream(table, number)
         row = sum(f.in_memory for f in table.fields)
