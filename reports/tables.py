@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from gandalf_core.auditing.slider_table import measures, shown
+from gandalf_core.auditing.slider_verdict import slider_entries
 from gandalf_core.config.presets import EXERCISES
 from gandalf_core.parameters import LABELS, parameter
 
@@ -102,9 +104,27 @@ def slider_table(audits: dict[str, Report]) -> str:
         "Relative error of the change, pooled over the stars (0: exact; 1: the slider does nothing); in "
         "brackets, where the new value lies within the range of the training sample.\n\n"
         + table(["model", *map(plain, LABELS)], sliders)
+        + slider_parts_table(reports)
         + "\nNuisances read back from the reconstruction (R², S/N > 60), and the reconstruction itself.\n\n"
         + table(head, restored)
     )
+
+
+def slider_parts_table(audits: dict[str, Report]) -> str:
+    """One row per slider: its error beside the one without the latent, a fixed change, and of its parts."""
+    cells = measures()
+    rows = [
+        [f"`{model}`", plain(n), *(shown(cell(entry)) or "-" for cell in cells.values())]
+        for model, report in audits.items()
+        for n, entry in slider_entries(report).items()
+        if "fixed_change" in entry  # earlier audits do not know
+    ]
+    head = ["model", "slider", *(name.replace("[", r"\[").replace("]", r"\]") for name in cells)]
+    text = (
+        "\nThe same error without the latent (z := 0), of the best single change for all stars, of some "
+        "kinds of stars, and in and outside the cores of the Ca II lines:\n\n"
+    )
+    return text + table(head, rows) if rows else ""
 
 
 def _slider(entry: Report) -> str:

@@ -258,6 +258,20 @@ def test_a_bar_has_the_colour_of_what_the_words_say():
     assert list(colours) == [style.GREEN, style.ORANGE, style.VERMILION]
 
 
+def test_a_slider_stands_beside_what_it_owes_to_nobody():
+    beside = {"relative_error": 0.36, "difference": 0.0, "difference_interval": [-0.01, 0.01]}
+    entry = {"relative_error": 0.36, "fixed_change": beside, "without_latent": beside}
+    figure = audits.counterfactual({"counterfactual": {"mh": entry}})
+    assert {t.name: list(t.y) for t in figure.data} == {
+        "the slider": [0.36],
+        "without the latent": [0.36],
+        "one fixed change": [0.36],
+    }
+    assert figure.data[0].marker.color == (style.VERMILION,), "no better than a fixed change"
+    earlier = audits.counterfactual({"counterfactual": {"mh": entry, "teff": {"relative_error": 0.1}}})
+    assert len(earlier.data) == 1, "an error that is known of one slider alone is not drawn"
+
+
 def test_the_dashed_line_stands_where_the_verdict_changes():
     figure = audits.excess({"removed": {"teff": {"excess": 0.1, "interval": [0.05, 0.15]}}})
     assert [s.x0 for s in figure.layout.shapes] == [0, 0.02]

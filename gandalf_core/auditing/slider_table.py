@@ -23,7 +23,7 @@ def slider_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
     """One row per measure and one column per slider; a row that an earlier report lacks is left out."""
     entries = slider_entries(report)
     rows = [
-        {WHAT: name, **{parameter(n).in_text: _cell(cell(entry)) for n, entry in entries.items()}}
+        {WHAT: name, **{parameter(n).in_text: shown(cell(entry)) for n, entry in entries.items()}}
         for name, cell in measures().items()
     ]
     return [row for row in rows if any(text for head, text in row.items() if head != WHAT)]
@@ -45,7 +45,7 @@ def _error(part: Any) -> Any:
 
 def _ends(entry: Mapping[str, Any]) -> str:
     ends = entry.get("interval") or []
-    return " to ".join(map(_cell, ends)) if all(map(is_number, ends)) else ""
+    return " to ".join(map(shown, ends)) if all(map(is_number, ends)) else ""
 
 
 def _part(key: str) -> Row:
@@ -60,5 +60,6 @@ def _stratum(key: str) -> Row:
     return cell
 
 
-def _cell(value: Any) -> str:
+def shown(value: Any) -> str:
+    """The text of a cell; empty for a number that is not known."""
     return value if isinstance(value, str) else f"{value:z.{ERROR_DIGITS}f}" if is_number(value) else ""

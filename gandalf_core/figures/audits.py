@@ -23,7 +23,7 @@ GRADE_COLOURS = {
 }
 SLIDER_REFERENCES = {  # key in a slider's entry -> words, colour
     "without_latent": ("without the latent", style.SKY),
-    "fixed_change": ("one fixed change for all stars", style.GREY),
+    "fixed_change": ("one fixed change", style.GREY),
 }
 ROW_NAMES = {
     "z": "the exported latent",
@@ -162,6 +162,8 @@ def counterfactual(report: Mapping[str, Any]) -> go.Figure:
             errors += beside
     figure.update_traces(name="the slider", selector=0)
     figure.add_hline(y=1, line={"color": style.GREY, "width": 1.5, "dash": "dash"})
+    figure.update_traces(textfont_size=12 if len(figure.data) == 1 else 9)
+    figure.update_layout(bargap=0.1)
     figure.update_xaxes(title_text="Slider")
     top = max(1.15, max(errors) * 1.15)
     figure.update_yaxes(title_text="Relative error of the change", range=[0, top])
