@@ -48,7 +48,8 @@ elif view == "Sliders":
             audits.counterfactual(report),
             "The error of the change that a slider makes, relative to the change of the true spectrum. "
             f"Green, up to {FOLLOWS}: it follows the truth. Yellow, up to {FOLLOWS_IN_PART}: in part. "
-            "Orange: hardly. At 1 it is as wrong as no change at all.",
+            "Orange: hardly, or no better than one fixed change for all stars. Purple: these stars cannot "
+            "tell. At 1 it is as wrong as no change at all.",
             "sliders",
         )
     with right:
@@ -58,5 +59,6 @@ elif view == "Sliders":
             "reconstructions.",
             "restoration",
         )
+    auditing.show_sliders(report)
 else:
     auditing.show_numbers(report, model.name)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from gandalf_core.auditing.slider_table import SLIDER_READING, slider_rows
 from gandalf_core.auditing.slider_verdict import on_sliders
 from gandalf_core.auditing.table import READING, table_rows
 from gandalf_core.auditing.verdict import on_latent
@@ -89,6 +90,13 @@ def show_verdict(report: Report) -> None:
     with st.container(border=True):
         for sentences in filter(None, (on_latent(report), on_sliders(report))):
             st.markdown("  \n".join(f"{BADGES[s.grade]} {show.escaped(s.text)}" for s in sentences))
+
+
+def show_sliders(report: Report) -> None:
+    """The errors of the sliders: of all stars, of some kinds of them, and what is due to the latent."""
+    if rows := slider_rows(report):
+        st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
+        st.caption(show.escaped(SLIDER_READING))
 
 
 def show_numbers(report: Report, name: str) -> None:
