@@ -141,9 +141,11 @@ def test_the_penalty_is_chosen_by_held_out_stars():
 
 def test_a_representation_may_bring_the_settings_of_its_regressor():
     """Penalty included: it is then not chosen. Passes and seed are those of the comparison."""
-    a, _, y, _ = sample(600)
-    inputs = Representation(a[:400], a[400:], settings=RegressorSettings(hidden=(4,), alpha=0.5, max_iter=1))
-    report = compare({"x": inputs}, Truth(y[:400]), Truth(y[400:]), NAMES, replace(FAST, max_iter=3))
+    a, _, y, _ = sample(2600)
+    inputs = Representation(
+        a[:2400], a[2400:], settings=RegressorSettings(hidden=(4,), alpha=0.5, max_iter=1)
+    )
+    report = compare({"x": inputs}, Truth(y[:2400]), Truth(y[2400:]), NAMES, replace(FAST, max_iter=3))
     assert report["network"]["x"]["alpha"] == 0.5
     assert [network["epochs"] for network in report["network"]["x"]["networks"]] == [3]
 

@@ -29,7 +29,7 @@ def toy(n=1500, seed=0):
 
 @pytest.fixture(scope="module")
 def fitted():
-    x, y, snr = toy(6000)
+    x, y, snr = toy(12000)
     return fit_regressor(x, y, NAMES, FAST, snr=snr)
 
 
@@ -95,19 +95,20 @@ def test_a_missing_label_does_not_leak_into_the_fit():
 
 
 def test_labels_missing_together_share_a_network_and_an_unknown_one_stays_nan():
-    x, y, _ = toy(800)
-    y = np.column_stack([y, np.full(800, np.nan)])
+    x, y, _ = toy(2400)
+    y = np.column_stack([y, np.full(2400, np.nan)])
     y[:200, :2] = np.nan
     regressor = fit_regressor(x, y, (*NAMES, "mh"), FAST)
     values, errors = regressor.predict(x)
     assert [g.columns.tolist() for g in regressor.groups] == [[0, 1]]
     assert np.isnan(values[:, 2]).all() and np.isnan(errors[:, 2]).all() and np.isfinite(values[:, :2]).all()
+    assert regressor.labels_read == NAMES
     with pytest.raises(ModelError, match="no label"):
-        fit_regressor(x, np.full((800, 1), np.nan), ("mh",), FAST)
+        fit_regressor(x, np.full((2400, 1), np.nan), ("mh",), FAST)
 
 
 def test_separate_networks_and_ensembles():
-    x, y, _ = toy(800)
+    x, y, _ = toy(2400)
     separate = fit_regressor(x, y, NAMES, replace(FAST, joint=False))
     assert [g.columns.tolist() for g in separate.groups] == [[0], [1]]
     pair = fit_regressor(x, y, NAMES, replace(FAST, ensemble=2))
@@ -177,7 +178,7 @@ def test_wrong_inputs_are_refused(fitted):
 def test_recalibration_follows_the_new_residuals(fitted):
     x, y, snr = toy(3000, 5)
     noisy = x + np.random.default_rng(1).standard_normal(x.shape) * 0.5
-    again = fitted.calibrated(noisy, y, snr)
+    again = fitted.conformed(noisy, y, snr)
     values, errors = again.predict(noisy, snr)
     assert abs((np.abs(values - y) <= errors).mean() - LEVEL) < 0.03
     assert errors.mean() > 1.5 * fitted.predict(noisy, snr)[1].mean()
@@ -186,28 +187,44 @@ def test_recalibration_follows_the_new_residuals(fitted):
 def test_error_model_follows_width_and_ignores_shape():
     """Heavy-tailed residuals: their standard deviation does not exist, their 68 % half-width does."""
     rng = np.random.default_rng(0)
-    feature = rng.uniform(-1, 1, (12000, 1))
-    residual = rng.standard_cauchy((12000, 1)) * np.exp(feature)
+    feature = rng.uniform(-1, 1, (14000, 1))
+    residual = rng.standard_cauchy((14000, 1)) * np.exp(feature)
     model = fit_shape(feature[:4000], residual[:4000]).levelled(feature[4000:6000], residual[4000:6000])
-    inside = np.abs(residual[6000:]) <= model.half_width(feature[6000:])
-    low, high = (inside[feature[6000:, 0] * s > 0.5].mean() for s in (-1, 1))
+    model = model.conformed(feature[6000:8000], residual[6000:8000])
+    inside = np.abs(residual[8000:]) <= model.half_width(feature[8000:])
+    low, high = (inside[feature[8000:, 0] * s > 0.5].mean() for s in (-1, 1))
     assert abs(low - LEVEL) < 0.05 and abs(high - LEVEL) < 0.05
 
 
+@pytest.mark.parametrize("level", [LEVEL, 0.9, 0.95])
 @pytest.mark.parametrize("count", [25, 40, 150, 900])
-def test_the_held_out_stars_are_covered_exactly_as_often_as_promised(count):
-    """The shift of split conformal prediction: quantile regression alone is held back by its ridge."""
+def test_the_calibrating_stars_are_covered_exactly_as_often_as_promised(count, level):
+    """⌈p(n + 1)⌉ of them, as split conformal prediction asks, whatever the level fitted to other stars."""
     rng = np.random.default_rng(count)
-    feature, residual = rng.uniform(-1, 1, (count, 3)), rng.standard_normal((count, 2))
-    flat = fit_shape(feature, residual)
-    model = flat.levelled(feature, residual * np.exp(feature[:, :1]))
-    widths = model.half_width(feature) * (1 + 1e-9)  # one star lies on the edge, up to rounding
-    inside = np.abs(residual * np.exp(feature[:, :1])) <= widths
-    assert inside.sum(0).tolist() == [int(np.ceil(LEVEL * (count + 1)))] * 2
+    feature, residual = rng.uniform(-1, 1, (2 * count, 3)), rng.standard_normal((2 * count, 2))
+    residual *= np.exp(feature[:, :1])
+    first, second = slice(count), slice(count, None)
+    model = fit_shape(feature, residual).levelled(feature[first], residual[first])
+    model = model.conformed(feature[second], residual[second])
+    widths = model.half_width(feature[second], level) * (
+        1 + 1e-9
+    )  # one star lies on the edge, up to rounding
+    inside = np.abs(residual[second]) <= widths
+    assert inside.sum(0).tolist() == [int(np.ceil(level * (count + 1)))] * 2
+
+
+def test_what_cannot_be_promised_is_not_given():
+    rng = np.random.default_rng(0)
+    feature, residual = rng.uniform(-1, 1, (30, 1)), rng.standard_normal((30, 2))
+    residual[:15, 1] = np.nan
+    model = fit_shape(feature, residual).levelled(feature, residual).conformed(feature, residual)
+    assert np.isnan(model.half_width(feature)[:, 1]).all(), "15 residuals are too few for any width"
+    assert np.isinf(model.half_width(feature, 0.99)[:, 0]).all(), "30 residuals cannot promise 99 %"
+    assert np.isfinite(model.half_width(feature, 0.95)[:, 0]).all()
 
 
 def test_progress_tells_how_many_passes_are_done_and_can_cancel():
-    x, y, _ = toy(400)
+    x, y, _ = toy(2000)
     fractions = []
     settings = replace(FAST, joint=False, max_iter=4, early_stopping=False)
     fit_regressor(x, y, NAMES, settings, progress=lambda fraction, text: fractions.append(fraction))

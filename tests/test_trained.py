@@ -200,8 +200,8 @@ def test_the_decoder_in_numpy_is_the_decoder(stars, networks):
 def plain(stars):
     """A plain auto-encoder with regressors, trained long enough to read labels."""
     return train(
-        toy_stars(900),
-        toy_config("autoencoder", training__epochs=25),
+        toy_stars(2000),
+        toy_config("autoencoder", training__epochs=12),
         device="cpu",
         extras=Extras(regressor_epochs=60),
     )

@@ -124,9 +124,6 @@ class StarModel(Protocol):
     def ranges(self) -> dict[str, tuple[float, float]]: ...
 
     @property
-    def check_ids(self) -> np.ndarray: ...
-
-    @property
     def card(self) -> dict[str, Any]: ...
 
     @property
@@ -150,7 +147,11 @@ class StarModel(Protocol):
     # --- checks ---
 
     def held_out(self, stars: SpectraSet) -> np.ndarray:
-        """(N,) true for the stars that did not train the model."""
+        """(N,) true for the stars that took no part in making the model."""
+        ...
+
+    def unseen(self, stars: SpectraSet) -> np.ndarray:
+        """(N,) true for the stars that did not train its networks."""
         ...
 
     def on_grid(self, stars: SpectraSet) -> SpectraSet:

@@ -1,12 +1,41 @@
-"""Which stars train and which test: by star, fixed by a seed, whatever the order of the rows."""
+"""Which stars serve what: by star, fixed by a seed, whatever the order of the rows. No star serves twice."""
+
+from typing import NamedTuple
 
 import numpy as np
 
+from ..seeds import HELD_BACK_SEED, SPLIT_SEED
+
 TEST_FRACTION = 0.2  # the paper's 80/20: 51,444 and 12,861 of 64,305
+# of the training split, held back from the networks: a twentieth, the calibrating stars more where few are
+TWENTIETH, MOST = 0.05, 2000
+TENTH, ENOUGH = 0.1, 500
+
+
+class Division(NamedTuple):
+    """Rows of a sample by what they serve, each in increasing order; all but `test` are the training split.
+
+    fitting: train the networks and regressors, and validate them.  calibration: say how wide error bars are.
+    reference: what the outlier score compares with.  test: judge the model, and nothing else.
+    """
+
+    fitting: np.ndarray
+    calibration: np.ndarray
+    reference: np.ndarray
+    test: np.ndarray
+
+    @property
+    def training(self) -> np.ndarray:
+        """Rows of the whole training split, in increasing order."""
+        return np.sort(np.concatenate([self.fitting, self.calibration, self.reference]))
+
+    def among(self, mask: np.ndarray) -> "Division":
+        """The rows for which the mask (N,) is true."""
+        return Division(*(rows[mask[rows]] for rows in self))
 
 
 def split(
-    ids: np.ndarray, test_fraction: float = TEST_FRACTION, seed: int = 0
+    ids: np.ndarray, test_fraction: float = TEST_FRACTION, seed: int = SPLIT_SEED
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows that train and rows that test, each in increasing order.
 
@@ -18,3 +47,28 @@ def split(
     is_test = np.zeros(len(unique), bool)
     is_test[order[: round(test_fraction * len(unique))]] = True
     return np.flatnonzero(~is_test[inverse]), np.flatnonzero(is_test[inverse])
+
+
+def division(ids: np.ndarray) -> Division:
+    """The whole division of a sample (N,): `split`, and `held_back` of its training side."""
+    ids = np.asarray(ids, dtype=str)
+    training, test = split(ids)
+    fitting, calibration, reference = (training[rows] for rows in held_back(ids[training]))
+    return Division(fitting, calibration, reference, test)
+
+
+def held_back(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of a training split (N,): those that fit, those that calibrate, and those of the reference.
+
+    The choice depends only on the set of ids.
+    """
+    unique, inverse = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
+    count = len(unique)
+    calibrating = round(min(MOST, max(TWENTIETH * count, min(ENOUGH, TENTH * count))))
+    compared = round(min(MOST, TWENTIETH * count))
+    order = np.random.default_rng(HELD_BACK_SEED).permutation(count)
+    part = np.zeros(count, int)
+    part[order[:calibrating]] = 1
+    part[order[calibrating : calibrating + compared]] = 2
+    fitting, calibration, reference = (np.flatnonzero(part[inverse] == k) for k in range(3))
+    return fitting, calibration, reference

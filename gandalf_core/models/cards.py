@@ -7,6 +7,8 @@ from typing import Any
 from .. import __version__
 from ..config.schema import Config
 from ..parameters import parameter
+from ..regression.conformal import promise
+from ..simulator.judging import is_reserved_source
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "openTSNE", "umap-learn")
 SIMULATED_CAVEAT = (
@@ -17,6 +19,10 @@ FIRST_GRID_NOTE = (
     "Do not trust this model below [M/H] = -0.4: in the synthetic spectra it was trained on, the lines of "
     "the α elements are too weak there, so metal-poor stars come out too metal-rich and too hot (at "
     "[M/H] = -1.5 by about 0.9 dex and 500 to 700 K)."
+)
+RESERVED_NOTE = (
+    "These stars are reserved for judging and used once: nothing was trained, tuned, calibrated or chosen on "
+    "them."
 )
 CITATIONS = (
     "GANDALF: Manteiga et al. 2025, A&A 694, A326; Santoveña, Dafonte & Manteiga 2024, arXiv:2411.05960",
@@ -34,11 +40,13 @@ def describe(
     figures: dict[str, Any],
     simulated: bool,
     nuisances: tuple[str, ...] = (),
+    calibration: dict[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The card's dictionary.
 
     data: source and numbers of stars.  figures: numbers measured on the test split.  simulated: whether the
-    stars were.  nuisances: those known in training.
+    stars were.  nuisances: those known in training.  calibration: what the error bars of the labels read from
+    `latent` and from `spectrum` rest on (`regression.conformal.promise`).
     """
     return {
         "name": config.name,
@@ -52,6 +60,7 @@ def describe(
         "noise": config.model.noise,
         "seed": config.training.seed,
         "data": data,
+        "calibration": calibration or {},
         "figures": figures,
         "versions": {
             "gandalf_core": __version__,
@@ -110,7 +119,7 @@ def signs(card: dict[str, Any]) -> dict[str, str]:
 
 
 def card_text(name: str, card: dict[str, Any]) -> str:
-    """The card as Markdown. Cards of earlier versions may lack recipe, nuisances and audit."""
+    """The card as Markdown. Cards of earlier versions may lack recipe, nuisances, calibration and audit."""
     lines = [
         f"# {name}",
         "",
@@ -138,8 +147,21 @@ def _training_lines(card: dict[str, Any]) -> list[str]:
         *([f"- nuisances known in training, so that z holds them: {nuisances}"] if nuisances else []),
         f"- latent: {card['latent_size']} dimensions, noise σ = {card['noise']:g}; seed {card['seed']}",
         f"- data: `{data['source']}`, {data['train']:,} stars to train, {data['test']:,} to test",
+        *_held_back_lines(data),
+        *(f"- error bars from the {n}: {promise(c)}" for n, c in card.get("calibration", {}).items()),
         f"- trained in {data['seconds']:.0f} s with {versions}",
     ]
+
+
+def _held_back_lines(data: dict[str, Any]) -> list[str]:
+    """How many stars of the training split trained no network, and what they served instead."""
+    parts = {
+        "validation": "validated the networks",
+        "calibration": "say how wide error bars are",
+        "reference": "are what the outlier score compares with",
+    }
+    named = [f"{data[part]:,} {words}" for part, words in parts.items() if part in data]
+    return [f"- of the stars to train, none of which served twice: {', '.join(named)}"] if named else []
 
 
 def _recipe_line(recipe: dict[str, Any]) -> str:
@@ -175,6 +197,7 @@ def _audit_lines(audit: dict[str, Any] | None) -> list[str]:
     lines = [
         f"## Audited on `{audit['source']}`, {audit['stars']:,} stars",
         "",
+        *([f"{RESERVED_NOTE}\n"] if is_reserved_source(audit["source"]) else []),
         *([*verdict, ""] if verdict else []),
         "| parameter | excess R² of a removed one | R² of another | error of its slider |",
         "|---|---|---|---|",

@@ -1,7 +1,7 @@
 """The files of a model folder: their names, and reading and writing them one by one.
 
 config.json · weights.safetensors (encoder and decoder) · scaling.npz (scaling, label ranges, reference for
-outliers) · split.npz (ids that trained and tested) · regressor-latent.npz · regressor-spectrum.npz ·
+outliers) · split.npz (ids by what the stars serve) · regressor-latent.npz · regressor-spectrum.npz ·
 projections/<name>.npz · history.jsonl · card.json · CARD.md · audit.json where the model was audited
 """
 
@@ -27,6 +27,7 @@ REGRESSORS = {"latent": "regressor-latent.npz", "spectrum": "regressor-spectrum.
 PROJECTIONS = "projections"
 NEEDED = (CONFIG, WEIGHTS, SCALING, SPLIT, CARD)
 ABOUT = (SPLIT, CARD, AUDIT)  # files that describe a model: no result depends on them
+IDS = ("train_ids", "check_ids", "calibration_ids", "reference_ids", "test_ids")  # in split.npz
 ELSEWHERE = ".in"  # after the name of an array that another map's file holds
 FAILURES = (
     OSError,

@@ -14,20 +14,19 @@ from ..config.presets import preset
 from ..config.schema import Config
 from ..data.noise_key import NoiseKey
 from ..data.spectra import SpectraSet
-from ..data.splits import split
+from ..data.splits import Division, division
 from ..errors import ModelError
 from ..maps.fitting import MapStars, fit_projection
 from ..maps.projection import Projection
 from ..parameters import default_labels
-from ..regression.fitting import MIN_LABELLED, fit_calibrated, fit_regressor
-from ..regression.regressor import Regressor
+from ..regression.crossed import AnyRegressor
+from ..regression.fitting import MIN_LABELLED
 from ..regression.residuals import residual_statistics
-from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
 from ..simulator import is_simulated
 from ..training.records import EpochRecord
 from ..training.trainer import Trainer
 from .cards import describe
-from .outliers import REAL_CHI2, OutlierReference, fit_outliers
+from .readings import can_fit_regressors, fit_latent_regressor, fit_spectrum_regressor, outlier_reference
 from .trained import TrainedModel
 
 MAP_STARS = 6000
@@ -51,7 +50,7 @@ class Extras:
     maps: tuple[str, ...] = ()
     spectra_maps: tuple[str, ...] = ()
     map_stars: int = MAP_STARS
-    regressor_spectrum: Regressor | None = None
+    regressor_spectrum: AnyRegressor | None = None
     regressor_epochs: int = 200
     source: str = ""
     key: NoiseKey | None = None
@@ -78,38 +77,40 @@ def train(
     return finish_model(trainer, stars, extras or Extras())
 
 
-def usable_split(stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of the usable stars of the training and of the test split."""
-    (train_rows, test_rows), usable = split(stars.ids), stars.usable
-    return train_rows[usable[train_rows]], test_rows[usable[test_rows]]
+def usable_division(stars: SpectraSet) -> Division:
+    """What the usable stars of a sample serve."""
+    return division(stars.ids).among(stars.usable)
 
 
 def trainer_for(stars: SpectraSet, config: Config, device: str = "auto") -> Trainer:
-    """A Trainer on the training split of `stars`.
+    """A Trainer on those stars of the training split that are not held back for regressors and reference.
 
-    Raises ModelError for what would stop `finish_model` after the last epoch.
+    Raises ModelError for what would stop `finish_model` after the last epoch, SpectraError for stars that are
+    reserved for judging.
     """
-    trained, tested = usable_split(stars)
-    if not len(tested):
+    rows = usable_division(stars)
+    if not len(rows.test):
         cure = "give spectra of more stars, each with its own id"
         raise ModelError(f"no usable star of {len(stars)} is left to test on: {cure}")
-    train_rows, _ = split(stars.ids)
-    trainer = Trainer(stars[train_rows], config, device)
-    complete = len(train_rows) - trainer.left_out
-    if complete < min(MIN_LABELLED, len(trained)):
+    trained = division(stars.ids).fitting
+    trainer = Trainer(stars[trained], config, device)
+    complete = len(trained) - trainer.left_out
+    if complete < min(MIN_LABELLED, len(rows.fitting)):
         labels = ", ".join(config.model.condition_on)
         cure = f"at least {MIN_LABELLED} must have them, so that they can be estimated for the others"
-        raise ModelError(f"{complete} of {len(trained)} stars have {labels}: {cure}")
+        raise ModelError(f"{complete} of {len(rows.training)} stars have {labels}: {cure}")
     return trainer
 
 
 def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
     """The networks as a model that encodes and decodes, without regressors or maps.
 
-    stars: the whole sample, of which the trainer had the training split.
+    stars: the whole sample, of which the trainer had stars of the training split. A star that the trainer had
+    is neither a calibrating nor a reference star, whatever the division says.
     """
-    trained, tested = usable_split(stars)
-    labels = stars.labels_for(trainer.config.model.labels)[trained]
+    rows = usable_division(stars)
+    labels = stars.labels_for(trainer.config.model.labels)[rows.training]
+    held_back = rows.among(~np.isin(stars.ids, [*trainer.training_ids, *trainer.validation_ids]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a label that no star has: NaN
         ranges = np.nanpercentile(labels, [1, 99], axis=0).T
@@ -121,9 +122,11 @@ def bare_model(trainer: Trainer, stars: SpectraSet) -> TrainedModel:
         scaler=trainer.scaler,
         encoder=trainer.encoder,
         decoder=trainer.decoder,
-        train_ids=stars.ids[trained],
-        test_ids=stars.ids[tested],
+        train_ids=stars.ids[rows.training],
+        test_ids=stars.ids[rows.test],
         check_ids=trainer.validation_ids,
+        calibration_ids=stars.ids[held_back.calibration],
+        reference_ids=stars.ids[held_back.reference],
         label_ranges=ranges,
         history=[asdict(record) for record in trainer.history],
     )
@@ -139,49 +142,26 @@ def finish_model(trainer: Trainer, stars: SpectraSet, extras: Extras) -> Trained
     out the same everywhere; a map holds latents star by star, and is made under `extras.key`.
     """
     model = bare_model(trainer, stars).under(NoiseKey.from_seed(trainer.config.training.seed))
-    train_rows, test_rows = usable_split(stars)
-    trained, tested = stars[train_rows], stars[test_rows]
-    if np.isfinite(trained.labels_for(model.label_names)).sum(0).max() >= MIN_LABELLED:
+    rows = usable_division(stars)
+    trained, tested = stars[rows.training], stars[rows.test]
+    if can_fit_regressors(model, trained):
         epochs = extras.regressor_epochs
         spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, trained, epochs)
         latent = fit_latent_regressor(model, trained, epochs)
         model = replace(model, regressor_latent=latent, regressor_spectrum=spectrum)
-        model = replace(model, outlier_reference=_outlier_reference(model, tested))
+        model = replace(model, outlier_reference=outlier_reference(model, trained))
     model = replace(model, projections=_projections(model.under(extras.key), tested, extras))
-    return replace(model, card=_card(model, trainer, tested, extras), key=None)
+    left_out = trainer.left_out + _unusable_held_back(stars)
+    return replace(model, card=_card(model, trainer, tested, extras, left_out), key=None)
 
 
-# --- regressors, reference, maps ---
+def _unusable_held_back(stars: SpectraSet) -> int:
+    """How many stars of the training split are not usable and were not given to the trainer either."""
+    rows = division(stars.ids)
+    return int((~stars.usable[np.concatenate([rows.calibration, rows.reference])]).sum())
 
 
-def fit_latent_regressor(model: TrainedModel, stars: SpectraSet, epochs: int = 200) -> Regressor:
-    """The regressor from the exported latent of the training stars to their labels.
-
-    Its error bars are those of the encoder's validation stars.
-    """
-    latents, unseen = model.encode(stars), np.isin(stars.ids, model.check_ids)
-    settings = RegressorSettings(seed=model.config.training.seed, max_iter=epochs)
-    snr = stars.known_snr
-    return fit_calibrated(latents.z, latents.labels, model.label_names, unseen, settings, snr=snr)
-
-
-def fit_spectrum_regressor(model: TrainedModel, stars: SpectraSet, epochs: int = 200) -> Regressor:
-    """The regressor from the spectra of the training stars, gaps filled, to their labels.
-
-    It is the same for every model of one sample and scaling.
-    """
-    x = model.scaler.fill(stars.flux, stars.mask)
-    labels, snr = stars.labels_for(model.label_names), stars.known_snr
-    recipe = PAPER if snr is None else FOR_SPECTRA
-    settings = replace(recipe, seed=model.config.training.seed, max_iter=epochs)
-    return fit_regressor(x, labels, model.label_names, settings, snr=snr)
-
-
-def _outlier_reference(model: TrainedModel, stars: SpectraSet) -> OutlierReference:
-    latents, labels = model.encode(stars), model.labels_of(stars)[0]
-    chi2, core = model.fit_quality(stars, model.decode(latents, labels))
-    chi2 = chi2 * REAL_CHI2 if is_simulated(stars) else chi2
-    return fit_outliers(chi2, core, model.predict_from_spectrum(stars)[0], latents.z)
+# --- maps ---
 
 
 def _projections(model: TrainedModel, tested: SpectraSet, extras: Extras) -> dict[str, Projection]:
@@ -201,16 +181,23 @@ def _projections(model: TrainedModel, tested: SpectraSet, extras: Extras) -> dic
 # --- the card ---
 
 
-def _card(model: TrainedModel, trainer: Trainer, tested: SpectraSet, extras: Extras) -> dict[str, Any]:
+def _card(
+    model: TrainedModel, trainer: Trainer, tested: SpectraSet, extras: Extras, left_out: int
+) -> dict[str, Any]:
     data = {
         "source": extras.source or str(tested.provenance.get("source", "unnamed stars")),
         "train": len(model.train_ids),
+        "validation": len(model.check_ids),
+        "calibration": len(model.calibration_ids),
+        "reference": len(model.reference_ids),
         "test": len(model.test_ids),
-        "left_out": trainer.left_out,
+        "left_out": left_out,
         "seconds": sum(record["seconds"] for record in model.history),
     }
     figures, simulated = card_figures(model, tested), is_simulated(tested)
-    return describe(model.config, data, figures, simulated, trainer.known_nuisances)
+    regressors = {"latent": model.regressor_latent, "spectrum": model.regressor_spectrum}
+    calibration = {name: r.summary["calibration"] for name, r in regressors.items() if r is not None}
+    return describe(model.config, data, figures, simulated, trainer.known_nuisances, calibration)
 
 
 def card_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:

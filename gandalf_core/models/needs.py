@@ -31,7 +31,4 @@ def lacking_labels(model: TrainedModel, stars: SpectraSet, *, decoded: bool) -> 
 
 def _estimated(model: TrainedModel) -> set[str]:
     """The labels that the model reads from a spectrum."""
-    regressor = model.regressor_spectrum
-    if regressor is None:
-        return set()
-    return {regressor.names[column] for group in regressor.groups for column in group.columns}
+    return set() if model.regressor_spectrum is None else set(model.regressor_spectrum.labels_read)

@@ -4,6 +4,7 @@ Shapes: N stars, L pixels, P labels, Z latent.
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,16 +37,26 @@ def core_flux(flux: np.ndarray, wavelength_nm: np.ndarray, mask: np.ndarray) -> 
     return np.divide(total, usable.sum(1), out=np.full(len(flux), np.nan), where=usable.any(1))
 
 
+class Measured(NamedTuple):
+    """Of N stars: chi2 and core (N,), labels (N, P) as the model reads them, z (N, Z)."""
+
+    chi2: np.ndarray
+    core: np.ndarray
+    labels: np.ndarray
+    z: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class OutlierReference:
     """Quantiles of what was measured of the reference stars, stored as arrays.
 
     Attributes
     ----------
-    label_mean, label_std: (P,) of the reference stars.
+    label_mean, label_std: (P,) of ordinary stars.
     core_fit: coefficients of the core flux expected from the labels (quadratic).
     latent_mean: (Z,).  latent_whiten: (Z, Z), to uncorrelated numbers of unit variance.
-    chi2, core, distance, joint: (201,) quantiles; joint of the largest of the three percentiles.
+    chi2, core, distance, joint: (201,) quantiles of the reference stars, which told nothing of the above;
+        joint of the largest of the three percentiles.
     """
 
     label_mean: np.ndarray
@@ -85,8 +96,12 @@ class OutlierReference:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-def fit_outliers(chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray) -> OutlierReference:
-    """The reference from ordinary stars: chi2, core (N,), z (N, Z), labels (N, P) as the model reads them."""
+def fit_outliers(ordinary: Measured, compared: Measured) -> OutlierReference:
+    """What is usual is learnt from `ordinary` stars, the quantiles are those of `compared` ones.
+
+    Of one and the same stars, distances in the latent would be too small, and every new star far off.
+    """
+    core, labels, z = ordinary.core, ordinary.labels, ordinary.z
     mean, std = labels.mean(0), labels.std(0) + 1e-9
     finite = np.isfinite(core)
     core_fit = np.linalg.lstsq(_quadratic((labels[finite] - mean) / std), core[finite], rcond=None)[0]
@@ -103,9 +118,9 @@ def fit_outliers(chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.n
         distance=unknown,
         joint=unknown,
     )
-    measured = reference.measured(chi2, core, labels, z)
+    measured = reference.measured(*compared)
     reference = replace(reference, **{name: _quantiles(value) for name, value in measured.items()})
-    largest = _largest(reference.percentiles(chi2, core, labels, z))
+    largest = _largest(reference.percentiles(*compared))
     return replace(reference, joint=np.quantile(largest, QUANTILES))
 
 

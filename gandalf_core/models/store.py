@@ -39,8 +39,7 @@ def save_model(model: TrainedModel, folder: str | Path) -> TrainedModel:
     if model.outlier_reference is not None:
         scaling |= with_prefix("outliers", model.outlier_reference.arrays())
     write_arrays(folder / files.SCALING, scaling)
-    ids = {"train_ids": model.train_ids, "test_ids": model.test_ids, "check_ids": model.check_ids}
-    write_arrays(folder / files.SPLIT, ids)
+    write_arrays(folder / files.SPLIT, {name: getattr(model, name) for name in files.IDS})
     regressors = {"latent": model.regressor_latent, "spectrum": model.regressor_spectrum}
     for name, regressor in regressors.items():
         if regressor is not None:

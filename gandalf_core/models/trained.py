@@ -21,7 +21,7 @@ from ..errors import ModelError
 from ..io import resample
 from ..maps.projection import Projection
 from ..networks.autoencoder import Decoder, Encoder
-from ..regression.regressor import Regressor
+from ..regression.crossed import AnyRegressor
 from . import outliers
 from .noise import noise_domain, star_noise
 from .outliers import OutlierReference
@@ -34,10 +34,12 @@ CHUNK = 8192  # stars at once: bounds the memory without costing speed
 class TrainedModel:
     """A trained auto-encoder with its scaling, regressors, maps and card: a `data.protocols.StarModel`.
 
-    label_ranges: (P, 2) 1st and 99th percentile of the training sample.  check_ids: training stars that were
-    held back for validation.  model_id: name and a digest of the weights.  identity: of all that results
-    depend on, the regressors included. Both are empty for a model that was never stored.  key: see `under`.
-    The networks are in evaluation mode and take no gradient; methods may be called from several threads.
+    label_ranges: (P, 2) 1st and 99th percentile of the training sample.  train_ids: of all stars that took
+    part in making the model. Three parts of them trained no network: check_ids validated it, calibration_ids
+    tell how wide error bars are, reference_ids are what the outlier score compares with.  model_id: name and
+    a digest of the weights.  identity: of all that results depend on, the regressors included. Both are empty
+    for a model that was never stored.  key: see `under`.  The networks are in evaluation mode and take no
+    gradient; methods may be called from several threads.
     """
 
     name: str
@@ -53,8 +55,10 @@ class TrainedModel:
     model_id: str = ""
     identity: str = ""
     check_ids: np.ndarray = field(default_factory=lambda: np.empty(0, str))
-    regressor_latent: Regressor | None = None
-    regressor_spectrum: Regressor | None = None
+    calibration_ids: np.ndarray = field(default_factory=lambda: np.empty(0, str))
+    reference_ids: np.ndarray = field(default_factory=lambda: np.empty(0, str))
+    regressor_latent: AnyRegressor | None = None
+    regressor_spectrum: AnyRegressor | None = None
     outlier_reference: OutlierReference | None = None
     projections: dict[str, Projection] = field(default_factory=dict)
     key: NoiseKey | None = None
@@ -98,8 +102,13 @@ class TrainedModel:
     # --- checks ---
 
     def held_out(self, stars: SpectraSet) -> np.ndarray:
-        """(N,) true for the stars that did not train this model."""
+        """(N,) true for the stars that took no part in making this model."""
         return ~np.isin(stars.ids, self.train_ids)
+
+    def unseen(self, stars: SpectraSet) -> np.ndarray:
+        """(N,) true for the stars that did not train its networks."""
+        held_back = np.concatenate([self.check_ids, self.calibration_ids, self.reference_ids])
+        return self.held_out(stars) | np.isin(stars.ids, held_back)
 
     def on_grid(self, stars: SpectraSet) -> SpectraSet:
         """The stars on this model's wavelength grid. SpectraError names those that cover too little of it."""

@@ -13,10 +13,9 @@ from ..auditing.bounds import star_bounds
 from ..auditing.probes import PROBES
 from ..data.protocols import StarModel
 from ..data.spectra import SpectraSet
-from ..data.splits import split
 from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
-from ..regression.compare import PAPERS_TABLE, ComparisonOptions, compare_models
+from ..regression.compare import PAPERS_TABLE, ComparisonOptions, compare_models, comparison_split
 from ..simulator import is_simulated
 
 
@@ -64,7 +63,7 @@ def attainable_errors(
     """
     if not is_simulated(stars) or any(m.label_names != LABELS for m in models.values()):
         return None
-    test = split(stars.ids, seed=split_seed)[1]
+    test = comparison_split(stars, models, split_seed)[1]
     sigma = np.full((len(stars), len(LABELS)), np.nan)
     sigma[test] = star_bounds(stars[test], progress).sigma
     return sigma

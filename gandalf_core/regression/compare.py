@@ -13,12 +13,14 @@ import numpy as np
 
 from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
-from ..data.splits import split
+from ..data.splits import TEST_FRACTION, split
 from ..errors import AuditError
 from ..jobs.progress import Progress, silent
+from ..simulator.judging import reserved
 from .classes import class_scores
-from .fitting import fit_calibrated, fit_regressor
-from .regressor import Regressor
+from .crossed import AnyRegressor
+from .fitting import fit_regressor
+from .parts import Parts
 from .residuals import interval_coverage, residual_statistics
 from .settings import FOR_SPECTRA, PAPER, RegressorSettings
 
@@ -31,9 +33,9 @@ PARTS = ("representations", "per_parameter", "seconds", "classes", "coverage", "
 class Representation:
     """One representation of the training stars (N, D) and of the test stars (M, D).
 
-    unseen: (N,) true for training stars that took no part in making the representation; error bars are fitted
-    to them.  settings: of its regressor, penalty included, but for passes and seed, which are those of the
-    comparison; None for the paper's, with the best penalty.
+    unseen: (N,) true for training stars that took no part in making the representation; error bars are
+    calibrated on them. None: no training star did.  settings: of its regressor, penalty included, but for
+    passes and seed, which are those of the comparison; None for the paper's, with the best penalty.
     """
 
     train: np.ndarray
@@ -148,23 +150,24 @@ def _measured(
 
 def _best_regressor(
     representation: Representation, train: Truth, names: tuple[str, ...], options: ComparisonOptions
-) -> tuple[Regressor, RegressorSettings]:
-    """The regressor whose penalty the held-out tenth of the training stars prefers, and its settings."""
-    unseen = np.zeros(len(train), bool) if representation.unseen is None else representation.unseen
+) -> tuple[AnyRegressor, RegressorSettings]:
+    """The regressor whose penalty the stars that stop the fit prefer, and its settings."""
+    unseen = representation.unseen
+    parts = None if unseen is None else Parts.of_unseen(unseen, options.seed)
     fits = [
-        (fit_calibrated(representation.train, train.labels, names, unseen, s, snr=train.snr), s)
+        (fit_regressor(representation.train, train.labels, names, s, snr=train.snr, parts=parts), s)
         for s in options.settings(representation)
     ]
     return min(fits, key=lambda fit: _held_out_loss(fit[0]))
 
 
-def _held_out_loss(regressor: Regressor) -> float:
+def _held_out_loss(regressor: AnyRegressor) -> float:
     """Mean over its networks."""
     return float(np.mean([network["held_out_loss"] for network in regressor.summary["networks"]]))
 
 
 def _inference_seconds(
-    regressor: Regressor, x: np.ndarray, snr: np.ndarray | None, repeats: int = 3
+    regressor: AnyRegressor, x: np.ndarray, snr: np.ndarray | None, repeats: int = 3
 ) -> float:
     """Wall time of one prediction of all rows of x, the fastest of a few."""
     times = []
@@ -183,7 +186,7 @@ def compare_models(
     bounds: np.ndarray | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """`compare` of the spectra and of the exported latents of `models` (by name), stars split 80/20 by id.
+    """`compare` of the spectra and of the exported latents of `models` (by name), by `comparison_split`.
 
     Where the S/N is known, the spectra come once more, with the regressor that reads them best. bounds:
     (N, P) of all the stars, in the order of the models' labels. Adds to `seconds` the `encoding` of the test
@@ -193,7 +196,7 @@ def compare_models(
     """
     first = _first_of_one_kind(models)
     stars = first.on_grid(stars)
-    train, test = split(stars.ids, seed=options.seed)
+    train, test = comparison_split(stars, models, options.seed)
     representations = _spectra(first, stars, train, test)
     encoding = {}
     for name, model in models.items():
@@ -207,6 +210,28 @@ def compare_models(
     for name, seconds in encoding.items():
         report["seconds"][name]["encoding"] = seconds
     return report
+
+
+def comparison_split(
+    stars: SpectraSet, models: Mapping[str, StarModel], seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the stars that train the regressors, and of those that test them: a fifth, by id.
+
+    No star tests that took part in making one of the models. Stars that are reserved for judging train
+    nothing: where there are some, they alone test. Raises AuditError when none is left on one of the sides.
+    """
+    judging = reserved(stars.ids)
+    if judging.all():
+        raise AuditError("all of these stars are reserved for judging: add others to train the regressors on")
+    if judging.any():
+        return np.flatnonzero(~judging), np.flatnonzero(judging)
+    fresh = np.logical_and.reduce([model.held_out(stars) for model in models.values()])
+    if not fresh.any():
+        raise AuditError(f"all {len(stars)} stars took part in making these models: give others to test on")
+    share = len(np.unique(stars.ids)) / len(np.unique(stars.ids[fresh]))
+    tested = split(stars.ids[fresh], min(1.0, TEST_FRACTION * share), seed)[1]
+    test = np.flatnonzero(fresh)[tested]
+    return np.delete(np.arange(len(stars)), test), test
 
 
 def _first_of_one_kind(models: Mapping[str, StarModel]) -> StarModel:
@@ -235,5 +260,4 @@ def _latents(model: StarModel, train: SpectraSet, test: SpectraSet) -> tuple[Rep
     began = time.perf_counter()
     z_test = model.encode(test).z
     seconds = time.perf_counter() - began
-    unseen = np.isin(train.ids, model.check_ids) | model.held_out(train)
-    return Representation(model.encode(train).z, z_test, unseen), seconds
+    return Representation(model.encode(train).z, z_test, model.unseen(train)), seconds

@@ -15,16 +15,16 @@ import numpy as np
 
 from ..errors import ModelError
 from ..jobs.progress import Progress, silent
+from .crossed import AnyRegressor, CrossedRegressor
 from .inputs import NetworkInputs, moments, network_inputs
 from .optimisation import Task, fit_network
+from .parts import Parts
 from .regressor import LabelGroup, Regressor, check_finite
 from .settings import PAPER, RegressorSettings
 from .uncertainty import ErrorModel, fit_shape
 
 MIN_LABELLED = 40  # stars with a label, below which no network is fitted for it
-HELD_OUT = 0.1  # of the stars: they decide when to stop and how wide error bars are
-MANY_HELD_OUT = 1000  # enough for error bars that depend on S/N and labels; at most a quarter of the stars
-MIN_UNSEEN = 500  # fewer say too little about how wide an error bar must be
+Columns = list[np.ndarray]  # columns of the labels that share a network
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,26 +76,77 @@ def fit_regressor(
     settings: RegressorSettings = PAPER,
     *,
     snr: np.ndarray | None = None,
+    parts: Parts | None = None,
     progress: Progress = silent,
-) -> Regressor:
+) -> AnyRegressor:
     """Fit on x (N, D) and y (N, P) in physical units, NaN = missing.
 
-    snr: (N,) per pixel, for the error bars. progress: called after every pass over the stars with the
-    fraction of the passes that may be needed and the held-out loss (in units of the labels' variance).
+    snr: (N,) per pixel, for the error bars.  parts: which stars stop the fit and which calibrate its error
+    bars; None: drawn by the settings' seed, all stars alike. Where too few calibrate (`Parts.enough`) the fit
+    is crossed: one fit per fold, each calibrated on its own fold; `summary["calibration"]` says so.
+    progress: called after every pass over the stars with the fraction of the passes that may be needed and
+    the loss of the stars that stop (in units of the labels' variance).
 
     Raises ModelError for inputs that are not finite, shapes that disagree, an S/N that is to be an input and
     is not known, or no label known for `MIN_LABELLED` stars.
     """
     began = time.perf_counter()
     stars = LabelledStars.of(x, y, names, snr)
-    held_out = _held_out(len(stars), settings.seed)
+    columns = _label_groups(stars.y, settings.joint)
+    parts = Parts.drawn(len(stars), settings.seed) if parts is None else parts
+    if parts.enough:
+        fitted = _fit_part(stars, parts.able_to_stop(settings.seed), columns, settings, progress)
+        about = {"method": "split", "stars": int(parts.calibrate.sum()), "folds": 0, "seen": False}
+    else:
+        fitted, about = _fit_crossed(stars, parts, columns, settings, progress)
+    summary = fitted.summary | {"seconds": time.perf_counter() - began, "calibration": about}
+    return replace(fitted, summary=summary)
+
+
+def _fit_crossed(
+    stars: LabelledStars, parts: Parts, columns: Columns, settings: RegressorSettings, progress: Progress
+) -> tuple[CrossedRegressor, dict[str, Any]]:
+    """One fit per fold, and what their error bars rest on."""
+    folds = list(parts.folds(settings.seed))
+    fits = [
+        _fit_part(stars, fold, columns, settings, _part(progress, k, len(folds)))
+        for k, fold in enumerate(folds)
+    ]
+    calibrating = int(sum(fold.calibrate.sum() for fold in folds))
+    about = {"method": "cross", "stars": calibrating, "folds": len(folds), "seen": parts.seen}
+    records = [record for fit in fits for record in fit.summary["networks"]]
+    trained = int(np.any([fold.train for fold in folds], axis=0).sum())
+    return CrossedRegressor(tuple(fits), {"stars": trained, "networks": records}), about
+
+
+def _fit_part(
+    stars: LabelledStars, parts: Parts, columns: Columns, settings: RegressorSettings, progress: Progress
+) -> Regressor:
+    """The networks of the stars that train, with error bars of those that stop and those that calibrate."""
+    fitting = stars[~parts.calibrate]
+    stop, calibrating = parts.stop[~parts.calibrate], stars[parts.calibrate]
+    regressor = _fit_networks(fitting, stop, columns, settings, progress)
+    trained, stopped = fitting[~stop], fitting[stop]
+    errors = fit_shape(*regressor.residuals(trained.x, trained.y, trained.snr), settings.seed)
+    errors = errors.levelled(*regressor.residuals(stopped.x, stopped.y, stopped.snr))
+    levelled = replace(regressor, errors=errors)
+    return levelled.conformed(calibrating.x, calibrating.y, calibrating.snr)
+
+
+def _fit_networks(
+    stars: LabelledStars,
+    stop: np.ndarray,
+    columns: Columns,
+    settings: RegressorSettings,
+    progress: Progress,
+) -> Regressor:
+    """The networks alone; `stop` (N,): stars that do not train them but decide when to stop."""
     snr_input = stars.filled_snr if settings.use_snr else None
-    inputs = network_inputs(stars.x, held_out, settings.components, snr_input)
-    y_mean, y_scale = moments(stars.y[~held_out])
+    inputs = network_inputs(stars.x, stop, settings.components, snr_input)
+    y_mean, y_scale = moments(stars.y[~stop])
     standard = ((stars.y - y_mean) / y_scale).astype(np.float32)
-    groups, records = _fit_groups(inputs, standard, held_out, settings, progress)
-    seconds = time.perf_counter() - began
-    regressor = Regressor(
+    groups, records = _fit_groups(inputs, standard, stop, columns, settings, progress)
+    return Regressor(
         names=stars.names,
         x_mean=inputs.x_mean,
         x_scale=inputs.x_scale,
@@ -104,64 +155,28 @@ def fit_regressor(
         groups=groups,
         errors=ErrorModel.unfitted(),
         snr=stars.median_snr,
-        summary={"stars": int((~held_out).sum()), "networks": records, "seconds": seconds},
+        summary={"stars": int((~stop).sum()), "networks": records},
         reads_snr=settings.use_snr,
     )
-    return _with_errors(regressor, stars[~held_out], stars[held_out], settings.seed)
-
-
-def _with_errors(regressor: Regressor, trained: LabelledStars, unseen: LabelledStars, seed: int) -> Regressor:
-    """Error bars whose shape the training stars tell and whose level those that were held out."""
-    shape = fit_shape(*regressor.residuals(trained.x, trained.y, trained.snr), seed)
-    return replace(regressor, errors=shape).calibrated(unseen.x, unseen.y, unseen.snr)
-
-
-def fit_calibrated(
-    x: np.ndarray,
-    y: np.ndarray,
-    names: Sequence[str],
-    unseen: np.ndarray,
-    settings: RegressorSettings = PAPER,
-    *,
-    snr: np.ndarray | None = None,
-) -> Regressor:
-    """`fit_regressor` on latents x, with error bars from the stars that the encoder never saw, `unseen` (N,).
-
-    An encoder with reinforced labels knows its own training stars better than any other: their error bars
-    would be too short. With fewer than `MIN_UNSEEN` such stars, or more than half (the encoder is from
-    elsewhere), all stars are used alike.
-    """
-    stars, unseen = LabelledStars.of(x, y, names, snr), np.asarray(unseen, bool)
-    if not MIN_UNSEEN <= unseen.sum() <= len(stars) / 2:
-        return fit_regressor(x, y, names, settings, snr=snr)
-    own, others = stars[~unseen], stars[unseen]
-    fitted = fit_regressor(own.x, own.y, names, settings, snr=own.snr)
-    return fitted.calibrated(others.x, others.y, others.snr)
 
 
 def _fit_groups(
     inputs: NetworkInputs,
     y: np.ndarray,
-    held_out: np.ndarray,
+    stop: np.ndarray,
+    columns: Columns,
     settings: RegressorSettings,
     progress: Progress,
 ) -> tuple[tuple[LabelGroup, ...], list[dict[str, Any]]]:
     """One group per set of labels known for the same stars, and the record of every network.
 
-    y: (N, P) standardised, NaN = missing. Raises ModelError when no label is known for enough stars.
+    y: (N, P) standardised, NaN = missing.
     """
     groups, records = [], []
-    columns = _label_groups(y, settings.joint)
-    if not columns:
-        raise ModelError(
-            f"no label is known for {MIN_LABELLED} of the {len(y)} stars: a regressor cannot be fitted"
-        )
     total = len(columns) * settings.ensemble
     for group in columns:
         finite = np.isfinite(y[:, group[0]])
-        task = Task(
-            inputs, y[:, group], np.flatnonzero(finite & ~held_out), np.flatnonzero(finite & held_out)
-        )
+        task = Task(inputs, y[:, group], np.flatnonzero(finite & ~stop), np.flatnonzero(finite & stop))
         members = []
         for m in range(settings.ensemble):
             part = _part(progress, len(records), total)
@@ -181,21 +196,17 @@ def _part(progress: Progress, number: int, total: int) -> Progress:
     return scaled
 
 
-def _held_out(n_stars: int, seed: int) -> np.ndarray:
-    """(N,) true for the stars that do not train: a tenth, more where there are few stars."""
-    count = round(max(HELD_OUT * n_stars, min(MANY_HELD_OUT, n_stars / 4)))
-    held_out = np.zeros(n_stars, bool)
-    held_out[np.random.default_rng(seed).permutation(n_stars)[:count]] = True
-    return held_out
-
-
-def _label_groups(y: np.ndarray, joint: bool) -> list[np.ndarray]:
+def _label_groups(y: np.ndarray, joint: bool) -> Columns:
     """Columns that share a network: those known for exactly the same stars, if `joint`, otherwise each alone.
 
-    Columns known for too few stars are left out.
+    y: (N, P), NaN = missing. Columns known for too few stars are left out; ModelError when none is left.
     """
     finite = np.isfinite(y)
     usable = [p for p in range(y.shape[1]) if finite[:, p].sum() >= MIN_LABELLED]
+    if not usable:
+        raise ModelError(
+            f"no label is known for {MIN_LABELLED} of the {len(y)} stars: a regressor cannot be fitted"
+        )
     by_pattern: dict[object, list[int]] = {}
     for p in usable:
         by_pattern.setdefault(finite[:, p].tobytes() if joint else p, []).append(p)

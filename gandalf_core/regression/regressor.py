@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
+from .conformal import LEVEL
 from .network import ArrayNetwork, indices
 from .uncertainty import ErrorModel
 
@@ -35,9 +36,9 @@ class Regressor:
     x_mean, x_scale: (D,), and one more for log10 S/N where `reads_snr`.
     y_mean, y_scale: (P,) in physical units.
     groups: networks on standardised inputs.
-    errors: 68 % half-widths from the standardised predictions and log10 S/N.
+    errors: half-widths from the standardised predictions and log10 S/N.
     snr: median S/N of the fit, which stands for an unknown one; NaN when the fit knew none.
-    summary: seconds, epochs, held-out loss; JSON-serialisable.
+    summary: seconds, epochs, held-out loss, and `calibration` (see `conformal.promise`); JSON-serialisable.
     reads_snr: the networks see a star's S/N beside its D numbers.
     """
 
@@ -52,22 +53,38 @@ class Regressor:
     summary: dict[str, Any] = field(default_factory=dict)
     reads_snr: bool = False
 
-    def predict(self, x: np.ndarray, snr: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Values (N, P) and 1σ errors (N, P) in physical units for x (N, D); the errors are 68 % half-widths.
+    @property
+    def labels_read(self) -> tuple[str, ...]:
+        """The labels that enough stars had in the fit."""
+        columns = sorted(int(column) for group in self.groups for column in group.columns)
+        return tuple(self.names[column] for column in columns)
 
-        snr: (N,) per pixel, as in the fit; where None or NaN the fit's median is used. A label that too few
-        stars had in the fit is NaN. Raises ModelError for x of another width than in the fit, or not finite.
+    def predict(
+        self, x: np.ndarray, snr: np.ndarray | None = None, level: float = LEVEL
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Values and errors, (N, P) each in physical units, for x (N, D); errors are half-widths.
+
+        snr: (N,) per pixel, as in the fit; where None or NaN the fit's median is used.  level: what share of
+        truths the errors should hold, by default 1σ; `conformal` says what is promised. A label that too few
+        stars had in the fit is NaN. Raises ModelError for x of another width than in the fit, or not finite,
+        and as `ErrorModel.half_width`.
         """
         standard = self._standard(x, snr)
-        errors = self.errors.half_width(self._features(standard, snr)) * self.y_scale
+        errors = self.errors.half_width(self._features(standard, snr), level) * self.y_scale
         return standard * self.y_scale + self.y_mean, errors
 
-    def calibrated(self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None = None) -> "Regressor":
-        """The same networks with error bars fitted to other stars.
+    def widths(self, x: np.ndarray, snr: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Values and the half-widths that belong to a score of 0, (N, P) each in physical units."""
+        standard = self._standard(x, snr)
+        widths = np.exp(self.errors.log_width(self._features(standard, snr))) * self.y_scale
+        return standard * self.y_scale + self.y_mean, widths
+
+    def conformed(self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None = None) -> "Regressor":
+        """The same networks, with error bars as wide as other stars ask for.
 
         x (N, D), y (N, P), snr (N,): of stars that trained neither the networks nor the encoder that made x.
         """
-        return replace(self, errors=self.errors.levelled(*self.residuals(x, y, snr)))
+        return replace(self, errors=self.errors.conformed(*self.residuals(x, y, snr)))
 
     def residuals(
         self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None = None

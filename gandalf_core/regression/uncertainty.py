@@ -1,12 +1,12 @@
-"""How wide an error bar must be: the 68 % half-width of |residual|, from what is known about a star.
+"""How wide an error bar must be: half-widths of |residual| for any level, from what is known about a star.
 
-Two steps. The many stars that trained a regressor tell best *where* it errs more: `shape`, a small network
-for the mean of log |residual|, is fitted to them. Only stars that did not train it tell *by how much*:
-`level`, what must be added to the shape, is additive and piecewise linear in every feature and fitted to
-held-out stars by quantile regression (Koenker & Bassett 1978; the majorise-minimise iteration of Hunter &
-Lange 2000). It is then shifted so that held-out stars are covered exactly as often as promised (split
-conformal prediction).
-Shapes: N stars, F features, K knots, C basis functions, P labels.
+Three steps, each on stars of its own. The many stars that trained a regressor tell best *where* it errs more:
+`shape`, a small network for the mean of log |residual|, is fitted to them. Stars that were held out correct
+it: `level`, what must be added to the shape, is additive and piecewise linear in every feature and fitted by
+quantile regression (Koenker & Bassett 1978; the majorise-minimise iteration of Hunter & Lange 2000). Others,
+which neither of the two has seen, tell *by how much*: their scores, log |residual| − shape − level, put in
+order, are limits with a promise (`conformal`).
+Shapes: N stars, F features, K knots, C basis functions, S scores, P labels.
 """
 
 import warnings
@@ -15,20 +15,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..errors import ModelError
+from .conformal import LEVEL, in_order, limits
 from .network import ArrayNetwork
 
-LEVEL = 0.6827  # two-sided probability of one standard deviation
-MIN_RESIDUALS = 20  # of a label; with fewer its width is NaN
+MIN_RESIDUALS = 20  # of a label; with fewer its level is flat
 MIN_FOR_SHAPE = 2000  # stars with every label; with fewer the shape is flat
 SMALLEST = 1e-4  # |residual| in units of a label's spread, below which its logarithm says nothing
 HIDDEN, EPOCHS, BATCH = (48, 24), 150, 256  # of the network for the shape
-RIDGE, ROUNDS, EPSILON = 3.0, 60, 1e-3  # of the quantile regression
+RIDGE, RIDGE_BESIDE_SHAPE = 3.0, 30.0  # of the quantile regression; beside a shape it only corrects
+ROUNDS, EPSILON = 60, 1e-3
 STARS_PER_KNOT, MAX_KNOTS = 100, 2  # of held-out stars; more knots only follow noise
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorModel:
-    """The width of error bars: the logarithm of the half-width is shape plus level.
+    """The width of error bars: the logarithm of the half-width is shape plus level plus a limit.
 
     Attributes
     ----------
@@ -36,6 +38,8 @@ class ErrorModel:
     knots: (F, K) of the level, in units of that range.
     coefficients: (C, P) of the level.
     shape: scaled features (N, F) → (N, P); None where it is flat.
+    scores: (S, P) of calibrating stars, in order, NaN at the end; None in a model of an earlier version,
+        whose level holds the limit of 68 % and whose promise is not exact.
     """
 
     low: np.ndarray
@@ -43,28 +47,53 @@ class ErrorModel:
     knots: np.ndarray
     coefficients: np.ndarray
     shape: ArrayNetwork | None = None
+    scores: np.ndarray | None = None
 
     @classmethod
     def unfitted(cls) -> "ErrorModel":
         """A model without features or labels: the place of one that is fitted later."""
         return cls(np.empty(0), np.empty(0), np.empty((0, 0)), np.empty((1, 0)))
 
-    def half_width(self, features: np.ndarray) -> np.ndarray:
-        """(N, P) half-widths that hold 68 % of the residuals of stars with these features (N, F)."""
+    def half_width(self, features: np.ndarray, level: float = LEVEL) -> np.ndarray:
+        """(N, P) half-widths of intervals of this level for stars with these features (N, F).
+
+        NaN for a label with too few scores, inf for a level that so few cannot promise. Raises ModelError for
+        a level other than 68 % where no scores are known.
+        """
+        return np.exp(self.log_width(features) + self._limits(level))
+
+    def log_width(self, features: np.ndarray) -> np.ndarray:
+        """(N, P) logarithm of the width that belongs to a score of 0."""
         scaled = self.scaled(features)
-        return np.exp(self._shape(scaled) + _basis(scaled, self.knots) @ self.coefficients)
+        return self._shape(scaled) + _basis(scaled, self.knots) @ self.coefficients
+
+    def _limits(self, level: float) -> np.ndarray | float:
+        if self.scores is not None:
+            return limits(self.scores, level)
+        if level != LEVEL:
+            raise ModelError("these error bars come from an earlier version, which knew 68 % intervals only")
+        return 0.0
 
     def levelled(self, features: np.ndarray, residuals: np.ndarray) -> "ErrorModel":
         """The same shape at the level of the residuals (N, P; NaN = unknown) of stars that trained nothing.
 
-        A label with fewer than `MIN_RESIDUALS` residuals gets NaN as its width.
+        It promises nothing yet. The level is flat for a label with fewer than `MIN_RESIDUALS` residuals.
         """
         scaled = self.scaled(features)
         count = int(np.clip(len(scaled) // STARS_PER_KNOT - 1, 0, MAX_KNOTS))
-        knots = np.quantile(scaled, np.arange(1, count + 1) / (count + 1), axis=0).T
+        places = np.arange(1, count + 1) / (count + 1)
+        knots = np.quantile(scaled, places, axis=0).T if count else np.empty((scaled.shape[1], 0))
         basis, target = _basis(scaled, knots), _log(residuals) - self._shape(scaled)
-        coefficients = np.stack([_fit_level(basis, column) for column in target.T], 1)
-        return replace(self, knots=knots, coefficients=coefficients)
+        ridge = RIDGE if self.shape is None else RIDGE_BESIDE_SHAPE
+        coefficients = np.stack([_fit_level(basis, column, ridge) for column in target.T], 1)
+        return replace(self, knots=knots, coefficients=coefficients, scores=np.empty((0, target.shape[1])))
+
+    def conformed(self, features: np.ndarray, residuals: np.ndarray) -> "ErrorModel":
+        """The same shape and level with the scores of stars that told neither: what widths promise is exact.
+
+        features (N, F), residuals (N, P; NaN = unknown).
+        """
+        return replace(self, scores=in_order(_log(residuals) - self.log_width(features)))
 
     def scaled(self, features: np.ndarray) -> np.ndarray:
         """(N, F) features in 0-1, clipped to the range of the fit."""
@@ -76,6 +105,7 @@ class ErrorModel:
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:
         """Its arrays by name, for `np.savez`."""
         stored = {f"{prefix}{n}": getattr(self, n) for n in ("low", "high", "knots", "coefficients")}
+        stored |= {} if self.scores is None else {f"{prefix}scores": self.scores}
         return stored | ({} if self.shape is None else self.shape.arrays(f"{prefix}shape_"))
 
     @classmethod
@@ -88,6 +118,7 @@ class ErrorModel:
             knots=np.asarray(arrays[f"{prefix}knots"]),
             coefficients=np.asarray(arrays[f"{prefix}coefficients"]),
             shape=shape if shape.weights else None,
+            scores=np.asarray(arrays[f"{prefix}scores"]) if f"{prefix}scores" in arrays else None,
         )
 
 
@@ -141,29 +172,22 @@ def _basis(scaled: np.ndarray, knots: np.ndarray) -> np.ndarray:
     return np.hstack([np.ones((len(scaled), 1)), scaled, hinges])
 
 
-def _fit_level(basis: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(C,) coefficients for one label, from basis (N, C) and target (N,), NaN = unknown.
-
-    The shift puts ⌈LEVEL·(n + 1)⌉ of the n targets at or below the fit, as split conformal prediction asks.
-    """
+def _fit_level(basis: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
+    """(C,) coefficients for one label, from basis (N, C) and target (N,), NaN = unknown; flat for too few."""
     finite = np.isfinite(target)
     if finite.sum() < MIN_RESIDUALS:
-        return np.full(basis.shape[1], np.nan)
-    basis, target = basis[finite], target[finite]
-    coefficients = _quantile_regression(basis, target)
-    above = np.sort(target - basis @ coefficients)
-    coefficients[0] += above[min(int(np.ceil(LEVEL * (len(above) + 1))), len(above)) - 1]
-    return coefficients
+        return np.zeros(basis.shape[1])
+    return _quantile_regression(basis[finite], target[finite], ridge)
 
 
-def _quantile_regression(basis: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(C,) minimiser of the pinball loss at `LEVEL`, with a small ridge on all but the constant."""
-    ridge = RIDGE * np.eye(basis.shape[1])
-    ridge[0, 0] = 1e-9
+def _quantile_regression(basis: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
+    """(C,) minimiser of the pinball loss at `LEVEL`, with a ridge on all but the constant."""
+    penalty = ridge * np.eye(basis.shape[1])
+    penalty[0, 0] = 1e-9
     coefficients = np.zeros(basis.shape[1])
     coefficients[0] = np.quantile(target, LEVEL)
     for _ in range(ROUNDS):
         weights = 1 / (EPSILON + np.abs(target - basis @ coefficients))
         right = basis.T @ (weights * target) + (2 * LEVEL - 1) * basis.sum(0)
-        coefficients = np.linalg.solve((basis.T * weights) @ basis + ridge, right)
+        coefficients = np.linalg.solve((basis.T * weights) @ basis + penalty, right)
     return coefficients

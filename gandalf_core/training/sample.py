@@ -8,6 +8,7 @@ from ..config.schema import Config
 from ..data.spectra import SpectraSet
 from ..data.splits import split
 from ..errors import ModelError
+from ..simulator.judging import refuse_reserved
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class Sample:
 def training_sample(stars: SpectraSet, config: Config) -> Sample:
     """Leave out stars that are not `usable` or lack a conditioned label, and split off the validation stars.
 
-    Raises ModelError when fewer stars than one batch remain.
+    Raises ModelError when fewer stars than one batch remain, SpectraError for stars reserved for judging.
     """
+    refuse_reserved(stars.ids, "train on")
     complete = stars.usable & np.isfinite(stars.labels_for(config.model.condition_on)).all(1)
     stars, left_out = stars if complete.all() else stars[complete], int((~complete).sum())
     training, validation = split(stars.ids, config.training.validation_fraction, config.training.seed)

@@ -54,15 +54,15 @@ class Trainer:
     """The networks, their optimisers and the loop.
 
     stars: the training split; the validation stars are taken from it. Stars that are not `usable`, or lack a
-    label that the decoder receives, are left out and counted in `left_out`. Raises ModelError when too few
-    remain.
+    label that the decoder receives, are left out and counted in `left_out`. Raises as `training_sample`.
     """
 
     @denormals_as_zero()
     def __init__(self, stars: SpectraSet, config: Config, device: str = "auto") -> None:
         self.config, self.device = config, pick_device(device)
         sample = training_sample(stars, config)
-        self.left_out, self.validation_ids = sample.left_out, sample.validation.ids
+        self.left_out, self.training_ids = sample.left_out, sample.training.ids
+        self.validation_ids = sample.validation.ids
         self.stars_identity = sample.training.identity
         tensors = StarTensors(sample.training, config, self.device)
         self.scaler = tensors.scaler

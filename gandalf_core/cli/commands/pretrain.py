@@ -15,7 +15,7 @@ from ..training_steps import make_trainer, run_epochs, save_finished
 
 if TYPE_CHECKING:
     from ...data.spectra import SpectraSet
-    from ...regression.regressor import Regressor
+    from ...regression.crossed import AnyRegressor
     from ...training.trainer import Trainer
 
 SHIPPED = tuple(name for name in PRESETS if name not in RECIPES)
@@ -151,19 +151,21 @@ def _resumable(work: Path, config: Config) -> bool:
 
 def _shared_regressor(
     trainer: "Trainer", stars: "SpectraSet", source: str, work: Path, console: Console
-) -> "Regressor":
+) -> "AnyRegressor":
     """The regressor from the spectrum: fitted once, as all models of one sample and seed share it."""
     from ...models.files import read_arrays, write_arrays
-    from ...models.fit import bare_model, fit_spectrum_regressor, usable_split
-    from ...regression.regressor import Regressor
+    from ...models.fit import bare_model, usable_division
+    from ...models.readings import fit_spectrum_regressor
+    from ...regression.crossed import stored_regressor
 
     config = trainer.config
     key = f"{source} {config.training.seed} {config.model.labels} {config.model.mask_calcium}"
     path = work / f"spectrum-regressor-{_digest(key.encode())}.npz"
     if path.is_file():
-        return Regressor.from_arrays(read_arrays(path))
+        return stored_regressor(read_arrays(path))
     console.say("fitting the regressor from the spectrum, shared by all models")
-    regressor = fit_spectrum_regressor(bare_model(trainer, stars), stars[usable_split(stars)[0]])
+    training = stars[usable_division(stars).training]
+    regressor = fit_spectrum_regressor(bare_model(trainer, stars), training)
     write_arrays(path, regressor.arrays())  # whole or not there: several of these commands may run at once
     return regressor
 

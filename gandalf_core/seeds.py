@@ -1,0 +1,30 @@
+"""Every seed of the project, in one place: which stars serve what, and which are reserved for judging.
+
+A star of seed s is fit to judge a model only if nothing was trained, tuned, calibrated or chosen on seed s.
+`simulated:N:JUDGING_SEED` is that sample. It is used once: a change made because of what it showed is a
+choice, so JUDGING_SEED then becomes the next number of JUDGING_BLOCK. No seed of that block trains anything
+(`simulator.judging`). Tests simulate stars of seeds below TESTS_BELOW.
+"""
+
+STANDARD_SEED = 0  # the standard sample, which trains the shipped models, and its own test stars
+SWEEP_SEED = 1  # the paper's two sweeps; small samples that the app offers to train on
+EXAMPLE_SEED = 3  # the stars of links, screenshots and measured latencies
+CHOICE_SEED = 7  # ablations, the app's ready-made stars, audits while a recipe is developed
+SECOND_CHOICE_SEED = 21  # by which the generator got a second network of m(y)
+GOLDEN_SEED = 4711  # twenty stars whose values by the shipped models are stored
+AUDIT_RATES_SEED = 10_000  # and up, one for each draw of `auditing.calibration`
+POPULATION_SEED = 770_001  # the prior of the Bayes-optimal reference
+INSTRUMENT_SEED = 880_001  # the audit's own reader of spectra
+COVERAGE_SEED = 660_000  # and up, one for each draw of `python -m reports coverage`
+
+JUDGING_BLOCK = range(990_001, 991_000)
+JUDGING_SEED = 990_001
+JUDGING_STARS = 12_861
+JUDGING_SAMPLE = f"simulated:{JUDGING_STARS}:{JUDGING_SEED}"
+
+TESTS_BELOW = 100
+
+# --- not of stars, but of how a sample is divided ---
+
+SPLIT_SEED = 0  # which stars of a sample test
+HELD_BACK_SEED = 1  # which of the others calibrate error bars, and which the outlier score compares with
