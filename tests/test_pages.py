@@ -1,7 +1,9 @@
 """Every page in the situations that users bring it into, through Streamlit's test runner (no browser)."""
 
 import json
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import app_world
@@ -14,10 +16,15 @@ from toy import toy_config, toy_stars
 from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models.cards import FIRST_GRID_NOTE
+from gandalf_core.models.files import read_arrays, write_arrays
 from gandalf_core.parameters import LABELS
 from gandalf_core.simulator import simulate
 from gandalf_core.sweeps.space import Sweep, parse_axis
 from gandalf_core.sweeps.study import results, run_sweep
+from pages.ui.cache import stars as stars_cache
+from pages.ui.cache.models import load_model
+from pages.ui.cache.outputs import labels_of, latents_of, predictions_of
+from pages.ui.cache.uploads import load_upload
 
 MAIN = Path(__file__).parents[1] / "pages" / "ui" / "main.py"
 PAGES = (
@@ -194,6 +201,80 @@ def test_a_flux_that_is_not_normalised_and_a_repeated_id_get_a_warning(app):
     assert test.session_state["star"] == star.ids[0]
 
 
+def text_star(star: SpectraSet, teff: float, shift_nm: float = 0.0, errors: float = 1.0) -> bytes:
+    """A star as a text file: the flux of `star`, under other wavelengths, errors and labels."""
+    rows = zip(star.wavelength_nm + shift_nm, star.flux[0], star.flux_error[0] * errors, strict=True)
+    lines = [f"{wave:.4f} {flux:.7f} {error:.7f}" for wave, flux, error in rows]
+    return "\n".join(["# source_id: star-1", f"# teff: {teff}", *lines]).encode()
+
+
+def test_a_corrected_file_is_another_upload_though_its_flux_is_the_same(app):
+    """Wavelengths, errors and labels were wrong: all of them are those of the second file afterwards."""
+    star = simulate(1, seed=11)
+    test = upload(app(model="generator"), ("star.txt", text_star(star, 4000.0, -0.24, 10.0)))
+    wrong, first = parameters_of(test), test.session_state["uploads"]
+    upload(test, ("star.txt", text_star(star, 5777.0)))
+    keys = test.session_state["uploads"]
+    assert len(keys) == 2 and keys[1:] == first
+    corrected = load_upload(keys[0])
+    assert corrected.wavelength_nm[0] == pytest.approx(star.wavelength_nm[0], abs=1e-4)
+    np.testing.assert_allclose(corrected.flux_error, star.flux_error, rtol=1e-4, atol=1e-7)
+    assert corrected.label("teff") == [5777.0] and load_upload(first[0]).label("teff") == [4000.0]
+    assert test.session_state["star"] == "star-1" and parameters_of(test) != wrong
+
+
+def parameters_of(test: AppTest) -> str:
+    """The table on the Parameters page of what is read from the star in the sidebar."""
+    show(test, "parameters")
+    return next(m.value for m in test.markdown if "**from the spectrum**" in m.value)
+
+
+@pytest.mark.parametrize("part", ["wavelength_nm", "flux_error", "labels", "mask"])
+def test_results_are_kept_under_the_whole_content_of_the_stars(app, part):
+    """Each cached result of stars that differ in one part is that of these stars, not of the others."""
+    app()
+    model, stars = load_model("generator"), simulate(6, seed=12)
+    mask = stars.mask.copy()
+    mask[:, 100:130] = True
+    changed = {
+        "wavelength_nm": stars.wavelength_nm + 0.003,
+        "flux_error": stars.flux_error * 3,
+        "labels": stars.labels + 1,
+        "mask": mask,
+    }
+    others = replace(stars, **{part: changed[part]})
+    for either in (stars, others, stars):
+        fresh = model.predict(either)
+        np.testing.assert_array_equal(predictions_of(model, either).chi2, fresh.chi2)
+        np.testing.assert_array_equal(predictions_of(model, either).values, fresh.values)
+        np.testing.assert_array_equal(latents_of(model, either).z, model.encode(either).z)
+        np.testing.assert_array_equal(labels_of(model, either), model.labels_of(either)[0])
+
+
+def test_a_model_that_is_trained_again_under_its_name_is_loaded_again(app, world, tmp_path, monkeypatch):
+    """Only its regressor differs: the weights, and so the model's id, are the same."""
+    shutil.copytree(world / "pretrained", tmp_path / "models")
+    app()
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(tmp_path / "models"))
+    stars, before = simulate(4, seed=2), load_model("generator")
+    told = predictions_of(before, stars).values
+    folder = tmp_path / "models" / "generator"
+    arrays = read_arrays(folder / "regressor-latent.npz")
+    write_arrays(folder / "regressor-latent.npz", arrays | {"y_mean": arrays["y_mean"] + 1})
+    after = load_model("generator")
+    assert after.model_id == before.model_id and after.identity != before.identity
+    np.testing.assert_array_equal(predictions_of(after, stars).values, after.predict(stars).values)
+    assert np.abs(predictions_of(after, stars).values - told).max() > 1e-3
+
+
+def test_simulated_stars_of_another_simulator_are_simulated_again(app, monkeypatch):
+    app()
+    model = load_model("generator")
+    before = stars_cache.file_of_ids(model.test_ids[:5])
+    monkeypatch.setattr(stars_cache, "simulator_identity", lambda: "another")
+    assert stars_cache.file_of_ids(model.test_ids[:5]) != before
+
+
 def test_the_table_of_stars_names_the_files_of_uploaded_ones(app):
     star, content = archive_star()
     test = upload(app(model="generator", stars="simulated:20:3"), ("star.csv", content))
@@ -261,7 +342,7 @@ def test_a_latent_edited_in_one_model_is_not_used_in_another(app):
     edited = {
         "token": "1",
         "star": "sim3-7",
-        "model": "another@0123",
+        "latent_of": "another model",
         "labels": {"teff": 6500.0},
         "z": [9.0] * 99,
     }

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.identity import identity
 from ..errors import ModelError
 from . import placing
 from .neighbours import nearest, neighbour_r2
@@ -49,6 +50,11 @@ class Projection:
 
     def __len__(self) -> int:
         return len(self.xy)
+
+    @cached_property
+    def identity(self) -> str:
+        """Identifies the whole map: its stars, its coordinates and what places others in it."""
+        return identity(self.arrays())
 
     def place(self, x_new: np.ndarray) -> np.ndarray:
         """(M, 2) places of new stars, x_new (M, D), in the map as it stands; each star by itself.

@@ -17,7 +17,7 @@ SIMULATED = "simulated"  # sources of simulated stars that this session has adde
 UPLOADS = "uploads"  # keys of uploaded sets (cache/uploads.py), newest first
 VERDICTS = "verdicts"  # what became of each uploaded file
 SELECTION = "selection"  # {"ids": (K,) ids of the stars lit in every diagram, "token": what they came with}
-# the latest settings of the live decoder: {"token", "star", "labels" that were moved, "z", "model" of z}
+# the latest settings of the live decoder: {"token", "star", "labels" that were moved, "z", "latent_of" z}
 SETTINGS = "settings"
 JOB = "job"  # id of the training that is shown; mirrored in the link
 SWEEP = "sweep"  # id of the sweep that is shown; mirrored in the link

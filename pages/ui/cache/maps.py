@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from gandalf_core.data.identity import identity
 from gandalf_core.maps.neighbours import neighbour_r2
 from gandalf_core.maps.projection import Projection
 from gandalf_core.models.files import read_arrays
@@ -13,14 +14,19 @@ from gandalf_core.models.trained import TrainedModel
 from pages.ui.cache.models import load_model, model_folders
 
 
-def stored_map(model: TrainedModel, of: str, method: str) -> Projection | None:
-    """A stored map of the model; a map of spectra may be stored with any model on the same stars."""
+def stored_map(model: TrainedModel, of: str, method: str) -> tuple[TrainedModel, Projection] | None:
+    """A stored map of the model, and whose it is: a map of spectra may lie with another model.
+
+    Spectra are placed in it as its own model scales them.
+    """
     name = f"{of}-{method}"
-    if name in model.projections or of == "latent":
-        return model.projections.get(name)
-    for other, folder in model_folders().items():
+    if name in model.projections:
+        return model, model.projections[name]
+    others = model_folders().items() if of == "spectra" else ()
+    for other, folder in others:
         if (folder / "projections" / f"{name}.npz").is_file():
-            return load_model(other).projections[name]
+            owner = load_model(other)
+            return owner, owner.projections[name]
     return None
 
 
@@ -32,15 +38,23 @@ def map_of_job(folder: str) -> Projection | None:
     return None
 
 
-@st.cache_resource(max_entries=32, show_spinner="Measuring the map …")
-def map_r2(map_key: str, _xy: np.ndarray, _labels: np.ndarray) -> np.ndarray:
+def map_r2(projection: Projection) -> np.ndarray:
     """(P,) k-NN R² of each label inside a map."""
-    return neighbour_r2(_xy, _labels)
+    return _map_r2(identity(projection.xy, projection.labels), projection)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Measuring the map …")
+def _map_r2(content: str, _projection: Projection) -> np.ndarray:
+    return neighbour_r2(_projection.xy, _projection.labels)
+
+
+def new_places(projection: Projection, x: np.ndarray) -> np.ndarray:
+    """(M, 2) places of new stars, x (M, D), in an existing map."""
+    return _new_places(projection.identity, identity(x), projection, x)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Placing the new stars …")
-def new_places(map_key: str, stars_key: str, _projection: Projection, _x: np.ndarray) -> np.ndarray:
-    """(M, 2) places of new stars in an existing map."""
+def _new_places(map_content: str, content: str, _projection: Projection, _x: np.ndarray) -> np.ndarray:
     return _projection.place(_x)
 
 

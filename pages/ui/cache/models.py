@@ -37,18 +37,22 @@ def load_model(name: str) -> TrainedModel:
     folders = model_folders()
     if name not in folders:
         raise ModelError(f"{name}: this model no longer exists; choose another in the sidebar")
-    weights = folders[name] / "weights.safetensors"
-    changed = weights.stat().st_mtime_ns if weights.is_file() else 0
-    return _load(str(folders[name]), changed, name)
+    return _load(str(folders[name]), _stamps(folders[name]), name)
+
+
+def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of every file of a model, its maps included: another one is loaded anew."""
+    files = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model …")
-def _load(path: str, changed: int, name: str) -> TrainedModel:
+def _load(path: str, stamps: tuple[tuple[str, int, int], ...], name: str) -> TrainedModel:
     # a finished training is called as in the picker, not as its folder
     return replace(store.load_model(path), name=name)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def decoder_bytes(model_id: str, _model: TrainedModel) -> bytes:
-    """The decoder as the browser receives it."""
-    return live_decoder.packed(decoder_spec(_model), model_id)
+def decoder_bytes(weights: str, _model: TrainedModel) -> bytes:
+    """The decoder as the browser receives it, under the key `weights`."""
+    return live_decoder.packed(decoder_spec(_model), weights)

@@ -12,27 +12,26 @@ from gandalf_core.maps.projection import Projection
 from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
-from pages.ui.cache.keys import stars_key
 from pages.ui.cache.stars import load_stars
 
 
 def latents_of(model: TrainedModel, stars: SpectraSet) -> LatentSet:
-    return _latents(model.model_id, stars_key(stars), model, stars)
+    return _latents(model.identity, stars.identity, model, stars)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Encoding …")
-def _latents(model_id: str, key: str, _model: TrainedModel, _stars: SpectraSet) -> LatentSet:
+def _latents(model: str, stars: str, _model: TrainedModel, _stars: SpectraSet) -> LatentSet:
     return _model.encode(_stars)
 
 
 def predictions_of(model: TrainedModel, stars: SpectraSet, source: str = "latent") -> Predictions:
     """Parameters read from the `latent` or the `spectrum`; χ² and outlier score come with either."""
-    return _predictions(model.model_id, stars_key(stars), source, model, stars)
+    return _predictions(model.identity, stars.identity, source, model, stars)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")
 def _predictions(
-    model_id: str, key: str, source: str, _model: TrainedModel, _stars: SpectraSet
+    model: str, stars: str, source: str, _model: TrainedModel, _stars: SpectraSet
 ) -> Predictions:
     if source == "latent":
         return _model.predict(_stars)
@@ -42,11 +41,11 @@ def _predictions(
 
 def labels_of(model: TrainedModel, stars: SpectraSet) -> np.ndarray:
     """(N, P) the stars' own labels, or estimates from their spectra where they have none."""
-    return _labels(model.model_id, stars_key(stars), model, stars)
+    return _labels(model.identity, stars.identity, model, stars)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _labels(model_id: str, key: str, _model: TrainedModel, _stars: SpectraSet) -> np.ndarray:
+def _labels(model: str, stars: str, _model: TrainedModel, _stars: SpectraSet) -> np.ndarray:
     return _model.labels_of(_stars)[0]
 
 

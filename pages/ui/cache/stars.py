@@ -10,12 +10,13 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core import io, sources
+from gandalf_core.data.identity import identity
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.models.trained import TrainedModel
-from gandalf_core.simulator import simulate_by_id, truth
+from gandalf_core.simulator import simulate_by_id, simulator_identity, truth
 from pages.ui import state
-from pages.ui.cache.keys import digest, grid_key, subfolder
+from pages.ui.cache.keys import grid_key, subfolder
 from pages.ui.cache.uploads import UPLOADED, load_upload, upload_on_grid
 
 TEST = "test stars"  # the stars of the model's own maps: none of them trained it
@@ -60,7 +61,8 @@ def star_labels(source: str, model: TrainedModel) -> tuple[np.ndarray, np.ndarra
 
 @st.cache_resource(max_entries=4, show_spinner="Simulating stars …")
 def _simulated(source: str, grid: str, _model: TrainedModel) -> SpectraSet:
-    return _model.on_grid(_on_disk(digest(source), lambda: sources.load_stars(source)))
+    key = identity(source, simulator_identity())
+    return _model.on_grid(_on_disk(key, lambda: sources.load_stars(source)))
 
 
 # --- one star ---
@@ -87,9 +89,16 @@ def _pick(stars: SpectraSet, star: str) -> SpectraSet:
     return stars[int(np.flatnonzero(stars.ids == star)[0])]
 
 
+def true_spectrum(star: SpectraSet, labels: np.ndarray) -> np.ndarray:
+    """(L,) noise-free spectrum of a simulated star under other labels (P,).
+
+    NaN outside the simulator's region.
+    """
+    return _true_spectrum(star.identity, tuple(labels.tolist()), star)
+
+
 @st.cache_data(max_entries=256, show_spinner=False)
-def true_spectrum(star: str, labels: tuple[float, ...], grid: str, _star: SpectraSet) -> np.ndarray:
-    """(L,) noise-free spectrum of a simulated star under other labels; NaN outside the simulator's region."""
+def _true_spectrum(star: str, labels: tuple[float, ...], _star: SpectraSet) -> np.ndarray:
     return truth(_star, np.array([labels])).flux[0]
 
 
@@ -105,7 +114,7 @@ def test_ids(model: TrainedModel) -> np.ndarray:
 
 def file_of_ids(ids: np.ndarray) -> Path:
     """Where the simulated stars with these ids are kept."""
-    return _path(digest("ids", *ids))
+    return _path(identity(ids, simulator_identity()))
 
 
 def stars_by_ids(ids: np.ndarray, model: TrainedModel) -> SpectraSet:

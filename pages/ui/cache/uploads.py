@@ -9,14 +9,14 @@ from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
-from pages.ui.cache.keys import content_key, grid_key, subfolder
+from pages.ui.cache.keys import grid_key, subfolder
 
 UPLOADED = "uploaded:"  # begins the source of an uploaded set; its key follows
 
 
 def save_upload(stars: SpectraSet) -> str:
-    """Store an uploaded set; returns the key that links carry."""
-    key = content_key(stars)
+    """Store an uploaded set; returns the key that links carry, which identifies its whole content."""
+    key = stars.identity
     if not _path(key).is_file():
         io.write_stars(_path(key), stars)
     return key

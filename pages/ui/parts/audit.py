@@ -38,14 +38,18 @@ def show_source(model: TrainedModel) -> tuple[Report | None, str]:
     """A button that runs the audit; returns the newest report and its origin, or None and what to do."""
     folder = model_folders()[st.session_state[state.MODEL]]
     arguments = ["audit", str(folder), STARS]
-    audits = [job for job in jobs.manager().list("audit") if list(job.arguments) == arguments]
+    audits = [
+        job
+        for job in jobs.manager().list("audit")
+        if list(job.arguments) == arguments and job.content == model.identity
+    ]
     running = bool(audits) and audits[0].active
     st.button(
         "Run the audit",
         icon=":material/play_arrow:",
         disabled=running,
         on_click=_submit,
-        args=(model.name, arguments),
+        args=(model, arguments),
         help=f"On the stars {STARS}, in the background. It takes a few minutes.",
     )
     if running:
@@ -75,9 +79,11 @@ def stored_report(folder: Path) -> tuple[Report | None, str]:
     return None, "This model has not been audited yet: press **Run the audit**."
 
 
-def _submit(name: str, arguments: list[str]) -> None:
+def _submit(model: TrainedModel, arguments: list[str]) -> None:
     try:
-        jobs.manager().submit("audit", f"Audit of {name}", arguments, jobs.owner())
+        jobs.manager().submit(
+            "audit", f"Audit of {model.name}", arguments, jobs.owner(), content=model.identity
+        )
     except JobError as error:
         st.error(str(error))
 

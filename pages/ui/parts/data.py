@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from gandalf_core.data.identity import identity
 from gandalf_core.figures import panels, population, spectra
 from gandalf_core.figures.panels import LinkedPanels
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, pickers, show, state
-from pages.ui.cache.keys import digest
 from pages.ui.cache.outputs import labels_of
 from pages.ui.cache.uploads import uploads_on_grid
 from pages.ui.parts import diagrams, tables, uploads
@@ -27,7 +27,7 @@ def show_diagrams(model: TrainedModel, ids: np.ndarray, labels: np.ndarray) -> N
     def build() -> LinkedPanels:
         return panels.diagrams(ids, labels, names, **overlay)
 
-    key = digest("data", model.model_id, *ids, names, *overlay.get("overlay_ids", ()))
+    key = identity("data", ids, labels, names, overlay)
     diagrams.show_linked("data diagrams", key, build, names, columns=2)
     st.caption(
         "Yellow: many stars. Draw a lasso around a sequence: the same stars light up in the other diagram "

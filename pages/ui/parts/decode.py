@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core.auditing.counterfactual import change_error
+from gandalf_core.data.identity import identity
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models.trained import TrainedModel
@@ -41,6 +42,11 @@ class Scene:
     def named(self, labels: np.ndarray) -> dict[str, float]:
         return dict(zip(self.model.label_names, map(float, labels), strict=True))
 
+    @property
+    def latent_of(self) -> str:
+        """Identifies the model and the spectrum that a latent belongs to."""
+        return identity(self.model.identity, self.star)
+
     @cached_property
     def latent(self) -> LatentSet:
         return latents_of(self.model, self.star)
@@ -50,13 +56,13 @@ class Scene:
         """The latest settings for this star, or its own values.
 
         Labels stay when another model is chosen, so that models can be compared. An edited latent belongs to
-        the model it was edited in, and is drawn only on the page that edits it.
+        the model and the spectrum it was edited in, and is drawn only on the page that edits it.
         """
         latest = state.get(state.SETTINGS)
         if not latest or latest["star"] != self.star_id:
             return {"token": "own", "star": self.star_id, "labels": self.own, "z": None}
         labels = self.own | {name: value for name, value in latest["labels"].items() if name in self.own}
-        z = latest["z"] if self.edit and latest["model"] == self.model.model_id else None
+        z = latest["z"] if self.edit and latest["latent_of"] == self.latent_of else None
         return {**latest, "labels": labels, "z": z}
 
     @property
@@ -89,7 +95,7 @@ def show_decoder(
     scene = Scene(model, star, labels, edit)
     truth = None if edit else _truth(scene)
     live_decoder.mount(
-        decoder_bytes(model.model_id, model), key, _view(scene, truth, other), lambda: _take(key, scene)
+        decoder_bytes(model.identity, model), key, _view(scene, truth, other), lambda: _take(key, scene)
     )
     with guards.showing_errors():
         flux = model.decode(scene.new_z, scene.new_labels[None])[0]
@@ -105,9 +111,9 @@ def _view(scene: Scene, truth: live_decoder.Truth | None, other: LatentSet | Non
     model, star = scene.model, scene.star
     flux = np.where(star.mask[0], np.nan, star.flux[0])
     return live_decoder.View(
-        model_id=model.model_id,
+        weights=model.identity,
         title=model.name,
-        star=live_decoder.Star(scene.star_id, flux, scene.latent.z[0], scene.own),
+        star=live_decoder.Star(scene.star_id, star.identity, flux, scene.latent.z[0], scene.own),
         settings=scene.settings,
         sliders=live_decoder.sliders(model.condition_on, model.ranges),
         presets=presets(model.condition_on),
@@ -123,22 +129,18 @@ def _take(key: str, scene: Scene) -> None:
     settings = st.session_state[key].get("settings")
     if not settings:
         return
-    model, latest = scene.model.model_id, state.get(state.SETTINGS)
-    z = settings["z"]
-    if z is None and latest and (latest["star"], latest["model"]) == (settings["star"], model):
+    latest, z = state.get(state.SETTINGS), settings["z"]
+    if z is None and latest and latest["latent_of"] == scene.latent_of and latest["star"] == settings["star"]:
         z = latest["z"]
     moved = {name: value for name, value in settings["labels"].items() if value != scene.own.get(name)}
-    state.put(state.SETTINGS, {**settings, "model": model, "labels": moved, "z": z})
+    state.put(state.SETTINGS, {**settings, "latent_of": scene.latent_of, "labels": moved, "z": z})
 
 
 def _truth(scene: Scene) -> live_decoder.Truth | None:
     """The noise-free spectra of a simulated star under its own and the new labels, where both exist."""
     if not is_simulated(scene.star):
         return None
-    before, after = (
-        true_spectrum(scene.star_id, tuple(labels.tolist()), str(len(scene.star.wavelength_nm)), scene.star)
-        for labels in (scene.labels, scene.new_labels)
-    )
+    before, after = (true_spectrum(scene.star, labels) for labels in (scene.labels, scene.new_labels))
     if not np.isfinite(before).any() or not np.isfinite(after).any():
         return None
     return live_decoder.Truth("truth (simulator)", scene.named(scene.new_labels), before, after)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from gandalf_core.data.identity import identity
 from gandalf_core.errors import GandalfError, JobError
 from gandalf_core.figures import panels
 from gandalf_core.figures.panels import LinkedPanels, Map
@@ -17,7 +18,6 @@ from gandalf_core.jobs.job import ACTIVE, Job
 from gandalf_core.maps.projection import Projection
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, jobs, state
-from pages.ui.cache.keys import digest, stars_key
 from pages.ui.cache.maps import map_of_job, map_r2, new_places, stored_map
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import latents_of
@@ -51,22 +51,32 @@ class Request:
     def change_settings(self, settings: dict[str, int] | None) -> None:
         st.session_state[SETTINGS] = {**st.session_state.get(SETTINGS, {}), self.method: settings}
 
-    def owner(self, row: str) -> TrainedModel:
-        """The model whose map a row is."""
+    def row_model(self, row: str) -> TrainedModel:
+        """The model whose latent a row shows, or whose stars' spectra."""
         with guards.showing_errors():
             return self.model if row == SPECTRA else load_model(row)
 
-    def projection(self, row: str) -> Projection | None:
-        """The map of a row; None when it is not stored, or its job has not finished."""
+    def owned_map(self, row: str) -> tuple[TrainedModel, Projection] | None:
+        """The map of a row and the model it was made with; None when it is not stored or not computed yet."""
         if self.settings is None:
-            return stored_map(self.owner(row), _kind(row), self.method)
-        job = job_with(self.arguments(row))
-        return map_of_job(str(job.folder)) if job and job.state == JobState.DONE else None
+            return stored_map(self.row_model(row), _kind(row), self.method)
+        job = self.job(row)
+        projection = map_of_job(str(job.folder)) if job and job.state == JobState.DONE else None
+        return None if projection is None else (self.row_model(row), projection)
+
+    def job(self, row: str) -> Job | None:
+        """The newest job that has computed, or is computing, exactly the map of a row."""
+        arguments, content = self.arguments(row), self.row_model(row).identity
+        for job in jobs.manager().list("project"):
+            same = list(job.arguments) == [a.replace("{folder}", str(job.folder)) for a in arguments]
+            if same and job.content == content and job.state in (JobState.DONE, *ACTIVE):
+                return job
+        return None
 
     def arguments(self, row: str) -> list[str]:
         """The command that computes the map of a row; the same map has the same command."""
         folder = model_folders()[st.session_state[state.MODEL] if row == SPECTRA else row]
-        stars = file_of_ids(test_ids(self.owner(row)))
+        stars = file_of_ids(test_ids(self.row_model(row)))
         settings = sorted((self.settings or {}).items())
         flags = [text for name, value in settings for text in (f"--{name}", str(value))]
         kind = ["--of", _kind(row), "--method", self.method]
@@ -111,24 +121,23 @@ def maps_of(request: Request) -> list[Map]:
     """The requested maps that exist and have the model's labels, with uploaded stars placed into each."""
     maps = []
     for row in request.rows:
-        projection = request.projection(row)
-        if projection is not None and set(request.model.label_names) <= set(projection.label_names):
-            maps.append(_map(row, request.owner(row), projection))
+        owned = request.owned_map(row)
+        if owned and set(request.model.label_names) <= set(owned[1].label_names):
+            maps.append(_map(row, *owned))
     return maps
 
 
 def _map(row: str, owner: TrainedModel, projection: Projection) -> Map:
-    key = digest(owner.model_id, row, projection.method, projection.settings, len(projection))
     return Map(
         name=row if row == SPECTRA else f"latent of {row}",
         ids=projection.ids,
         xy=projection.xy,
-        r2=map_r2(key, projection.xy, projection.labels),
-        overlay_xy=_places(row, owner, projection, key),
+        r2=map_r2(projection),
+        overlay_xy=_places(row, owner, projection),
     )
 
 
-def _places(row: str, owner: TrainedModel, projection: Projection, key: str) -> np.ndarray | None:
+def _places(row: str, owner: TrainedModel, projection: Projection) -> np.ndarray | None:
     """(M, 2) places of the uploaded stars; None when there are none or they do not fit."""
     uploads = uploads_on_grid(owner)
     if uploads is None:
@@ -139,7 +148,7 @@ def _places(row: str, owner: TrainedModel, projection: Projection, key: str) -> 
             if row == SPECTRA
             else latents_of(owner, uploads).z
         )
-        return new_places(key, stars_key(uploads), projection, x)
+        return new_places(projection, x)
     except GandalfError:
         return None
 
@@ -147,8 +156,7 @@ def _places(row: str, owner: TrainedModel, projection: Projection, key: str) -> 
 def labels_of(request: Request) -> Labels:
     """The labels of the stars of the first map."""
     names = request.model.label_names
-    projections = map(request.projection, request.rows)
-    first = next(p for p in projections if p is not None)
+    _, first = next(filter(None, map(request.owned_map, request.rows)))
     columns = [first.label_names.index(name) for name in names]
     return Labels(first.ids, first.labels[:, columns], names)
 
@@ -157,14 +165,13 @@ def show_maps(maps: list[Map], labels: Labels, model: TrainedModel) -> None:
     """The maps as linked panels, one row per representation and one column per parameter."""
     uploads = uploads_on_grid(model)
     overlay = [] if uploads is None else uploads.ids
-    content = [(m.name, len(m.ids), float(m.xy.sum())) for m in maps]
 
     def build() -> LinkedPanels:
         return panels.maps(
             maps, labels.ids, labels.values, labels.names, ranges=model.ranges, overlay_ids=overlay
         )
 
-    key = digest("maps", content, labels.names, *overlay)
+    key = identity("maps", maps, labels, model.ranges, overlay)
     diagrams.show_linked("maps", key, build, labels.names, columns=max(len(labels.names), 2))
 
 
@@ -176,12 +183,12 @@ def show_one(name: str) -> None:
     maps = maps_of(request)
     if not maps:
         guards.stop(f"{name} has no t-SNE map of its latent.")
-    labels, places = labels_of(request), maps[0].overlay_xy
+    labels = labels_of(request)
 
     def build() -> LinkedPanels:
         return panels.maps(maps, labels.ids, labels.values, labels.names, ranges=model.ranges)
 
-    key = digest("one map", name, model.model_id, *(() if places is None else places[0]))
+    key = identity("one map", maps, labels, model.ranges)
     diagrams.show_linked(f"map of {name}", key, build, labels.names, columns=max(len(labels.names), 2))
 
 
@@ -224,29 +231,21 @@ def _submit(request: Request, settings: dict[str, Any]) -> None:
 
 def _compute(request: Request, row: str) -> None:
     """Queue the map of a row where no job has computed it, or is about to."""
-    ids = test_ids(request.owner(row))
+    model = request.row_model(row)
+    ids = test_ids(model)
     if not file_of_ids(ids).is_file():
         jobs.prepare(ids, file_of_ids(ids))  # first in the queue: the map waits for it
     arguments = request.arguments(row)
-    if job_with(arguments) is None:
+    if request.job(row) is None:
         title = f"{METHOD_NAMES[request.method]} map of {'the spectra' if row == SPECTRA else row}"
-        jobs.manager().submit("project", title, arguments, jobs.owner())
-
-
-def job_with(arguments: list[str]) -> Job | None:
-    """The newest job that has computed, or is computing, exactly this map."""
-    for job in jobs.manager().list("project"):
-        same = list(job.arguments) == [a.replace("{folder}", str(job.folder)) for a in arguments]
-        if same and job.state in (JobState.DONE, *ACTIVE):
-            return job
-    return None
+        jobs.manager().submit("project", title, arguments, jobs.owner(), content=model.identity)
 
 
 def show_progress(request: Request) -> bool:
     """The progress of maps that are being computed, if any; the page is drawn again when one is finished."""
     if request.settings is None:
         return False
-    running = [job_with(request.arguments(row)) for row in request.rows]
+    running = map(request.job, request.rows)
     active = [job.id for job in running if job and job.active]
     if active:
         follow(active)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from gandalf_core.data.identity import identity
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import panels, regression
 from gandalf_core.figures.panels import LinkedPanels
@@ -12,7 +13,6 @@ from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.regression.residuals import interval_coverage
 from pages.ui import show
-from pages.ui.cache.keys import digest, stars_key
 from pages.ui.parts import diagrams
 
 
@@ -42,7 +42,7 @@ def show_diagrams(
             stars.ids, predictions.values, names, like=true, prefix="predicted ", **overlay
         )
 
-    key = digest("predicted", source, model.model_id, stars_key(stars), *overlay.get("overlay_ids", ()))
+    key = identity("predicted", source, predictions.values, stars, overlay)
     diagrams.show_linked("predicted diagrams", key, build, names, columns=2)
     st.caption(
         "The predicted parameters; compare them with the true ones on the Data page. "

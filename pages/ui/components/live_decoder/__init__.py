@@ -25,9 +25,13 @@ _component, _weights = register(
 
 @dataclass(frozen=True)
 class Star:
-    """A star: flux (L,) with NaN where it is masked, latent z (Z,), labels in physical units."""
+    """A star: flux (L,) with NaN where it is masked, latent z (Z,), labels in physical units.
+
+    identity: of its whole content; two files may call different spectra by one id.
+    """
 
     id: str
+    identity: str
     flux: np.ndarray
     z: np.ndarray
     labels: dict[str, float]
@@ -55,11 +59,12 @@ class OtherStar:
 class View:
     """What the component shows of a model.
 
+    weights: identifies the model, whose decoder came to the browser under this key.
     settings: `{"token", "star", "labels", "z"}`. sliders: see `sliders`. presets: `{"name", "labels"}` each.
     bands: (5, Z) percentiles of the population's latents. edit: whether the latent can be edited.
     """
 
-    model_id: str
+    weights: str
     title: str
     star: Star
     settings: dict[str, Any]
@@ -74,7 +79,7 @@ class View:
         """The same as the browser reads it."""
         star, truth, other = self.star, self.truth, self.other
         return {
-            "weights": self.model_id,
+            "weights": self.weights,
             "title": self.title,
             "sliders": self.sliders,
             "presets": self.presets,

@@ -34,7 +34,8 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
     this.setState = setState
     this.theme = themeOf(this.root)
     CURVES.reconstruction.colour = COLOURS.reconstruction = this.theme.dark ? "#56B4E9" : "#0072B2"
-    const newStar = !this.data || this.data.star.id !== data.star.id || this.data.weights !== data.weights
+    const { identity } = data.star
+    const newStar = this.data?.star.identity !== identity || this.data.weights !== data.weights
     const { star, other, truth, bands } = data
     this.data = data
     this.observed = floatsOf(star.flux)
