@@ -74,9 +74,8 @@ def _with_image(tables: list[RawTable], images: list[Any]) -> list[RawTable]:
 
 
 def _about(table: RawTable, header: fits.Header) -> RawTable:
-    return replace(
-        table, meta=_keywords(header) | dict(table.meta), comments=(*_comments(header), *table.comments)
-    )
+    comments = tuple(dict.fromkeys((*_comments(header), *table.comments)))
+    return replace(table, meta=_keywords(header) | dict(table.meta), comments=comments)
 
 
 def _table(hdu: Any, wanted: Wanted, size: int) -> RawTable:
