@@ -96,7 +96,14 @@ def test_parquet_streams_in_pieces(tmp_path):
     np.testing.assert_array_equal(whole.mask, spectra().mask)
     np.testing.assert_array_equal(whole.flux[~whole.mask], spectra().flux[~whole.mask])
     np.testing.assert_array_equal(whole.labels, spectra().labels)
+    read = pieces[0].provenance.pop("read")
     assert whole.ids.tolist() == IDS.tolist() and pieces[0].provenance == {"seed": 1}
+    assert (read["file"], read["stars"], read["medium"], read["errors_from"]) == (
+        "s.parquet",
+        3,
+        "vacuum",
+        "flux_error",
+    )
     assert pq.read_schema(path).field("source_id").type == "int64"
     with io.ParquetWriter(tmp_path / "z.parquet") as out:
         out.write(LATENTS[:4])

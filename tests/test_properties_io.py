@@ -188,7 +188,8 @@ names = (
     .map(str.strip)
     .filter(lambda text: text and not lossy.fullmatch(text))
 )
-cells = st.one_of(st.floats(-1e6, 1e6), st.just(math.nan))
+# nines, as in -9999, stand for a missing value
+cells = st.one_of(st.floats(-1e6, 1e6).filter(lambda v: set(f"{abs(v):g}") - {"9", "."}), st.just(math.nan))
 
 
 @st.composite

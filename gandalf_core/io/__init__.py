@@ -7,10 +7,10 @@ only for the formats that need them. Type checkers and editors read the first br
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .parquet import ParquetWriter as ParquetWriter
     from .parquet import count_rows as count_rows
     from .parquet import iter_latents as iter_latents
     from .parquet import iter_parquet as iter_parquet
+    from .parquet_writing import ParquetWriter as ParquetWriter
     from .read import join_sets as join_sets
     from .read import read_bytes as read_bytes
     from .read import read_latents as read_latents
@@ -33,7 +33,8 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         {
-            "parquet": "ParquetWriter count_rows iter_latents iter_parquet",
+            "parquet": "count_rows iter_latents iter_parquet",
+            "parquet_writing": "ParquetWriter",
             "read": "join_sets read_bytes read_latents read_many read_stars",
             "resampling": "covering rebin resample",
             "write": "ARRAY_SUFFIXES STAR_SUFFIXES TABLE_SUFFIXES check_output "

@@ -1,64 +1,22 @@
-"""The columns of a file: what each holds, by its name; units; cells that are arrays.
+"""The columns of one table of a file: those that are used, by what they hold, and those that are not.
 
 Shapes: R rows, L pixels.
 """
 
 import json
-import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import SpectraError
-from ..parameters import LABELS, canonical_name
+from . import ids as star_ids
+from .medium import Statement, stated_medium
+from .names import ERROR, FLUX, ID, MASK, SPECTRAL, STRONG_IDS, WAVELENGTH, Meaning, letters, meaning_of
 
-LABEL_PREFIX = "label_"  # before the name of a label outside the vocabulary
 PROVENANCE_KEY = "gandalf"  # the keyword under which a file carries the provenance of its stars
-
-_ALIASES = {
-    "source_id": ("source_id", "sourceid", "gaia_source_id", "dr3_source_id", "id", "ids", "star", "star_id"),
-    "flux": ("flux", "normalised_flux", "normalized_flux"),
-    "flux_error": ("flux_error", "flux_err", "fluxerr", "e_flux", "error", "err", "sigma", "uncertainty"),
-}
-SPECTRAL = (*_ALIASES, "wavelength")  # roles of columns that are not labels
-_ROLE = {alias: role for role, aliases in _ALIASES.items() for alias in aliases}
-_WAVELENGTH = re.compile(r"(wavelengths?|wave|lambda|wl)(?:[\s_(\[]+([a-zåμµ]+)[)\]]?)?", re.IGNORECASE)
-_NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "å": 0.1, "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3}
-# keywords beside a table are fewer and vaguer than columns: these say nothing about its stars
-_NO_KEYWORDS = (None, "wavelength", "flux", "flux_error")
-
-
-def role_of(column: str) -> str | None:
-    """What a column holds: source_id, wavelength, flux, flux_error, the name of a label, or None."""
-    key = column.strip().lower()
-    if key in _ROLE:
-        return _ROLE[key]
-    if _WAVELENGTH.fullmatch(key):
-        return "wavelength"
-    if key.startswith(LABEL_PREFIX):
-        return label_name(column.strip()[len(LABEL_PREFIX) :])
-    return canonical_name(key) if canonical_name(key) in LABELS else None
-
-
-def label_name(name: str) -> str:
-    """A label's name: the project's spelling for a known alias, any other unchanged."""
-    return canonical_name(name) if canonical_name(name) in LABELS else name
-
-
-def refuse_repeats(columns: Sequence[str], names: Sequence[str]) -> None:
-    """SpectraError when two label columns of a file have one name in the project's spelling (`names`)."""
-    for k, name in enumerate(names):
-        if name in names[:k]:
-            raise SpectraError(
-                f"labels {columns[names.index(name)]} and {columns[k]} are both {name}: keep one of them"
-            )
-
-
-def label_column(name: str) -> str:
-    """The column under which a label is written, so that `role_of` recognises it."""
-    return name if name in LABELS else LABEL_PREFIX + name
 
 
 @dataclass(frozen=True)
@@ -78,19 +36,42 @@ class RawColumn:
     null: Any = None
 
 
+class Chosen(NamedTuple):
+    """A column, and what it is for."""
+
+    column: RawColumn
+    meaning: Meaning
+
+    @property
+    def unit(self) -> str:
+        """Its unit as the file or its name gives it, or "". SpectraError when the two disagree."""
+        declared, named = self.column.unit or "", self.meaning.unit
+        if declared and named and letters(declared).rstrip("s") != letters(named).rstrip("s"):
+            said = f"column {self.column.name} is declared in {declared}, its name says {named}"
+            raise SpectraError(f"{said}: correct one of them")
+        return declared or named
+
+
 @dataclass
 class Table:
-    """One table of a file: its columns by role, (R,) or (R, L).
+    """One table of a file.
 
-    `meta` holds an id and labels that stand beside the rows, `names` every column of the file.
+    columns: values by role, (R,) or (R, L). chosen: which column each role was taken from. masks: columns
+    that mask samples. ids: columns of the ids; several are joined. meta: an id and labels that stand beside
+    the rows. names: every column of the file. medium: what the file says of its wavelengths. refused: rows
+    that cannot be used, and why.
     """
 
-    # arrays; ids may be any sequence that pandas can factorise
     columns: dict[str, Any] = field(default_factory=dict)
-    wavelength_unit: str | None = None
+    chosen: dict[str, Chosen] = field(default_factory=dict)
+    masks: list[Chosen] = field(default_factory=list)
+    ids: list[Chosen] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    medium: Statement | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    refused: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -101,38 +82,102 @@ class Table:
     ) -> "Table":
         """A table from every column of a file, its keywords (`meta`) and its lines of comment.
 
-        Columns and keywords without a role are left out.
+        Raises SpectraError, naming both, for two columns of one role between which nothing decides.
         """
-        table = cls()
-        for column in columns:
-            name, values, unit = column.name, column.values, column.unit
-            table.names += (name,)
-            role = role_of(name)
-            if role is None or (role in table.columns and name.strip().lower() != role):
-                continue
-            table.columns[role] = values if role == "source_id" else stack(values, name)
-            if role == "wavelength":
-                table.wavelength_unit = unit or _unit_in(name)
-        for key, value in (meta or {}).items():
-            role = role_of(key)
-            if key.lower() == PROVENANCE_KEY:
-                table.provenance = parse_provenance(value)
-            elif role not in _NO_KEYWORDS and key.lower() not in ("id", "star"):
-                table.meta[role] = value
+        columns, meta = list(columns), meta or {}
+        table = cls(names=tuple(c.name for c in columns))
+        found = [Chosen(c, m) for c in columns if (m := meaning_of(c.name, c.ucd)) and c.values is not None]
+        table.masks = [c for c in found if c.meaning.role == MASK]
+        table.ids = star_ids.choose([c for c in found if c.meaning.role == ID])
+        for role in dict.fromkeys(c.meaning.role for c in found):
+            if role not in (MASK, ID):
+                table._take(role, [c for c in found if c.meaning.role == role])
+        table._drop_errors_of_another_flux(found)
+        table._read_keywords(meta)
+        if WAVELENGTH in table.chosen:
+            column, meaning = table.chosen[WAVELENGTH]
+            table.medium = stated_medium(column, meaning, meta, comments)
         return table
+
+    def _take(self, role: str, found: list[Chosen]) -> None:
+        self.chosen[role] = chosen = _best(role, found)
+        values, null = chosen.column.values, chosen.column.null
+        if null is not None:
+            values = np.ma.masked_where(np.ma.getdata(values) == null, values)
+        self.columns[role], refused = stack(values, chosen.column.name)
+        self.refused = refused | self.refused
+
+    def _drop_errors_of_another_flux(self, found: list[Chosen]) -> None:
+        """Where a normalised flux was taken and another flux left, plain errors belong to the other."""
+        if FLUX not in self.chosen or ERROR not in self.chosen:
+            return
+        flux, fluxes = self.chosen[FLUX].meaning, [c for c in found if c.meaning.role == FLUX]
+        if not flux.normalised or len(fluxes) < 2 or self.chosen[ERROR].meaning.normalised:
+            return
+        own = [c for c in found if c.meaning.role == ERROR and c.meaning.normalised]
+        lost = self.chosen.pop(ERROR)
+        del self.columns[ERROR]
+        if own:
+            self._take(ERROR, own)
+        else:
+            self.remarks += (f"{lost.column.name} is the error of another flux than {flux.key}: not used",)
+
+    def _read_keywords(self, meta: Mapping[str, Any]) -> None:
+        """Keywords beside a table are fewer and vaguer than columns: only labels and clear ids count."""
+        for key, value in meta.items():
+            meaning = meaning_of(key)
+            if key.lower() == PROVENANCE_KEY:
+                self.provenance = parse_provenance(value)
+            elif meaning is not None and meaning.role == ID:
+                if meaning.key in STRONG_IDS:
+                    self.meta[ID] = value
+            elif meaning is not None and meaning.role not in SPECTRAL:
+                self.meta[meaning.role] = value
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the labels it holds."""
         return tuple(k for k in {**self.columns, **self.meta} if k not in SPECTRAL)
 
+    @property
+    def rows(self) -> int:
+        """How many rows it has: those of its flux, or else of its first column."""
+        values = self.columns.get(FLUX, next(iter(self.columns.values()), ()))
+        return len(values)
+
+    @property
+    def unused(self) -> list[str]:
+        """Names of the columns that nothing was taken from."""
+        used = {c.column.name for c in (*self.chosen.values(), *self.masks, *self.ids)}
+        return [name for name in self.names if name not in used]
+
     def label(self, name: str, rows: int) -> np.ndarray:
         """(R,) values of a label; NaN where missing. SpectraError when it is not one number per row."""
-        value = self.columns.get(name, self.meta.get(name, np.nan))
+        value = np.ma.asarray(self.columns.get(name, self.meta.get(name, np.nan)))
+        if value.dtype.kind == "i":  # the least integer stands for a missing one
+            value = np.ma.masked_equal(value, np.iinfo(value.dtype).min)
         try:
-            return np.broadcast_to(np.ma.filled(np.ma.asarray(value, np.float64), np.nan), (rows,))
+            return np.broadcast_to(np.ma.filled(value.astype(np.float64), np.nan), (rows,))
         except (TypeError, ValueError):
             raise SpectraError(f"label {name} is not one number per row") from None
+
+
+def _best(role: str, found: list[Chosen]) -> Chosen:
+    """The column of a role. SpectraError when two may be meant equally well and hold different values."""
+    first, *others = sorted(found, key=lambda c: c.meaning.rank)
+    for other in others:
+        if other.meaning.rank == first.meaning.rank and not _equal(first.column.values, other.column.values):
+            raise SpectraError(
+                f"columns {first.column.name} and {other.column.name} are both {role}: keep one of them"
+            )
+    return first
+
+
+def _equal(a: Any, b: Any) -> bool:
+    try:
+        return bool(np.array_equal(np.ma.filled(a, np.nan), np.ma.filled(b, np.nan), equal_nan=True))
+    except TypeError:  # text, or arrays as cells
+        return False
 
 
 def parse_provenance(text: Any) -> dict[str, Any]:
@@ -144,58 +189,23 @@ def parse_provenance(text: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def stack(values: Any, name: str) -> np.ndarray:
-    """Values of a column as an array; arrays of equal length in its cells become (R, L).
+def stack(values: Any, name: str) -> tuple[np.ndarray, dict[int, str]]:
+    """Values of a column as an array, and {row: cause} of cells that do not fit in.
 
-    Raises SpectraError when the cells hold arrays of different lengths.
+    Arrays in its cells become (R, L), where L is the length of most of them; a cell of another length becomes
+    a row of NaN. Raises SpectraError when no length prevails.
     """
     values = np.ma.asarray(values) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
-    if values.dtype.kind != "O" or not len(values) or np.ndim(values[0]) != 1:
-        return values
-    if len({np.size(v) for v in values}) > 1:
+    if values.dtype.kind != "O" or not any(np.ndim(v) == 1 for v in values):
+        return values, {}
+    sizes = np.array([np.size(v) if np.ndim(v) == 1 else 0 for v in values])
+    length, count = Counter(sizes[sizes > 0].tolist()).most_common(1)[0]
+    if count <= (sizes > 0).sum() / 2:
         raise SpectraError(f"column {name} holds arrays of different lengths: one wavelength grid per file")
-    return np.stack([np.ma.filled(np.ma.asarray(v, np.float64), np.nan) for v in values])
-
-
-def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
-    """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is not a length.
-
-    Without a unit they are taken as nm; SpectraError where they look like the RVS range in another unit, or
-    lie below 1 nm as metres do.
-    """
-    if unit:
-        return wavelength * _nm_per(unit)
-    if not len(wavelength):
-        return wavelength
-    middle, largest = np.median(wavelength), np.nanmax(wavelength)
-    advice = None
-    if 8000 < middle < 9000:
-        advice = "Ångström: divide by 10 to give vacuum nanometres, or name the column wavelength_angstrom"
-    elif 0.8 < middle < 0.9:
-        advice = "micrometres: multiply by 1000 to give vacuum nanometres, or name the column wavelength_um"
-    if advice:
-        raise SpectraError(f"wavelengths near {middle:.5g} without a unit look like {advice}")
-    if largest < 1:
-        raise SpectraError(
-            f"wavelengths up to {largest:.5g} without a unit cannot be nanometres: declare their unit, "
-            "or name the column for it (metres: wavelength_m)"
-        )
-    return wavelength
-
-
-def _unit_in(column: str) -> str | None:
-    """The unit in the name of a column of wavelengths, as in wavelength_angstrom."""
-    match = _WAVELENGTH.fullmatch(column.strip())
-    return match[2] if match else None
-
-
-def _nm_per(unit: str) -> float:
-    key = unit.strip().lower().removesuffix("s")
-    if key in _NM:
-        return _NM[key]
-    from astropy import units
-
-    try:
-        return float(np.asarray(units.Unit(unit).to("nm")))
-    except (ValueError, TypeError, units.UnitsError):
-        raise SpectraError(f"unknown wavelength unit '{unit}': use nm or Angstrom, in vacuum") from None
+    out = np.full((len(values), length), np.nan)
+    fits = np.flatnonzero(sizes == length)
+    out[fits] = [np.ma.filled(np.ma.asarray(values[k], np.float64), np.nan) for k in fits]
+    return out, {
+        int(k): f"{sizes[k]} samples of {name}, other stars have {length}"
+        for k in np.flatnonzero(sizes != length)
+    }

@@ -1,16 +1,28 @@
 """Star ids: a 64-bit integer becomes its decimal digits and never passes through a float. Shapes: N stars."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import SpectraError
+from .names import PLATE_ID, STRONG_IDS, plate_part
+
+if TYPE_CHECKING:
+    from .columns import Chosen
 
 _FLOAT_LIKE = re.compile(r"[+-]?\d+(\.\d*|(\.\d*)?[eE][+-]?\d+)")
 _SOURCE_ID = re.compile(r"(?<!\d)\d{15,19}(?!\d)")
 _EXACT_IN_FLOAT = 2**53
 _CURE = "write source_id as a 64-bit integer or as a string"
+_PREFIX = re.compile(
+    r"Gaia\s*E?DR\d\s+(?=\d+$)", re.IGNORECASE
+)  # of a designation: `Gaia DR3 5853498713190525696`
+_LONG = 10**14  # an id of a survey has 15 digits or more, the number of a row does not
+_LOOK_AT = 1000  # rows whose values decide between columns
 
 
 def as_strings(values: np.ndarray) -> np.ndarray:
@@ -32,6 +44,8 @@ def as_strings(values: np.ndarray) -> np.ndarray:
     text = np.char.strip(values.astype(str))
     if (text == "").any():
         raise SpectraError(f"{int((text == '').sum())} rows have no id")
+    if np.char.startswith(np.char.lower(text), "gaia").any():
+        text = np.array([_PREFIX.sub("", t) for t in text.tolist()], dtype=str)
     lossy = next((t for t in text if not t.isdigit() and _FLOAT_LIKE.fullmatch(t)), None)
     if lossy is not None:
         raise SpectraError(
@@ -62,3 +76,86 @@ def from_file_name(name: str) -> str:
     stem = PurePath(name).name.split(".")[0] or PurePath(name).name
     source_id = _SOURCE_ID.search(stem)
     return source_id.group() if source_id else stem
+
+
+def distinct_stems(names: Iterable[str]) -> dict[str, str]:
+    """The id of a star without one for each file, with its folders where two files have one name.
+
+    A source_id in a file's name stays what it is: that is the same star.
+    """
+    stems = {name: from_file_name(name) for name in names}
+    depth, shared = 1, _shared(stems)
+    while shared and depth < max(len(PurePath(name).parts) for name in shared):
+        for name in shared:
+            stems[name] = "/".join((*PurePath(name).parts[-1 - depth : -1], from_file_name(name)))
+        depth, shared = depth + 1, _shared(stems)
+    return stems
+
+
+def _shared(stems: dict[str, str]) -> list[str]:
+    """The files whose star has the id of another's."""
+    times = Counter(stems.values())
+    return [name for name, stem in stems.items() if times[stem] > 1 and not _SOURCE_ID.fullmatch(stem)]
+
+
+# --- which column holds the ids ---
+
+
+def choose(found: "Sequence[Chosen]") -> "list[Chosen]":
+    """The column of the ids, by its values first and its name second; the three of an SDSS id; or none.
+
+    An integer of 15 to 19 digits is an id whatever its column is called, and beats a row number; fractions,
+    such as the probability to be a star, are none.
+    """
+    plates = {plate_part(c.column.name): c for c in found if c.meaning.kind == "plate"}
+    named = sorted((c for c in found if c.meaning.kind != "plate"), key=lambda c: c.meaning.rank)
+    strong = [c for c in named if c.meaning.key in STRONG_IDS]
+    weak = [c for c in named if c.meaning.key not in STRONG_IDS and _may_be_ids(c)]
+    for chosen in ([c for c in named if _are_long(c.column.values)], strong):
+        if chosen:
+            return chosen[:1]
+    if len(plates) == len(PLATE_ID):
+        return [plates[part] for part in PLATE_ID]
+    return weak[:1]
+
+
+def joined(columns: "Sequence[Chosen]") -> Any:
+    """The values of the chosen column; the parts of an SDSS id as plate-mjd-fiber, with its leading zeros."""
+    if len(columns) == 1:
+        return columns[0].column.values
+    parts = [as_strings(c.column.values) for c in columns]
+    return np.array([f"{p:0>4}-{m}-{f:0>4}" for p, m, f in zip(*parts, strict=True)], dtype=str)
+
+
+def _sample(values: Any) -> np.ndarray:
+    """The first values of a column that are not missing."""
+    first = values[:_LOOK_AT]
+    if isinstance(first, np.ma.MaskedArray):
+        first = first.compressed()
+    first = np.asarray(first)
+    if first.dtype.kind == "S":
+        first = np.char.decode(first, "utf-8", "replace")
+    if first.dtype.kind == "O":
+        return np.array([str(v).strip() for v in first if v is not None and v == v], dtype=str)
+    return np.char.strip(first) if first.dtype.kind == "U" else first
+
+
+def _are_long(values: Any) -> bool:
+    sample = _sample(values)
+    if sample.dtype.kind in "iu":
+        return bool(len(sample) and (sample >= _LONG).all())
+    if sample.dtype.kind != "U" or not len(sample):
+        return False
+    return all(re.fullmatch(r"\d{15,20}", _PREFIX.sub("", text)) for text in sample.tolist())
+
+
+def _may_be_ids(chosen: "Chosen") -> bool:
+    """False for fractions; `source`, which is mostly a reference, must hold long integers."""
+    sample = _sample(chosen.column.values)
+    if chosen.meaning.key == "source" or not len(sample):
+        return False
+    if sample.dtype.kind == "f":
+        return bool((sample == np.trunc(sample)).all())
+    if sample.dtype.kind == "U":
+        return not all(_FLOAT_LIKE.fullmatch(text) and not text.isdigit() for text in sample.tolist())
+    return sample.dtype.kind in "iu"

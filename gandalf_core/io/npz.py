@@ -4,7 +4,7 @@ Shapes: N stars, L pixels, P labels, Z latent dimensions.
 """
 
 import json
-from pathlib import PurePath
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -13,28 +13,39 @@ from ..data.latents import LatentSet
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from . import ids as star_ids
-from .columns import label_name, parse_provenance, refuse_repeats
-from .tables import masked_spectra
+from .checking import DEFAULT, Checks
+from .columns import PROVENANCE_KEY, RawColumn, Table
+from .medium import Statement
+from .names import FLUX, SPECTRAL, WAVELENGTH, label_column, label_name, refuse_repeats, role_of
+from .tables import assemble
+
+_LABELS, _LABEL_NAMES, _PROVENANCE = "labels", "label_names", "provenance"
 
 
-def read_stars(stream: BinaryIO, name: str) -> SpectraSet:
-    """Spectra: `flux` (N, L) and `wavelength_nm` (L,) are needed, the rest may be absent.
+def read_stars(stream: BinaryIO, name: str, checks: Checks = DEFAULT) -> SpectraSet:
+    """Spectra: `flux` (N, L) or (L,) and `wavelength_nm` (L,) are needed, the rest may be absent.
 
-    Raises SpectraError when they are absent or do not fit together.
+    Arrays are recognised by the names that columns have elsewhere (`ivar`, `good`, `wave_air`). Raises
+    SpectraError when they are absent or do not fit together.
     """
     arrays = _arrays(stream)
-    for key in ("flux", "wavelength_nm"):
-        if key not in arrays:
+    table = Table.build(_columns(arrays), {PROVENANCE_KEY: str(arrays.get(_PROVENANCE, "{}"))})
+    for role, usual in ((FLUX, "flux"), (WAVELENGTH, "wavelength_nm")):
+        if role not in table.columns:
             hint = "; it holds latents" if "z" in arrays else ""
-            raise SpectraError(f"no array '{key}' (arrays: {', '.join(arrays)}){hint}")
-    flux = _numeric(arrays, "flux", np.float32)
-    if flux.ndim != 2:
-        raise SpectraError(f"flux must be (stars, pixels), not of shape {flux.shape}")
-    error, mask = (_matching(arrays, key, flux.shape) for key in ("flux_error", "mask"))
-    ids, labels, names = _ids_and_labels(arrays, len(flux), name)
-    grid = _numeric(arrays, "wavelength_nm", np.float64)
-    provenance = parse_provenance(arrays.get("provenance", "{}"))
-    return masked_spectra(flux, error, grid, ids, list(labels.T), names, mask, provenance)
+            raise SpectraError(f"no array '{usual}' (arrays: {', '.join(arrays)}){hint}")
+    _check_grid(table)
+    if _PROVENANCE in arrays and table.medium is None:
+        table.medium = Statement("vacuum", "a file of ours")
+    return assemble([table], name, checks)
+
+
+def read_labels(stream: BinaryIO, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels (N, P) and their names, of an npz of spectra or latents. SpectraError when there are none."""
+    arrays = _arrays(stream)
+    if _LABELS not in arrays:
+        raise SpectraError(f"no array 'labels' (arrays: {', '.join(arrays)})")
+    return _labels(arrays, len(arrays[_LABELS]))
 
 
 def read_latents(stream: BinaryIO, name: str) -> LatentSet:
@@ -107,13 +118,61 @@ def _numeric(arrays: dict[str, np.ndarray], key: str, dtype: type) -> np.ndarray
         return arrays[key].astype(dtype, copy=False)
 
 
-def _matching(arrays: dict[str, np.ndarray], key: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    if key not in arrays:
-        return None
-    values = _numeric(arrays, key, np.float32 if key == "flux_error" else bool)
-    if values.shape != shape:
-        raise SpectraError(f"{key} has shape {values.shape}, flux has {shape}")
-    return values
+def _columns(arrays: dict[str, np.ndarray]) -> Iterator[RawColumn]:
+    """The arrays as columns of one row per star. SpectraError for those of spectra without the flux's shape."""
+    flux = next((k for k in arrays if role_of(k) == FLUX), None)
+    shape: tuple[int, ...] = arrays[flux].shape if flux else ()
+    if len(shape) not in (1, 2) and flux:
+        raise SpectraError(f"flux must be (stars, pixels), not of shape {shape}")
+    one_star = len(shape) == 1
+    for key, values in arrays.items():
+        role = role_of(key)
+        if key in (_LABELS, _LABEL_NAMES, _PROVENANCE):
+            continue
+        if role in SPECTRAL and role not in ("source_id", WAVELENGTH):
+            if values.shape != shape:
+                raise SpectraError(f"{key} has shape {values.shape}, flux has {shape}")
+            yield RawColumn(key, values[None] if one_star else values)
+        elif role is not None and values.ndim == 0:
+            yield RawColumn(key, values[None])
+        else:
+            yield RawColumn(key, values)
+    if flux:
+        stars = 1 if one_star else shape[0]
+        labels, names = _labels(arrays, stars)
+        _check_rows(arrays, stars, labels, names)
+        yield from (RawColumn(label_column(n), column) for n, column in zip(names, labels.T, strict=True))
+
+
+def _check_rows(arrays: dict[str, np.ndarray], n: int, labels: np.ndarray, names: tuple[str, ...]) -> None:
+    ids = next((np.shape(v) for k, v in arrays.items() if role_of(k) == "source_id"), (n,))
+    if ids not in ((n,), ()) or labels.shape != (n, len(names)):
+        raise SpectraError(
+            f"{n} rows, but ids have shape {ids}, labels {labels.shape} under {len(names)} label_names"
+        )
+
+
+def _check_grid(table: Table) -> None:
+    """SpectraError when wavelengths are not as many as the flux, or do not increase (but for padding)."""
+    grid, pixels = np.asarray(table.columns[WAVELENGTH]), table.columns[FLUX].shape[1]
+    if grid.shape[-1:] != (pixels,):
+        raise SpectraError(f"{pixels} pixels of flux but {grid.shape} wavelengths")
+    if grid.ndim == 1 and grid.dtype.kind in "fiu":
+        known = grid[np.isfinite(grid) & (grid != 0)]
+        falling = np.flatnonzero(np.diff(known) <= 0)
+        if len(falling):
+            at = known[falling[0] + 1]
+            raise SpectraError(f"wavelengths must increase from pixel to pixel: {at:.8g} does not")
+
+
+def _labels(arrays: dict[str, np.ndarray], n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels (n, P), NaN where there are none, and their names."""
+    columns = tuple(map(str, np.atleast_1d(arrays.get(_LABEL_NAMES, ()))))
+    names = tuple(map(label_name, columns))
+    refuse_repeats(columns, names)
+    if _LABELS in arrays:
+        return np.atleast_2d(_numeric(arrays, _LABELS, np.float64)), names
+    return np.full((n, len(names)), np.nan), names
 
 
 def _ids_and_labels(
@@ -123,16 +182,8 @@ def _ids_and_labels(
     if "ids" in arrays:
         ids = star_ids.as_strings(arrays["ids"])
     else:
-        stem = star_ids.from_file_name(PurePath(name).name)
+        stem = star_ids.from_file_name(name)
         ids = np.array([f"{stem}-{i}" for i in range(n)], dtype=str)
-    columns = tuple(map(str, np.atleast_1d(arrays.get("label_names", ()))))
-    names = tuple(map(label_name, columns))
-    refuse_repeats(columns, names)
-    labels = (
-        _numeric(arrays, "labels", np.float64) if "labels" in arrays else np.full((n, len(names)), np.nan)
-    )
-    if ids.shape != (n,) or labels.shape != (n, len(names)):
-        raise SpectraError(
-            f"{n} rows, but ids have shape {ids.shape}, labels {labels.shape} under {len(names)} label_names"
-        )
+    labels, names = _labels(arrays, n)
+    _check_rows({"ids": ids}, n, labels, names)
     return ids, labels, names

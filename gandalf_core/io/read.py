@@ -2,7 +2,9 @@
 
 import io
 import logging
+import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -11,43 +13,51 @@ import numpy as np
 from ..data.latents import LatentSet
 from ..data.spectra import SpectraSet, concatenate
 from ..errors import SpectraError
+from .checking import DEFAULT, Checks
 from .formats import NAMES, raw_tables
+from .ids import distinct_stems
 from .resampling import covering
 from .sniff import Member, Unreadable, members, parsing, size_of
 from .tables import assemble
+from .understanding import KEY, rejected_of
 
 _LOG = logging.getLogger(__name__)
 Upload = tuple[str, bytes]  # a file's name and content
 
 
-def read_stars(path: str | Path) -> SpectraSet:
+def read_stars(path: str | Path, *, keep_spikes: bool = False) -> SpectraSet:
     """The spectra of a file: csv, ecsv, fits or votable of the Gaia archive, npz, Parquet or text.
 
     The archive's layouts are INDIVIDUAL, COMBINED and RAW. The file may be gzipped, or a zip bundle of such
-    files, as the archive delivers them. Wavelengths are taken as vacuum nm. Samples without a finite flux or
-    a positive error are masked; ids are strings; columns of known labels are read too. Raises SpectraError:
-    one line with the file's name, the cause and the cure.
+    files, as the archive delivers them. docs/files.md says which columns are read, under which names and
+    units. Wavelengths become vacuum nm; samples without a finite flux or a positive error are masked, and so
+    are cosmic-ray hits of single samples, unless `keep_spikes`; ids are strings. `reading_notes` of the set
+    says what was used, converted and left out. Raises SpectraError: one line with the file's name, the cause
+    and the cure.
     """
-    return _one_set(str(path), each_file((path,)))
+    return _one_set(str(path), each_file((path,), Checks(keep_spikes=keep_spikes)))
 
 
-def read_bytes(name: str, data: bytes) -> SpectraSet:
+def read_bytes(name: str, data: bytes, *, keep_spikes: bool = False) -> SpectraSet:
     """As `read_stars`, for the content of an uploaded file."""
-    return _one_set(name, each_file(((name, data),)))
+    return _one_set(name, each_file(((name, data),), Checks(keep_spikes=keep_spikes)))
 
 
 def read_many(
-    sources: Iterable[str | Path | Upload], wavelength_nm: np.ndarray | None = None
+    sources: Iterable[str | Path | Upload],
+    wavelength_nm: np.ndarray | None = None,
+    *,
+    keep_spikes: bool = False,
 ) -> tuple[SpectraSet, dict[str, str]]:
     """The usable stars of many files on one grid, and why the others were refused.
 
     sources: paths, or (name, bytes) of uploads. wavelength_nm: (L,) the grid; without, that of the first
-    readable file. Returns the set and {file or star id: cause}: unreadable files, stars that cover less than
-    MIN_COVERAGE of the grid, and stars that come twice. Raises SpectraError, with the first cause, when no
-    star is left.
+    readable file. keep_spikes: as for `read_stars`. Returns the set and {file or star id: cause}: unreadable
+    files, stars that cover less than MIN_COVERAGE of the grid or cannot be used for another cause, and stars
+    that come twice. Raises SpectraError, with the first cause, when no star is left.
     """
     good, rejected = [], {}
-    for name, stars in each_file(sources):
+    for name, stars in each_file(sources, Checks(keep_spikes=keep_spikes)):
         if isinstance(stars, SpectraError):
             reject(rejected, name, str(stars))
             continue
@@ -62,7 +72,12 @@ def read_many(
 def usable_of(
     stars: SpectraSet, wavelength_nm: np.ndarray, name: str, rejected: dict[str, str]
 ) -> SpectraSet:
-    """The stars of the source `name` that can be used on a grid (L,), on it; the others go to `rejected`."""
+    """The stars of the source `name` that can be used on a grid (L,), on it; the others go to `rejected`.
+
+    Those that were left out when the source was read go there, too.
+    """
+    for star, cause in rejected_of(stars).items():
+        reject(rejected, star, f"{name}: star {star}: {cause}")
     try:
         good, causes = covering(stars, wavelength_nm)
     except SpectraError as error:
@@ -90,7 +105,7 @@ def none_left(rejected: dict[str, str]) -> SpectraError:
 def read_latents(path: str | Path) -> LatentSet:
     """The latents in an npz or Parquet file of `write_latents` or `encode`. SpectraError names the file."""
     name = str(path)
-    with _stream(path) as stream:
+    with open_stream(path) as stream:
         member = next(members(name, stream))
         if isinstance(member, Unreadable) or member.format not in ("npz", "parquet"):
             raise SpectraError(f"{name}: holds no latents: expected npz or Parquet written by `encode`")
@@ -139,19 +154,28 @@ def _one_set(name: str, parts: Iterable[tuple[str, SpectraSet | SpectraError]]) 
 
 
 def each_file(
-    sources: Iterable[str | Path | Upload],
+    sources: Iterable[str | Path | Upload], checks: Checks = DEFAULT, among: Iterable[str] = ()
 ) -> Iterator[tuple[str, SpectraSet | SpectraError]]:
-    """(name, stars or error) of every file, and of every file within a bundle."""
-    for source in sources:
-        name = source[0] if isinstance(source, tuple) else str(source)
+    """(name, stars or error) of every file, and of every file within a bundle.
+
+    among: names of further files that are read beside these: stars without an id are called differently.
+    """
+    sources = list(sources)
+    names = [source[0] if isinstance(source, tuple) else str(source) for source in sources]
+    stems = distinct_stems([*names, *among])
+    for name, source in zip(names, sources, strict=True):
         try:
-            with _stream(source) as stream:
-                yield from ((m.name, _attempt(m)) for m in members(name, stream))
+            with open_stream(source) as stream:
+                inside = distinct_stems(_names_inside(name, stream))
+                for member in members(name, stream):
+                    stem = inside.get(member.name, stems[name])
+                    yield member.name, _attempt(member, replace(checks, stem=stem))
         except SpectraError as error:
             yield name, error
 
 
-def _stream(source: str | Path | Upload) -> BinaryIO:
+def open_stream(source: str | Path | Upload) -> BinaryIO:
+    """The bytes of a file or an upload. SpectraError, naming it, for a folder and what cannot be opened."""
     if isinstance(source, tuple):
         return io.BytesIO(source[1])
     path = Path(source)
@@ -165,27 +189,40 @@ def _stream(source: str | Path | Upload) -> BinaryIO:
         raise SpectraError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _attempt(member: Member | Unreadable) -> SpectraSet | SpectraError:
+def _attempt(member: Member | Unreadable, checks: Checks) -> SpectraSet | SpectraError:
     if isinstance(member, Unreadable):
         return member.error
     try:
         with parsing(member.name, NAMES[member.format]):
-            stars = _parse(member)
+            stars = _parse(member, checks)
     except SpectraError as error:
         return error
+    folders = (checks.stem or "").count("/")  # that tell this file from another of its name
     stars.provenance.update(file=PurePath(member.name).name, format=member.format)
+    stars.provenance[KEY]["file"] = "/".join(PurePath(member.name).parts[-1 - folders :])
     return stars
 
 
-def _parse(member: Member) -> SpectraSet:
+def _names_inside(name: str, stream: BinaryIO) -> list[str]:
+    """The names of the files in a zip bundle as `members` has them; none for any other file."""
+    try:
+        with zipfile.ZipFile(stream) as bundle:
+            return [f"{name}/{inside}" for inside in bundle.namelist()]
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return []
+    finally:
+        stream.seek(0)
+
+
+def _parse(member: Member, checks: Checks) -> SpectraSet:
     """The stars of one file, by the module of its format, which is imported when it is needed."""
     name, stream = member.name, member.stream
     if member.format == "npz":
         from . import npz
 
-        return npz.read_stars(stream, name)
+        return npz.read_stars(stream, name, checks)
     if member.format == "parquet":
         from . import parquet
 
-        return parquet.read_stars(stream, name, size_of(stream))
-    return assemble([raw.with_meaning() for raw in raw_tables(stream, member.format)], name)
+        return parquet.read_stars(stream, name, size_of(stream), checks)
+    return assemble([raw.with_meaning() for raw in raw_tables(stream, member.format)], name, checks)

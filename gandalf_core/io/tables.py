@@ -4,7 +4,6 @@ INDIVIDUAL and COMBINED have one row per sample (of one star, of many); RAW has 
 as cells. Shapes: R rows, N stars, L pixels.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,10 @@ import numpy as np
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from . import ids as star_ids
-from .columns import Table, to_nm
+from .checking import DEFAULT, Checks, Found, checked
+from .columns import Table
+from .meaning import errors_of, floats, label_of, mask_of, understood, usable_labels, wavelengths_of
+from .names import ERROR, FLUX, ID, WAVELENGTH
 from .sniff import MAX_SAMPLES
 
 # the 2401 samples of Gaia DR3, which its RAW tables leave implicit
@@ -21,120 +23,182 @@ ARCHIVE_GRID_NM = np.round(np.arange(84600, 87001) * 0.01, 2)
 MIN_FILL = 0.8  # of a star's own range that its samples fill on the common grid of a file
 
 
-def assemble(tables: list[Table], name: str) -> SpectraSet:
+def assemble(tables: list[Table], name: str, checks: Checks = DEFAULT) -> SpectraSet:
     """The stars of a file from its tables; `name` gives an id to a star without one.
 
     Raises SpectraError (without the file's name) when the tables are not spectra.
     """
-    spectra = [t for t in tables if "flux" in t.columns]
+    spectra = [t for t in tables if FLUX in t.columns]
     if not spectra:
         seen = ", ".join(dict.fromkeys(n for t in tables for n in t.names)) or "none"
         raise SpectraError(
             f"no column 'flux' (columns: {seen[:200]}): expected source_id, wavelength, flux, flux_error"
         )
-    arrays = {t.columns["flux"].ndim for t in spectra}
+    arrays = {t.columns[FLUX].ndim for t in spectra}
     if arrays not in ({1}, {2}):
         raise SpectraError("flux is neither one number per row nor one array per row")
-    stars = _from_rows(spectra, tables, name) if arrays == {2} else _from_samples(spectra, name)
-    stars.provenance.update(next((t.provenance for t in tables if t.provenance), {}))
-    return stars
+    rows, stem = arrays == {2}, checks.stem or star_ids.from_file_name(name)
+    found = _from_rows(spectra, tables, stem, checks) if rows else _from_samples(spectra, tables, stem)
+    found.provenance.update(next((t.provenance for t in tables if t.provenance), {}))
+    return checked(found, checks)
 
 
-def _from_rows(spectra: list[Table], tables: list[Table], name: str) -> SpectraSet:
+# --- one row per star ---
+
+
+def _from_rows(spectra: list[Table], tables: list[Table], stem: str, checks: Checks) -> Found:
     """RAW: one row per star."""
-    grid = _grid_of_rows(spectra, tables)
-    flux = np.concatenate([_floats(t, "flux") for t in spectra])
-    if flux.shape[1] != len(grid):
-        raise SpectraError(f"{flux.shape[1]} samples of flux but {len(grid)} wavelengths")
-    errors = [_floats(t, "flux_error") for t in spectra if "flux_error" in t.columns]
-    error = np.concatenate(errors) if len(errors) == len(spectra) else None
+    grid, good, off_grid = _grid_of_rows(spectra, tables)
+    flux = np.concatenate([floats(t, FLUX) for t in spectra])
+    if flux.shape[1] != len(good):
+        raise SpectraError(f"{flux.shape[1]} samples of flux but {len(good)} wavelengths")
+    has_error = all(ERROR in t.columns for t in spectra)
+    error = np.concatenate([errors_of(t) for t in spectra]) if has_error else None
     if error is not None and error.shape != flux.shape:
         raise SpectraError(f"flux_error has shape {error.shape}, flux has {flux.shape}")
-    names = tuple(dict.fromkeys(n for t in spectra for n in t.labels))
-    rows = [len(t.columns["flux"]) for t in spectra]
-    labels = [np.concatenate([t.label(n, r) for t, r in zip(spectra, rows, strict=True)]) for n in names]
-    ids = np.concatenate([_ids_of_rows(t, name) for t in spectra])
-    order = np.argsort(grid, kind="stable")
-    error = None if error is None else error[:, order]
-    return masked_spectra(flux[:, order], error, grid[order], ids, labels, names)
+    masks = [mask_of(t) for t in spectra]
+    mask = np.concatenate(masks) | off_grid if len(off_grid) else np.concatenate(masks)
+    names, remarks = usable_labels(spectra)
+    ids, made_up = _ids_of_rows(spectra, stem, checks)
+    order = np.argsort(grid[good], kind="stable")
+    pick = np.flatnonzero(good)[order]
+    padding = int((~good).sum()) * len(flux) + int(off_grid.sum())
+    return Found(
+        flux if _is_all(pick, flux) else flux[:, pick],
+        grid[pick],
+        ids,
+        _matrix([np.concatenate([label_of(t, n, t.rows) for t in spectra]) for n in names], len(flux)),
+        names,
+        error if error is None or _is_all(pick, flux) else error[:, pick],
+        mask[:, pick] if mask.any() else None,
+        read=understood(spectra, tables, names, made_up=made_up, padding=padding, remarks=remarks),
+        refused=_refused_rows(spectra),
+    )
 
 
-def _ids_of_rows(table: Table, name: str) -> np.ndarray:
-    if "source_id" in table.columns:
-        return star_ids.as_strings(table.columns["source_id"])
-    stem, rows = star_ids.from_file_name(name), len(table.columns["flux"])
-    return np.array([stem] if rows == 1 else [f"{stem}-{i}" for i in range(rows)])
+def _is_all(pick: np.ndarray, flux: np.ndarray) -> bool:
+    return len(pick) == flux.shape[1] and bool((np.diff(pick) == 1).all())
 
 
-def _grid_of_rows(spectra: list[Table], tables: list[Table]) -> np.ndarray:
-    """(L,) the grid of RAW rows: their own (equal) arrays, a separate table, or the archive's own grid."""
-    length = spectra[0].columns["flux"].shape[1]
-    table = next((t for t in tables if "wavelength" in t.columns), None)
+def _refused_rows(spectra: list[Table]) -> dict[int, str]:
+    """The rows of all tables together that do not fit."""
+    starts = np.cumsum([0, *(t.rows for t in spectra)])
+    return {
+        start + row: cause
+        for start, t in zip(starts, spectra, strict=False)
+        for row, cause in t.refused.items()
+    }
+
+
+def _ids_of_rows(spectra: list[Table], stem: str, checks: Checks) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(N,) ids, and the first and last of those that were made up."""
+    made_up, parts = [], []
+    seen, alone = checks.first_row, not checks.part and sum(t.rows for t in spectra) == 1
+    for table in spectra:
+        if table.ids:
+            parts.append(star_ids.as_strings(star_ids.joined(table.ids)))
+        else:
+            names = [stem] if alone else [f"{stem}-{seen + i}" for i in range(table.rows)]
+            parts.append(np.array(names, dtype=str))
+            made_up += names
+        seen += table.rows
+    return np.concatenate(parts), tuple(dict.fromkeys(made_up[:1] + made_up[-1:]))
+
+
+def _grid_of_rows(spectra: list[Table], tables: list[Table]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The grid of RAW rows: their own (equal) arrays, a separate table, or the archive's own grid.
+
+    Returns (L,) wavelengths, (L,) false where no row has one, and (N, L) true where a row lacks that of the
+    others; the last is empty when all rows share one grid.
+    """
+    length = spectra[0].columns[FLUX].shape[1]
+    table = next((t for t in tables if WAVELENGTH in t.columns), None)
     if table is None:
         if length == len(ARCHIVE_GRID_NM):
-            return ARCHIVE_GRID_NM
+            return ARCHIVE_GRID_NM, np.ones(length, bool), np.empty((0, length), bool)
         raise SpectraError(
             f"{length} samples per star and no wavelengths: add a column 'wavelength' [nm, vacuum]"
         )
-    grid = _floats(table, "wavelength", np.float64)
-    if grid.ndim == 2:
-        if not len(grid) or not (np.abs(grid - grid[0]).max() < 1e-6 * np.abs(grid[0]).max()):
-            raise SpectraError("the rows are on different wavelength grids: one file per grid")
-        grid = grid[0]
-    return to_nm(grid, table.wavelength_unit)
+    grid = wavelengths_of(table)
+    padded = ~(np.isfinite(grid) & (grid > 0))
+    if grid.ndim == 1:
+        return grid, ~padded, np.empty((0, length), bool)
+    if not len(grid) or padded.all():
+        raise SpectraError("no row has a wavelength")
+    first = np.nanmax(np.where(padded, np.nan, grid), axis=0, initial=0.0)
+    off = ~padded & (np.abs(grid - first) > 1e-6 * first.max())
+    if off.any():
+        raise SpectraError("the rows are on different wavelength grids: one file per grid")
+    good = first > 0
+    return first, good, padded & good if (padded & good).any() else np.empty((0, length), bool)
 
 
-def _from_samples(spectra: list[Table], name: str) -> SpectraSet:
+# --- one row per sample ---
+
+
+def _from_samples(spectra: list[Table], tables: list[Table], stem: str) -> Found:
     """INDIVIDUAL and COMBINED: one row per sample, in any order; missing samples of a star are masked."""
     import pandas as pd
 
-    if any("wavelength" not in t.columns for t in spectra):
+    if any(WAVELENGTH not in t.columns for t in spectra):
         raise SpectraError(
             "no column 'wavelength' beside flux: expected wavelength [nm, vacuum], flux, flux_error"
         )
-    wavelength = np.concatenate(
-        [to_nm(_floats(t, "wavelength", np.float64), t.wavelength_unit) for t in spectra]
-    )
-    star, stars = pd.factorize(_ids_of_samples(spectra, name))
+    wavelength = np.concatenate([wavelengths_of(t) for t in spectra])
+    values, made_up = _ids_of_samples(spectra, stem)
+    star, stars = pd.factorize(values)
     if not len(star):
         raise SpectraError("the table has no rows")
     if (star < 0).any():
         raise SpectraError(f"{int((star < 0).sum())} rows have no source_id")
-    pixel, grid = _common_grid(wavelength)
-    _check_common_grid(star, pixel, len(stars), len(grid))
-    put = partial(_scatter, star=star, pixel=pixel, shape=(len(stars), len(grid)))
-    flux = put(np.concatenate([_floats(t, "flux") for t in spectra]))
-    has_error = all("flux_error" in t.columns for t in spectra)
-    error = put(np.concatenate([_floats(t, "flux_error") for t in spectra])) if has_error else None
-    first = np.unique(star, return_index=True)[1]
-    names = tuple(dict.fromkeys(n for t in spectra for n in t.labels))
-    labels = [np.concatenate([t.label(n, len(t.columns["flux"])) for t in spectra])[first] for n in names]
-    return masked_spectra(flux, error, grid, star_ids.as_strings(np.asarray(stars)), labels, names)
+    good = np.isfinite(wavelength) & (wavelength > 0)
+    if not good.any():
+        raise SpectraError(f"none of the {len(good)} rows has a wavelength")
+    pixel, grid = _common_grid(wavelength[good])
+    _check_common_grid(star[good], pixel, len(stars), len(grid))
+    put = partial(_scatter, good=good, star=star[good], pixel=pixel, shape=(len(stars), len(grid)))
+    ids = star_ids.as_strings(np.asarray(stars))
+    has_error = all(ERROR in t.columns for t in spectra)
+    names, remarks = usable_labels(spectra)
+    labels, refused = _labels_of_samples(spectra, names, star, len(stars))
+    mask = np.concatenate([mask_of(t) for t in spectra])
+    return Found(
+        put(np.concatenate([floats(t, FLUX) for t in spectra])),
+        grid,
+        ids,
+        labels,
+        names,
+        put(np.concatenate([errors_of(t) for t in spectra])) if has_error else None,
+        put(mask) > 0 if mask.any() else None,
+        read=understood(spectra, tables, names, made_up=made_up, padding=int((~good).sum()), remarks=remarks),
+        refused=refused | _given_twice(star[good], pixel, grid, ids),
+    )
 
 
-def _ids_of_samples(spectra: list[Table], name: str) -> np.ndarray:
-    stem = star_ids.from_file_name(name)
-    parts = []
+def _ids_of_samples(spectra: list[Table], stem: str) -> tuple[Any, tuple[str, ...]]:
+    """(R,) ids, and the first and last of those that were made up."""
+    made_up, parts = [], []
     for k, table in enumerate(spectra):
-        ids = table.columns.get("source_id")
-        if ids is None:
-            own = table.meta.get("source_id", stem if len(spectra) == 1 else f"{stem}-{k}")
-            ids = np.full(len(table.columns["flux"]), star_ids.as_strings(np.array([own]))[0])
-        elif ids.dtype.kind == "f" or np.ma.is_masked(ids):
-            ids = star_ids.as_strings(ids)
+        if table.ids:
+            ids = star_ids.joined(table.ids)
+            if ids.dtype.kind == "f" or np.ma.is_masked(ids):
+                ids = star_ids.as_strings(ids)
+        else:
+            own = table.meta.get(ID)
+            if own is None:
+                own = stem if len(spectra) == 1 else f"{stem}-{k}"
+                made_up.append(own)
+            ids = np.full(table.rows, star_ids.as_strings(np.array([own]))[0])
         parts.append(ids)
-    return parts[0] if len(parts) == 1 else np.concatenate([star_ids.as_strings(p) for p in parts])
+    ids = parts[0] if len(parts) == 1 else np.concatenate([star_ids.as_strings(p) for p in parts])
+    return ids, tuple(dict.fromkeys(made_up[:1] + made_up[-1:]))
 
 
 def _common_grid(wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(R,) pixel of each sample on the (L,) sorted distinct wavelengths; rounding noise is removed."""
     import pandas as pd
 
-    if not np.isfinite(wavelength).all():
-        raise SpectraError(f"{int((~np.isfinite(wavelength)).sum())} rows have no wavelength")
-    codes, _ = pd.factorize(
-        np.round(wavelength / (np.abs(wavelength).max() or 1.0) * 1e9).astype(np.int64), sort=True
-    )
+    codes, _ = pd.factorize(np.round(wavelength / wavelength.max() * 1e9).astype(np.int64), sort=True)
     grid = np.empty(codes.max() + 1)
     grid[codes] = wavelength
     return codes, grid
@@ -148,58 +212,54 @@ def _check_common_grid(star: np.ndarray, pixel: np.ndarray, n_stars: int, n_pixe
     low, high = np.full(n_stars, n_pixels), np.zeros(n_stars, int)
     np.minimum.at(low, star, pixel)
     np.maximum.at(high, star, pixel)
-    fill = np.bincount(star, minlength=n_stars) / (high - low + 1)
+    fill = np.bincount(star, minlength=n_stars) / np.maximum(high - low + 1, 1)
     if np.median(fill) < MIN_FILL:
         raise SpectraError(f"the {n_stars} stars are on different wavelength grids: one file per grid")
-    if (fill > 1).any():
-        raise SpectraError(f"{int((fill > 1).sum())} of {n_stars} stars have samples given twice")
 
 
-def _scatter(values: np.ndarray, star: np.ndarray, pixel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _given_twice(star: np.ndarray, pixel: np.ndarray, grid: np.ndarray, ids: np.ndarray) -> dict[int, str]:
+    """{row: cause} of the stars that give a sample more than once. SpectraError when these are all stars."""
+    seen, place = np.zeros(len(ids) * len(grid), bool), star * len(grid) + pixel
+    seen[place] = True
+    if seen.sum() == len(place):
+        return {}
+    places, counts = np.unique(place, return_counts=True)
+    twice: dict[int, str] = {}
+    for at in places[counts > 1].tolist():
+        row, sample = divmod(at, len(grid))
+        twice.setdefault(
+            row, f"samples given twice, first the one at {grid[sample]:.8g} nm: keep one of them"
+        )
+    if len(twice) == len(ids):
+        row, cause = next(iter(twice.items()))
+        raise SpectraError(f"{len(ids)} of {len(ids)} stars have {cause} (star {ids[row]})")
+    return twice
+
+
+def _labels_of_samples(
+    spectra: list[Table], names: tuple[str, ...], star: np.ndarray, n_stars: int
+) -> tuple[np.ndarray, dict[int, str]]:
+    """(N, P) labels of stars whose rows repeat them, and {row: cause} of stars whose rows disagree."""
+    columns, refused = [], {}
+    for name in names:
+        values = np.concatenate([label_of(t, name, t.rows) for t in spectra])
+        known = np.isfinite(values)
+        low, high = np.full(n_stars, np.inf), np.full(n_stars, -np.inf)
+        np.minimum.at(low, star[known], values[known])
+        np.maximum.at(high, star[known], values[known])
+        for row in np.flatnonzero(high > low):
+            refused[int(row)] = f"its rows disagree on {name}: {low[row]:.7g} and {high[row]:.7g}"
+        columns.append(np.where(np.isfinite(low), low, np.nan))
+    return _matrix(columns, n_stars), refused
+
+
+def _scatter(
+    values: np.ndarray, good: np.ndarray, star: np.ndarray, pixel: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
     out = np.full(shape, np.nan, np.float32)
-    out[star, pixel] = values
+    out[star, pixel] = values[good]
     return out
 
 
-def _floats(table: Table, role: str, dtype: type = np.float32) -> np.ndarray:
-    """A column as floats, masked cells as NaN. SpectraError names a column that is not numeric."""
-    values = table.columns[role]
-    if values.dtype.kind not in "fiub":
-        raise SpectraError(f"column {role} is not numeric")
-    with np.errstate(over="ignore", invalid="ignore"):  # out of float32's range becomes infinite: masked
-        return np.ma.filled(np.ma.asarray(values).astype(dtype), np.nan)
-
-
-def masked_spectra(
-    flux: np.ndarray,
-    error: np.ndarray | None,
-    grid: np.ndarray,
-    ids: np.ndarray,
-    labels: list[np.ndarray],
-    names: tuple[str, ...],
-    mask: np.ndarray | None = None,
-    provenance: Mapping[str, Any] | None = None,
-) -> SpectraSet:
-    """A SpectraSet from (N, L) arrays; samples without a finite flux or a positive error are masked.
-
-    An error array without a single value means that errors are unknown. Raises SpectraError when no flux is
-    usable, and when there are errors but none is positive.
-    """
-    mask = ~np.isfinite(flux) if mask is None else mask | ~np.isfinite(flux)
-    if error is not None:
-        good = np.isfinite(error) & (error > 0)
-        if good.any():
-            error = error if good.all() else np.where(good, error, np.float32(np.nan))
-            mask = mask | ~good
-        elif (error < 0).any():
-            raise SpectraError(
-                "no flux error is positive: give one standard deviation of each sample, above 0"
-            )
-        else:
-            error = None
-    if mask.all():
-        raise SpectraError(
-            f"no usable flux: all {mask.size} samples are missing, NaN or without a positive error"
-        )
-    matrix = np.stack(labels, 1) if labels else np.empty((len(flux), 0))
-    return SpectraSet(flux, grid, ids, matrix, names, error, mask, dict(provenance or {}))
+def _matrix(columns: list[np.ndarray], rows: int) -> np.ndarray:
+    return np.stack(columns, 1) if columns else np.empty((rows, 0))

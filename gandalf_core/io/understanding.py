@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..data.spectra import SpectraSet
 
 KEY = "read"  # in the provenance of a set: how its file was understood
 MAX_NAMED = 12  # columns that a sentence names
-Medium = Literal["vacuum", "air", "assumed"]
+ASSUMED = "assumed"  # the medium of wavelengths of which the file says nothing: taken as vacuum
+
+_Counts = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -20,17 +22,18 @@ class Understanding:
     ----------
     file: its name. stars, pixels: how many.
     wavelength_from, flux_from: their columns; wavelength_unit: as the file gives it, "" where it does not.
-    medium: what the wavelengths are in. "air" was converted to vacuum; "assumed" is vacuum, as the file does
-        not say. medium_from: what says so, such as a column's name.
+    medium: what the wavelengths are in: "vacuum"; "air", which was converted to vacuum; or ASSUMED.
+    medium_from: what says so, such as a column's name.
     errors_from: the column of flux errors; "" = the errors are unknown. errors_were: "variances" or "inverse
         variances" where they were converted, else "".
     mask_from: columns that mask samples.
-    ids_from: columns of the ids; none = the ids were made up from the file's name.
+    ids_from: columns of the ids; none = the ids were made up. made_up: the first and the last made-up id.
     labels_from: column of each label, with its unit where it was converted.
     ignored: columns that were not used.
     missing: what was taken as missing, such as "teff = -9999" → how many times.
-    spikes: single samples masked as cosmic-ray hits. padding: pixels left out because their wavelength is
-        zero or missing.
+    spikes: samples masked as cosmic-ray hits. padding: samples left out because their wavelength is zero or
+        missing.
+    rejected: {id: cause} of stars that were left out.
     remarks: further sentences.
     """
 
@@ -39,18 +42,20 @@ class Understanding:
     pixels: int = 0
     wavelength_from: str = ""
     wavelength_unit: str = ""
-    medium: Medium = "assumed"
+    medium: str = ASSUMED
     medium_from: str = ""
     flux_from: str = ""
     errors_from: str = ""
     errors_were: str = ""
     mask_from: tuple[str, ...] = ()
     ids_from: tuple[str, ...] = ()
+    made_up: tuple[str, ...] = ()
     labels_from: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
-    missing: dict[str, int] = field(default_factory=dict)
+    missing: _Counts = field(default_factory=dict)
     spikes: int = 0
     padding: int = 0
+    rejected: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -61,48 +66,64 @@ class Understanding:
     def from_json(cls, values: Mapping[str, Any]) -> "Understanding":
         """From `to_json`; fields that it does not know are left out."""
         known = {f.name for f in fields(cls)}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
+        own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**{k: v for k, v in own.items() if k in known})
+
+    @property
+    def content(self) -> str:
+        """What the file holds, and from which columns it was taken, in one line."""
+        stars = f"{self.stars:,} star{'s' if self.stars != 1 else ''} of {self.pixels:,} pixels"
+        return "; ".join([stars, self._wavelengths(), self._errors(), *self._names()])
+
+    @property
+    def changes(self) -> list[str]:
+        """One sentence for everything that was left out, made up or changed."""
+        return list(self._changes())
 
     @property
     def sentences(self) -> list[str]:
-        """What was read in one line, and a line for everything that was left out or changed."""
-        first = "; ".join([self._content(), self._wavelengths(), self._errors(), *self._names()])
-        return [f"{self.file}: {sentence}" for sentence in (first, *self._changes())]
-
-    def _content(self) -> str:
-        return f"{self.stars:,} star{'s' if self.stars != 1 else ''} of {self.pixels:,} pixels"
+        """All of it, each sentence behind the file's name."""
+        return [f"{self.file}: {sentence}" for sentence in (self.content, *self.changes)]
 
     def _wavelengths(self) -> str:
-        source = self.wavelength_from or "the grid of the archive"
+        unit = f" [{self.wavelength_unit}]" if self.wavelength_unit not in ("", "nm") else ""
+        source = f"wavelengths from {self.wavelength_from}{unit}"
         if self.medium == "air":
-            return f"wavelengths from {source}, in air ({self.medium_from}): converted to vacuum"
+            return f"{source}, in air ({self.medium_from}): converted to vacuum"
         if self.medium == "vacuum":
-            return f"wavelengths from {source}, in vacuum ({self.medium_from})"
-        return f"wavelengths from {source}, taken as vacuum (the file does not say)"
+            return f"{source}, in vacuum ({self.medium_from})"
+        return f"{source}, taken as vacuum (the file does not say)"
 
     def _errors(self) -> str:
         if not self.errors_from:
             return "errors unknown"
-        return f"errors from {self.errors_from}" + (f" ({self.errors_were})" if self.errors_were else "")
+        converted = f" ({self.errors_were}, converted)" if self.errors_were else ""
+        return f"errors from {self.errors_from}{converted}"
 
     def _names(self) -> Iterator[str]:
         if self.mask_from:
             yield f"mask from {_listed(self.mask_from)}"
-        yield (
-            f"ids from {_listed(self.ids_from)}" if self.ids_from else "no ids: made up from the file's name"
-        )
+        if self.ids_from:
+            yield f"ids from {_listed(self.ids_from)}"
         if self.labels_from:
             yield f"labels from {_listed(self.labels_from.values())}"
 
     def _changes(self) -> Iterator[str]:
+        if self.made_up:
+            called = "star is called" if len(self.made_up) == 1 else "stars are called"
+            yield f"no column of ids: the {called} {' … '.join(self.made_up)}"
         if self.ignored:
             yield f"columns not used: {_listed(self.ignored)}"
         for what, count in self.missing.items():
-            yield f"{count:,} × {what}: taken as missing"
+            yield f"{what} {_times(count)}: taken as missing"
         if self.spikes:
             yield f"{_samples(self.spikes)} far above their neighbours masked as cosmic-ray hits"
         if self.padding:
-            yield f"{_samples(self.padding)} left out: their wavelength is zero or missing"
+            yield f"{_samples(self.padding)} left out, whose wavelength is zero or missing"
+        if self.rejected:
+            star, cause = next(iter(self.rejected.items()))
+            more = f", and {len(self.rejected) - 1:,} more" if len(self.rejected) > 1 else ""
+            yield f"left out: star {star}: {cause}{more}"
         yield from self.remarks
 
 
@@ -111,13 +132,9 @@ def understandings(stars: "SpectraSet") -> list[Understanding]:
     return [Understanding.from_json(read) for read in _readings(stars.provenance)]
 
 
-def merged(parts: Iterable[Understanding]) -> list[Understanding]:
-    """Files that were understood alike as one: their counts are added, and the first gives its name."""
-    groups: dict[str, list[Understanding]] = {}
-    for part in parts:
-        alike = replace(part, file="", stars=0, spikes=0, padding=0, missing=dict.fromkeys(part.missing, 0))
-        groups.setdefault(str(alike), []).append(part)
-    return [_sum(group) for group in groups.values()]
+def rejected_of(stars: "SpectraSet") -> dict[str, str]:
+    """{id: cause} of the stars that were left out when the files of a set were read."""
+    return {star: cause for read in understandings(stars) for star, cause in read.rejected.items()}
 
 
 def reading_notes(stars: "SpectraSet") -> list[str]:
@@ -126,20 +143,38 @@ def reading_notes(stars: "SpectraSet") -> list[str]:
 
 
 def notes_of(parts: Iterable[Understanding]) -> list[str]:
-    """The sentences of several files (or pieces of files), those that are alike said once."""
-    return list(dict.fromkeys(sentence for part in merged(parts) for sentence in part.sentences))
+    """The sentences of several files, or of pieces of files, those that say the same as one.
+
+    Files that were understood alike are one sentence, with the number of their stars in all; so are equal
+    changes to several of them.
+    """
+    groups: dict[tuple[str, str], list[Understanding]] = {}
+    for part in parts:
+        plain = replace(part, stars=0, missing={}, spikes=0, padding=0, rejected={}, made_up=())
+        groups.setdefault((plain.content, str(plain.changes)), []).append(part)
+    return list(dict.fromkeys(s for group in groups.values() for s in _joined(group).sentences))
 
 
-def _sum(group: list[Understanding]) -> Understanding:
+def _joined(group: list[Understanding]) -> Understanding:
+    """Files that were understood alike as one: counts are added, and the first gives its name."""
+    if len(group) == 1:
+        return group[0]
     files = list(dict.fromkeys(part.file for part in group))
     more = f" and {len(files) - 1:,} more file{'s' if len(files) > 2 else ''}" if len(files) > 1 else ""
+    made_up = [name for part in group for name in part.made_up]
+    missing: _Counts = {}
+    for part in group:
+        for what, count in part.missing.items():
+            missing[what] = missing.get(what, 0) + count
     return replace(
         group[0],
         file=files[0] + more,
         stars=sum(part.stars for part in group),
+        missing=missing,
         spikes=sum(part.spikes for part in group),
         padding=sum(part.padding for part in group),
-        missing={what: sum(part.missing[what] for part in group) for what in group[0].missing},
+        made_up=tuple(dict.fromkeys(made_up[:1] + made_up[-1:])),
+        rejected={star: cause for part in group for star, cause in part.rejected.items()},
     )
 
 
@@ -156,6 +191,10 @@ def _listed(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return ", ".join(names[:MAX_NAMED]) + more
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _samples(count: int) -> str:

@@ -36,9 +36,9 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
     path, suffix = check_output(path, STAR_SUFFIXES)
     _check_stars(path, suffix, stars)
     if suffix == ".parquet":
-        from . import parquet
+        from . import parquet_writing
 
-        parquet.write(path, stars)
+        parquet_writing.write(path, stars)
     elif suffix == ".npz":
         from . import npz
 
@@ -71,9 +71,9 @@ def write_latents(path: str | Path, latents: LatentSet) -> None:
         with atomic(path) as stream:
             npz.write_latents(stream, latents)
     elif suffix == ".parquet":
-        from . import parquet
+        from . import parquet_writing
 
-        parquet.write(path, latents)
+        parquet_writing.write(path, latents)
     else:
         z = {f"z_{k}": column for k, column in enumerate(latents.z.T)}
         labels = label_columns(latents.labels, latents.label_names)

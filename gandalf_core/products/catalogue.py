@@ -25,7 +25,7 @@ from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from ..io import ParquetWriter, check_output, count_rows, covering, iter_parquet
 from ..io.claim import claim
-from ..io.parquet import KEY
+from ..io.parquet_writing import KEY
 from ..io.parquet_columns import ColumnWriter
 from ..jobs.progress import Progress, silent
 from .pipeline import read_ahead, write_behind

@@ -1,0 +1,183 @@
+"""The values of a table's columns by what they mean: errors, masks, wavelengths and labels in our units.
+
+Shapes: R rows, L pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpectraError
+from .columns import Chosen, Table
+from .medium import wavelengths_nm
+from .names import ERROR, FLUX, GOOD, ID, INVERSE_VARIANCES, VARIANCES, WAVELENGTH
+from .understanding import ASSUMED, Understanding
+from .values import label_in_own_unit, unit_problem
+
+_FALSE_WORDS = ("", "0", "f", "false", "n", "no", "0.0")
+OBSERVED = (
+    "by their name the wavelengths are those of the observer: models expect the star's rest frame, "
+    "without its radial velocity"
+)
+
+
+def floats(table: Table, role: str, dtype: type = np.float32) -> np.ndarray:
+    """A column as floats, masked cells as NaN. SpectraError names a column that is not numeric."""
+    values = table.columns[role]
+    if values.dtype.kind not in "fiub":
+        raise SpectraError(f"column {role} is not numeric")
+    with np.errstate(over="ignore", invalid="ignore"):  # out of float32's range becomes infinite: masked
+        return np.ma.filled(np.ma.asarray(values).astype(dtype), np.nan)
+
+
+def errors_of(table: Table) -> np.ndarray:
+    """One standard deviation of each flux, in float32, whatever the file gives; NaN where there is none."""
+    kind = table.chosen[ERROR].meaning.kind
+    if kind not in (VARIANCES, INVERSE_VARIANCES):
+        return floats(table, ERROR)
+    values = floats(table, ERROR, np.float64)
+    with np.errstate(all="ignore"):
+        sigma = np.sqrt(values if kind == VARIANCES else 1 / values)
+    return np.where(values > 0, sigma, np.nan).astype(np.float32)
+
+
+def mask_of(table: Table) -> np.ndarray:
+    """True where a flux is not to be used, in the shape of the flux: by any column of masks.
+
+    A weight of zero (inverse variance) masks, too. A mask that has one value per star of arrays is left out.
+    """
+    flux = table.columns[FLUX]
+    mask = np.zeros(flux.shape, bool)
+    for chosen in masks_in_use(table):
+        mask |= as_mask(chosen.column.values) ^ (chosen.meaning.kind == GOOD)
+    if ERROR in table.chosen and table.chosen[ERROR].meaning.kind == INVERSE_VARIANCES:
+        weights = floats(table, ERROR)
+        mask |= (weights <= 0) if weights.shape == flux.shape else False
+    return mask
+
+
+def masks_in_use(table: Table) -> list[Chosen]:
+    """The columns of masks that have a value for each sample."""
+    return [c for c in table.masks if np.shape(_rectangle(c.column.values)) == table.columns[FLUX].shape]
+
+
+def as_mask(values: Any) -> np.ndarray:
+    """A column as true and false: numbers other than 0, and words other than `false`, `no`, `F`, are true.
+
+    A missing cell is true: nobody says that its sample can be used.
+    """
+    missing = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else False
+    values = _rectangle(np.ma.getdata(values))
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "ascii", "replace")
+    if values.dtype.kind in "UO":
+        words = np.char.lower(np.char.strip(values.astype(str)))
+        return ~np.isin(words, _FALSE_WORDS) | missing
+    return values.astype(bool) | missing  # NaN is true
+
+
+def _rectangle(values: Any) -> np.ndarray:
+    values = np.asarray(values) if not isinstance(values, np.ma.MaskedArray) else values
+    if values.dtype.kind == "O" and len(values) and np.ndim(values[0]) == 1:
+        if len({np.size(v) for v in values}) > 1:
+            return np.empty(0)
+        return np.stack([np.asarray(v) for v in values])
+    return values
+
+
+def wavelengths_of(table: Table) -> np.ndarray:
+    """Vacuum nanometres, in the shape of the column; zeros and NaN are padding and stay what they are."""
+    chosen, values = table.chosen[WAVELENGTH], floats(table, WAVELENGTH, np.float64)
+    padding = ~(np.isfinite(values) & (values > 0))
+    known = np.where(padding, np.nan, values)
+    nm = wavelengths_nm(known, chosen.unit, chosen.meaning.kind, table.medium)
+    return np.where(padding, np.nan, nm) if padding.any() else nm
+
+
+def label_of(table: Table, name: str, rows: int) -> np.ndarray:
+    """(R,) values of a label in the project's unit; NaN where missing."""
+    values = table.label(name, rows)
+    return label_in_own_unit(name, values, table.chosen[name].unit) if name in table.chosen else values
+
+
+def usable_labels(spectra: Sequence[Table]) -> tuple[tuple[str, ...], list[str]]:
+    """The labels of tables whose units are understood, and remarks on those that are left out."""
+    names, remarks = [], []
+    for name in dict.fromkeys(n for t in spectra for n in t.labels):
+        units = [t.chosen[name].unit for t in spectra if name in t.chosen]
+        problem = next(filter(None, (unit_problem(name, unit) for unit in units)), None)
+        if problem:
+            remarks.append(f"left out: {problem}")
+        else:
+            names.append(name)
+    return tuple(names), remarks
+
+
+# --- the notes ---
+
+
+def understood(
+    spectra: Sequence[Table],
+    tables: Sequence[Table],
+    labels: Sequence[str],
+    *,
+    made_up: tuple[str, ...],
+    padding: int,
+    remarks: Sequence[str],
+) -> Understanding:
+    """How the tables of a file were read; `spectra` are those with a flux."""
+    first = spectra[0]
+    read = Understanding(
+        flux_from=_name(first, FLUX),
+        mask_from=tuple(dict.fromkeys(c.column.name for t in spectra for c in masks_in_use(t))),
+        ids_from=_ids(spectra),
+        made_up=made_up,
+        labels_from={name: _label_source(spectra, name) for name in labels},
+        ignored=_ignored(tables, labels),
+        padding=padding,
+        remarks=(*dict.fromkeys(r for t in tables for r in t.remarks), *remarks),
+    )
+    if all(ERROR in t.chosen for t in spectra):
+        read = replace(read, errors_from=_name(first, ERROR), errors_were=first.chosen[ERROR].meaning.kind)
+    grid = next((t for t in tables if WAVELENGTH in t.chosen), None)
+    if grid is None:
+        return replace(read, wavelength_from="the archive's grid", medium="vacuum", medium_from="Gaia DR3")
+    chosen = grid.chosen[WAVELENGTH]
+    return replace(
+        read,
+        wavelength_from=chosen.column.name,
+        wavelength_unit=chosen.unit or chosen.meaning.kind,
+        medium=grid.medium.medium if grid.medium else ASSUMED,
+        medium_from=grid.medium.source if grid.medium else "",
+        remarks=(*read.remarks, OBSERVED) if chosen.meaning.observed else read.remarks,
+    )
+
+
+def _name(table: Table, role: str) -> str:
+    return table.chosen[role].column.name
+
+
+def _ids(spectra: Sequence[Table]) -> tuple[str, ...]:
+    names = [c.column.name for t in spectra for c in t.ids]
+    if not names and any(ID in t.meta for t in spectra):
+        return ("a keyword",)
+    return tuple(dict.fromkeys(names))
+
+
+def _label_source(spectra: Sequence[Table], name: str) -> str:
+    chosen = next((t.chosen[name] for t in spectra if name in t.chosen), None)
+    if chosen is None:
+        return f"{name} (a keyword)"
+    return f"{chosen.column.name} [{chosen.unit}]" if chosen.unit else chosen.column.name
+
+
+def _ignored(tables: Sequence[Table], labels: Sequence[str]) -> tuple[str, ...]:
+    """Columns that nothing was taken from, labels in a strange unit and masks of another shape included."""
+    names = [name for t in tables for name in t.unused]
+    for table in tables:
+        names += [c.column.name for r, c in table.chosen.items() if r in table.labels and r not in labels]
+        if FLUX in table.columns:
+            names += [c.column.name for c in table.masks if c not in masks_in_use(table)]
+    return tuple(dict.fromkeys(names))

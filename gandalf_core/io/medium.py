@@ -1,0 +1,169 @@
+"""Wavelengths: their unit, and whether they are in vacuum or in air, which are 0.24 nm apart at 860 nm.
+
+Air is converted to vacuum with the refractive index of Ciddor (1996, Applied Optics 35, 1566): dry air at
+15 °C and 1013.25 hPa, the standard air of the IAU. Shapes: L pixels.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..errors import SpectraError
+from .names import LOG10, Meaning
+
+if TYPE_CHECKING:
+    from .columns import RawColumn
+
+AIR_FROM_NM = 200.0  # below, the ultraviolet is observed, and always given, in vacuum
+_NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "a": 0.1, "å": 0.1, "ang": 0.1}
+_NM |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "nanometer": 1.0, "nanometre": 1.0}
+
+_AIR = re.compile(
+    r"\b(?:in|to|as)\s+(?:the\s+|standard\s+)?air\b|\bair[-_\s]*(?:wave|lambda|scale)|\b(?:wave\w*|lambda)\W*air\b"
+    r"|\bmedium\W+(?:\w+\W+)?air\b|\bairwave",
+    re.IGNORECASE,
+)
+_VACUUM = re.compile(r"\bvac(?:uum)?\b|\bvac(?:uum)?[-_]?(?:wave|lambda)", re.IGNORECASE)
+_TO = re.compile(r"\bto\s+(?:the\s+|standard\s+)?(air|vac(?:uum)?)\b", re.IGNORECASE)
+_KEYWORDS = (
+    "airorvac",
+    "medium",
+    "wavemed",
+    "wavetype",
+    "wave_medium",
+    "spectral_medium",
+    "airvac",
+    "refframe",
+)
+_AXIS = re.compile(r"(?:t?ctyp(?:e)?\d+|ctype)", re.IGNORECASE)
+
+
+class Statement(NamedTuple):
+    """What a file says about its wavelengths: "air" or "vacuum", and where it says so."""
+
+    medium: str
+    source: str
+
+
+def stated_medium(
+    column: "RawColumn", meaning: Meaning, meta: Mapping[str, Any], comments: Sequence[str]
+) -> Statement | None:
+    """What a file says of its wavelengths: by the column's name, UCD or description, keywords or comments.
+
+    The first of them that says anything counts. None when nothing does.
+    """
+    if meaning.medium:
+        return Statement("air" if meaning.medium == "air" else "vacuum", "by its name")
+    if column.ucd and "obs.atmos" in column.ucd.lower():
+        return Statement("air", f"UCD {column.ucd}")
+    places: list[tuple[str, Iterable[Statement]]] = [
+        ("description", _in_text([column.description or ""])),
+        ("keyword", _in_keywords(meta)),
+        ("comment", _in_text(comments)),
+    ]
+    for _, statements in places:
+        found = list(statements)
+        if found:
+            return found[0]
+    return None
+
+
+def _in_keywords(meta: Mapping[str, Any]) -> Iterator[Statement]:
+    """Of FITS (CTYPE = AWAV or WAVE, VACUUM = T, AIRORVAC = 'air') and of dictionaries inside others."""
+    for key, value in meta.items():
+        name, text = str(key).lower(), str(value).strip()
+        if isinstance(value, Mapping):
+            yield from _in_keywords(value)
+        elif _AXIS.fullmatch(name) and text[:4].upper() in ("AWAV", "WAVE"):
+            yield Statement("air" if text[:4].upper() == "AWAV" else "vacuum", f"{key} = {text}")
+        elif name in ("vacuum", "vac") and text.lower() in ("t", "true", "1", "f", "false", "0"):
+            yield Statement("vacuum" if text.lower() in ("t", "true", "1") else "air", f"{key} = {text}")
+        elif name in _KEYWORDS and re.search(r"\b(?:air|vac(?:uum)?)\b", text, re.IGNORECASE):
+            yield Statement("air" if "air" in text.lower() else "vacuum", f"{key} = {text}")
+        elif name in ("comments", "comment", "history", "description"):
+            yield from _in_text(value if isinstance(value, list | tuple) else [text])
+
+
+def _in_text(lines: Iterable[str]) -> Iterator[Statement]:
+    """Of free text: `wavelengths in air`, `converted to vacuum`. A line that names both says nothing."""
+    for line in lines:
+        to = _TO.findall(line)
+        air, vacuum = bool(_AIR.search(line)), bool(_VACUUM.search(line))
+        if to:
+            air = to[-1].lower() == "air"
+            vacuum = not air
+        if air != vacuum:
+            yield Statement("air" if air else "vacuum", f"'{line.strip(' #').strip()[:60]}'")
+
+
+# --- units ---
+
+
+def wavelengths_nm(values: np.ndarray, unit: str, kind: str, medium: Statement | None) -> np.ndarray:
+    """(L,) vacuum nanometres of wavelengths in `unit` ("" = not given). SpectraError as `to_nm` raises it."""
+    nm = 10.0**values * _log_unit(unit) if kind == LOG10 else to_nm(values, unit)
+    return air_to_vacuum(nm) if medium and medium.medium == "air" else nm
+
+
+def air_to_vacuum(wavelength_nm: np.ndarray) -> np.ndarray:
+    """Vacuum wavelengths (L,) of wavelengths in standard air, both in nm; below 200 nm they are the same.
+
+    The index is a function of the vacuum wavelength; two rounds of iteration settle it to 1e-9 nm.
+    """
+    vacuum = np.asarray(wavelength_nm, np.float64)
+    for _ in range(3):
+        vacuum = np.where(wavelength_nm < AIR_FROM_NM, wavelength_nm, wavelength_nm * _air_index(vacuum))
+    return vacuum
+
+
+def _air_index(vacuum_nm: np.ndarray) -> np.ndarray:
+    """Refractive index of standard air at vacuum wavelengths. Ciddor (1996), equation 1."""
+    wavenumber = np.square(1e3 / np.maximum(vacuum_nm, AIR_FROM_NM))  # per µm²
+    return 1 + 1e-8 * (5792105 / (238.0185 - wavenumber) + 167917 / (57.362 - wavenumber))
+
+
+def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
+    """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is not a length.
+
+    Without a unit they are taken as nm; SpectraError where they look like the RVS range in another unit, or
+    lie below 1 nm as metres do.
+    """
+    if unit:
+        return wavelength * _nm_per(unit)
+    known = wavelength[np.isfinite(wavelength)]
+    if not len(known):
+        return wavelength
+    middle, largest = np.median(known), known.max()
+    advice = None
+    if 8000 < middle < 9000:
+        advice = "Ångström: divide by 10 to give vacuum nanometres, or name the column wavelength_angstrom"
+    elif 0.8 < middle < 0.9:
+        advice = "micrometres: multiply by 1000 to give vacuum nanometres, or name the column wavelength_um"
+    if advice:
+        raise SpectraError(f"wavelengths near {middle:.5g} without a unit look like {advice}")
+    if largest < 1:
+        raise SpectraError(
+            f"wavelengths up to {largest:.5g} without a unit cannot be nanometres: declare their unit, "
+            "or name the column for it (metres: wavelength_m)"
+        )
+    return wavelength
+
+
+def _nm_per(unit: str) -> float:
+    key = unit.strip().lower().removesuffix("s")
+    if key in _NM:
+        return _NM[key]
+    from astropy import units
+
+    try:
+        return float(np.asarray(units.Unit(unit).to("nm")))
+    except (ValueError, TypeError, units.UnitsError):
+        raise SpectraError(f"unknown wavelength unit '{unit}': use nm or Angstrom, in vacuum") from None
+
+
+def _log_unit(unit: str) -> float:
+    """Nanometres per unit whose logarithm is given: Ångström, unless the file names another."""
+    inner = re.sub(r"^(?:dex|log(?:10)?)?\(?|\)?$", "", unit.strip(), flags=re.IGNORECASE)
+    return _nm_per(inner or "Angstrom")

@@ -1,0 +1,37 @@
+"""Whether a flux can be a continuum-normalised spectrum, which is what every model expects.
+
+Shapes: N stars, L pixels.
+"""
+
+import numpy as np
+
+CONTINUUM = (0.5, 1.5)  # the median of a normalised spectrum lies between them, whatever its lines
+MIN_SAMPLES = 20  # usable ones, without which a spectrum is not judged: no grid is covered by them
+_STRIDE = 16
+
+
+def unnormalised(flux: np.ndarray, mask: np.ndarray) -> tuple[dict[int, str], int]:
+    """{row: cause} of spectra (N, L) whose median is far from 1, and how many others are constant."""
+    causes: dict[int, str] = {}
+    constant = 0
+    for row in _suspects(flux, mask) if flux.shape[1] >= MIN_SAMPLES else ():
+        usable = flux[row][~mask[row]]
+        if len(usable) < MIN_SAMPLES:
+            continue
+        middle = float(np.median(usable))
+        if CONTINUUM[0] < middle < CONTINUUM[1]:
+            constant += int(usable.min() == usable.max())
+        else:
+            causes[int(row)] = (
+                f"its median flux is {middle:.3g}, so it cannot be a normalised spectrum, whose continuum is "
+                "near 1: divide the flux by its continuum"
+            )
+    return causes, constant
+
+
+def _suspects(flux: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The rows of which some samples do not show at once that they are normalised."""
+    some = np.where(mask[:, ::_STRIDE], np.float32(1), flux[:, ::_STRIDE])
+    middle, low, high = some.mean(1), some.min(1), some.max(1)
+    clear = (middle > 0.7) & (middle < 1.3) & (low != high) & (low > -1) & (high < 3)
+    return np.flatnonzero(~clear)
