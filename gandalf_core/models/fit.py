@@ -22,7 +22,7 @@ from ..parameters import default_labels
 from ..regression.crossed import AnyRegressor
 from ..regression.fitting import MIN_LABELLED
 from ..regression.residuals import residual_statistics
-from ..simulator import is_simulated
+from ..simulator import is_simulated, simulator_identity
 from ..training.records import EpochRecord
 from ..training.trainer import Trainer
 from .cards import describe
@@ -195,6 +195,8 @@ def _card(
         "seconds": sum(record["seconds"] for record in model.history),
     }
     figures, simulated = card_figures(model, tested), is_simulated(tested)
+    if simulated:
+        data["simulator"] = simulator_identity()
     regressors = {"latent": model.regressor_latent, "spectrum": model.regressor_spectrum}
     calibration = {name: r.summary["calibration"] for name, r in regressors.items() if r is not None}
     return describe(model.config, data, figures, simulated, trainer.known_nuisances, calibration)

@@ -80,16 +80,12 @@ def pretrain(args: Namespace, console: Console) -> Report:
     return Report({"models": models, "stopped": False})
 
 
-def _digest(content: bytes) -> str:
-    from hashlib import sha256
-
-    return sha256(content).hexdigest()[:12]
-
-
 def _source(spec: str) -> str:
     """The source of the stars as the card names it: a file with a hash of its content."""
+    from ...models.files import digest
+
     path = Path(spec)
-    return f"{spec} (sha256 {_digest(path.read_bytes())})" if path.is_file() else spec
+    return f"{spec} (sha256 {digest(path)})" if path.is_file() else spec
 
 
 def _load(spec: str, console: Console) -> "SpectraSet":
@@ -107,13 +103,19 @@ def _config(name: str, args: Namespace) -> Config:
 
 
 def _exists(folder: Path, config: Config, source: str) -> bool:
-    """True for a usable model of this configuration, trained on these stars."""
+    """True for a usable model of this configuration, trained on these stars.
+
+    Stars of another simulator are others; the cards of the first models do not say which they are of.
+    """
     from ...errors import ModelError
     from ...models.store import load_model
+    from ...simulator import simulator_identity
 
     try:
         model = load_model(folder)
-        return model.config == config and model.card["data"]["source"] == source
+        data = model.card["data"]
+        same = data.get("simulator", simulator_identity()) == simulator_identity()
+        return same and model.config == config and data["source"] == source
     except (ModelError, KeyError):
         return False
 
@@ -133,7 +135,7 @@ def _make(
         maps=maps,
         spectra_maps=maps if name == CARRIES_SPECTRA_MAPS else (),
         map_stars=args.map_stars or MAP_STARS,
-        regressor_spectrum=_shared_regressor(trainer, stars, source, Path(args.work), console),
+        regressor_spectrum=_shared_regressor(trainer, stars, Path(args.work), console),
         source=source,
         key=given_key(args),
     )
@@ -150,17 +152,18 @@ def _resumable(work: Path, config: Config) -> bool:
 
 
 def _shared_regressor(
-    trainer: "Trainer", stars: "SpectraSet", source: str, work: Path, console: Console
+    trainer: "Trainer", stars: "SpectraSet", work: Path, console: Console
 ) -> "AnyRegressor":
     """The regressor from the spectrum: fitted once, as all models of one sample and seed share it."""
+    from ...data.identity import identity
     from ...models.files import read_arrays, write_arrays
     from ...models.fit import bare_model, usable_division
     from ...models.readings import fit_spectrum_regressor
     from ...regression.crossed import stored_regressor
 
     config = trainer.config
-    key = f"{source} {config.training.seed} {config.model.labels} {config.model.mask_calcium}"
-    path = work / f"spectrum-regressor-{_digest(key.encode())}.npz"
+    key = identity(stars, config.training.seed, config.model.labels, config.model.mask_calcium)
+    path = work / f"spectrum-regressor-{key}.npz"
     if path.is_file():
         return stored_regressor(read_arrays(path))
     console.say("fitting the regressor from the spectrum, shared by all models")
