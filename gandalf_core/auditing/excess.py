@@ -1,93 +1,70 @@
-"""The conditional excess: what a latent adds, about a removed label, to what the kept labels tell anyway.
+"""How much readers read: what a latent adds, about a removed label, to what the kept labels tell anyway.
 
-excess = R²(removed | z, true kept labels) − R²(removed | true kept labels), each side by its own best probe.
-Shapes: N stars, Z latent, K kept labels, T removed labels.
+excess = R²(removed | z, true kept labels) − R²(removed | true kept labels), where the second term is the
+floor; partial = excess / (1 − floor), the share of what the kept labels leave open. Both are lower bounds: a
+better reader may read more. Readers begin at the floor and learn what it leaves open, so that twenty-five
+inputs of noise cost next to nothing.
+Shapes: N stars, Z latent, K kept labels, T removed labels, D functions.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
+from joblib import Parallel, delayed
 
-from .bootstrap import difference_interval
-from .probes import ALL_PROBES, Probing, Reading, best_of_each, fold_means, fold_numbers, inputs, out_of_fold
-from .significance import FALSE_ALARMS, leak_test
+from .floor import Floor
+from .probes import FOLDS, Probing, Reading, best_of_each, inputs, one_thread_each, read_fold
+from .ridge import FoldedRidge
 
-ON_RESIDUAL = "on the rest"  # ends the name of a second-stage probe
+FLOOR_ALONE = "floor"  # a reader may leave the latent aside
+SET_PREFIX = "ridge on "  # before the name of a set of functions
 
 
-@dataclass(frozen=True, eq=False)
-class Excess:
-    """The excess of one removed label, its bootstrap interval over stars, and the two readings it compares.
+def joint_readings(
+    ridges: Mapping[str, FoldedRidge], z: np.ndarray, kept: np.ndarray, floor: Floor, probing: Probing
+) -> tuple[list[Reading], dict[str, np.ndarray]]:
+    """The best reading of each removed label from z (N, Z) and the kept labels (N, K), and all readings.
 
-    `p_value` is that of `leak_test`. The interval says how much is read; the test says whether anything is,
-    and needs fewer stars for it.
+    `ridges`: the sets of functions of `features.feature_sets`, which are the probe `ridge`. For each fold the
+    reader counts that does best on the other folds.
     """
-
-    value: float
-    interval: tuple[float, float]
-    p_value: float
-    joint: Reading
-    floor: Reading
-
-    @property
-    def flagged(self) -> bool:
-        """True when the test finds the label in the latent; an innocent one is flagged in 1 of 40 audits."""
-        return bool(self.p_value < FALSE_ALARMS)
+    readings = {FLOOR_ALONE: floor.outer}
+    if "ridge" in probing.probes:
+        readings |= {f"{SET_PREFIX}{name}": read_set(ridge, floor) for name, ridge in ridges.items()}
+    readings |= _by_other_probes(z, kept, floor, probing)
+    return best_of_each(readings, floor.y, floor.folds), readings
 
 
-def floor_readings(kept: np.ndarray, y: np.ndarray, probing: Probing = ALL_PROBES) -> list[Reading]:
-    """What the best probe reads of each column of y (N, T) from the true kept labels (N, K).
-
-    Where nothing is kept, it is the mean over the other folds.
-    """
-    kept, y = np.asarray(kept, float), np.asarray(y, float)
-    folds = fold_numbers(len(y), probing.seed)
-    means = fold_means(y, folds)
-    if not kept.shape[1]:
-        return [Reading("mean", means[:, t], y[:, t], {}) for t in range(y.shape[1])]
-    nothing = kept[:, :0]
-    jobs = {p: (p, x, y) for p, x in inputs(nothing, kept, probing.probes).items()}
-    first = {"mean": means} | out_of_fold(jobs, folds, probing)
-    start = best_of_each(first, y, folds)
-    return best_of_each(first | second_stage(nothing, kept, y, start, probing), y, folds)
+def read_set(ridge: FoldedRidge, floor: Floor) -> np.ndarray:
+    """(N, T) readings out of fold: the floor, and ridge on one set trained on what the floor leaves open."""
+    reading = floor.outer.copy()
+    for f in range(FOLDS):
+        test = ridge.rows[f]
+        reading[test] += ridge.read(floor.left_open(f), (f,))[test]
+    return reading
 
 
-def second_stage(
-    x: np.ndarray, kept: np.ndarray, y: np.ndarray, start: list[Reading], probing: Probing
+def _by_other_probes(
+    z: np.ndarray, kept: np.ndarray, floor: Floor, probing: Probing
 ) -> dict[str, np.ndarray]:
-    """{name: (N, T)}: the readings `start` plus probes of (x, kept labels) trained on their residuals.
+    """{probe: (N, T)} the same by trees, a network and neighbours, from the latent and the kept labels."""
+    names = tuple(p for p in probing.probes if p != "ridge")
+    seen = inputs(z, kept, names)
+    tasks = [(name, f) for name in names for f in range(FOLDS)]
+    with one_thread_each():
+        parts = Parallel(n_jobs=probing.workers)(
+            delayed(read_fold)(name, seen[name], floor.left_open(f), floor.folds == f, probing.seed + f)
+            for name, f in tasks
+        )
+    readings = {name: floor.outer.copy() for name in names}
+    for (name, f), part in zip(tasks, parts, strict=True):
+        readings[name][floor.folds == f] += part
+    return readings
 
-    A probe of the residual begins from what is known, so that twenty-five inputs of noise cost it next to
-    nothing; without it a small leak drowns in a probe's own overfitting. The floor gets its second stage too:
-    otherwise the other side would win by having more candidates.
-    """
-    base = np.stack([s.prediction for s in start], 1)  # (N, T)
-    folds = fold_numbers(len(y), probing.seed)
-    seen = inputs(x, kept, tuple(p for p in probing.probes if p != "neighbours"))
-    residuals = out_of_fold({f"{p} {ON_RESIDUAL}": (p, s, y - base) for p, s in seen.items()}, folds, probing)
-    return {name: r + base for name, r in residuals.items()}
 
-
-def conditional_excess(
-    z: np.ndarray,
-    kept: np.ndarray,
-    y: np.ndarray,
-    probing: Probing = ALL_PROBES,
-    floors: list[Reading] | None = None,
-) -> list[Excess]:
-    """The excess of each column of y (N, T) from z (N, Z) given kept labels (N, K); no value may be missing.
-
-    `floors`, from `floor_readings` with the same `probing`, saves computing that side again.
-    """
-    z, kept, y = (np.asarray(a, float) for a in (z, kept, y))
-    folds = fold_numbers(len(y), probing.seed)
-    floors = floors or floor_readings(kept, y, probing)
-    jobs = {p: (p, x, y) for p, x in inputs(z, kept, probing.probes).items()}
-    first, second = out_of_fold(jobs, folds, probing), second_stage(z, kept, y, floors, probing)
-    p_values = leak_test(best_of_each(second, y, folds), floors, kept, probing)
-    aside = {"floor": np.stack([f.prediction for f in floors], 1)}  # a reader may leave z aside
-    joint = best_of_each(first | second | aside, y, folds)
-    return [
-        Excess(j.r2 - f.r2, difference_interval(j, f, probing.seed), p, j, f)
-        for j, f, p in zip(joint, floors, p_values, strict=True)
-    ]
+def partial_r2(reading: Reading, floor: Reading) -> float:
+    """The share of what the floor leaves open that a reading tells, from 0 to 1."""
+    left = np.square(floor.truth - floor.prediction).sum()
+    if left <= 0:
+        return 0.0
+    return float(np.clip(1 - np.square(reading.truth - reading.prediction).sum() / left, 0, 1))

@@ -9,31 +9,46 @@ import numpy as np
 
 from ..jobs.progress import Progress, silent
 from .erase import erased
-from .excess import Excess, conditional_excess, floor_readings
+from .floor import Floor, fit_floor
 from .information import ranking
+from .leak import Examination, Leak, conditional_leaks
 from .plan import Plan
 from .probes import Reading, read
 
 # read for its R² alone: twice 800 inputs would take as long as all other rows together
 WITHOUT_EXCESS = ("spectrum",)
+LATENT = "z"  # the row whose leaks get limits, bits and strata
+
+
+@dataclass(frozen=True)
+class GroupFloor:
+    """The floor of removed labels that the same stars (N,) have."""
+
+    names: tuple[str, ...]
+    stars: np.ndarray
+    floor: Floor
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Readings and excesses: row -> label -> measure; `floors`: label -> what the other labels tell."""
+    """Readings and leaks: row -> label -> measure; `floors`: label -> what the other labels tell."""
 
     readings: dict[str, dict[str, Reading]] = field(default_factory=dict)
-    excesses: dict[str, dict[str, Excess]] = field(default_factory=dict)
+    leaks: dict[str, dict[str, Leak]] = field(default_factory=dict)
     floors: dict[str, Reading] = field(default_factory=dict)
 
 
 def measure_rows(plan: Plan, rows: dict[str, np.ndarray], progress: Progress = silent) -> Measures:
     """The measures of every row, i.e. representation (N, D); progress runs from 0.05 to 0.9."""
-    measures = Measures(floors=floors_of(plan))
+    floors = floors_of(plan)
+    measures = Measures(
+        floors={n: r for g in floors for n, r in zip(g.names, g.floor.readings(), strict=True)}
+    )
     for i, (row, x) in enumerate(rows.items()):
         progress(0.05 + 0.85 * i / len(rows), f"probes on {row.replace('_', ' ')}")
         measures.readings[row] = readings(plan, x, plan.removed) | readings(plan, x, plan.others)
-        measures.excesses[row] = {} if row in WITHOUT_EXCESS else excesses(plan, x, measures.floors)
+        if row not in WITHOUT_EXCESS:
+            measures.leaks[row] = leaks(plan, x, floors, thorough=row == LATENT)
     return measures
 
 
@@ -45,24 +60,26 @@ def readings(plan: Plan, x: np.ndarray, names: tuple[str, ...]) -> dict[str, Rea
     return {n: by_name[n] for n in names}
 
 
-def floors_of(plan: Plan) -> dict[str, Reading]:
-    """What the other labels alone tell of each removed one."""
-    by_name: dict[str, Reading] = {}
-    for group, stars in plan.removed_groups():
-        kept, y = plan.columns(plan.others)[stars], plan.columns(group)[stars]
-        by_name |= zip(group, floor_readings(kept, y, plan.probing), strict=True)
-    return by_name
+def floors_of(plan: Plan) -> list[GroupFloor]:
+    """What the other labels alone tell of the removed ones."""
+    return [
+        GroupFloor(
+            names,
+            stars,
+            fit_floor(plan.columns(plan.others)[stars], plan.columns(names)[stars], plan.probing),
+        )
+        for names, stars in plan.removed_groups()
+    ]
 
 
-def excesses(plan: Plan, x: np.ndarray, floors: dict[str, Reading]) -> dict[str, Excess]:
-    """The conditional excess of each removed label from x (N, D)."""
-    by_name: dict[str, Excess] = {}
-    for group, stars in plan.removed_groups():
-        kept, y = plan.columns(plan.others)[stars], plan.columns(group)[stars]
-        group_floors = [floors[n] for n in group]
-        leaks = conditional_excess(x[stars], kept, y, plan.probing, group_floors)
-        by_name |= zip(group, leaks, strict=True)
-    return by_name
+def leaks(plan: Plan, x: np.ndarray, floors: list[GroupFloor], *, thorough: bool) -> dict[str, Leak]:
+    """The leak of each removed label in x (N, D); `thorough`: with limits, bits and strata."""
+    by_name: dict[str, Leak] = {}
+    for group in floors:
+        kept = plan.columns(plan.others)[group.stars]
+        case = Examination(x[group.stars], kept, group.floor.y, plan.probing, group.floor)
+        by_name |= zip(group.names, conditional_leaks(case, thorough=thorough), strict=True)
+    return {n: by_name[n] for n in plan.removed}
 
 
 def erased_where_known(x: np.ndarray, plan: Plan) -> np.ndarray:

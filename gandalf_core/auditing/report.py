@@ -1,12 +1,11 @@
 """The audit of one model: is what it removed gone, is what it kept there, do its sliders tell the truth?
 
-Definitions: excess.py (conditional excess), counterfactual.py (sliders), verdict.py (words). Shapes: N stars.
+Definitions: leak.py (what is told of a removed label), counterfactual.py (sliders), verdict.py (words).
+Shapes: N stars.
 """
 
 import time
 from typing import Any
-
-import numpy as np
 
 from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
@@ -15,11 +14,10 @@ from ..io.plain import jsonable
 from ..jobs.progress import Progress, silent
 from ..simulator import is_simulated
 from . import counterfactual, references
-from .bootstrap import difference_interval, r2_interval
-from .excess import Excess
-from .measuring import Measures, erased_where_known, information, measure_rows
+from .entries import leakage, reference_rows
+from .measuring import erased_where_known, information, measure_rows
 from .plan import Plan, check_choice
-from .probes import PROBES, Probing, Reading, default_workers
+from .probes import PROBES, Probing, default_workers
 from .verdict import verdict
 
 
@@ -40,7 +38,7 @@ def audit(
     `rows` are the references to read beside the latent: `plain` alone answers what was removed and kept in a
     third of the time. `workers` processes share the probes (default: two); their number changes no result.
 
-    Keys: `removed`, `kept` and `untouched` labels (see `removed_entry`, `other_entry`); `references`, the
+    Keys: `removed`, `kept` and `untouched` labels (see entries.py); `references`, the
     same measures for the rows of `references.ROWS`; `counterfactual` and `restoration`, of simulated stars
     alone; `information`; `maps`; and `verdict`, the report in sentences. Raises AuditError for fewer than 200
     labelled stars and for an unknown probe or row.
@@ -79,73 +77,6 @@ def planned(model: StarModel, stars: SpectraSet, probing: Probing) -> Plan:
     """The plan for a model's labels, checked: AuditError when too few stars have one of them."""
     labels = stars.labels_for(model.label_names)
     return Plan(model.label_names, model.removed, model.kept, labels, probing).checked()
-
-
-def leakage(plan: Plan, measures: Measures) -> dict[str, Any]:
-    """`removed`, `kept` and `untouched` of the report, from the rows `z` and, where measured, `plain`."""
-    z, leaks, seed = measures.readings["z"], measures.excesses["z"], plan.probing.seed
-    plain, plain_leaks = measures.readings.get("plain", {}), measures.excesses.get("plain", {})
-    removed = {n: removed_entry(z[n], leaks[n], plain_leaks.get(n), seed) for n in plan.removed}
-    others = {n: other_entry(z[n], plain.get(n), seed) for n in plan.others}
-    return {
-        "removed": removed,
-        "kept": {n: v for n, v in others.items() if n in plan.kept},
-        "untouched": {n: v for n, v in others.items() if n not in plan.kept},
-    }
-
-
-def removed_entry(reading: Reading, leak: Excess, plain: Excess | None, seed: int) -> dict[str, Any]:
-    """One removed label: `r2` from the latent, `floor` from the other labels alone, `excess` of both over it.
-
-    `interval` is that of the excess, `flagged` the outcome of the test, `removal_fraction` the share of the
-    plain latent's excess that is gone (None without a plain reference).
-    """
-    return {
-        "r2": reading.r2,
-        "r2_interval": list(r2_interval(reading, seed)),
-        "probe": reading.probe,
-        "floor": leak.floor.r2,
-        "floor_probe": leak.floor.probe,
-        "joint": leak.joint.r2,
-        "joint_probe": leak.joint.probe,
-        "excess": leak.value,
-        "interval": list(leak.interval),
-        "p_value": leak.p_value,
-        "flagged": leak.flagged,
-        "removal_fraction": None if plain is None or plain.value <= 0 else 1 - leak.value / plain.value,
-        "stars": len(leak.joint.truth),
-        "scores": reading.scores,
-    }
-
-
-def other_entry(reading: Reading, plain: Reading | None, seed: int) -> dict[str, Any]:
-    """One label that is not removed: `r2` from the latent; `loss` is R²(plain) − R²(z), with its `interval`.
-
-    Both are None without a plain reference.
-    """
-    return {
-        "r2": reading.r2,
-        "r2_interval": list(r2_interval(reading, seed)),
-        "probe": reading.probe,
-        "mean_absolute_error": float(np.abs(reading.prediction - reading.truth).mean()),
-        "loss": None if plain is None else plain.r2 - reading.r2,
-        "interval": None if plain is None else list(difference_interval(plain, reading, seed)),
-        "stars": len(reading.truth),
-        "scores": reading.scores,
-    }
-
-
-def reference_rows(measures: Measures) -> dict[str, dict[str, dict]]:
-    """Row -> label -> {r2, probe, and of a removed label excess, interval, flagged}; all rows but z."""
-    rows = {row: by_name for row, by_name in measures.readings.items() if row != "z"}
-    rows |= {"labels_only": measures.floors}
-    out = {
-        row: {n: {"r2": r.r2, "probe": r.probe} for n, r in by_name.items()} for row, by_name in rows.items()
-    }
-    for row, leaks in measures.excesses.items():
-        for n, leak in leaks.items() if row != "z" else ():
-            out[row][n] |= {"excess": leak.value, "interval": list(leak.interval), "flagged": leak.flagged}
-    return out
 
 
 def slider_measures(model: StarModel, stars: SpectraSet, seed: int) -> dict[str, dict]:

@@ -11,7 +11,9 @@ from ..parameters import parameter
 from .sentence import Sentence, is_number
 from .slider_verdict import on_sliders
 
-REMOVED_LIMIT = 0.02  # the excess R² up to which a parameter counts as removed
+REMOVED_LIMIT = 0.02  # the partial R² below which a parameter counts as removed
+SPREAD_BITS = 0.015  # from here on it counts as readable where only its spread is told
+FALSE_ALARMS = 0.025  # the share of innocent labels that the test may flag: one in forty
 KEPT_LIMIT = 0.02  # the R² below the plain auto-encoder's up to which a parameter counts as kept
 R2_DIGITS = 3  # as printed; decisions take the numbers as they are printed
 PROBE_WORDS = {
@@ -42,17 +44,20 @@ def on_latent(report: Mapping[str, Any]) -> list[Sentence]:
 
 
 def removal(entry: Mapping[str, Any]) -> str:
-    """The decision on one removed label: `removed`, `trace`, `readable` or `cannot tell`.
+    """The decision on one removed label: `removed`, `readable` or `cannot tell`.
 
-    The test (`flagged`) decides whether the latent tells anything at all, the interval of the excess whether
-    it may be more than REMOVED_LIMIT; the excess alone decides nothing.
+    Removed: the upper limit is below REMOVED_LIMIT, a leak of that size would have been found, and no more
+    is told of the label's spread than SPREAD_BITS. Readable: the test rejects and it is not removed. A value
+    that was read decides nothing by itself, but more than REMOVED_LIMIT read is never called removed.
     """
-    excess, upper = round(entry["excess"], R2_DIGITS), round(ends_of(entry, "excess")[1], R2_DIGITS)
-    if entry.get("flagged") and excess > REMOVED_LIMIT:
-        return "readable"
-    if upper > REMOVED_LIMIT:
-        return "cannot tell"
-    return "trace" if entry.get("flagged") else "removed"
+    found = is_number(entry.get("p")) and entry["p"] <= FALSE_ALARMS
+    upper, detectable = entry.get("upper"), entry.get("detectable")
+    small = is_number(upper) and max(upper, entry.get("partial") or 0.0) < REMOVED_LIMIT
+    sensitive = is_number(detectable) and detectable <= REMOVED_LIMIT
+    spread = found and (entry.get("bits") or 0.0) >= SPREAD_BITS
+    if small and sensitive and not spread:
+        return "removed"
+    return "readable" if found and (spread or not small) else "cannot tell"
 
 
 def retention(entry: Mapping[str, Any]) -> str:
@@ -67,24 +72,71 @@ def retention(entry: Mapping[str, Any]) -> str:
 
 
 def on_removed(name: str, entry: Mapping[str, Any], beyond: str = "") -> Sentence:
-    """The sentence on one removed label; `beyond` says beside what its excess counts."""
+    """The sentence on one removed label, with what a reader gets who knows the other removed ones too.
+
+    `beyond` says beside what the latent counts.
+    """
     plain = parameter(name).in_text
-    low, high = map(signed, ends_of(entry, "excess"))
-    amount = f"R² = {signed(entry['excess'])} (95 % interval {low} to {high}) from the latent{beyond}"
-    decision = removal(entry)
-    if decision == "removed":
-        return Sentence("good", f"{plain} is removed: a fresh probe reads only {amount}.")
-    if decision == "trace":
-        text = (
-            f"{plain} is removed but for a trace: a test finds it, though a fresh probe reads only {amount}."
+    grade, text = _on_leak(plain, entry, beyond)
+    together = entry.get("given_removed")
+    if together and removal(together) == "readable" and removal(entry) != "readable":
+        grade = "bad"
+        amount = signed(together["partial"])
+        text += f" A reader who also knows the other removed parameters reads partial R² = {amount} or more."
+    return Sentence(grade, text + _on_strata(entry))
+
+
+def _on_leak(plain: str, entry: Mapping[str, Any], beyond: str) -> tuple[str, str]:
+    decision, partial = removal(entry), f"partial R² = {signed(entry['partial'])}"
+    found = entry["p"] <= FALSE_ALARMS
+    if decision == "removed" and not found:
+        return "good", (
+            f"{plain} is removed: nothing of it was found in the latent{beyond}. A leak of partial R² = "
+            f"{signed(entry['detectable'])} would have been found; "
+            f"more than {signed(entry['upper'])} cannot be there."
         )
-        return Sentence("good", text)
+    if decision == "removed":
+        return "good", (
+            f"{plain} is removed but for a trace: a test finds it (p = {entry['p']:.3f}), a fresh probe "
+            f"reads {partial}{beyond}, and more than {signed(entry['upper'])} cannot be there."
+        )
     if decision == "readable":
-        probe = probe_words(entry.get("joint_probe") or entry.get("probe") or "")
-        reader = f"a fresh probe ({probe})" if probe else "a fresh probe"
-        return Sentence("bad", f"{plain} is still readable: {reader} reads {amount}.")
-    text = f"These stars cannot tell whether {plain} is removed: a fresh probe reads {amount}"
-    return Sentence("unsure", f"{text}, which may be more than the limit of {REMOVED_LIMIT}; use more stars.")
+        only_spread = entry["partial"] < REMOVED_LIMIT and (entry.get("bits") or 0) >= SPREAD_BITS
+        bits = f" and {entry['bits']:.3f} bits, of its spread" if only_spread else ""
+        reader = probe_words(entry.get("joint_probe") or "")
+        return "bad", (
+            f"{plain} is still readable: a fresh probe ({reader}) reads {partial}{bits} or more{beyond} "
+            f"(p = {entry['p']:.3f})."
+        )
+    return "unsure", f"These stars cannot tell whether {plain} is removed: {_what_may_be(entry)}."
+
+
+def _what_may_be(entry: Mapping[str, Any]) -> str:
+    """What an audit that cannot tell leaves open, and how many stars would tell."""
+    upper, detectable = entry.get("upper"), entry.get("detectable")
+    if not is_number(upper) or not is_number(detectable):
+        return "with so few of them not even a large leak would be found; use many more stars"
+    needed = max(upper, detectable) / REMOVED_LIMIT * entry["stars"] * 1.2
+    return (
+        f"a leak of partial R² = {signed(upper)} may be there, one of {signed(detectable)} would have been "
+        f"found, and the limit is {REMOVED_LIMIT}; about {float(f'{needed:.1g}'):,.0f} stars would tell"
+    )
+
+
+def _on_strata(entry: Mapping[str, Any]) -> str:
+    """A further sentence where a tail of a kept label tells much more than all stars together."""
+    parts = entry.get("strata") or []
+    worst = max(parts, key=lambda s: s["partial"], default=None)
+    if worst is None or worst["p"] > FALSE_ALARMS / len(parts) or worst["partial"] < 2 * REMOVED_LIMIT:
+        return ""
+    if worst["partial"] < 2 * entry["partial"]:
+        return ""
+    known = parameter(worst["label"])
+    side = "up to" if worst["side"] == "low" else "from"
+    where = f"{known.in_text} {side} {known.format(worst['limit'])}"
+    return (
+        f" Among the {worst['stars']:,} stars with {where}, partial R² = {signed(worst['partial'])} is read."
+    )
 
 
 def on_kept(name: str, entry: Mapping[str, Any]) -> Sentence:

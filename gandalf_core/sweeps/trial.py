@@ -2,21 +2,23 @@
 
 Scores, smaller is better. `reconstruction`: the mean squared error of the flux. `excess`: Σ/n max(0, excess)
 over the removed labels + Σ/n (1 − R²) over the others, read by two quick probes. `audit`: the same, read by
-all probes of the audit. Test stars take no part: a trial trains on 80 % of the training stars and is scored
-on the rest of them.
+all probes of the audit. Neither test stars take part nor those that calibrate a model or are its reference: a
+trial trains on 80 % of the others and is scored on the rest of them.
 """
 
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..auditing.measuring import Measures, excesses, floors_of, readings
+from ..auditing.entries import leakage
+from ..auditing.measuring import Measures, floors_of, leaks, readings
 from ..auditing.probes import PROBES, Probing
-from ..auditing.report import leakage, planned
+from ..auditing.report import planned
 from ..config.schema import Config
 from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
-from ..errors import ModelError
+from ..errors import ConfigError, ModelError
 from .space import Sweep, with_values
+from .stars import check_stars
 
 if TYPE_CHECKING:
     import optuna
@@ -27,25 +29,31 @@ QUICK_PROBES = ("ridge", "trees")
 
 
 def training_stars(sweep: Sweep) -> SpectraSet:
-    """The training split of a sweep's sources."""
+    """The training split of a sweep's sources. SpectraError for stars that are reserved for judging."""
     from ..data.splits import split
+    from ..simulator.judging import refuse_reserved
     from ..sources import load_stars
 
     stars = load_stars(list(sweep.stars))
+    check_stars(sweep, stars)
+    refuse_reserved(stars.ids, "choose by")
     return stars[split(stars.ids)[0]]
 
 
 def score_trial(trial: "optuna.Trial", sweep: Sweep, stars: SpectraSet) -> float:
-    """Train an Optuna trial's configuration on 80 % of `stars` and score it on the rest.
+    """Train an Optuna trial's configuration and score it, on the stars of a training split.
 
     Measures become attributes of the trial. Raises ConfigError for an impossible combination of values,
     ModelError for a training that diverged.
     """
-    from ..data.splits import split
+    from ..data.splits import held_back, split
     from ..models.fit import bare_model
     from ..training.trainer import Trainer
 
     config = with_values(sweep.config, {a.path: a.suggest(trial) for a in sweep.axes})
+    if sweep.score == "reconstruction" and not config.training.validation_fraction:
+        raise ConfigError("training.validation_fraction is 0: no star is left to score a reconstruction by")
+    stars = stars[held_back(stars.ids)[0]]
     fit_rows, score_rows = split(stars.ids)
     trainer = Trainer(stars[fit_rows], config, sweep.device)
     for record in trainer.epochs():
@@ -87,15 +95,15 @@ def probe_measures(model: StarModel, stars: SpectraSet, sweep: Sweep) -> dict[st
     probes = PROBES if sweep.score == "audit" else QUICK_PROBES
     plan = planned(model, stars, Probing(probes, sweep.seed))
     z = model.encode(stars).z
-    measures = Measures({"z": readings(plan, z, plan.names)}, {"z": excesses(plan, z, floors_of(plan))})
-    report = leakage(plan, measures)
-    leaks = {n: entry["excess"] for n, entry in report["removed"].items()}
+    leaks_of_z = leaks(plan, z, floors_of(plan), thorough=False)
+    report = leakage(plan, Measures({"z": readings(plan, z, plan.names)}, {"z": leaks_of_z}))
+    excesses = {n: entry["excess"] for n, entry in report["removed"].items()}
     r2 = {n: entry["r2"] for part in ("kept", "untouched") for n, entry in report[part].items()}
-    terms = [[max(0.0, v) for v in leaks.values()], [1 - v for v in r2.values()]]
+    terms = [[max(0.0, v) for v in excesses.values()], [1 - v for v in r2.values()]]
     score = sum(_mean(term) for term in terms if term)
     return (
         {"score": score}
-        | {f"excess {n}": v for n, v in leaks.items()}
+        | {f"excess {n}": v for n, v in excesses.items()}
         | {f"r2 {n}": v for n, v in r2.items()}
     )
 
