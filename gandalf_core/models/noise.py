@@ -17,8 +17,7 @@ from ..data.noise_key import NoiseKey
 if TYPE_CHECKING:
     from torch import nn
 
-BLOCK = 64  # bytes of one hash
-BYTES = 4  # of one random number
+WORDS = 16  # of 32 bits in one hash
 
 
 def noise_domain(encoder: "nn.Module", sigma: float) -> bytes:
@@ -45,22 +44,19 @@ def star_noise(key: NoiseKey, domain: bytes, ids: np.ndarray, inputs: np.ndarray
     canonical = np.ascontiguousarray(inputs, "<f4") + np.float32(0)  # -0 becomes 0
     spectra = (sha256(row).digest() for row in canonical)
     stars = [star.encode() + spectrum for star, spectrum in zip(ids.tolist(), spectra, strict=True)]
-    count = 2 * pairs * BYTES
-    blocks = [_hashes(key, domain, number, stars) for number in range(-(-count // BLOCK))]
-    bits = b"".join(b"".join(parts)[:count] for parts in zip(*blocks, strict=True))
-    words = np.frombuffer(bits, "<u4").reshape(-1, 2 * pairs)
-    return _normal(words)[:, :size]
+    blocks = [_words(key, domain, number, stars) for number in range(-(-2 * pairs // WORDS))]
+    return _normal(np.concatenate(blocks, 1)[:, : 2 * pairs])[:, :size]
 
 
-def _hashes(key: NoiseKey, domain: bytes, number: int, stars: list[bytes]) -> list[bytes]:
-    """The hash of each star, 64 bytes: those of another number are independent."""
+def _words(key: NoiseKey, domain: bytes, number: int, stars: list[bytes]) -> np.ndarray:
+    """(N, 16) random words of 32 bits, one hash per star; those of another number are independent."""
     base = blake2b(domain + number.to_bytes(4, "little"), key=key.secret, person=b"gandalf noise")
     hashes = []
     for star in stars:
         own = base.copy()
         own.update(star)
         hashes.append(own.digest())
-    return hashes
+    return np.frombuffer(b"".join(hashes), "<u4").reshape(-1, WORDS)
 
 
 def _normal(words: np.ndarray) -> np.ndarray:
