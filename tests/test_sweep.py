@@ -92,7 +92,8 @@ def test_a_sweep_survives_its_file(source, tmp_path):
 
 def test_every_node_of_a_grid_once_and_the_best_first(source, tmp_path):
     fractions = []
-    run_sweep(tmp_path, small(source), progress=lambda fraction, text: fractions.append(fraction))
+    sweep = replace(small(source), config=toy_config("autoencoder", training__epochs=10))
+    run_sweep(tmp_path, sweep, progress=lambda fraction, text: fractions.append(fraction))
     frame = results(tmp_path)
     assert sorted(frame["model.latent_size"]) == [1, 3, 6] and set(frame["state"]) == {"complete"}
     assert fractions[-1] == 1 and (np.diff(frame["score"]) >= 0).all()

@@ -88,6 +88,8 @@ def start_line(trainer: "Trainer") -> str:
         parts.append(f"resuming after epoch {len(trainer.history)} of {trainer.config.training.epochs}")
     elif trainer.decoder.means:
         parts.append("fitting the mean spectrum first")
+    if not len(trainer.validation_ids):
+        parts.append("none validates, so the figures of an epoch are those of the stars that trained it")
     unknown = [n for n in trainer.config.adversary.nuisances if n not in trainer.known_nuisances]
     if unknown:
         parts.append(f"no star has a known {' or '.join(unknown)}, so the latent is not trained to hold it")

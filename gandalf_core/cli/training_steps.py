@@ -74,9 +74,12 @@ def save_finished(
     """Finish the model of a trainer and save it in `folder`, in place of the checkpoint."""
     from ..models.fit import finish_model
     from ..models.store import save_model
+    from ..regression.conformal import promise
     from ..training.checkpoints import CHECKPOINT
 
     console.say("fitting regressors, measuring, writing the model")
     model = save_model(finish_model(trainer, stars, extras), folder)
     (folder / CHECKPOINT).unlink(missing_ok=True)
+    for source, calibration in model.card["calibration"].items():
+        console.say(f"error bars from the {source}: {promise(calibration)}")
     return model

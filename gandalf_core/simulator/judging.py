@@ -4,6 +4,7 @@ Shapes: N stars.
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from ..seeds import JUDGING_BLOCK
 
 _SEED = re.compile(r"sim(\d{1,18})\D")
 _SOURCE = re.compile(r"simulated:\d+:(\d+)(?::.*)?")
+_REASON = (
+    f"seeds {JUDGING_BLOCK[0]} to {JUDGING_BLOCK[-1]} are reserved for judging; take stars of another seed"
+)
 
 
 def reserved(ids: np.ndarray) -> np.ndarray:
@@ -30,11 +34,16 @@ def is_reserved_source(source: str) -> bool:
     return match is not None and int(match[1]) in JUDGING_BLOCK
 
 
+def refuse_reserved_sources(sources: Sequence[str], purpose: str) -> None:
+    """SpectraError for a source whose seed is reserved for judging, before its stars are simulated."""
+    for source in filter(is_reserved_source, sources):
+        raise SpectraError(f"cannot {purpose} {source}: {_REASON}")
+
+
 def refuse_reserved(ids: np.ndarray, purpose: str) -> None:
     """SpectraError when some of the stars (N,) are reserved for judging. purpose: `train on`, for example."""
     rows = reserved(ids)
     if rows.any():
         raise SpectraError(
-            f"cannot {purpose} {rows.sum():,} of these stars (first: {ids[rows.argmax()]}): seeds "
-            f"{JUDGING_BLOCK[0]:,} to {JUDGING_BLOCK[-1]:,} are reserved for judging; take another seed"
+            f"cannot {purpose} {rows.sum():,} of these stars (first: {ids[rows.argmax()]}): {_REASON}"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schema import Config, from_json, to_json, with_fields
 from ..errors import ConfigError, UnknownFieldError
+from ..simulator.judging import refuse_reserved_sources
 
 if TYPE_CHECKING:
     import optuna
@@ -77,7 +78,8 @@ class Sweep:
 
     stars: sources as `load_stars` takes them.  trials: how many, for `tpe`; a grid has one trial per node.
     stars_identity: of what the sources held when the sweep began; "" before that.  Raises ConfigError for an
-    unknown score, sampler or field, and for a grid over a range.
+    unknown score, sampler or field, and for a grid over a range; SpectraError for stars that are reserved for
+    judging.
     """
 
     config: Config
@@ -91,6 +93,7 @@ class Sweep:
     stars_identity: str = ""
 
     def __post_init__(self) -> None:
+        refuse_reserved_sources(self.stars, "choose by")
         for name, value, allowed in (("score", self.score, SCORES), ("sampler", self.sampler, SAMPLERS)):
             if value not in allowed:
                 raise ConfigError(f"{name} is '{value}': choose {', '.join(allowed)}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
-from ..arguments import DEVICE, MAPS, MAPS_NOISE_KEY, STARS
+from ..arguments import DEVICE, KEEP_SPIKES, MAPS, MAPS_NOISE_KEY, STARS
 from ..choices import CONFIG_ARGUMENTS, base_config, config_from
 from ..console import Console, facts, heading, table
 from ..keys import given_key
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     "train",
     "train a model",
     STARS,
+    KEEP_SPIKES,
     *CONFIG_ARGUMENTS,
     DEVICE,
     arg(
@@ -65,7 +66,7 @@ def train(args: Namespace, console: Console) -> Report:
         return Report(summary(folder, history) | {"stopped": True} | intake.result())
     extras = Extras(maps=tuple(args.map), source=" ".join(args.stars), key=key)
     model = save_finished(trainer, stars, extras, folder, console)
-    return _report(model, folder, trainer.left_out, intake)
+    return _report(model, folder, intake)
 
 
 def _finished_before(folder: Path, config: "Config", intake: "Intake", console: Console) -> Report:
@@ -76,13 +77,14 @@ def _finished_before(folder: Path, config: "Config", intake: "Intake", console: 
     if model.config != config:
         raise ModelError(f"{folder}: holds a finished model of another configuration; choose another --out")
     console.say(f"{folder}: finished before, nothing left to train")
-    return _report(model, folder, model.card["data"]["left_out"], intake)
+    return _report(model, folder, intake)
 
 
-def _report(model: "TrainedModel", folder: Path, left_out: int, intake: "Intake") -> Report:
+def _report(model: "TrainedModel", folder: Path, intake: "Intake") -> Report:
     training, scores = summary(folder, model.history), model.card["figures"]
     text = f"{facts(training)}\n\n{_scores_table(scores['parameters'])}"
-    result = training | {"stopped": False, "left_out": left_out, "test": scores}
+    result = training | {"stopped": False, "left_out": model.card["data"]["left_out"], "test": scores}
+    result |= {"calibration": model.card.get("calibration", {})}
     return Report(result | intake.result(), text)
 
 
