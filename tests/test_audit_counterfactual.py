@@ -336,6 +336,14 @@ def test_an_error_in_the_calcium_cores_shows_there_and_nowhere_else(stars):
         assert "in the cores of the Ca II lines (1.00 against 0.00)" in words
 
 
+def test_three_stars_have_intervals_though_some_resamplings_hold_none_of_them():
+    few = simulate(3, 43)
+    entry = counterfactuals(Decoder(few, 0.5), few, reader=reader)["mh"]
+    for part in (entry, entry["without_latent"], entry["fixed_change"]):
+        low, high = part["interval"]
+        assert low - 1e-3 <= part["relative_error"] <= high + 1e-3
+
+
 def test_all_of_it_is_json_and_the_sentence_comes_back(stars):
     found = counterfactuals(Fixed(stars, 0.5), stars, reader=reader)
     read = json.loads(json.dumps(jsonable(found), allow_nan=False))

@@ -1,9 +1,18 @@
 """What is said of a slider: its error beside that without the latent, a fixed change, and kinds of stars."""
 
+import sys
+
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from gandalf_core.auditing.slider_table import WHAT, slider_rows
-from gandalf_core.auditing.slider_verdict import against_fixed, latent_part, much_larger, on_slider
+from gandalf_core.auditing.slider_verdict import (
+    against_fixed,
+    latent_part,
+    much_larger,
+    on_slider,
+    on_sliders,
+)
 from gandalf_core.cli.commands.measure import audit_text
 
 
@@ -126,3 +135,30 @@ def test_the_table_has_a_row_for_every_measure_and_says_where_stars_are_too_few(
 def test_a_table_of_an_earlier_report_has_its_errors():
     report = {"counterfactual": {"mh": {"relative_error": 0.05}}}
     assert slider_rows(report) == [{WHAT: "all stars", "[M/H]": "0.050"}]
+
+
+REPORT = {
+    "counterfactual": {
+        "teff": slider(strata={"giants": part(0.32, 0.15, 0.15, 0.18)}),
+        "mh": slider(0.37, (0.37, -0.004, 0.004)),
+    }
+}
+
+
+def test_the_page_shows_the_sentences_and_the_table_as_the_shell_prints_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # AppTest puts its script there
+
+    def page(report):
+        from pages.ui.parts import audit
+
+        audit.show_verdict(report)
+        audit.show_sliders(report)
+
+    test = AppTest.from_function(page, args=(REPORT,), default_timeout=60).run()
+    assert not test.exception
+    texts = [s.text for s in on_sliders(REPORT)]
+    shown = [line.partition("] ")[2].replace("\\", "") for line in test.markdown[0].value.split("  \n")]
+    assert shown == texts
+    assert [dict(row) for _, row in test.dataframe[0].value.iterrows()] == slider_rows(REPORT)
+    assert "fixed change" in test.caption[0].value
+    assert all(row["Teff"] in audit_text(REPORT) for row in slider_rows(REPORT))

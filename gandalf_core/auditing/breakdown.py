@@ -92,6 +92,7 @@ def fixed_change(changes: Iterable[Change]) -> np.ndarray:
     """(L,) float32, the change per unit of the label that fits all true changes best: their mean.
 
     It is chosen with the truth at hand, so no slider that ignores both star and latent can do better.
+    Resamplings keep it: where an error is least, another fit changes it little.
     """
     moved = np.sum([c.moves @ c.true for c in changes], axis=0)
     square = sum(float(c.moves @ c.moves) for c in changes)
@@ -123,7 +124,7 @@ def breakdown(changes: list[Change], physical: np.ndarray, cores: np.ndarray, se
     pairs = {"without_latent": "own", "fixed_change": "own"}
     pairs |= {"in_ca_windows": "outside_ca_windows", "outside_ca_windows": "in_ca_windows"}
     return {
-        "interval": list(interval(errors["own"][1:])),
+        "interval": ends(errors["own"]),
         **{name: compared(errors[name], errors[other]) for name, other in pairs.items()},
         "strata": {s.key: _stratum(s, errors, own[:, 1] > 0, s.holds(physical)) for s in STRATA},
     }
@@ -171,7 +172,13 @@ def compared(error: np.ndarray, other: np.ndarray) -> dict[str, Any]:
     difference = error - other
     return {
         "relative_error": float(error[0]) if known else None,
-        "interval": list(interval(error[1:])) if known else None,
+        "interval": ends(error) if known else None,
         "difference": float(difference[0]) if both else None,
-        "difference_interval": list(interval(difference[1:])) if both else None,
+        "difference_interval": ends(difference) if both else None,
     }
+
+
+def ends(error: np.ndarray) -> list[float] | None:
+    """The 95 % interval of an error (1 + DRAWS,), without the resamplings that held none of its stars."""
+    draws = error[1:][np.isfinite(error[1:])]
+    return list(interval(draws)) if len(draws) else None
