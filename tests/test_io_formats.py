@@ -6,13 +6,15 @@ import io
 import tarfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from archive_files import bundle
 from astropy.io import fits, votable
 from astropy.table import MaskedColumn, QTable, Table
 
 from gandalf_core.errors import SpectraError
-from gandalf_core.io import read_bytes, sniff
+from gandalf_core.io import iter_parquet, read_bytes, sniff
 from gandalf_core.io.formats import raw_tables
 from gandalf_core.io.recognise import detect
 from gandalf_core.io.sniff import parsing
@@ -640,6 +642,47 @@ def test_a_votable_may_not_promise_more_than_it_holds(fields):
 
 def test_fields_that_hold_nothing_do_not_read_for_ever():
     assert "hold nothing" in refusal(_binary('<FIELD name="flux" datatype="char" arraysize="0"/>', b"abc"))
+
+
+# --- Parquet ---
+
+
+def parquet(table: pa.Table, **options) -> bytes:
+    pq.write_table(table, out := io.BytesIO(), **options)
+    return out.getvalue()
+
+
+def test_rows_of_nothing_do_not_take_the_memory_of_rows_of_numbers(monkeypatch):
+    """Arrow holds a million numbers for each null of such a list, and a dictionary may repeat one text."""
+    monkeypatch.setattr(sniff, "MIN_EXPANDED", 10**6)
+    empty = pa.array([None] * 40, pa.list_(pa.float32(), 10**6))
+    nested = pa.StructArray.from_arrays([empty], ["flux"])
+    for values in (empty, nested, pa.array([[None] * 40], pa.list_(empty.type))):
+        assert "would grow to" in refusal(parquet(pa.table({"flux": values})))
+    zeros = pa.table({"flux": [[1.0] * 100_000] * 50})
+    assert "would grow to" in refusal(parquet(zeros, use_dictionary=False, compression="zstd"))
+
+
+def test_a_stream_of_parquet_is_measured_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(sniff, "MIN_EXPANDED", 10**6)
+    empty = pa.array([None] * 40, pa.list_(pa.float32(), 10**6))
+    (tmp_path / "f.parquet").write_bytes(parquet(pa.table({"flux": empty})))
+    with pytest.raises(SpectraError, match=r"f\.parquet: .* would grow to"):
+        next(iter_parquet(tmp_path / "f.parquet"))
+
+
+def test_units_and_keywords_that_astropy_puts_into_parquet():
+    """Its YAML is read as that of ECSV: as plain data."""
+    head = ECSV.format(unit="Angstrom", more="meta: {TEFF: 5700, x: !astropy.units.Unit {unit: nm}}").split(
+        "# schema"
+    )[0]
+    text = head.replace("# ", "").replace("%ECSV 1.0\n", "")
+    table = pa.table({"wavelength": 10 * WAVE, "flux": FLUX}, metadata={"table_meta_yaml": text})
+    got = raw(parquet(table))
+    assert got.columns[0].unit == "Angstrom" and got.meta["TEFF"] == 5700
+    bomb = ECSV.format(unit=f"[{_levels('[@]')}]", more="").split("# schema")[0].replace("# ", "")
+    table = table.replace_schema_metadata({"table_meta_yaml": bomb.replace("%ECSV 1.0\n", "")})
+    assert "the unit of a column is not text" in refusal(parquet(table))
 
 
 # --- all of them ---

@@ -7,6 +7,7 @@ import pytest
 from astropy.table import Table
 
 from gandalf_core.errors import SpectraError
+from gandalf_core.io import read_bytes
 from gandalf_core.io.formats import raw_tables
 from gandalf_core.io.raw import every
 from gandalf_core.io.recognise import detect
@@ -167,6 +168,16 @@ def test_numbered_rows_of_r_and_separators_at_the_ends():
     ):
         np.testing.assert_array_equal(columns(text)["wavelength"], WAVE)
         np.testing.assert_array_equal(columns(text)["flux_error"], ERROR)
+
+
+@pytest.mark.parametrize(
+    "text", ["5700", "5700 K", "5.7 kK", "5.7D3", "5700 ± 80 K", "5700 from Smith (2010)"]
+)
+def test_keywords_of_labels_with_their_units(text):
+    body = "wavelength flux\n" + "".join(f"{846 + k} {1 - 0.01 * k}\n" for k in range(20))
+    assert read_bytes("a.txt", f"# teff = {text}\n{body}".encode()).label("teff").tolist() == [5700]
+    with pytest.raises(SpectraError, match="teff is given in 'km'"):
+        read_bytes("a.txt", f"# teff = 5700 km\n{body}".encode())
 
 
 # --- numbers ---

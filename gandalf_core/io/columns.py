@@ -15,6 +15,7 @@ from ..errors import SpectraError
 from . import ids as star_ids
 from .medium import Statement, stated_medium
 from .names import ERROR, FLUX, ID, MASK, SPECTRAL, STRONG_IDS, WAVELENGTH, Meaning, letters, meaning_of
+from .values import label_in_text
 
 PROVENANCE_KEY = "gandalf"  # the keyword under which a file carries the provenance of its stars
 
@@ -132,7 +133,9 @@ class Table:
                 if meaning.key in STRONG_IDS:
                     self.meta[ID] = value
             elif meaning is not None and meaning.role not in SPECTRAL:
-                self.meta[meaning.role] = value
+                self.meta[meaning.role] = (
+                    label_in_text(meaning.role, value) if isinstance(value, str) else value
+                )
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -61,12 +61,17 @@ def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
     return [_described(read_rows(stream, layout, wanted), header)]
 
 
-def described(table: RawTable, text: str) -> RawTable:
-    """A table with what the YAML header of an ECSV says about it: units, descriptions, keywords, comments.
+def units_and_keywords(text: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """What the YAML header of an ECSV says, which astropy also puts into Parquet files: (units, keywords).
 
     Raises SpectraError for a header that is not that of a table.
     """
-    return _described(table, _header(text))
+    header = _header(text)
+    units = {_text(column, "name"): _text(column, "unit") for column in header["datatype"]}
+    meta, comments = _keywords(header.get("meta"))
+    return {k: v for k, v in units.items() if k and v}, meta | (
+        {"comments": list(comments)} if comments else {}
+    )
 
 
 def _described(table: RawTable, header: Mapping[str, Any]) -> RawTable:

@@ -23,8 +23,9 @@ from .columns import Table
 from .medium import Statement
 from .names import ERROR, FLUX, label_column, role_of
 from .parquet_arrays import arrays, keywords, leaves, raw_columns, scalars
+from .parquet_tables import check_rows, check_size
 from .parquet_writing import CHUNK, KEY
-from .sniff import MAX_SAMPLES, check_expansion, parsing
+from .sniff import parsing
 from .tables import assemble
 from .understanding import KEY as READ
 from .understanding import Understanding, understandings
@@ -36,14 +37,14 @@ def read_stars(stream: BinaryIO, name: str, size: int, checks: Checks = DEFAULT)
     stream: of `size` bytes. name: gives an id to a star without one.
     """
     file = pq.ParquetFile(stream)
-    _check_size(file, size)
+    check_size(file, size)
     return _stars(file.read(columns=_useful(file)), file, name, checks)
 
 
 def read_latents(stream: BinaryIO, size: int) -> LatentSet:
     """All latents of one of our files; the stream has `size` bytes."""
     file = pq.ParquetFile(stream)
-    _check_size(file, size)
+    check_size(file, size)
     return _latents(file.read(), _meta(file))
 
 
@@ -62,6 +63,7 @@ def iter_parquet(
     with _open(path) as file:
         if _has_samples(file):
             raise SpectraError("one row per sample cannot be streamed: convert it with `ingest` first")
+        check_rows(file, chunk, Path(path).stat().st_size)
         columns, checks, seen = _useful(file, errors), Checks(keep_spikes=keep_spikes, part=True), 0
         for batch in file.iter_batches(batch_size=chunk, columns=columns):
             stars = _stars(pa.Table.from_batches([batch]), file, str(path), replace(checks, first_row=seen))
@@ -132,14 +134,6 @@ def _useful(file: pq.ParquetFile, errors: bool = True) -> list[str]:
     """Names of the columns worth reading; a structure as a whole."""
     wanted = [leaf for leaf in leaves(file.schema_arrow) if role_of(leaf.name) is not None]
     return list(dict.fromkeys(leaf.column for leaf in wanted if errors or role_of(leaf.name) != ERROR))
-
-
-def _check_size(file: pq.ParquetFile, size: int) -> None:
-    groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
-    values = sum(g.column(j).num_values for g in groups for j in range(g.num_columns))
-    if values > 2 * MAX_SAMPLES:
-        raise SpectraError(f"{values:,} values are too many to hold at once: stream the file, or split it")
-    check_expansion(4 * values, size)
 
 
 def _stars(table: pa.Table, file: pq.ParquetFile, name: str, checks: Checks) -> SpectraSet:

@@ -106,12 +106,9 @@ def _astropy_header(schema: pa.Schema) -> tuple[Mapping[str, str], dict[str, Any
     text = (schema.metadata or {}).get(_ASTROPY)
     if text is None:
         return {}, {}
-    from astropy.table.meta import get_header_from_yaml
+    from .ecsv import units_and_keywords
 
-    header = get_header_from_yaml(text.decode("utf-8", "replace").splitlines())
-    units = {c["name"]: str(c["unit"]) for c in header.get("datatype", ()) if c.get("unit")}
-    meta = header.get("meta")
-    return units, dict(meta) if isinstance(meta, Mapping) else {}
+    return units_and_keywords(text.decode("utf-8", "replace"))
 
 
 def is_list(kind: pa.DataType) -> bool:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from ..errors import SpectraError
 from .columns import RawColumn
-from .parquet_arrays import is_list, keywords, leaf_names, raw_columns, unnested
+from .parquet_arrays import is_list, keywords, leaves, raw_columns
 from .raw import RawTable, Wanted, has_role
 from .sniff import MAX_SAMPLES, check_expansion, size_of
 
@@ -17,17 +17,12 @@ def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
     size = size_of(stream)
     file = pq.ParquetFile(stream)
     check_size(file, size)
-    names = leaf_names(unnested(file.schema_arrow.empty_table()).column_names)
-    taken = [field.name for field in file.schema_arrow if any(wanted(n, None) for n in _leaves(field))]
-    columns = {
-        c.name: c for c in raw_columns(file.read(columns=taken), file.schema_arrow) if wanted(c.name, c.ucd)
-    }
+    parts = [leaf for leaf in leaves(file.schema_arrow) if wanted(leaf.name, None)]
+    taken = list(dict.fromkeys(leaf.column for leaf in parts))
+    found = raw_columns(file.read(columns=taken), file.schema_arrow)
+    columns = {column.name: column for column in found if wanted(column.name, column.ucd)}
+    names = [leaf.name for leaf in leaves(file.schema_arrow)]
     return [RawTable(tuple(columns.get(n, RawColumn(n, None)) for n in names), keywords(file.schema_arrow))]
-
-
-def _leaves(field: pa.Field) -> list[str]:
-    """The names that the parts of a column go by."""
-    return leaf_names(unnested(pa.schema([field]).empty_table()).column_names)
 
 
 def check_size(file: pq.ParquetFile, size: int) -> None:
@@ -41,6 +36,12 @@ def check_size(file: pq.ParquetFile, size: int) -> None:
     if values > 2 * MAX_SAMPLES:
         raise SpectraError(f"{values:,} values are too many to hold at once: stream the file, or split it")
     check_expansion(max(4 * values, sum(part.total_uncompressed_size for part in parts)), size)
+
+
+def check_rows(file: pq.ParquetFile, rows: int, size: int) -> None:
+    """SpectraError when `rows` rows of a file of `size` bytes grow out of proportion, as empty ones can."""
+    slots = sum(_slots(field.type) for field in file.schema_arrow)
+    check_expansion(4 * slots * min(rows, file.metadata.num_rows), size)
 
 
 def _slots(kind: pa.DataType) -> int:

@@ -53,8 +53,7 @@ def keywords(comments: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in comments:
         if match := _KEYWORD.match(line.lstrip("".join(COMMENT_MARKS))):
-            # `5700 K` is a number
-            found.setdefault(match[1], match[2] if role_of(match[1]) == ID else match[2].split()[0])
+            found.setdefault(match[1], match[2])
     return found
 
 

@@ -142,6 +142,22 @@ def label_in_own_unit(name: str, values: np.ndarray, unit: str) -> np.ndarray:
     raise SpectraError(f"{name} is given in '{unit}', which is no unit of it: give it in {own}")
 
 
+def label_in_text(name: str, text: str) -> float | str:
+    """A label beside a table, given as text: `5.7 kK`, `5700 ± 80 K`; what begins with no number stays.
+
+    Raises SpectraError for a number in a unit that is none of this parameter.
+    """
+    match = re.match(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?(?![\d.,])", text.strip())
+    if match is None:
+        return text
+    value = float(re.sub("[dD]", "e", match[0]))
+    rest = re.sub(r"^\s*(?:±|\+/?-)\s*[\d.]+", "", text.strip()[match.end() :])
+    unit = re.match(r"\s*([A-Za-zµ]\S*)", rest)
+    if unit is None or len(rest.split()) > 1:  # `5700 from Smith (2010)`
+        return value
+    return float(label_in_own_unit(name, np.array([value]), unit[1])[0])
+
+
 def unit_problem(name: str, unit: str) -> str | None:
     """Why a label cannot be read from a column in `unit`; None when it can."""
     try:
