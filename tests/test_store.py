@@ -11,7 +11,7 @@ import pytest
 from gandalf_core import __version__
 from gandalf_core.config.presets import preset
 from gandalf_core.errors import ModelError
-from gandalf_core.models.cards import FIRST_GRID_NOTE, card_text, describe, notes
+from gandalf_core.models.cards import FIRST_GRID_NOTE, PROTECTION, card_text, describe, notes
 from gandalf_core.models.store import find_model, list_models, load_model, record_audit, save_model
 
 REGRESSORS = ("regressor-latent.npz", "regressor-spectrum.npz")
@@ -128,6 +128,13 @@ def test_a_card_names_the_nuisances_known_in_training():
     for names, expected in ((("broadening_kms", "dib_depth"), True), ((), False)):
         text = card_text("generator", describe(preset("generator"), data, {}, True, names))
         assert (line in text) == expected == ("known in training" in text)
+
+
+def test_a_card_says_whom_the_noise_protects_against_where_there_is_noise():
+    data = {"source": "simulated:9", "train": 7, "test": 2, "seconds": 1.0}
+    for name, noisy in (("generator", True), ("paper-physical-removed", False), ("autoencoder", False)):
+        text = card_text(name, describe(preset(name), data, {}, True))
+        assert all((sentence in text) == noisy for sentence in PROTECTION)
 
 
 @pytest.mark.parametrize("simulated", [True, False])

@@ -24,6 +24,15 @@ RESERVED_NOTE = (
     "These stars are reserved for judging and used once: nothing was trained, tuned, calibrated or chosen on "
     "them."
 )
+PROTECTION = (
+    "Whoever has exported latents alone reads of a removed label what the audit says, and no more: their "
+    "noise is secret, and the same whenever a star is exported again.",
+    "Whoever has the spectra, too, but not this model, cannot take the noise off either.",
+    "Whoever has this model and the spectra computes the latents without noise. Nothing protects against "
+    "them, nor against those who may have any spectrum encoded.",
+    "The secret is the key of the installation that exports. Two measurements of a star have two noises, "
+    "whose mean is smaller by √2. `docs/privacy.md` says more.",
+)
 CITATIONS = (
     "GANDALF: Manteiga et al. 2025, A&A 694, A326; Santoveña, Dafonte & Manteiga 2024, arXiv:2411.05960",
     "Synthetic spectra: PySME (Wehrhahn et al. 2023, A&A 671, A171), STAGGER photospheres (Magic et al. "
@@ -131,6 +140,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
         *_figure_lines(card["figures"]),
         "",
         *_audit_lines(card.get("audit")),
+        *_protection_lines(card),
         *(f"> {sentence}\n" for sentence in (*notes(card), *card["caveats"])),
         "## Cite",
         "",
@@ -207,6 +217,13 @@ def _audit_lines(audit: dict[str, Any] | None) -> list[str]:
         cells = " | ".join("-" if value is None else f"{value:.3f}" for value in values)
         lines.append(f"| {_label(name)} | {cells} |")
     return [*lines, ""]
+
+
+def _protection_lines(card: dict[str, Any]) -> list[str]:
+    """Against whom the latent's noise hides what is left of the removed labels; nothing without either."""
+    if not (card["noise"] and card["removed"]):
+        return []
+    return ["## Whom the noise protects against", "", *(f"- {sentence}" for sentence in PROTECTION), ""]
 
 
 def _figure_lines(figures: dict[str, Any]) -> list[str]:
