@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from .columns import Table
 from .medium import Statement
 from .names import ERROR, FLUX, label_column, role_of
 from .parquet_arrays import arrays, keywords, leaves, raw_columns, scalars
+from .parquet_groups import tables
 from .parquet_tables import check_rows, check_size
 from .parquet_writing import CHUNK, KEY
 from .sniff import parsing
@@ -60,18 +61,50 @@ def iter_parquet(
 
     Raises SpectraError, naming the file, when it is damaged, has one row per sample, or holds no spectra.
     """
+    for part in iter_parts(path, chunk, errors=errors, keep_spikes=keep_spikes):
+        if isinstance(part.stars, SpectraError):
+            raise part.stars
+        yield part.stars
+
+
+class Part(NamedTuple):
+    """Some rows of a Parquet file: the number of the first, how many, and their stars or what is wrong."""
+
+    first_row: int
+    rows: int
+    stars: SpectraSet | SpectraError
+
+    def name(self, file: str) -> str:
+        """What the part is called in a file of this name; its own stars are simply those of the file."""
+        if isinstance(self.stars, SpectraSet):
+            return file
+        return f"{file}, rows {self.first_row:,} to {self.first_row + self.rows - 1:,}"
+
+
+def iter_parts(
+    path: str | Path, chunk: int = CHUNK, *, errors: bool = True, keep_spikes: bool = False
+) -> Iterator[Part]:
+    """As `iter_parquet`, but a part that is damaged or cannot be used does not stop the others.
+
+    Raises SpectraError for a file that cannot be used as a whole.
+    """
     with _open(path) as file:
-        if _has_samples(file):
-            raise SpectraError("one row per sample cannot be streamed: convert it with `ingest` first")
+        _check_layout(file)
         check_rows(file, chunk, Path(path).stat().st_size)
-        columns, checks, seen = _useful(file, errors), Checks(keep_spikes=keep_spikes, part=True), 0
-        for batch in file.iter_batches(batch_size=chunk, columns=columns):
-            stars = _stars(pa.Table.from_batches([batch]), file, str(path), replace(checks, first_row=seen))
+        checks = Checks(keep_spikes=keep_spikes, part=True)
+        for first, rows, table in tables(file, _useful(file, errors), chunk):
+            try:
+                with parsing(str(path), "Parquet file"):
+                    if isinstance(table, Exception):
+                        raise table
+                    stars = _stars(table, file, str(path), replace(checks, first_row=first))
+            except SpectraError as error:
+                yield Part(first, rows, error)
+                continue
             stars.provenance[READ]["file"] = Path(path).name
             if checks.medium is None and len(stars):
                 checks = replace(checks, medium=_medium_of(stars))
-            seen += batch.num_rows
-            yield stars
+            yield Part(first, rows, stars)
 
 
 def _medium_of(stars: SpectraSet) -> Statement:
@@ -128,6 +161,14 @@ def _meta(file: pq.ParquetFile) -> dict[str, Any]:
 
 def _has_samples(file: pq.ParquetFile) -> bool:
     return any(role_of(leaf.name) == FLUX and not leaf.is_list for leaf in leaves(file.schema_arrow))
+
+
+def _check_layout(file: pq.ParquetFile) -> None:
+    """SpectraError for a file without one spectrum per row."""
+    if _meta(file).get("kind") == "latents":
+        raise SpectraError("this file holds latents, not spectra")
+    if _has_samples(file):
+        raise SpectraError("one row per sample cannot be streamed: convert it with `ingest` first")
 
 
 def _useful(file: pq.ParquetFile, errors: bool = True) -> list[str]:
