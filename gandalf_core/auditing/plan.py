@@ -16,13 +16,19 @@ Groups = list[tuple[tuple[str, ...], np.ndarray]]  # labels, and the stars (N,) 
 
 @dataclass(frozen=True)
 class Plan:
-    """Labels (N, P) in the columns `names`, NaN where unknown, and which of them are removed and kept."""
+    """Labels (N, P) in the columns `names`, NaN where unknown, and which of them are removed and kept.
+
+    label_errors: (N, P) 1σ errors of the labels, 0 where a label has none; None where nobody gave any.
+    exact: whether the labels are known to be without error, as those of simulated stars are.
+    """
 
     names: tuple[str, ...]
     removed: tuple[str, ...]
     kept: tuple[str, ...]
     labels: np.ndarray
     probing: Probing = ALL_PROBES
+    label_errors: np.ndarray | None = None
+    exact: bool = False
 
     @property
     def others(self) -> tuple[str, ...]:

@@ -76,7 +76,8 @@ def unseen(model: StarModel, plain: StarModel | None, stars: SpectraSet) -> Spec
 def planned(model: StarModel, stars: SpectraSet, probing: Probing) -> Plan:
     """The plan for a model's labels, checked: AuditError when too few stars have one of them."""
     labels = stars.labels_for(model.label_names)
-    return Plan(model.label_names, model.removed, model.kept, labels, probing).checked()
+    exact = is_simulated(stars)
+    return Plan(model.label_names, model.removed, model.kept, labels, probing, exact=exact).checked()
 
 
 def slider_measures(model: StarModel, stars: SpectraSet, seed: int) -> dict[str, dict]:
