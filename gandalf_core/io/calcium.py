@@ -17,6 +17,7 @@ HALF_WIDTH_NM = 0.1  # of the weight given to a line, one standard deviation
 MARGIN_NM = 0.9  # that must be there on each side of a line
 MAX_STARS = 50  # that are looked at in a file
 AGREEING = 0.8  # of them must show the shift of air
+MUCH_MASKED = 0.5  # of a star's samples; with more it is not looked at
 DISTINCT = 6.0  # times the noise that the lines must be deep at their best shift
 
 
@@ -30,7 +31,10 @@ def looks_like_air(flux: np.ndarray, mask: np.ndarray, wavelength_nm: np.ndarray
     ]
     if not len(flux) or not all(inside) or np.median(np.diff(wavelength_nm)) > HALF_WIDTH_NM:
         return False
-    rows = np.linspace(0, len(flux) - 1, min(len(flux), MAX_STARS)).astype(int)
+    rows = np.flatnonzero(mask.mean(1) < MUCH_MASKED)
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MAX_STARS)).astype(int)]
+    if not len(rows):
+        return False
     shifts = line_shifts_nm(np.where(mask[rows], np.nan, flux[rows]), wavelength_nm)
     shown = shifts[np.isfinite(shifts)]
     if len(shown) < max(1, len(rows) / 2):

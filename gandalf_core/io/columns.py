@@ -59,8 +59,8 @@ class Table:
 
     columns: values by role, (R,) or (R, L). chosen: which column each role was taken from. masks: columns
     that mask samples. ids: columns of the ids; several are joined. meta: an id and labels that stand beside
-    the rows. names: every column of the file. medium: what the file says of its wavelengths. refused: rows
-    that cannot be used, and why.
+    the rows, keywords: under which names. names: every column of the file. medium: what the file says of its
+    wavelengths. refused: rows that cannot be used, and why.
     """
 
     columns: dict[str, Any] = field(default_factory=dict)
@@ -68,6 +68,7 @@ class Table:
     masks: list[Chosen] = field(default_factory=list)
     ids: list[Chosen] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
+    keywords: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     medium: Statement | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -129,13 +130,11 @@ class Table:
             meaning = meaning_of(key)
             if key.lower() == PROVENANCE_KEY:
                 self.provenance = parse_provenance(value)
-            elif meaning is not None and meaning.role == ID:
-                if meaning.key in STRONG_IDS:
-                    self.meta[ID] = value
+            elif meaning is not None and meaning.role == ID and meaning.key in STRONG_IDS:
+                self.meta[ID], self.keywords[ID] = value, key
             elif meaning is not None and meaning.role not in SPECTRAL:
-                self.meta[meaning.role] = (
-                    label_in_text(meaning.role, value) if isinstance(value, str) else value
-                )
+                number = label_in_text(meaning.role, value) if isinstance(value, str) else value
+                self.meta[meaning.role], self.keywords[meaning.role] = number, key
 
     @property
     def labels(self) -> tuple[str, ...]:

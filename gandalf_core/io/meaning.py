@@ -161,15 +161,14 @@ def _name(table: Table, role: str) -> str:
 
 def _ids(spectra: Sequence[Table]) -> tuple[str, ...]:
     names = [c.column.name for t in spectra for c in t.ids]
-    if not names and any(ID in t.meta for t in spectra):
-        return ("a keyword",)
+    names += [f"the keyword {t.keywords[ID]}" for t in spectra if not t.ids and ID in t.keywords]
     return tuple(dict.fromkeys(names))
 
 
 def _label_source(spectra: Sequence[Table], name: str) -> str:
     chosen = next((t.chosen[name] for t in spectra if name in t.chosen), None)
     if chosen is None:
-        return f"{name} (a keyword)"
+        return next((f"the keyword {t.keywords[name]}" for t in spectra if name in t.keywords), name)
     return f"{chosen.column.name} [{chosen.unit}]" if chosen.unit else chosen.column.name
 
 

@@ -119,7 +119,7 @@ def _numeric(arrays: dict[str, np.ndarray], key: str, dtype: type) -> np.ndarray
 
 
 def _columns(arrays: dict[str, np.ndarray]) -> Iterator[RawColumn]:
-    """The arrays as columns of one row per star. SpectraError for those of spectra without the flux's shape."""
+    """The arrays as columns of one row per star. SpectraError for one without the shape of the flux."""
     flux = next((k for k in arrays if role_of(k) == FLUX), None)
     shape: tuple[int, ...] = arrays[flux].shape if flux else ()
     if len(shape) not in (1, 2) and flux:
@@ -138,7 +138,7 @@ def _columns(arrays: dict[str, np.ndarray]) -> Iterator[RawColumn]:
         else:
             yield RawColumn(key, values)
     if flux:
-        stars = 1 if one_star else shape[0]
+        stars = 1 if one_star else len(arrays[flux])
         labels, names = _labels(arrays, stars)
         _check_rows(arrays, stars, labels, names)
         yield from (RawColumn(label_column(n), column) for n, column in zip(names, labels.T, strict=True))

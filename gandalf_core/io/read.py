@@ -33,7 +33,7 @@ def read_stars(path: str | Path, *, keep_spikes: bool = False) -> SpectraSet:
     units. Wavelengths become vacuum nm; samples without a finite flux or a positive error are masked, and so
     are cosmic-ray hits of single samples, unless `keep_spikes`; ids are strings. `reading_notes` of the set
     says what was used, converted and left out. Raises SpectraError: one line with the file's name, the cause
-    and the cure.
+    and the cure; also when one of its stars cannot be used, which `read_many` leaves out instead.
     """
     return _one_set(str(path), each_file((path,), Checks(keep_spikes=keep_spikes)))
 
@@ -145,9 +145,11 @@ def without_repeats(stars: SpectraSet, rejected: dict[str, str]) -> SpectraSet:
 def _one_set(name: str, parts: Iterable[tuple[str, SpectraSet | SpectraError]]) -> SpectraSet:
     """One set of everything in a file; the first error is raised."""
     sets = []
-    for _, stars in parts:
+    for part, stars in parts:
         if isinstance(stars, SpectraError):
             raise stars
+        for star, cause in rejected_of(stars).items():
+            raise SpectraError(f"{part}: star {star}: {cause} (`read_many` takes the other stars)")
         sets.append(stars)
     with parsing(name, "bundle"):
         return join_sets(sets)
