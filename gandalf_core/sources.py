@@ -6,19 +6,19 @@ out. Shapes: N stars, L pixels.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .data.spectra import SpectraSet, concatenate
 from .errors import SpectraError
+from .io.checking import DEFAULT, Checks
 from .io.read import each_file, none_left, reject, usable_of
 from .io.understanding import Understanding, notes_of, understandings
 from .parameters import MAX_SEED, MAX_STARS
 from .simulator import simulate
 
-STANDARD_SAMPLE = "simulated:64305:0"
 SIMULATED = "simulated:"
 _SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10}))?")
 
@@ -29,20 +29,22 @@ Refuse = Callable[[SpectraSet], dict[int, str]]  # {row: why that star cannot be
 class Intake:
     """What became of the stars of some sources; `pieces` fills it while it reads.
 
-    stars: how many can be used. rejected: {id or file: cause} of the others. read: how each file was
-    understood. refuse: what the stars must have beside a covered grid, if anything.
+    keep_spikes: leave cosmic-ray hits as they are. refuse: what the stars must have beside a covered grid,
+    if anything. stars: how many can be used. rejected: {id or file: cause} of the others. read: how each file
+    was understood. remarks: further sentences.
     """
 
+    keep_spikes: bool = False
+    refuse: Refuse | None = None
     stars: int = 0
     rejected: dict[str, str] = field(default_factory=dict)
     read: list[Understanding] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    refuse: Refuse | None = None
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on how the files were read."""
-        return [*notes_of(self.read), *self.remarks]
+        """Sentences on how the files were read; who is left out stands in `rejected`."""
+        return [*notes_of(replace(read, rejected={}) for read in self.read), *self.remarks]
 
     def result(self) -> dict[str, Any]:
         """The JSON keys of every command that reads stars."""
@@ -59,7 +61,8 @@ class Intake:
         for spec in specs:
             check_source(spec)
         for spec in specs:
-            for name, stars in sets_of(spec, streamed=streamed):
+            checks = Checks(keep_spikes=self.keep_spikes)
+            for name, stars in sets_of(spec, checks, among=specs, streamed=streamed):
                 if isinstance(stars, SpectraError):
                     reject(self.rejected, name, str(stars))
                     continue
@@ -103,24 +106,28 @@ def load_stars(specs: str | list[str], wavelength_nm: np.ndarray | None = None) 
     return gather(specs, wavelength_nm)[0]
 
 
-def sets_of(spec: str, *, streamed: bool = True) -> Iterator[tuple[str, SpectraSet | SpectraError]]:
+def sets_of(
+    spec: str, checks: Checks = DEFAULT, *, among: Sequence[str] = (), streamed: bool = True
+) -> Iterator[tuple[str, SpectraSet | SpectraError]]:
     """(name, stars or error) of every file in a source, on the grids of the files.
 
-    A Parquet file with one row per star comes in pieces where `streamed`, so that memory does not grow.
+    among: all sources, so that two files of one name give stars of two names. A Parquet file with one row per
+    star comes in pieces where `streamed`, so that memory does not grow.
     """
-    from .io.parquet import has_row_per_star, iter_parquet
+    from .io.parquet import has_row_per_star, iter_parts
 
     if spec.startswith(SIMULATED):
         count, seed = check_source(spec)
         yield spec, simulate(count, seed=seed)
     elif streamed and has_row_per_star(spec):
         try:
-            for stars in iter_parquet(spec):
-                yield spec, stars
+            for part in iter_parts(spec, keep_spikes=checks.keep_spikes):
+                yield part.name(spec), part.stars
         except SpectraError as error:
             yield spec, error
     else:
-        yield from each_file([spec])
+        others = [other for other in among if other != spec and not other.startswith(SIMULATED)]
+        yield from each_file([spec], checks, others)
 
 
 def check_source(spec: str) -> tuple[int, int]:

@@ -69,6 +69,12 @@ STARS = arg(
     metavar="STARS",
     help="files of spectra, or simulated:N[:SEED] for N simulated stars (seed: default 0)",
 )
+KEEP_SPIKES = arg(
+    "--keep-spikes",
+    action="store_true",
+    help="leave single samples far above their neighbours as they are, instead of masking them as cosmic-ray "
+    "hits",
+)
 MODEL = arg("model", metavar="MODEL", help="a model folder, or the name of an installed model (see `models`)")
 OUT = arg("out", metavar="OUT", help="the file to write; its suffix says the format")
 SEED = arg("--seed", type=seed, metavar="N", default=0, help="seed of everything random (default: 0)")
@@ -98,6 +104,7 @@ UNUSED_SEED = arg(
     help="accepted from older scripts, without effect: the latent's noise follows --noise-key alone "
     "(default: none)",
 )
+EXPORTING = (NOISE_KEY, UNUSED_SEED)  # of every command that writes what it makes of latents
 EPOCHS = arg(
     "--epochs", type=positive, metavar="N", help="passes over the training stars (default: the preset's)"
 )

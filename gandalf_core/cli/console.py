@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..training.trainer import Trainer
 
 MAX_NAMED = 5  # things of one kind that are said one by one; --json lists all
-MAX_LISTED = 30  # values of one fact
+MAX_LISTED = 10  # values of one fact
 SAID_BEFORE = ("notes",)  # keys of a result that stood on standard error already
 
 

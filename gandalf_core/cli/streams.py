@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Piece = TypeVar("Piece", "SpectraSet", "LatentSet")
 
 
-def intake_for(*models: "TrainedModel", decoded: bool) -> "Intake":
-    """An intake that leaves out the stars whose labels are missing where a model needs them.
+def intake_for(args: Namespace, *models: "TrainedModel", decoded: bool) -> "Intake":
+    """An intake as --keep-spikes says, which leaves out the stars that lack a label that a model needs.
 
     decoded: whether the stars are decoded, too, or only encoded.
     """
@@ -35,7 +35,7 @@ def intake_for(*models: "TrainedModel", decoded: bool) -> "Intake":
             causes = lacking_labels(model, stars, decoded=decoded) | causes
         return causes
 
-    return Intake(refuse=refuse)
+    return Intake(args.keep_spikes, refuse)
 
 
 def stars_for(
@@ -45,9 +45,9 @@ def stars_for(
     intake: "Intake | None" = None,
 ) -> "tuple[SpectraSet, Intake]":
     """The usable stars of a command's STARS on a grid (L,), as one set; what is known of them is said."""
-    from ..sources import gather
+    from ..sources import Intake, gather
 
-    stars, intake = gather(args.stars, wavelength_nm, intake)
+    stars, intake = gather(args.stars, wavelength_nm, intake or Intake(args.keep_spikes))
     console.taken_in(intake)
     return stars, intake
 

@@ -5,7 +5,7 @@ both give the verdict of a `Validation`, in the same words.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from ..io.read import none_left, reject, usable_of
 from ..io.understanding import Understanding, notes_of, understandings
-from ..jobs.progress import Progress, silent
 from .census import Census
 from .findings import BAD, GOOD, WARN, Finding, count, findings
 from .walking import Walk
@@ -49,8 +48,8 @@ class Validation:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on how the files were read."""
-        return notes_of(self.read)
+        """Sentences on how the files were read; who is left out stands in `rejected`."""
+        return notes_of(replace(read, rejected={}) for read in self.read)
 
     @property
     def usable(self) -> bool:
@@ -110,20 +109,14 @@ class Validation:
         return {"from": columns, "known": len(values), "range": span}
 
 
-def validate(
-    specs: Sequence[str],
-    model: StarModel | None = None,
-    *,
-    everything: bool = False,
-    progress: Progress = silent,
-) -> Validation:
+def validate(specs: Sequence[str], model: StarModel | None = None, walk: Walk | None = None) -> Validation:
     """Look at files, folders of files and catalogues of Parquet files, and at simulated stars.
 
-    everything: look at every star of a catalogue, not at a sample. What cannot be read is `rejected`.
+    walk: how to go through them, by default with a sample of catalogues. What cannot be read is `rejected`.
     """
-    found = Validation(model, walk=Walk(everything, progress))
+    found = Validation(model, walk=walk or Walk())
     for spec in specs:
-        for name, stars in found.walk.sets(spec):
+        for name, stars in found.walk.sets(spec, among=specs):
             if isinstance(stars, SpectraError):
                 found.reject(name, str(stars))
             else:

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from ..io import iter_parquet
+from ..io.checking import Checks
 from ..io.parquet import has_row_per_star
 from ..io.sniff import parsing
+from ..io.understanding import rejected_of
 from ..jobs.progress import Progress, silent
 from ..sources import sets_of
 
@@ -30,11 +32,12 @@ Sets = Iterator[tuple[str, SpectraSet | SpectraError]]
 class Walk:
     """A walk through sources, and what it has seen of their partitions.
 
-    everything: open all of them. rows: stars in the partitions, by their footers. looked: how many of these
-    were looked at. partitions, opened: how many there are, and how many of them were opened. strange: {file:
-    what differs} of partitions that are not like the first one.
+    keep_spikes: leave cosmic-ray hits as they are. everything: open all partitions. rows: stars in the
+    partitions, by their footers. looked: how many of these were looked at. partitions, opened: how many there
+    are, and how many of them were opened. strange: {file: what differs} of partitions unlike the first one.
     """
 
+    keep_spikes: bool = False
     everything: bool = False
     progress: Progress = silent
     rows: int = 0
@@ -43,14 +46,17 @@ class Walk:
     opened: int = 0
     strange: dict[str, str] = field(default_factory=dict)
 
-    def sets(self, spec: str) -> Sets:
-        """(name, stars or error) of every file of a source: a file, a folder, or simulated stars."""
+    def sets(self, spec: str, among: Sequence[str] = ()) -> Sets:
+        """(name, stars or error) of every file of a source: a file, a folder, or simulated stars.
+
+        among: all sources, so that two files of one name give stars of two names.
+        """
         if Path(spec).is_dir():
             yield from self._folder(Path(spec))
         elif has_row_per_star(spec):
             yield from self._catalogue([Path(spec)])
         else:
-            yield from sets_of(spec)
+            yield from sets_of(spec, Checks(keep_spikes=self.keep_spikes), among=among)
 
     def _folder(self, folder: Path) -> Sets:
         files = visible_files(folder)
@@ -60,9 +66,10 @@ class Walk:
         elif partitions:
             yield from self._catalogue(partitions)
         else:
+            names = list(map(str, files))
             for k, path in enumerate(files):
                 self.progress(k / len(files), path.name)
-                yield from sets_of(str(path))
+                yield from sets_of(str(path), Checks(keep_spikes=self.keep_spikes), among=names)
 
     def _catalogue(self, paths: Sequence[Path]) -> Sets:
         """The stars of some or all partitions; one that cannot be opened is an error of its own."""
@@ -91,9 +98,11 @@ class Walk:
         self.opened += 1
         seen = 0
         try:
-            for stars in iter_parquet(path, CHUNK if most is None else min(CHUNK, most)):
-                seen += len(stars)
-                self.looked += len(stars)
+            chunk = CHUNK if most is None else min(CHUNK, most)
+            for stars in iter_parquet(path, chunk, keep_spikes=self.keep_spikes):
+                rows = len(stars) + len(rejected_of(stars))
+                seen += rows
+                self.looked += rows
                 yield str(path), stars
                 if most is not None and seen >= most:
                     return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import SpectraError
 from ...parameters import LABELS, MAX_STARS
-from ..arguments import OUT, SEED, STARS, positive
+from ..arguments import KEEP_SPIKES, OUT, SEED, STARS, positive
 from ..choices import CONFIG_ARGUMENTS, config_from
 from ..console import Console, left_out_lines
 from ..registry import Report, UsageError, arg, command
@@ -49,6 +49,8 @@ def simulate(args: Namespace, console: Console) -> Report:
     Labels, noise and nuisances of star k depend on the seed and k alone. Stars whose labels lie outside the
     emulator's region get NaN flux and are listed under `rejected`; the status is 2 when none is left.
     """
+    import numpy as np
+
     from ...io import STAR_SUFFIXES, check_output, write_stars
     from ...simulator import simulate as simulated
 
@@ -66,7 +68,7 @@ def simulate(args: Namespace, console: Console) -> Report:
         clean=args.clean,
         pixels=args.pixels or SIMULATED_PIXELS,
     )
-    rejected = {str(stars.ids[row]): _cause(stars[row]) for row in stars.mask.all(1).nonzero()[0]}
+    rejected = {str(stars.ids[row]): _cause(stars[row]) for row in np.flatnonzero(stars.mask.all(1))}
     if len(rejected) == len(stars):
         raise SpectraError(f"{args.labels}: no star can be simulated: row 1: {next(iter(rejected.values()))}")
     write_stars(args.out, stars)
@@ -127,6 +129,7 @@ def config(args: Namespace, console: Console) -> Report:
     "ingest",
     "read, check and convert spectra, with a report",
     STARS,
+    KEEP_SPIKES,
     arg("--pixels", type=int, choices=(800, 2401), help=f"{PIXEL_HELP} (default: the grid of the files)"),
     OUT,
 )
@@ -135,10 +138,11 @@ def ingest(args: Namespace, console: Console) -> Report:
     from ...io import STAR_SUFFIXES, check_output, write_stars
     from ...io.read import without_repeats
     from ...simulator.grids import wavelengths
-    from ...sources import gather
+    from ...sources import Intake, gather
 
     check_output(args.out, STAR_SUFFIXES, args.stars)
-    stars, intake = gather(args.stars, wavelengths(args.pixels) if args.pixels else None)
+    grid = wavelengths(args.pixels) if args.pixels else None
+    stars, intake = gather(args.stars, grid, Intake(args.keep_spikes))
     stars = without_repeats(stars, intake.rejected)
     console.taken_in(intake)
     write_stars(args.out, stars)

@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
-from ..arguments import MODEL, SEED, SEEDED_NOISE_KEY, STARS, number_from, positive
+from ..arguments import KEEP_SPIKES, MODEL, SEED, SEEDED_NOISE_KEY, STARS, number_from, positive
 from ..console import Console, heading, table
 from ..keys import measuring
 from ..registry import Report, arg, command
@@ -66,6 +66,7 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
     "can a fresh probe still read what was removed, and do the sliders tell the truth",
     MODEL,
     STARS,
+    KEEP_SPIKES,
     PROBES,
     ROW,
     PLAIN,
@@ -87,7 +88,8 @@ def audit(args: Namespace, console: Console) -> Report:
     probes, rows = tuple(args.probes) or ALL_PROBES, tuple(args.rows or ALL_ROWS)
     check_choice(probes, rows)
     model = measuring(load_model(args.model), args)
-    stars, intake = stars_for(args, console, model.wavelength_nm, intake_for(model, decoded=True))
+    intake = intake_for(args, model, decoded=True)
+    stars, intake = stars_for(args, console, model.wavelength_nm, intake)
     result = measure(
         model,
         stars,
@@ -106,6 +108,7 @@ def audit(args: Namespace, console: Console) -> Report:
     "compare",
     "spectra and latents as inputs of one regressor each (the paper's Table 1)",
     STARS,
+    KEEP_SPIKES,
     arg(
         "--model",
         action="append",
@@ -129,9 +132,11 @@ def compare(args: Namespace, console: Console) -> Report:
     from ...products.report import compare_with_bounds
 
     models = [measuring(load_model(name), args) for name in args.models or COMPARED]
-    stars, intake = stars_for(args, console, models[0].wavelength_nm, intake_for(*models, decoded=False))
+    intake = intake_for(args, *models, decoded=False)
+    stars, intake = stars_for(args, console, models[0].wavelength_nm, intake)
     options = _comparison(args, tuple(args.alphas))
     result = compare_with_bounds(stars, {m.name: m for m in models}, options, progress=console.progress)
+    _say_what_is_crossed(result, console)
     return Report(result | intake.result(), compare_text(result))
 
 
@@ -140,6 +145,7 @@ def compare(args: Namespace, console: Console) -> Report:
     "audit and compare in one report",
     MODEL,
     STARS,
+    KEEP_SPIKES,
     PROBES,
     PLAIN,
     MAX_ITER,
@@ -157,7 +163,8 @@ def test(args: Namespace, console: Console) -> Report:
     probes = tuple(args.probes) or ALL_PROBES
     check_choice(probes)
     model = measuring(load_model(args.model), args)
-    stars, intake = stars_for(args, console, model.wavelength_nm, intake_for(model, decoded=True))
+    intake = intake_for(args, model, decoded=True)
+    stars, intake = stars_for(args, console, model.wavelength_nm, intake)
     result = model_report(
         model,
         stars,
@@ -166,8 +173,18 @@ def test(args: Namespace, console: Console) -> Report:
         comparison=_comparison(args),
         progress=console.progress,
     )
+    _say_what_is_crossed(result["compare"], console)
     text = f"{audit_text(result['audit'])}\n\n{compare_text(result['compare'])}"
     return Report(result | intake.result(), text)
+
+
+def _say_what_is_crossed(comparison: dict[str, Any], console: Console) -> None:
+    """A message for each representation of which too few stars were left to calibrate error bars."""
+    from ...regression.conformal import promise
+
+    for name, network in comparison.get("network", {}).items():
+        if network["calibration"]["method"] != "split":
+            console.say(f"{name}: error bars {promise(network['calibration'])}")
 
 
 def _comparison(args: Namespace, alphas: tuple[float, ...] = ()) -> "ComparisonOptions":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...atomic import write_text
 from ...io.plain import to_json
 from ...parameters import parameter
-from ..arguments import MODEL, NOISE_KEY, STARS, UNUSED_SEED
+from ..arguments import EXPORTING, KEEP_SPIKES, MODEL, STARS
 from ..console import Console, heading, table
 from ..keys import about, exporting
 from ..registry import Report, UsageError, arg, command
@@ -26,14 +26,14 @@ HEAD_BYTES = 65536  # of a file: the names of its columns are there
     "parameters of stars, with uncertainty and fit quality",
     MODEL,
     STARS,
+    KEEP_SPIKES,
     arg(
         "--out",
         metavar="OUT",
         help=f"the file to write: {', '.join(SUFFIXES)} (default: a last name among STARS that is not a file "
         "of spectra; else none, and a table is printed)",
     ),
-    NOISE_KEY,
-    UNUSED_SEED,
+    *EXPORTING,
 )
 def predict(args: Namespace, console: Console) -> Report:
     """`predict MODEL STARS… [OUT]`: read parameters from the latent, with 1σ errors, in physical units.
@@ -47,7 +47,7 @@ def predict(args: Namespace, console: Console) -> Report:
 
     specs, out = split_output(args.stars, args.out)
     model = exporting(load_model(args.model), args, console)
-    intake = intake_for(model, decoded=True)
+    intake = intake_for(args, model, decoded=True)
     pieces = intake.pieces(specs, model.wavelength_nm)
     predictions = join_predictions([model.predict(stars) for stars in pieces])
     console.taken_in(intake)

@@ -8,12 +8,12 @@ from ...errors import ConfigError
 from ...parameters import canonical_name
 from ..arguments import (
     DEVICE,
+    EXPORTING,
+    KEEP_SPIKES,
     MODEL,
-    NOISE_KEY,
     OUT,
     SEED,
     STARS,
-    UNUSED_SEED,
     named_number,
     named_text,
     positive,
@@ -122,6 +122,7 @@ def _cell(value: Any) -> str:
     "grid",
     "a grid of generated spectra",
     MODEL,
+    KEEP_SPIKES,
     arg(
         "--step",
         action="append",
@@ -149,8 +150,7 @@ def _cell(value: Any) -> str:
     arg(
         "--compare", action="store_true", help="also measure the difference from the simulator's own spectra"
     ),
-    NOISE_KEY,
-    UNUSED_SEED,
+    *EXPORTING,
     OUT,
 )
 def grid(args: Namespace, console: Console) -> Report:
@@ -181,10 +181,9 @@ def grid(args: Namespace, console: Console) -> Report:
         "extrapolated": int(spectra.extrapolated.sum()),
         "latent": "mean" if star is None else str(star.ids[0]),
         "comparison": spectra.comparison,
-        **about(model),
         "file": args.out,
     }
-    return Report(result | intake.result())
+    return Report(result | about(model) | intake.result())
 
 
 def _axis(name: str, text: str) -> "Steps":
@@ -203,7 +202,7 @@ def _star(model: "TrainedModel", args: Namespace, console: Console) -> "tuple[Sp
     from ...products.grid import median_star
     from ...sources import gather
 
-    intake = intake_for(model, decoded=False)
+    intake = intake_for(args, model, decoded=False)
     if not args.of:
         return None, intake
     stars, intake = gather(args.of, model.wavelength_nm, intake)
@@ -276,8 +275,7 @@ def fetch(args: Namespace, console: Console) -> Report:
         help="decode only: give every star this value, in K or dex (default: its own); may repeat",
     ),
     arg("--chunk", type=positive, metavar="N", default=8192, help="stars at once (default: 8192)"),
-    NOISE_KEY,
-    UNUSED_SEED,
+    *EXPORTING,
     OUT,
 )
 def catalogue(args: Namespace, console: Console) -> Report:
@@ -293,8 +291,7 @@ def catalogue(args: Namespace, console: Console) -> Report:
         raise UsageError(f"--set belongs to decode, not to {args.task}")
     model = exporting(load_model(args.model), args, console)
     if args.task == "decode":
-        changes = {canonical_name(name): value for name, value in args.set}
-        task = decode_task(model, changes)
+        task = decode_task(model, {canonical_name(name): value for name, value in args.set})
     else:
         task = (encode_task if args.task == "encode" else predict_task)(model)
     summary = run_catalogue(task, args.source, args.out, chunk=args.chunk, progress=console.progress)

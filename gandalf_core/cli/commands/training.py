@@ -50,9 +50,11 @@ def train(args: Namespace, console: Console) -> Report:
     --resume continues from it, to the same weights.
     """
     from ...models.fit import Extras
+    from ...simulator.judging import refuse_reserved_sources
     from ...training.checkpoints import CHECKPOINT
 
     base_config(args)  # a wrong choice is reported before the stars are read
+    refuse_reserved_sources(args.stars, "train on")
     key = given_key(args)
     console.say("reading stars")
     stars, intake = stars_for(args, console)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ModelError
 from ...parameters import canonical_name, parameter
 from ..arguments import (
+    EXPORTING,
+    KEEP_SPIKES,
     MAPS,
     MODEL,
     NOISE_KEY,
     OUT,
     SEED,
     STARS,
-    UNUSED_SEED,
     named_number,
     number_from,
     whole_number,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from ...models.trained import TrainedModel
 
 
-@command("encode", "write the latents of stars", MODEL, STARS, NOISE_KEY, UNUSED_SEED, OUT)
+@command("encode", "write the latents of stars", MODEL, STARS, KEEP_SPIKES, *EXPORTING, OUT)
 def encode(args: Namespace, console: Console) -> Report:
     """Write the latents of stars as npz or Parquet (`z`, labels, ids), or as a table.
 
@@ -47,7 +48,7 @@ def encode(args: Namespace, console: Console) -> Report:
     check_output(args.out, ARRAY_SUFFIXES, args.stars)
     model = exporting(load_model(args.model), args, console)
     started = time.perf_counter()
-    intake = intake_for(model, decoded=False)
+    intake = intake_for(args, model, decoded=False)
     pieces = intake.pieces(args.stars, model.wavelength_nm)
     latents = (model.encode(stars) for stars in pieces)
     n = write_pieces(args.out, latents, write_latents, join_latents)
@@ -69,6 +70,7 @@ def encode(args: Namespace, console: Console) -> Report:
     "spectra under modified parameters",
     MODEL,
     STARS,
+    KEEP_SPIKES,
     arg(
         "--set",
         action="append",
@@ -77,8 +79,7 @@ def encode(args: Namespace, console: Console) -> Report:
         metavar="LABEL=VALUE",
         help="give every star this value, in K or dex, e.g. teff=7500 (default: its own); may repeat",
     ),
-    NOISE_KEY,
-    UNUSED_SEED,
+    *EXPORTING,
     OUT,
 )
 def decode(args: Namespace, console: Console) -> Report:
@@ -107,7 +108,7 @@ def decode(args: Namespace, console: Console) -> Report:
         extrapolated += int(beyond_sample(model, spectra.labels).sum())
         return spectra
 
-    intake = intake_for(model, decoded=True)
+    intake = intake_for(args, model, decoded=True)
     parts = map(decoded, intake.pieces(args.stars, model.wavelength_nm))
     n = write_pieces(args.out, parts, write_stars, concatenate)
     console.taken_in(intake)
@@ -135,6 +136,7 @@ def _beyond(model: "TrainedModel", changes: dict[str, float], console: Console) 
     "a map of stars in two dimensions",
     MODEL,
     STARS,
+    KEEP_SPIKES,
     arg("--of", choices=("latent", "spectra"), default="latent", help="what to map (default: latent)"),
     arg("--method", choices=MAPS, default="tsne", help="the method of the map (default: tsne)"),
     arg(
@@ -175,7 +177,7 @@ def project(args: Namespace, console: Console) -> Report:
 
     check_output(args.out, ARRAY_SUFFIXES, args.stars)
     model = exporting(load_model(args.model), args, console)
-    intake = intake_for(model, decoded=False) if args.of == "latent" else None
+    intake = intake_for(args, model, decoded=False) if args.of == "latent" else None
     stars, intake = stars_for(args, console, model.wavelength_nm, intake)
     x = model.encode(stars).z if args.of == "latent" else model.scaler.flux_in(stars.flux, stars.mask)
     started = time.perf_counter()

@@ -4,6 +4,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from ...errors import ModelError
+from ..arguments import KEEP_SPIKES
 from ..console import Console, left_out_lines
 from ..registry import Report, arg, command
 
@@ -29,6 +30,7 @@ HEADLINES = {"good": "nothing looks wrong", "warn": "usable; look at what is mar
         metavar="MODEL",
         help=f"the model that the stars are meant for, or none (default: {DEFAULT_MODEL})",
     ),
+    KEEP_SPIKES,
     arg("--all", action="store_true", help="look at every star of a catalogue, not at a sample"),
 )
 def validate(args: Namespace, console: Console) -> Report:
@@ -39,8 +41,10 @@ def validate(args: Namespace, console: Console) -> Report:
     status is 2 when no star can be used.
     """
     from ...products.validation import validate as look
+    from ...products.walking import Walk
 
-    found = look(args.stars, _model(args.model, console), everything=args.all, progress=console.progress)
+    walk = Walk(args.keep_spikes, args.all, console.progress)
+    found = look(args.stars, _model(args.model, console), walk)
     failure = None if found.usable else str(found.error)
     return Report(found.result(), validation_text(found), failure)
 
