@@ -11,9 +11,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .auditing import audit as audit
+    from .auditing import audit_latent as audit_latent
     from .config.presets import preset as preset
     from .config.schema import Config as Config
     from .data.latents import LatentSet as LatentSet
+    from .data.noise_key import NoiseKey as NoiseKey
     from .data.spectra import SpectraSet as SpectraSet
     from .errors import GandalfError as GandalfError
     from .io import read_stars as read_stars
@@ -33,10 +35,11 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         {
-            "auditing": "audit",
+            "auditing": "audit audit_latent",
             "config.presets": "preset",
             "config.schema": "Config",
             "data.latents": "LatentSet",
+            "data.noise_key": "NoiseKey",
             "data.spectra": "SpectraSet",
             "errors": "GandalfError",
             "io": "read_stars write_stars",

@@ -1,6 +1,6 @@
 """How a command is defined: one decorated function.
 
-    @command("encode", "write the latents of stars", MODEL, STARS, OUT, NOISE_KEY)
+    @command("encode", "write the latents of stars", MODEL, STARS, *EXPORTING, OUT)
     def encode(args: Namespace, console: Console) -> Report: ...
 
 The function imports what it needs when it runs, so that `--help` stays fast; its docstring is the help text.

@@ -63,6 +63,11 @@ class LatentSet:
         if not np.isfinite(self.z).all():
             raise SpectraError(f"{int((~np.isfinite(self.z)).any(1).sum())} latent vectors are not finite")
 
+    def of_other_networks(self, model_id: str) -> bool:
+        """True where this is the id of a model with other weights; one that was never stored has none."""
+        weights, own = (i.rpartition("@")[2] for i in (model_id, self.model_id))
+        return bool(weights and own) and weights != own
+
     def __len__(self) -> int:
         return len(self.z)
 

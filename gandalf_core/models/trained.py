@@ -160,8 +160,7 @@ class TrainedModel:
 
     def _inputs(self, stars: SpectraSet) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """What enters the encoder (n, L [+ C]), piece by piece, with the stars' ids (n,)."""
-        labels = stars.labels_for(self.label_names)
-        conditional = self.config.model.conditional_encoder
+        labels, conditional = stars.labels_for(self.label_names), self.config.model.conditional_encoder
         if conditional and np.isnan(self._conditions(labels)).any():
             needed = f"{', '.join(self.condition_on)} of every star"
             raise ModelError(f"{self.name}: its encoder needs {needed}: give labels")
@@ -187,7 +186,7 @@ class TrainedModel:
         Labels that this model's decoder does not receive have no effect. Raises ModelError for a missing
         value of one that it does receive, for latents of another model and for shapes that do not fit.
         """
-        if isinstance(latents, LatentSet) and _other_networks(latents.model_id, self.model_id):
+        if isinstance(latents, LatentSet) and latents.of_other_networks(self.model_id):
             raise ModelError(f"{self.name}: these latents are of {latents.model_id}, not of {self.model_id}")
         z = np.asarray(latents.z if isinstance(latents, LatentSet) else latents, np.float32)
         labels = np.asarray(labels, np.float64)
@@ -291,11 +290,6 @@ class TrainedModel:
         flux = np.nan_to_num(stars.flux)
         chi2 = outliers.reduced_chi2(flux, guess, stars.flux_error, self.hidden(stars))
         return chi2, outliers.core_flux(flux, self.wavelength_nm, stars.mask)
-
-
-def _other_networks(one_id: str, other_id: str) -> bool:
-    """True for the ids of different weights; a model that was never stored has none."""
-    return bool(one_id and other_id) and one_id.rpartition("@")[2] != other_id.rpartition("@")[2]
 
 
 def _chunks(n: int) -> Iterator[slice]:
