@@ -102,8 +102,15 @@ def gather(
 
 
 def load_stars(specs: str | list[str], wavelength_nm: np.ndarray | None = None) -> SpectraSet:
-    """One set of the usable stars of one or several sources, as `gather` gives it."""
-    return gather(specs, wavelength_nm)[0]
+    """The stars of one or several sources as one set, on the grid (L,) or that of the first source.
+
+    Raises SpectraError, with the first cause, when a star or a file cannot be used: nobody would be told
+    which are left out. `gather` tells.
+    """
+    stars, intake = gather(specs, wavelength_nm)
+    if intake.rejected:
+        raise SpectraError(f"{next(iter(intake.rejected.values()))} (`gather` takes the other stars)")
+    return stars
 
 
 def sets_of(

@@ -76,7 +76,7 @@ def _range(path: str, text: str) -> Axis:
 class Sweep:
     """Everything that defines a sweep.
 
-    stars: sources as `load_stars` takes them.  trials: how many, for `tpe`; a grid has one trial per node.
+    stars: sources as `gather` takes them.  trials: how many, for `tpe`; a grid has one trial per node.
     stars_identity: of what the sources held when the sweep began; "" before that.  Raises ConfigError for an
     unknown score, sampler or field, and for a grid over a range; SpectraError for stars that are reserved for
     judging.

@@ -11,11 +11,11 @@ _SIMULATED = "simulated:"
 
 def identity_of_stars(specs: tuple[str, ...]) -> str:
     """Identifies the stars of some sources. Raises SpectraError for one that cannot be read."""
-    from ..sources import load_stars
+    from ..sources import gather
 
     if all(spec.startswith(_SIMULATED) for spec in specs):
         return _identity(specs, None)
-    return _identity(specs, load_stars(list(specs)))
+    return _identity(specs, gather(specs)[0])
 
 
 def check_stars(sweep: Sweep, stars: SpectraSet) -> None:

@@ -32,9 +32,9 @@ def training_stars(sweep: Sweep) -> SpectraSet:
     """The training split of a sweep's sources. SpectraError for stars that are reserved for judging."""
     from ..data.splits import split
     from ..simulator.judging import refuse_reserved
-    from ..sources import load_stars
+    from ..sources import gather
 
-    stars = load_stars(list(sweep.stars))
+    stars, _ = gather(sweep.stars)
     check_stars(sweep, stars)
     refuse_reserved(stars.ids, "choose by")
     return stars[split(stars.ids)[0]]

@@ -97,6 +97,7 @@ def sweep(args: Namespace, console: Console) -> Report:
         seed=args.seed or 0,
         device=args.device,
     )
+    intake = _taken_in(args.stars, console)
     console.say(f"{plan.count} trials in {args.out}")
     run_sweep(args.out, plan, workers=args.workers, progress=console.progress)
     frame = results(args.out)
@@ -104,7 +105,18 @@ def sweep(args: Namespace, console: Console) -> Report:
     best = asdict(best_config(args.out)) if len(finished) else None
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     result = {"trials": rows, "best": best, "curves": curves(args.out), "folder": args.out}
-    return Report(result, _sweep_table(frame, [a.path for a in axes]))
+    return Report(result | intake.result(), _sweep_table(frame, [a.path for a in axes]))
+
+
+def _taken_in(specs: list[str], console: Console) -> "Intake":
+    """Say how the files of a sweep are read, before the first trial; simulated stars need no word."""
+    from ...sources import SIMULATED, Intake, gather
+
+    if all(spec.startswith(SIMULATED) for spec in specs):
+        return Intake()
+    _, intake = gather(specs)
+    console.taken_in(intake)
+    return intake
 
 
 def _sweep_table(frame: "pd.DataFrame", paths: list[str]) -> str:
