@@ -7,6 +7,7 @@ choice, so JUDGING_SEED then becomes the next number of JUDGING_BLOCK. No seed o
 """
 
 STANDARD_SEED = 0  # the standard sample, which trains the shipped models, and its own test stars
+STANDARD_SAMPLE = f"simulated:64305:{STANDARD_SEED}"
 SWEEP_SEED = 1  # the paper's two sweeps; small samples that the app offers to train on
 EXAMPLE_SEED = 3  # the stars of links, screenshots and measured latencies
 CHOICE_SEED = 7  # ablations, the app's ready-made stars, audits while a recipe is developed
@@ -19,8 +20,7 @@ COVERAGE_SEED = 660_000  # and up, one for each draw of `python -m reports cover
 
 JUDGING_BLOCK = range(990_001, 991_000)
 JUDGING_SEED = 990_001
-JUDGING_STARS = 12_861
-JUDGING_SAMPLE = f"simulated:{JUDGING_STARS}:{JUDGING_SEED}"
+JUDGING_SAMPLE = f"simulated:12861:{JUDGING_SEED}"
 
 TESTS_BELOW = 100
 

@@ -6,22 +6,14 @@ from gandalf_core.atomic import write_text
 from gandalf_core.sweeps.study import curves
 
 from . import mutation, pictures, tables
+from .coverage import coverage_table
 from .experiments import recipe_key
 from .goals import goals_table
-from .stored import AUDITED, MODELS, ROOT, SAMPLE, SEEDS, STORED, audit_path, load
+from .stored import MODELS, ROOT, SAMPLE, SEEDS, STORED, audit_path, audited_on, load, stars_in_words
 from .variants import GENERATOR, PAPER, PHYSICAL, slug
 
 NOTES = STORED / "notes.md"  # what the numbers mean and what falls short, in words
 MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
-HEAD = f"""# Results
-
-Written by `python -m reports write` from stored runs. Over seeds (`python -m reports seeds`): the shipped
-models, trained again on the standard sample `{SAMPLE}` (51,444 stars) and audited on its 12,861 test
-stars. In detail (`python -m reports measure`): the shipped models on `{AUDITED}`, stars that none of
-them has seen. *Excess* is R²(removed | z, true kept labels) − R²(removed | true kept labels), where each R²
-is that of the best of four probes trained from nothing. *Detected*: a test of whether the latent tells
-anything beyond the kept labels rejects at 2.5 %.
-"""
 
 
 def write() -> None:
@@ -33,12 +25,24 @@ def write() -> None:
     write_text(readme, with_real_stars(readme.read_text(encoding="utf-8")))
 
 
+def _head(seeds_on: str, shipped_on: str) -> str:
+    """seeds_on, shipped_on: the stars that the runs over seeds, and the shipped models, were judged on."""
+    return f"""# Results
+
+Written by `python -m reports write` from stored runs. Over seeds (`python -m reports seeds`): the shipped
+models, trained again on the standard sample `{SAMPLE}` (51,444 stars) and audited on {seeds_on}. In detail
+(`python -m reports measure`): the shipped models on {shipped_on}. *Excess* is R²(removed | z, true kept
+labels) − R²(removed | true kept labels), where each R² is that of the best of four probes trained from
+nothing. *Detected*: a test of whether the latent tells anything beyond the kept labels rejects at 2.5 %.
+"""
+
+
 def results_text() -> str:
     """The text of docs/results.md."""
     audits = {m: load(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
     runs, comparison, bayes = _seed_runs(), load(STORED / "compare.json"), load(STORED / "bayes.json")
     parts = [
-        HEAD,
+        _head(stars_in_words(pictures.sources(runs)), stars_in_words(audited_on(m) for m in audits)),
         "Seeds measured: " + ", ".join(f"`{m}` {len(reports)}" for m, reports in runs.items()) + ".\n",
         goals_table(runs, comparison, bayes),
         NOTES.read_text(encoding="utf-8") if NOTES.is_file() else "",
@@ -50,6 +54,7 @@ def results_text() -> str:
         tables.kept_table(audits),
         tables.slider_table(audits),
         tables.calibration_table(load(STORED / "calibration.json") or []),
+        coverage_table(load(STORED / "coverage.json")),
         tables.bayes_table(bayes),
         tables.plain_table(load(STORED / "plain-against-pca.json")),
         tables.bound_table(load(STORED / "rms-over-bound.json")),

@@ -13,38 +13,37 @@ from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import Config, with_fields
 from gandalf_core.data.protocols import StarModel, measured
 from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.data.splits import split
-from gandalf_core.models.fit import bare_model
+from gandalf_core.models.fit import bare_model, trainer_for
 from gandalf_core.models.loading import load_model
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.regression.residuals import residual_statistics
+from gandalf_core.seeds import JUDGING_SEED, STANDARD_SEED
 from gandalf_core.simulator import true_labels
 from gandalf_core.sources import load_stars
 from gandalf_core.training.checkpoints import CHECKPOINT
-from gandalf_core.training.trainer import Trainer
 
-from .stored import AUDITED, MODELS, SAMPLE, SEEDS, STORED, WORK, load, store
+from .stored import CHOICES, JUDGED, MODELS, SAMPLE, SEEDS, STORED, WORK, load, store
 from .variants import BASES, Changes, slug
 
 # 16,000 stars train: an ablation shows differences, not the best values
-SMALL_SAMPLE, SMALL_EPOCHS = "simulated:20000:0", 15
-BAYES_STARS = 200
+SMALL_SAMPLE, SMALL_EPOCHS = f"simulated:20000:{STANDARD_SEED}", 15
+BAYES_STARS = f"simulated:200:{JUDGING_SEED}"
 
 
 # --- seeds ---
 
 
 def audit_seeds(only: list[str]) -> None:
-    """Audit every model with every seed on the test stars; those of seed 0 are as shipped."""
-    sample = None
+    """Audit every model with every seed on stars by which nothing was chosen; seed 0 is as shipped."""
+    sample, judged = None, None
     for seed in SEEDS:
         for name in MODELS:
             path = STORED / "seeds" / f"{name}-{seed}.json"
             if path.is_file() or (only and path.stem not in only):
                 continue
-            sample = sample or load_stars(SAMPLE)
+            sample, judged = sample or load_stars(SAMPLE), judged or load_stars(JUDGED)
             model = trained(name, seed, sample) if seed else load_model(name)
-            store(path, _latent_audit(model, sample[split(sample.ids)[1]]))
+            store(path, {"source": JUDGED} | _latent_audit(model, judged))
 
 
 def trained(name: str, seed: int, sample: SpectraSet) -> TrainedModel:
@@ -53,7 +52,7 @@ def trained(name: str, seed: int, sample: SpectraSet) -> TrainedModel:
     Without regressors and maps: an audit needs neither.
     """
     folder = WORK / f"seed-{seed}" / name
-    trainer = Trainer(sample[split(sample.ids)[0]], with_fields(preset(name), {"training.seed": seed}), "cpu")
+    trainer = trainer_for(sample, with_fields(preset(name), {"training.seed": seed}), "cpu")
     if (folder / CHECKPOINT).is_file():
         trainer.load_checkpoint(folder)
     for record in trainer.epochs():
@@ -79,7 +78,7 @@ def audit_ablations(only: list[str]) -> None:
             path = STORED / "ablation" / f"{slug(name)}.json"
             if load(path).get("recipe") == recipe_key(base) or (only and name not in only):
                 continue
-            samples = samples or (load_stars(SMALL_SAMPLE), load_stars(AUDITED))
+            samples = samples or (load_stars(SMALL_SAMPLE), load_stars(CHOICES))
             about = {"name": name, "preset": base, "recipe": recipe_key(base), "changes": changes}
             store(path, about | audit_variant(variant(base, changes), *samples))
 
@@ -107,7 +106,7 @@ def recipe_key(base: str) -> str:
 
 def audit_variant(config: Config, stars: SpectraSet, audited: SpectraSet) -> dict[str, Any]:
     """Train on the small sample and audit the latent."""
-    trainer = Trainer(stars[split(stars.ids)[0]], config, "cpu")
+    trainer = trainer_for(stars, config, "cpu")
     history = [asdict(record) for record in trainer.epochs()]
     report = audit(bare_model(trainer, stars), audited, rows=(), workers=1)
     return report | {"training_seconds": sum(r["seconds"] for r in history), "last_epoch": history[-1]}
@@ -117,20 +116,15 @@ def audit_variant(config: Config, stars: SpectraSet, audited: SpectraSet) -> dic
 
 
 def compare_with_bayes() -> None:
-    """RMSE of the posterior mean of some test stars, found once, and of every regressor on the same stars."""
-    path = STORED / "bayes.json"
-    stars = _few_test_stars()
-    result = load(path) or posterior(stars)
+    """RMSE of the posterior mean of some stars, found once, and of every regressor on the same stars."""
+    path, stars = STORED / "bayes.json", load_stars(BAYES_STARS)
+    result = load(path)
+    if result.get("source") != BAYES_STARS:
+        result = {"source": BAYES_STARS} | posterior(stars)
     trusted = ~np.isin(stars.ids, result["untrusted"])
     for name, values in _regressor_values(stars).items():
         result["rmse"][name] = _rmse(values[trusted], stars[trusted], load_model("autoencoder"))
     store(path, result)
-
-
-def _few_test_stars() -> SpectraSet:
-    sample = load_stars(SAMPLE)
-    tested = sample[split(sample.ids)[1]]
-    return tested[np.sort(np.random.default_rng(0).permutation(len(tested))[:BAYES_STARS])]
 
 
 def _regressor_values(stars: SpectraSet) -> dict[str, np.ndarray]:

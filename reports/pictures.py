@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 from gandalf_core.figures import audits, measured, sweeps
 from scripts.driver import CHROMIUM, FLAGS
 
+from .stored import stars_in_words
+
 WIDTH = 900
 
 
@@ -18,6 +20,11 @@ class Picture(NamedTuple):
     caption: str
 
 
+def sources(runs: dict[str, list[dict[str, Any]]]) -> set[str]:
+    """The stars that runs were audited on; empty for those of a run that does not name them."""
+    return {report.get("source", "") for reports in runs.values() for report in reports}
+
+
 def pictures(
     runs: dict[str, list], ablations: list[dict], curves: dict[str, list], audit: dict[str, Any]
 ) -> dict[str, Picture]:
@@ -26,8 +33,8 @@ def pictures(
     if runs:
         drawn["leakage"] = Picture(
             measured.leakage(runs),
-            "Excess R² of every removed parameter on the 12,861 test stars, one mark per seed: the paper's "
-            "recipe and ours.",
+            f"Excess R² of every removed parameter on {stars_in_words(sources(runs))}; one mark per seed, "
+            "the paper's recipe and ours.",
         )
         drawn["sliders"] = Picture(
             measured.sliders(runs),

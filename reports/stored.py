@@ -1,19 +1,21 @@
 """Where the runs behind docs/results.md store what they measured, and what all of them share."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from gandalf_core.atomic import write_text
 from gandalf_core.config.presets import PRESETS, RECIPES
 from gandalf_core.io.plain import to_json
-from gandalf_core.sources import STANDARD_SAMPLE
+from gandalf_core.seeds import CHOICE_SEED, JUDGING_SAMPLE, STANDARD_SAMPLE
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = ROOT / "docs" / "results"
 WORK = ROOT / "runs" / "experiments"  # checkpoints of the trainings
 SAMPLE = STANDARD_SAMPLE
-AUDITED = "simulated:3000:7"  # stars that no model has seen
+CHOICES = f"simulated:3000:{CHOICE_SEED}"  # stars that trained no model, by which variants are compared
+JUDGED = JUDGING_SAMPLE  # stars by which nothing was chosen
 MODELS = tuple(name for name in PRESETS if name not in RECIPES)
 SEEDS = (0, 1, 2)
 
@@ -28,6 +30,22 @@ def store(path: Path, result: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, to_json(result, indent=1))
     print(path.relative_to(ROOT), flush=True)
+
+
+def stars_in_words(sources: Iterable[str]) -> str:
+    """The stars that runs were judged on; a run that names none is of the sample's own test stars."""
+    known = {
+        "": "the 12,861 test stars of the standard sample, by which choices were made too",
+        JUDGED: f"`{JUDGED}`, stars by which nothing was chosen",
+        CHOICES: f"`{CHOICES}`, stars that trained none of them but by which variants were compared",
+    }
+    return " and ".join(known.get(source, f"`{source}`") for source in sorted(set(sources)))
+
+
+def audited_on(model: str) -> str:
+    """The stars that the stored audit of a shipped model is of; empty where there is none."""
+    card = load(ROOT / "pretrained" / model / "card.json")
+    return card["audit"]["source"] if audit_path(model).is_file() and card.get("audit") else ""
 
 
 def audit_path(model: str) -> Path:

@@ -9,8 +9,10 @@ from gandalf_core.parameters import LABELS, parameter
 
 from .goals import RESTORED
 from .markdown import interval_text, number, plain, table
+from .stored import CHOICES
 
 Report = dict[str, Any]
+BOUNDED_EARLIER = "simulated:2000:7"  # the stars of a run that does not name them
 LITERATURE = {"Kepler-93": "5669 K, 4.47, -0.18", "HD176650": "near 4600 K, 2.6 (an evolved star)"}
 
 
@@ -28,7 +30,7 @@ def ablation_table(runs: list[Report]) -> str:
     return (
         "## What each piece is worth\n\n"
         "`physical-removed` with one switch changed, trained on 16,000 stars for 15 epochs and audited on "
-        "`simulated:3000:7` (`python -m reports ablation`). The rows with another seed show how much is "
+        f"`{CHOICES}` (`python -m reports ablation`). The rows with another seed show how much is "
         f"chance{earlier}.\n\n" + table(head, [_ablation_row(run, removed, kept) for run in runs])
     )
 
@@ -160,19 +162,22 @@ def bayes_table(bayes: Report) -> str:
     if not bayes:
         return ""
     best = bayes["rmse"]["posterior mean"]
+    stars = f"the {bayes['stars']} stars `{bayes['source']}`" if "source" in bayes else "200 test stars"
     rows = [[name, *(number(rmse[n] / best[n], 2) for n in LABELS)] for name, rmse in bayes["rmse"].items()]
     return (
         "## Against the best possible\n\n"
-        f"RMSE of {bayes['stars']} test stars in units of the RMSE of their posterior mean with the sample "
+        f"RMSE of {stars} in units of the RMSE of their posterior mean with the sample "
         "as the prior, which no method can beat on average (`python -m reports bayes`).\n\n"
         + table(["read from", *map(plain, LABELS)], rows)
     )
 
 
-def plain_table(scores: Report) -> str:
+def plain_table(stored: Report) -> str:
     """What the plain latent tells, and as many principal components."""
+    scores = stored.get("scores", stored)
+    others = f"on `{stored['source']}`" if "source" in stored else "on the 12,861 others"
     rows = [[name, *(number(r2[n], 4) for n in LABELS)] for name, r2 in scores.items()]
-    text = "## The plain reference\n\nR² of a regressor trained on 51,444 stars, on the 12,861 others.\n\n"
+    text = f"## The plain reference\n\nR² of a regressor trained on 51,444 stars, {others}.\n\n"
     return text + table(["inputs", *map(plain, LABELS)], rows) if rows else ""
 
 
@@ -186,10 +191,10 @@ def bound_table(ratios: Report) -> str:
         for b in ratios.get("per_snr", [])
     ]
     return (
-        "Rms error of what `autoencoder` predicts of `simulated:2000:7`, over the Cramér-Rao bound: of all "
-        "stars over their median bound, and in each bin of S/N per pixel over the rms bound of its stars. A "
-        "regressor may stay below 1, since it knows the sample; that helps most where noise is largest.\n\n"
-        + table(["S/N", "stars", *map(plain, LABELS)], rows)
+        f"Rms error of what `autoencoder` predicts of `{ratios.get('source', BOUNDED_EARLIER)}`, over the "
+        "Cramér-Rao bound: of all stars over their median bound, and in each bin of S/N per pixel over the "
+        "rms bound of its stars. A regressor may stay below 1, since it knows the sample; that helps most "
+        "where noise is largest.\n\n" + table(["S/N", "stars", *map(plain, LABELS)], rows)
     )
 
 

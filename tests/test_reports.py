@@ -46,7 +46,7 @@ def test_an_unknown_part_is_named_before_the_work():
         measure(["audits", "tables"])
 
 
-@pytest.mark.parametrize("command", ["measure", "stars", "write", "seeds", "ablation", "bayes", "mutation"])
+@pytest.mark.parametrize("command", ["measure", "stars", "write", "seeds", "ablation", "bayes", "coverage", "mutation"])
 def test_the_commands_explain_themselves(command):
     arguments = [sys.executable, "-m", "reports", command, "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, check=True)

@@ -83,3 +83,24 @@ def save_finished(
     for source, calibration in model.card["calibration"].items():
         console.say(f"error bars from the {source}: {promise(calibration)}")
     return model
+
+
+def judge(folder: Path, plain_folder: Path | None, spec: str, console: Console) -> None:
+    """Audit a finished model on stars that nothing was chosen on, once, and record that in its folder.
+
+    plain_folder: of the plain auto-encoder, if there is one to compare with. A model that was judged on the
+    same stars already is left as it is.
+    """
+    from ..auditing import audit
+    from ..models.files import AUDIT, CARD
+    from ..models.store import load_model, record_audit
+    from ..sources import load_stars
+
+    model = load_model(folder)
+    if (folder / AUDIT).is_file() and model.card.get("audit", {}).get("source") == spec:
+        console.say(f"{folder}: judged before on {spec}")
+        return
+    plain = load_model(plain_folder) if plain_folder and (plain_folder / CARD).is_file() else None
+    console.say(f"judging on {spec}")
+    stars = model.on_grid(load_stars(spec, model.wavelength_nm))
+    record_audit(folder, audit(model, stars, plain=plain, progress=console.progress), spec)

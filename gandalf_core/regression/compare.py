@@ -218,14 +218,16 @@ def comparison_split(
     """Rows of the stars that train the regressors, and of those that test them: a fifth, by id.
 
     No star tests that took part in making one of the models. Stars that are reserved for judging train
-    nothing: where there are some, they alone test. Raises AuditError when none is left on one of the sides.
+    nothing: where there are some, they alone test, and the models' own test stars sit out. Raises AuditError
+    when none is left on one of the sides.
     """
+    fresh = np.logical_and.reduce([model.held_out(stars) for model in models.values()])
     judging = reserved(stars.ids)
     if judging.all():
         raise AuditError("all of these stars are reserved for judging: add others to train the regressors on")
     if judging.any():
-        return np.flatnonzero(~judging), np.flatnonzero(judging)
-    fresh = np.logical_and.reduce([model.held_out(stars) for model in models.values()])
+        others = ~judging if fresh.all() else ~fresh
+        return np.flatnonzero(others), np.flatnonzero(judging)
     if not fresh.any():
         raise AuditError(f"all {len(stars)} stars took part in making these models: give others to test on")
     share = len(np.unique(stars.ids)) / len(np.unique(stars.ids[fresh]))

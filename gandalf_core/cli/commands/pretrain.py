@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.presets import PRESETS, RECIPES, preset
 from ...config.schema import Config, with_fields
+from ...seeds import JUDGING_SAMPLE, STANDARD_SAMPLE
 from ..arguments import DEVICE, EPOCHS, MAPS, MAPS_NOISE_KEY, positive, seed
 from ..console import Console
 from ..keys import given_key
 from ..registry import Report, arg, command
-from ..training_steps import make_trainer, run_epochs, save_finished
+from ..training_steps import judge, make_trainer, run_epochs, save_finished
 
 if TYPE_CHECKING:
     from ...data.spectra import SpectraSet
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from ...training.trainer import Trainer
 
 SHIPPED = tuple(name for name in PRESETS if name not in RECIPES)
-CARRIES_SPECTRA_MAPS = "autoencoder"  # they are the same for every model
+CARRIES_SPECTRA_MAPS = PLAIN = "autoencoder"  # its maps of spectra are those of every model
+NOT_JUDGED = "none"
 
 
 @command(
@@ -33,7 +35,13 @@ CARRIES_SPECTRA_MAPS = "autoencoder"  # they are the same for every model
         metavar="NAME",
         help=f"only this model, one of {', '.join(SHIPPED)} (default: all); may repeat",
     ),
-    arg("--stars", metavar="STARS", help="train on these (default: the standard sample, simulated:64305:0)"),
+    arg("--stars", metavar="STARS", help=f"train on these (default: the standard sample, {STANDARD_SAMPLE})"),
+    arg(
+        "--judge",
+        metavar="STARS",
+        help=f"audit every model on these before it is installed, or {NOT_JUDGED} (default: "
+        f"{JUDGING_SAMPLE}, reserved for judging, for models of the standard sample; else {NOT_JUDGED})",
+    ),
     EPOCHS,
     arg("--seed", type=seed, metavar="N", help="seed of the trainings (default: the presets')"),
     DEVICE,
@@ -50,14 +58,16 @@ CARRIES_SPECTRA_MAPS = "autoencoder"  # they are the same for every model
     arg("--again", action="store_true", help="make models again that exist already"),
 )
 def pretrain(args: Namespace, console: Console) -> Report:
-    """Train, measure and store every shipped model.
+    """Train, measure, judge and store every shipped model.
 
     A model that exists already, from the same stars and configuration, is skipped; a stopped training
     continues from its checkpoint in --work when the command is given again.
     """
     from ...places import pretrained_folder
-    from ...sources import STANDARD_SAMPLE
+    from ...simulator.judging import refuse_reserved_sources
 
+    refuse_reserved_sources([args.stars or STANDARD_SAMPLE], "train on")
+    args.judge = args.judge or (NOT_JUDGED if args.stars else JUDGING_SAMPLE)
     args.stars = args.stars or STANDARD_SAMPLE
     source = _source(args.stars)
     given_key(args)  # a wrong file is reported before the stars are read
@@ -123,7 +133,22 @@ def _exists(folder: Path, config: Config, source: str) -> bool:
 def _make(
     name: str, config: Config, stars: "SpectraSet", source: str, args: Namespace, console: Console
 ) -> bool:
-    """Train, finish and install one model; False when stopped before its last epoch."""
+    """Train, finish, judge and install one model; False when stopped before its last epoch."""
+    work = Path(args.work) / name
+    if _exists(work, config, source) and not args.again:
+        console.say(f"{work}: finished before, nothing left to train")
+    elif not _train(name, config, stars, source, args, console):
+        return False
+    if args.judge != NOT_JUDGED:
+        judge(work, args.out / PLAIN if name != PLAIN else None, args.judge, console)
+    _install(work, args.out / name)
+    return True
+
+
+def _train(
+    name: str, config: Config, stars: "SpectraSet", source: str, args: Namespace, console: Console
+) -> bool:
+    """Train and finish one model in the folder of work; False when stopped before its last epoch."""
     from ...models.fit import MAP_STARS, Extras
 
     work = Path(args.work) / name
@@ -140,7 +165,6 @@ def _make(
         key=given_key(args),
     )
     save_finished(trainer, stars, extras, work, console)
-    _install(work, args.out / name)
     return True
 
 
