@@ -22,7 +22,10 @@ from .console import Console, facts
 from .registry import COMMANDS, MODULE_PROGRAM, Command, Report, UsageError, parser_for, program
 from .terminal import prepare_streams, takes_utf8
 
-COMMAND_FILES = ("data", "validate", "training", "predict", "use", "measure", "scale", "pretrain", "app")
+COMMAND_FILES = (
+    *("data", "validate", "training", "predict", "use", "measure"),
+    *("sweep", "scale", "pretrain", "app"),
+)
 INPUT_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 
 
