@@ -186,7 +186,7 @@ def add_kernel(scores: Scores, w: np.ndarray, columns: Mapping[str, np.ndarray])
 
 def evidence(scores: Scores) -> Evidence:
     """What the scores (R, 1 + DEALS + MOMENT_DEALS) amount to; the last deals give mean and spread."""
-    rows = np.array(scores.rows).reshape(len(scores.rows), -1)
+    rows = np.array(scores.rows).reshape(-1, 1 + DEALS + MOMENT_DEALS)
     seen, others = rows[:, : 1 + DEALS], rows[:, 1 + DEALS :]
     mean, spread = others.mean(1, keepdims=True), np.maximum(others.std(1, keepdims=True), 1e-300)
     skewness = np.clip(np.array(scores.skewness)[:, None], 0.05, 3)
