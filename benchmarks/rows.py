@@ -6,6 +6,7 @@ from typing import Any
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.splits import split
+from gandalf_core.seeds import STANDARD_SEED
 from gandalf_core.simulator import simulate
 
 STANDARD, QUICK = 64_305, 6_000
@@ -66,7 +67,7 @@ def _short(value: Any) -> str:
 @lru_cache(maxsize=1)
 def sample(quick: bool) -> SpectraSet:
     """The standard sample, or a small one when `quick`."""
-    return simulate(QUICK if quick else STANDARD, seed=0)
+    return simulate(QUICK if quick else STANDARD, seed=STANDARD_SEED)
 
 
 def training_split(quick: bool) -> SpectraSet:

@@ -6,13 +6,14 @@ from gandalf_core.auditing.slider_table import measures, shown
 from gandalf_core.auditing.slider_verdict import slider_entries
 from gandalf_core.config.presets import EXERCISES
 from gandalf_core.parameters import LABELS, parameter
+from gandalf_core.seeds import CHOICE_SEED
 
 from .goals import RESTORED
 from .markdown import interval_text, number, plain, table
 from .stored import CHOICES
 
 Report = dict[str, Any]
-BOUNDED_EARLIER = "simulated:2000:7"  # the stars of a run that does not name them
+BOUNDED_EARLIER = f"simulated:2000:{CHOICE_SEED}"  # the stars of a run that does not name them
 LITERATURE = {"Kepler-93": "5669 K, 4.47, -0.18", "HD176650": "near 4600 K, 2.6 (an evolved star)"}
 
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from driver import CHROMIUM, FLAGS, PATIENCE_MS, ROOT, TITLES, go, live, panels, serving, settle, visit
 from playwright.sync_api import Page, expect, sync_playwright
 
-STARS, MANY = "simulated:12861:7", "simulated:64305:0"
-DWARF = "model=generator&stars=simulated:50:3&star=sim3-31"
+from gandalf_core.seeds import CHOICE_SEED, EXAMPLE_SEED, STANDARD_SAMPLE
+
+STARS, MANY = f"simulated:12861:{CHOICE_SEED}", STANDARD_SAMPLE
+DWARF = f"model=generator&stars=simulated:50:{EXAMPLE_SEED}&star=sim{EXAMPLE_SEED}-31"
 TYPED = """async element => {
   const v = element.gandalf, times = []
   const box = element.querySelector('.slider[data-label=teff] input[type=number]')

@@ -26,6 +26,8 @@ from driver import (
 )
 from playwright.sync_api import Page, expect, sync_playwright
 
+from gandalf_core.seeds import EXAMPLE_SEED
+
 HEIGHTS = {1280: 900, 1920: 1080, 390: 800}
 TALLEST = 2600
 
@@ -102,7 +104,7 @@ VIEWS = {
     "models": ("models", comparison),
 }
 QUERY = {
-    "decode": "model=generator&stars=simulated:50:3&star=sim3-31",
+    "decode": f"model=generator&stars=simulated:50:{EXAMPLE_SEED}&star=sim{EXAMPLE_SEED}-31",
     "tour-2": "model=physical-removed",
     "audit": "model=physical-removed",
 }

@@ -18,9 +18,10 @@ from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import LABELS
+from gandalf_core.seeds import GOLDEN_SEED
 
 FILE = Path(__file__).resolve().parent.parent / "tests" / "golden" / "shipped_models.npz"
-STARS, SEED, KEY = 20, 4711, NoiseKey.from_seed(0)
+STARS, KEY = 20, NoiseKey.from_seed(0)
 SPECTRA = ("flux", "flux_error", "wavelength_nm", "ids", "labels")
 
 
@@ -55,7 +56,7 @@ def main() -> None:
         stars = SpectraSet(flux, wavelength_nm, ids, labels, LABELS, error)
         models = [m for m in map(load_model, (info.path for info in list_models())) if m.config.model.noise]
     else:
-        stars = simulate(STARS, seed=SEED)
+        stars = simulate(STARS, seed=GOLDEN_SEED)
         stored = {name: getattr(stars, name) for name in SPECTRA}
         models = [load_model(info.path) for info in list_models()]
         for model in models:

@@ -18,6 +18,7 @@ from ..data.spectra import SpectraSet
 from ..errors import AuditError
 from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
+from ..seeds import POPULATION_SEED
 from ..simulator import NuisanceConfig, jacobian, nuisance_values, population, true_labels, truth
 from ..simulator.effects import apply_nuisances
 from ..simulator.emulator import emulate
@@ -25,7 +26,7 @@ from ..simulator.grids import observe
 from ..simulator.nuisances import CONTINUUM_TERMS
 from .bounds import Metric, config_of, cramer_rao, error_metric, free_parameters, noise_level
 
-POPULATION, POPULATION_SEED = 300_000, 770_001  # labels that no test set uses
+POPULATION = 300_000
 CANDIDATES = 500
 # by which the proposal's variance exceeds the linearised one: wide tails cost little, narrow ones bias
 TEMPER = 2.0

@@ -8,11 +8,11 @@ import numpy as np
 from ..data.spectra import SpectraSet, same_grid
 from ..errors import SpectraError
 from ..parameters import LABELS
+from ..seeds import STANDARD_SEED
 from ..simulator import simulate, truth
 from .grid import Grid
 
 REFERENCE_STARS = 16  # simulated stars whose mean stands for an average star's spectrum
-REFERENCE_SEED = 0
 
 
 def compare_with_simulator(grid: Grid, star: SpectraSet | None = None) -> Grid:
@@ -27,7 +27,7 @@ def compare_with_simulator(grid: Grid, star: SpectraSet | None = None) -> Grid:
     """
     if not set(LABELS) <= set(grid.label_names) or not np.isfinite(grid.stellar_labels).all():
         raise SpectraError(f"the simulator needs {', '.join(LABELS)} of every node")
-    true = true_spectra(grid, simulate(REFERENCE_STARS, seed=REFERENCE_SEED) if star is None else star)
+    true = true_spectra(grid, simulate(REFERENCE_STARS, seed=STANDARD_SEED) if star is None else star)
     known = np.all(np.isfinite(true), axis=1)
     difference = np.where(known[:, None], grid.flux - true, np.nan)
     rms = np.sqrt(np.square(difference).mean(1))

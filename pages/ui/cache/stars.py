@@ -14,6 +14,7 @@ from gandalf_core.data.identity import identity
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.models.trained import TrainedModel
+from gandalf_core.seeds import CHOICE_SEED
 from gandalf_core.simulator import simulate_by_id, simulator_identity, truth
 from pages.ui import state
 from pages.ui.cache.keys import grid_key, subfolder
@@ -22,7 +23,7 @@ from pages.ui.cache.uploads import UPLOADED, load_upload, upload_on_grid
 TEST = "test stars"  # the stars of the model's own maps: none of them trained it
 MAX_TEST = 6000
 AT_ONCE = 1200  # stars that are simulated while the page waits; more are a job
-READY_MADE = (TEST, "simulated:2000:7")
+READY_MADE = (TEST, f"simulated:2000:{CHOICE_SEED}")
 
 
 class NotSimulated(Exception):

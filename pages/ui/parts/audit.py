@@ -15,13 +15,14 @@ from gandalf_core.errors import JobError
 from gandalf_core.jobs.folder import JobState
 from gandalf_core.jobs.job import Job
 from gandalf_core.models.trained import TrainedModel
+from gandalf_core.seeds import CHOICE_SEED
 from pages.ui import guards, jobs, show, state
 from pages.ui.cache.models import model_folders
 from pages.ui.parts.progress import follow
 
 Report = dict[str, Any]  # see auditing/report.py
 
-STARS = "simulated:3000:7"
+STARS = f"simulated:3000:{CHOICE_SEED}"
 BADGES = {  # grade of a sentence -> badge
     "good": ":green-badge[:material/check:]",
     "partly": ":orange-badge[:material/contrast:]",

@@ -13,13 +13,14 @@ from gandalf_core.figures import training as figures
 from gandalf_core.jobs.folder import JobState
 from gandalf_core.jobs.job import Job
 from gandalf_core.parameters import LABELS
+from gandalf_core.seeds import STANDARD_SAMPLE, SWEEP_SEED
 from pages.ui import guards, jobs, show, state
 from pages.ui.cache.models import model_folders
 from pages.ui.cache.uploads import UPLOADED, upload_file
 from pages.ui.parts import captions
 from pages.ui.pickers import MAX_SEED
 
-SAMPLES = ("simulated:4000:1", "simulated:20000:1", "simulated:64305:0")
+SAMPLES = (f"simulated:4000:{SWEEP_SEED}", f"simulated:20000:{SWEEP_SEED}", STANDARD_SAMPLE)
 # |λ| works over decades: steps that are even in its logarithm
 STRENGTHS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0)
 MAX_EPOCHS = 500
