@@ -26,6 +26,7 @@ class StellarParameter:
     reversed_axis: bool = False
     decimals: int = 2
     step: float | None = None  # of a counterfactual test, and the large step of a slider
+    catalogue_error: float | None = None  # typical 1σ of a survey's catalogue
     aliases: tuple[str, ...] = ()  # column names of catalogues, in lower case
 
     @property
@@ -53,6 +54,7 @@ _TEFF = StellarParameter(
     reversed_axis=True,
     decimals=0,
     step=300.0,
+    catalogue_error=80.0,
     aliases=("t_eff", "teff_gspspec", "teff_gspphot", "effective_temperature"),
 )
 _LOGG = StellarParameter(
@@ -64,6 +66,7 @@ _LOGG = StellarParameter(
     high=5.0,
     reversed_axis=True,
     step=0.5,
+    catalogue_error=0.1,
     aliases=("log_g", "log g", "log(g)", "logg_gspspec", "logg_gspphot", "surface_gravity"),
 )
 _MH = StellarParameter(
@@ -74,6 +77,7 @@ _MH = StellarParameter(
     low=-2.5,
     high=0.5,
     step=0.3,
+    catalogue_error=0.07,
     aliases=(
         *("m_h", "fe_h", "mh_gspspec", "[m/h]", "[fe/h]"),
         *("m/h", "fe/h", "feh", "mh_gspphot"),
@@ -87,6 +91,7 @@ _ALPHAFE = StellarParameter(
     low=-0.2,
     high=0.5,
     step=0.15,
+    catalogue_error=0.05,
     aliases=(
         *("alpha_m", "alpha_fe", "alphafe_gspspec", "[alpha/fe]"),
         *("[alpha/m]", "alpha/fe", "alpha/m", "[a/fe]", "[a/m]", "a_fe", "[α/fe]"),

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .bootstrap import difference_interval, r2_interval
+from .label_errors import NoiseFree
 from .leak import Leak
 from .limits import Limits
 from .measuring import LATENT, Measures
@@ -76,7 +77,22 @@ def leak_entry(leak: Leak, kept: tuple[str, ...]) -> dict[str, Any]:
         ],
         "stars": len(leak.joint.truth),
     }
+    if leak.noise_free is not None:
+        entry |= _noise_free(entry, leak.noise_free)
+    if leak.typical_errors is not None:
+        entry["typical_errors"] = leak.typical_errors
     return entry | {"verdict": removal(entry)}
+
+
+def _noise_free(entry: dict[str, Any], free: NoiseFree) -> dict[str, Any]:
+    """What changes where the errors of the kept labels are known: the answers are those at exact labels."""
+    return {
+        "partial": float(np.clip(free.partial, 0, 1)),
+        "p": max(entry["p"], free.p),
+        "upper": min(1.0, free.upper),
+        "label_errors": {"partial": free.partial, "error": free.error, "p": free.p, "upper": free.upper},
+        "as_given": {key: entry[key] for key in ("partial", "p", "upper")},
+    }
 
 
 def limits_entry(limits: Limits) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ from .excess import joint_readings, partial_r2
 from .features import NARROW, feature_sets, whitened
 from .floor import Floor, fit_floor
 from .innocence import Innocence
+from .label_errors import NoiseFree, floor_loss, noise_free
 from .leak_test import (
     DEALS,
     MOMENT_DEALS,
@@ -44,7 +45,8 @@ class Leak:
     `p`: of "nothing"; `partial` and `excess`: what the best reader reads, a lower bound; `linear` and
     `even`: what would have been found and what may have been missed, for a leak of the value and for one of
     random sign (None where it was not tried); `bits`; `strata`; `given_removed`: the same for a reader who
-    also knows the other removed labels.
+    also knows the other removed labels; `noise_free`: what would be left if the kept labels had no errors,
+    where these are known; `typical_errors`: where they are not, what errors of a catalogue could make.
     """
 
     joint: Reading
@@ -56,6 +58,8 @@ class Leak:
     bits: float = 0.0
     strata: list[Stratum] = field(default_factory=list)
     given_removed: "Leak | None" = None
+    noise_free: NoiseFree | None = None
+    typical_errors: float | None = None
 
     @property
     def excess(self) -> float:
@@ -143,6 +147,22 @@ def conditional_leaks(examination: Examination, *, thorough: bool = True) -> lis
     if e.y.shape[1] > 1:
         leaks = [replace(leak, given_removed=_given_removed(e, t)) for t, leak in enumerate(leaks)]
     return leaks
+
+
+def with_label_errors(e: Examination, leaks: list[Leak], errors: np.ndarray) -> list[Leak]:
+    """The leaks with what would be left of each if the kept labels had no errors (N, K)."""
+    if not errors.any():
+        return leaks
+    found = noise_free(e.z, e.kept, e.y, errors, e.probing)
+    return [replace(leak, noise_free=f) for leak, f in zip(leaks, found, strict=True)]
+
+
+def with_typical_errors(e: Examination, leaks: list[Leak], errors: np.ndarray) -> list[Leak]:
+    """The leaks with what errors (K,) of the kept labels could make of them, where none are known."""
+    if not e.kept.shape[1]:
+        return leaks
+    made = floor_loss(e.kept, e.y, np.broadcast_to(errors, e.kept.shape), e.probing)
+    return [replace(leak, typical_errors=float(m)) for leak, m in zip(leaks, made, strict=True)]
 
 
 def _one_leak(

@@ -11,7 +11,7 @@ from ..jobs.progress import Progress, silent
 from .erase import erased
 from .floor import Floor, fit_floor
 from .information import ranking
-from .leak import Examination, Leak, conditional_leaks
+from .leak import Examination, Leak, conditional_leaks, with_label_errors, with_typical_errors
 from .plan import Plan
 from .probes import Reading, read
 
@@ -78,7 +78,12 @@ def leaks(plan: Plan, x: np.ndarray, floors: list[GroupFloor], *, thorough: bool
     for group in floors:
         kept = plan.columns(plan.others)[group.stars]
         case = Examination(x[group.stars], kept, group.floor.y, plan.probing, group.floor)
-        by_name |= zip(group.names, conditional_leaks(case, thorough=thorough), strict=True)
+        found = conditional_leaks(case, thorough=thorough)
+        if thorough and plan.label_errors is not None:
+            found = with_label_errors(case, found, plan.errors_of(plan.others)[group.stars])
+        elif thorough and not plan.exact:
+            found = with_typical_errors(case, found, plan.typical_errors(plan.others))
+        by_name |= zip(group.names, found, strict=True)
     return {n: by_name[n] for n in plan.removed}
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import AuditError
+from ..parameters import parameter
+from .label_errors import TYPICAL_ERROR
 from .probes import ALL_PROBES, PROBES, Probing, check_enough, refuse_unknown
 from .references import ROWS
 
@@ -38,6 +40,18 @@ class Plan:
     def columns(self, names: tuple[str, ...]) -> np.ndarray:
         """(N, len(names)) the labels of these names."""
         return self.labels[:, [self.names.index(n) for n in names]]
+
+    def errors_of(self, names: tuple[str, ...]) -> np.ndarray:
+        """(N, len(names)) the errors of the labels of these names; 0 where none are known."""
+        if self.label_errors is None:
+            return np.zeros((len(self.labels), len(names)))
+        return self.label_errors[:, [self.names.index(n) for n in names]]
+
+    def typical_errors(self, names: tuple[str, ...]) -> np.ndarray:
+        """(len(names),) the errors that such labels have in catalogues, or a part of their spread."""
+        spreads = np.nanstd(self.columns(names), axis=0)
+        known = [parameter(n).catalogue_error for n in names]
+        return np.array([TYPICAL_ERROR * s if k is None else k for k, s in zip(known, spreads, strict=True)])
 
     def complete(self, names: tuple[str, ...]) -> np.ndarray:
         """(N,) true for the stars that have all of these labels."""

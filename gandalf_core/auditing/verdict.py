@@ -54,7 +54,7 @@ def removal(entry: Mapping[str, Any]) -> str:
     upper, detectable = entry.get("upper"), entry.get("detectable")
     small = is_number(upper) and max(upper, entry.get("partial") or 0.0) < REMOVED_LIMIT
     sensitive = is_number(detectable) and detectable <= REMOVED_LIMIT
-    spread = found and (entry.get("bits") or 0.0) >= SPREAD_BITS
+    spread = found and not entry.get("label_errors") and (entry.get("bits") or 0.0) >= SPREAD_BITS
     if small and sensitive and not spread:
         return "removed"
     return "readable" if found and (spread or not small) else "cannot tell"
@@ -83,7 +83,7 @@ def on_removed(name: str, entry: Mapping[str, Any], beyond: str = "") -> Sentenc
         grade = "bad"
         amount = signed(together["partial"])
         text += f" A reader who also knows the other removed parameters reads partial R² = {amount} or more."
-    return Sentence(grade, text + _on_strata(entry))
+    return Sentence(grade, text + _on_strata(entry) + _on_label_errors(entry))
 
 
 def _on_leak(plain: str, entry: Mapping[str, Any], beyond: str) -> tuple[str, str]:
@@ -121,6 +121,16 @@ def _what_may_be(entry: Mapping[str, Any]) -> str:
         f"a leak of partial R² = {signed(upper)} may be there, one of {signed(detectable)} would have been "
         f"found, and the limit is {REMOVED_LIMIT}; about {float(f'{needed:.1g}'):,.0f} stars would tell"
     )
+
+
+def _on_label_errors(entry: Mapping[str, Any]) -> str:
+    """What errors of the other labels do to the answer; nothing where the labels are exact or nothing is found."""
+    if entry.get("label_errors"):
+        return f" The errors of the other parameters are allowed for: as given, p = {entry['as_given']['p']:.3f}."
+    made = entry.get("typical_errors")
+    if not is_number(made) or entry["p"] > FALSE_ALARMS:
+        return ""
+    return f" Errors of the other parameters as large as a catalogue's could make R² = {signed(made)} of it."
 
 
 def _on_strata(entry: Mapping[str, Any]) -> str:
