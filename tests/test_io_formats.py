@@ -377,10 +377,29 @@ def test_extensions_beside_an_image_are_columns_by_their_names():
 
 
 def test_images_with_their_wavelengths_in_a_table():
-    table = fits.table_to_hdu(Table({"wavelength": WAVE}, units={"wavelength": "nm"}))
+    table = fits.table_to_hdu(Table({"mask": MASK, "wavelength": WAVE}, units={"wavelength": "nm"}))
     by_name = {c.name: c for c in raw(fits_file(image(), table)).columns}
     assert by_name["wavelength"].unit == "nm"
     np.testing.assert_array_equal(by_name["wavelength"].values, WAVE)
+
+
+def test_images_beside_a_table_are_named_and_packed_ones_refused():
+    preview = image(np.ones((3, 3), np.float32), fits.ImageHDU, EXTNAME="PREVIEW")
+    labels = fits.table_to_hdu(Table({"teff": [5000.0]}))
+    got = raw(fits_file(labels, preview))
+    assert got.columns[0].values.tolist() == [5000] and "not used: PREVIEW" in got.remarks[0]
+    packed = fits.CompImageHDU(np.ones((20, 20), np.int16))
+    assert "a FITS file without a table (a compressed image): unpack it with funpack" in refusal(
+        fits_file(packed)
+    )
+
+
+def test_text_of_variable_length_is_text():
+    """As STIL writes ids."""
+    hdu = fits.BinTableHDU.from_columns(
+        [fits.Column("source_id", "PA()", array=np.array(["HD 7", "HD 176650"], dtype=object))]
+    )
+    assert columns(fits_file(hdu))["source_id"].tolist() == ["HD 7", "HD 176650"]
 
 
 def test_one_row_of_arrays_with_ucds():

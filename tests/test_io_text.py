@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
-from gandalf_core.io import read_bytes
+from gandalf_core.io import read_bytes, read_stars, write_stars
 from gandalf_core.io.formats import raw_tables
 from gandalf_core.io.raw import every
 from gandalf_core.io.recognise import detect
@@ -16,6 +17,7 @@ from gandalf_core.io.sniff import parsing
 WAVE = np.array([846.01, 846.04, 846.07, 846.1])
 FLUX = np.array([0.995, 1.017, 0.873, 1.25])
 ERROR = np.array([0.01, 0.02, 0.015, 0.011])
+L = 12
 SOURCE_ID = "5853498713190525696"
 
 
@@ -116,6 +118,56 @@ def test_a_third_column_that_the_comment_calls_something_unknown_is_no_error():
         table = raw(f"{comment}\n{rows()}")
         assert [c.name for c in table.columns] == ["wavelength", "flux", name]
         assert "third is not used" in table.remarks[0]
+
+
+@pytest.mark.parametrize(
+    "third", [1 / ERROR**2, FLUX / ERROR, np.ones(4), 1e6 * FLUX, np.array([0, 1, 0, 0])]
+)
+def test_a_third_column_without_a_name_is_no_error_when_it_cannot_be_one(third):
+    """Inverse variances, S/N, a continuum, absolute fluxes (as synthesis codes write), a mask."""
+    table = raw(rows(" ", WAVE, FLUX, third))
+    assert [(c.name, c.values is None) for c in table.columns][2] == ("column 3", True)
+    assert "the third column is not used: it has no name" in table.remarks[-1]
+
+
+def test_units_in_a_comment_below_the_names():
+    table = raw("# wavelength flux ivar\n# Angstrom - [1/Jy^2]\n" + rows())
+    assert [c.unit for c in table.columns] == ["Angstrom", None, "1/Jy^2"]
+
+
+def test_letters_in_the_first_row_are_no_units():
+    got = columns("name,type,teff\nK,A,\nM,K,5000\n", every)
+    assert got["name"].tolist() == ["K", "M"] and np.isnan(got["teff"][0])
+    assert columns("a b\n1 1\n2 2\n", every)["a"].tolist() == [1, 2]
+
+
+def test_rows_that_begin_like_a_comment_are_counted():
+    lines = rows(",").splitlines()
+    table = raw(
+        "wavelength,flux,flux_error\n" + "\n".join([lines[0], "#" + lines[1], "# bad from here", *lines[2:]])
+    )
+    np.testing.assert_array_equal(table.columns[0].values, WAVE[[0, 2, 3]])
+    assert table.remarks == ("rows that begin like a comment are left out: 1",)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".ecsv"])
+def test_ids_that_look_like_comments_survive_our_own_files(suffix, tmp_path):
+    ids = ["#1", "% two", "!", "//4", "five"]
+    flux = np.linspace(0.8, 1.2, 5 * L).reshape(5, L)
+    stars = SpectraSet(
+        flux, 850 + 0.1 * np.arange(L), ids, np.empty((5, 0)), (), None, np.zeros((5, L), bool)
+    )
+    write_stars(tmp_path / f"s{suffix}", stars)
+    read = read_stars(tmp_path / f"s{suffix}")
+    assert read.ids.tolist() == ids
+    np.testing.assert_array_equal(read.flux, stars.flux)
+
+
+def test_columns_without_a_name_are_called_by_their_place():
+    table = raw(",wavelength,flux,\n0,846,1,7\n1,846.1,0.9,8\n")
+    assert [c.name for c in table.columns] == ["column 1", "wavelength", "flux", "column 4"]
+    table = raw("wavelength,flux,\n846,1,\n846.1,0.9,\n")
+    assert [c.name for c in table.columns] == ["wavelength", "flux"]
 
 
 def test_more_columns_than_names_are_refused():

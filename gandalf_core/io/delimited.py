@@ -4,11 +4,13 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
 from ..data.spectra import SpectraSet
 from .layouts import Columns, fluxes, to_arrow, to_astropy
+from .lines import is_comment
 from .names import label_column
 
 
@@ -20,12 +22,19 @@ def write(
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Rows, block by block, under one header; that of ecsv has a place for units and the provenance."""
-    options = csv.WriteOptions(include_header=False, quoting_style="needed")
     for k, block in enumerate(blocks):
         if k == 0:
             stream.write(_header(block, ecsv, provenance).encode())
+        style = "all_valid" if _looks_like_comments(block) else "needed"
+        options = csv.WriteOptions(include_header=False, quoting_style=style)
         table = pa.table({name: to_arrow(values) for name, values in block.items()})
         csv.write_csv(table, stream, options)
+
+
+def _looks_like_comments(block: Columns) -> bool:
+    """Whether a row would be taken for a comment by its first cell, were that not in quotes."""
+    first = next(iter(block.values()))
+    return first.dtype.kind == "U" and any(map(is_comment, np.unique(first)))
 
 
 def _header(block: Columns, ecsv: bool, provenance: Mapping[str, Any] | None) -> str:

@@ -7,7 +7,16 @@ from os import SEEK_END
 from typing import BinaryIO
 
 from ..errors import SpectraError
-from .headers import BLANKS, BY_POSITION, is_rule, is_units, names_in_comments, names_of_header, split_line
+from .headers import (
+    BLANKS,
+    BY_POSITION,
+    is_rule,
+    is_units,
+    names_in_comments,
+    names_of_header,
+    plain_units,
+    split_line,
+)
 from .lines import fields, is_comment, is_number, separator_line
 from .names import role_of
 
@@ -149,7 +158,8 @@ def _without_header(
         count = len(split_line(first, separator))
     named = names_in_comments(comments, count)
     if named is not None:
-        return replace(dialect, names=named.names, remarks=(named.remark,) if named.remark else ())
+        remarks = (named.remark,) if named.remark else ()
+        return replace(dialect, names=named.names, units=plain_units(named.units, count), remarks=remarks)
     if first:
         raise SpectraError(
             f"the first line, '{' '.join(first.split())[:40]}', names no columns: put names such as "
@@ -160,7 +170,8 @@ def _without_header(
         if separator == "," and integers and count > 3:
             raise SpectraError(_CURE_COMMAS)
         raise SpectraError(
-            f"{count} columns of numbers and no header: expected wavelength, flux and perhaps flux_error"
+            f"{count} column{'s' * (count > 1)} of numbers and no header: expected wavelength, flux and "
+            "perhaps flux_error"
         )
     return replace(dialect, names=PLAIN_COLUMNS[:count], remarks=(BY_POSITION,))
 
@@ -173,16 +184,29 @@ def _under_header(
     start = offset + len(stream.readline())
     units: list[str] = []
     while len(rows) > 1:
-        parts = _bare_fields(rows[0], separator)
-        if not is_rule(parts) and not (is_units(parts) and not units):
+        parts, below = (_bare_fields(row, separator) for row in rows[:2])
+        underlined = is_rule(parts)
+        if not underlined and (units or not _are_units(parts, below)):
             break
-        if not is_rule(parts):
-            units = parts
+        units = units if underlined else parts
         start, rows = _after(stream, start), rows[1:]
-    count = len(_bare_fields(rows[0], separator))
-    names = _names(first, separator, rows, count)
-    padded = [u.strip("[]() ") or None for u in units] + [None] * len(names)
-    return Dialect(start, separator, _decimal(rows, separator), names, tuple(padded[: len(names)]), comments)
+    names = _names(first, separator, rows, len(_bare_fields(rows[0], separator)))
+    named = tuple(name or _without_name(k, rows, separator) for k, name in enumerate(names))
+    return Dialect(
+        start, separator, _decimal(rows, separator), named, plain_units(units, len(names)), comments
+    )
+
+
+def _are_units(parts: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether a line under the names holds units: each stands over a number."""
+    filled = [under for part, under in zip(parts, below, strict=False) if part.strip("-")]
+    return is_units(parts) and (is_rule(below) or all(not under or is_number(under) for under in filled))
+
+
+def _without_name(position: int, rows: Sequence[str], separator: str) -> str:
+    """What a column without a name is called; nothing where it is empty, behind the last separator."""
+    cells = [_bare_fields(row, separator)[position : position + 1] for row in rows]
+    return f"column {position + 1}" if any(any(cell) for cell in cells) else ""
 
 
 def _after(stream: BinaryIO, start: int) -> int:

@@ -10,17 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 from astropy.io import fits
 
 from ..errors import SpectraError
-from .columns import PROVENANCE_KEY, RawColumn
+from .columns import PROVENANCE_KEY
+from .fits_columns import columns_of
 from .fits_headers import check_extensions
 from .fits_images import spectrum_of
 from .layouts import Columns, to_astropy
-from .names import FLUX, WAVELENGTH
+from .names import FLUX, WAVELENGTH, role_of
 from .raw import RawTable, Wanted, has_role
-from .sniff import check_expansion, size_of
+from .sniff import size_of
 
 
 def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
@@ -33,63 +33,54 @@ def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with fits.open(stream, memmap=False, disable_image_compression=True, checksum=True) as opened:
-            hdus: list[Any] = list(opened)
-            about = hdus[0].header
-            tables = [
-                _table(hdu, wanted, size) for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
-            ]
-            images = [hdu for hdu in hdus if hdu.is_image and hdu.data is not None and hdu.data.size]
-            if not any(t.has(FLUX) for t in tables) and (images or not tables):
-                tables = _with_image(tables, images)
-                images = []
-    damaged = any("atasum verification failed" in str(w.message) for w in caught)
-    remarks = ("DATASUM does not fit the data: they were changed after it was written, or damaged",) * damaged
-    if images:
-        remarks += (
-            f"images beside the table are not used: {', '.join(hdu.name or '?' for hdu in images)[:200]}",
-        )
-    spectra = [k for k, t in enumerate(tables) if t.has(FLUX)]
-    if len(spectra) == 1:  # the keywords of the primary header are about this one
-        tables[spectra[0]] = _about(tables[spectra[0]], about)
-    tables[0] = replace(tables[0], remarks=(*tables[0].remarks, *remarks))
+            tables = _tables(list(opened), wanted, size)
+    if any("atasum verification failed" in str(w.message) for w in caught):
+        said = "DATASUM does not fit the data: they were changed after it was written, or damaged"
+        tables[0] = replace(tables[0], remarks=(*tables[0].remarks, said))
     return tables
 
 
-def _with_image(tables: list[RawTable], images: list[Any]) -> list[RawTable]:
-    """The tables, without values, behind the spectrum that the images hold.
+def _tables(hdus: list[Any], wanted: Wanted, size: int) -> list[RawTable]:
+    """The tables of a file, behind the spectrum that its images hold where no table has a flux."""
+    packed = [h for h in hdus if h.header.get("ZIMAGE")]  # compressed images look like tables
+    plain = [h for h in hdus if h not in packed]
+    tables = [_table(h, wanted, size) for h in plain if isinstance(h, fits.BinTableHDU | fits.TableHDU)]
+    images = [h for h in plain if h.is_image and h.data is not None and h.data.size]
+    if not tables and not images:
+        cure = "unpack it with funpack" if packed else "expected columns wavelength, flux, flux_error"
+        raise SpectraError(f"a FITS file without a table{' (a compressed image)' if packed else ''}: {cure}")
+    if images and not any(t.has(FLUX) for t in tables):
+        spectrum = _image(images, tables)
+        tables, images = ([spectrum, *tables], []) if spectrum else (tables, images)
+    spectra = [k for k, t in enumerate(tables) if t.has(FLUX)]
+    if len(spectra) == 1:  # the keywords of the primary header are about this one
+        tables[spectra[0]] = _about(tables[spectra[0]], hdus[0].header)
+    if images:
+        said = f"images beside the tables are not used: {', '.join(h.name or '?' for h in images)[:200]}"
+        tables[0] = replace(tables[0], remarks=(*tables[0].remarks, said))
+    return tables
 
-    SpectraError when they hold none and there is no table that may be one of labels.
-    """
-    known = next((c for t in tables if t.has(WAVELENGTH) for c in t.columns if c.values is not None), None)
-    if not images:
-        raise SpectraError("a FITS file without a table: expected columns wavelength, flux, flux_error")
+
+def _image(images: list[Any], tables: list[RawTable]) -> RawTable | None:
+    """The spectrum that images are; None where they are none but there is a table, maybe of labels."""
+    columns = (c for t in tables for c in t.columns if c.values is not None)
+    known = next((c for c in columns if role_of(c.name, c.ucd) == WAVELENGTH), None)
     try:
         columns, main, remarks = spectrum_of(images, known)
     except SpectraError:
         if tables:
-            return tables
+            return None
         raise
-    spectrum = RawTable(tuple(columns), _keywords(main.header), _comments(main.header), remarks)
-    return [spectrum, *tables]
+    return RawTable(tuple(columns), _keywords(main.header), _comments(main.header), remarks)
+
+
+def _table(hdu: Any, wanted: Wanted, size: int) -> RawTable:
+    return RawTable(columns_of(hdu, wanted, size), _keywords(hdu.header), _comments(hdu.header))
 
 
 def _about(table: RawTable, header: fits.Header) -> RawTable:
     comments = tuple(dict.fromkeys((*_comments(header), *table.comments)))
     return replace(table, meta=_keywords(header) | dict(table.meta), comments=comments)
-
-
-def _table(hdu: Any, wanted: Wanted, size: int) -> RawTable:
-    columns = []
-    for k, column in enumerate(hdu.columns):
-        ucd = _text(hdu.header, f"TUCD{k + 1}") or None
-        values, null = _values(hdu, k, size) if wanted(column.name, ucd) else (None, None)
-        told = _text(hdu.header, f"TCOMM{k + 1}") or hdu.header.comments[f"TTYPE{k + 1}"]
-        columns.append(RawColumn(column.name, values, column.unit or None, ucd, told or None, null))
-    return RawTable(tuple(columns), _keywords(hdu.header), _comments(hdu.header))
-
-
-def _text(header: fits.Header, key: str) -> str:
-    return str(header.get(key, "")).strip()
 
 
 def _keywords(header: fits.Header) -> dict[str, str | int | float]:
@@ -101,35 +92,6 @@ def _comments(header: Any) -> tuple[str, ...]:
     beside = [header.comments[k] for k in ("CTYPE1", "CRVAL1", "CUNIT1") if k in header]
     free = [line for key in ("COMMENT", "HISTORY") for line in header.get(key, ())]
     return tuple(text for line in (*beside, *free) if (text := str(line).strip()))
-
-
-def _values(hdu: Any, k: int, size: int) -> tuple[np.ndarray, Any]:
-    """(column k in the machine's byte order, masked where TNULL says so; TNULL where it is not scaled)."""
-    column, stored = hdu.columns[k], np.recarray.field(hdu.data, k)
-    if column.format and ("P" in column.format or "Q" in column.format) and isinstance(hdu, fits.BinTableHDU):
-        check_expansion(8 * int(stored[:, 0].astype(np.int64).sum()), size)
-        rows = hdu.data.field(k)
-        cells = [_masked(np.asarray(row), np.asarray(row), column.null) for row in rows]
-        return np.array([*[np.ma.filled(c.astype(np.float64), np.nan) for c in cells], None], object)[
-            :-1
-        ], None
-    values = hdu.data.field(k)
-    values = np.array(values, dtype=values.dtype.newbyteorder("="))
-    if isinstance(hdu, fits.TableHDU):
-        texts = np.char.strip(stored.astype(str))
-        missing = (texts == "") | (texts == str(column.null or "").strip())
-        return (
-            np.ma.array(values, mask=missing) if missing.any() and values.dtype.kind != "U" else values
-        ), None
-    scaled = column.bscale not in (None, "", 1) or column.bzero not in (None, "", 0)
-    return _masked(values, stored, column.null), None if scaled else column.null
-
-
-def _masked(values: np.ndarray, stored: np.ndarray, null: Any) -> np.ndarray:
-    """Values with a mask where the stored integers are TNULL."""
-    if null in (None, "") or stored.dtype.kind not in "iu":
-        return values
-    return np.ma.array(values, mask=stored == null)
 
 
 # --- writing ---

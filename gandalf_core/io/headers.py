@@ -31,7 +31,7 @@ _PROSE = {  # a comment with one of these words is a sentence, not names of colu
 }
 _UNIT = re.compile(
     r"nm|aa?|å|[aå]ngstr[oö]ms?|ang|[uµμ]m|microns?|m|k?k|dex|mag|deg|days?|yr|pc|mas\S*|km\s?/?\s?s\S*|cm\S*|jy|"
-    r"erg\S*|w\s?/?\s?m\S*|counts?|adu|e-?|electrons?\S*|arb\S*|relative|none|normali[sz]ed|cgs|%|1|-+|"
+    r"erg\S*|w\s?/?\s?m\S*|counts?|adu|e-?|electrons?\S*|arb\S*|relative|none|normali[sz]ed|cgs|%|-+|"
     r"log\(.*\)|\[.*\]|\(.*\)",
     re.IGNORECASE,
 )
@@ -39,10 +39,11 @@ _NUMBERED = re.compile(r"(?:col(?:umn)?\s*)?(\d+)\s*[:=.)-]?\s+(\S.*)", re.IGNOR
 
 
 class Names(NamedTuple):
-    """Names of columns, and what users must know about them."""
+    """Names of columns, what users must know about them, and their units where another comment has them."""
 
     names: tuple[str, ...]
     remark: str = ""
+    units: tuple[str, ...] = ()
 
 
 def split_line(line: str, separator: str) -> list[str]:
@@ -105,25 +106,45 @@ def names_in_comments(comments: Sequence[str], count: int) -> Names | None:
     numbered = _numbered(comments, count)
     if numbered:
         return Names(numbered)
+    units: tuple[str, ...] = ()
     for line in reversed(comments):
-        words = _words(line, count)
-        if words is not None and (names := _named(words, count)):
-            return names
+        parts = _split_comment(line)
+        if len(parts) == count and is_units(parts):
+            units = tuple(parts)
+        elif (words := _words(line, count)) is not None and (names := _named(words, count)):
+            return names._replace(units=units)
     return None
+
+
+def plain_units(units: Sequence[str], count: int) -> tuple[str | None, ...]:
+    """A unit for each of `count` columns, without brackets; None where there is none."""
+    bare = (unit.strip("[]() ") for unit in units)
+    found = [unit if unit.strip("-") and unit.lower() != "none" else None for unit in bare]
+    return (*found, *[None] * count)[:count]
 
 
 def _words(comment: str, count: int) -> list[str] | None:
     """The words of a comment that may be names; None for a sentence, a keyword, a rule or units."""
-    text = comment.strip().lstrip("".join(COMMENT_MARKS)).strip()
+    text = _without_mark(comment)
     if not text or re.match(r"[^\s,;|\t]+\s*[:=]\s", text) or text.endswith((":", ".")):
         return None
-    separator = next((s for s in ("\t", ";", ",", "|") if s in text), BLANKS)
-    words = [w for w in split_line(text.strip("|"), separator) if w]
-    if separator == BLANKS and len(words) > count:
+    words = _split_comment(comment)
+    if len(words) > count and words == text.split():
         words = _joined(words, count)
     if is_rule(words) or is_units(words) or any(w.lower() in _PROSE or is_number(w) for w in words):
         return None
     return words
+
+
+def _without_mark(comment: str) -> str:
+    return comment.strip().lstrip("".join(COMMENT_MARKS)).strip()
+
+
+def _split_comment(comment: str) -> list[str]:
+    """The words of a comment, by whichever separator it has."""
+    text = _without_mark(comment).strip("|")
+    separator = next((s for s in ("\t", ";", ",", "|") if s in text), BLANKS)
+    return [word for word in split_line(text, separator) if word]
 
 
 def _named(words: list[str], count: int) -> Names | None:
@@ -145,7 +166,7 @@ def _numbered(comments: Sequence[str], count: int) -> tuple[str, ...] | None:
     """Names from lines such as `# 1 wavelength [nm]` or `# Column 2: flux`, one for each column."""
     names = {}
     for comment in comments:
-        if match := _NUMBERED.fullmatch(comment.strip().lstrip("".join(COMMENT_MARKS)).strip()):
+        if match := _NUMBERED.fullmatch(_without_mark(comment)):
             text = match[2].strip()
             first = re.match(r"\S+(?:\s*[\[(][^\])]*[\])])?", text)
             names[int(match[1])] = text if role_of(text) or first is None else first[0]

@@ -1,8 +1,7 @@
 """The lines of a text: comments, rows, fields, numbers as people and programs write them."""
 
 import re
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
 
 COMMENT_MARKS = ("#", "%", "!", "//")
 MISSING = [
@@ -21,10 +20,9 @@ def is_comment(line: str) -> bool:
     return line.lstrip().startswith(COMMENT_MARKS)
 
 
-def data_lines(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a text in UTF-8 that are neither blank nor comments, nor Excel's `sep=;`."""
-    for raw in stream:
-        line = raw.decode("utf-8", "replace")
+def data_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Those of some lines that are neither blank nor comments, nor Excel's `sep=;`."""
+    for line in lines:
         if line.strip() and not is_comment(line) and separator_line(line) is None:
             yield line
 

@@ -105,7 +105,7 @@ def detect(stream: BinaryIO) -> str:
         _refuse_foreign(head)
     try:
         text = head.decode(encoding, "replace").lstrip("\ufeff").lstrip()
-        return _detect_text(text) or _rows_or_header(stream)
+        return _detect_text(text) or _rows_or_header(stream, text, whole=len(head) < HEAD_BYTES)
     finally:
         stream.seek(0)
 
@@ -160,10 +160,13 @@ def _detect_markup(head: str) -> str:
     raise _not_spectra("XML other than VOTable", f"readable are {READABLE_FORMATS}")
 
 
-def _rows_or_header(stream: BinaryIO) -> str:
+def _rows_or_header(stream: BinaryIO, head: str, whole: bool) -> str:
     """`text` when the first line that is no comment holds numbers alone, else `csv`."""
-    utf8, _ = decoded(stream)
-    first = next(data_lines(utf8), None)
+    first = next(data_lines(head.splitlines(keepends=True)), None)
+    if not whole and (
+        first is None or not first.endswith(("\n", "\r"))
+    ):  # behind long comments, or long itself
+        first = next(data_lines(line.decode("utf-8", "replace") for line in decoded(stream)[0]), None)
     if first is None:
         raise SpectraError(f"only comments (lines that begin with {' '.join(COMMENT_MARKS)}), no data")
     return "text" if all(is_number(field) for field in fields(first)) else "csv"

@@ -24,18 +24,26 @@ class _Lines(NamedTuple):
     comment: np.ndarray
 
 
-def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> tuple[BinaryIO, tuple[str, ...]]:
-    """(a stream at the first of the rows that begin at `start`, the comments that stood between them).
+class Rows(NamedTuple):
+    """A stream at the first row, the comments between rows, and how many of those look like rows."""
 
-    Raises SpectraError for a row that has not `count` values, above all the last one, where a download broke
-    off.
+    stream: BinaryIO
+    comments: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> Rows:
+    """The rows that begin at `start`, each of `count` values.
+
+    Raises SpectraError for a row that has another number, above all the last one, where a download broke off.
     """
     stream.seek(start)
-    row, last, commented = 0, (count, b""), False
+    row, last, commented, left_out = 0, (count, b""), False, 0
     for piece in _pieces(stream):
         lines = _lines(piece, separator)
         rows = np.flatnonzero(~lines.blank & ~lines.comment)
         commented |= bool(lines.comment.any())
+        left_out += int((lines.fields[lines.comment] == count).sum()) if count > 1 else 0
         if last[0] != count:
             raise _ragged(row, *last, count)
         wrong = rows[lines.fields[rows] != count]
@@ -53,7 +61,7 @@ def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> tup
     if last[0] > count:
         raise _ragged(row, *last, count)
     stream.seek(start)
-    return _without_comments(stream) if commented else (stream, ())
+    return Rows(*_without_comments(stream), left_out) if commented else Rows(stream)
 
 
 def _ragged(number: int, found: int, line: bytes, count: int) -> SpectraError:

@@ -13,11 +13,13 @@ from .cells import numbers
 from .columns import RawColumn
 from .dialect import Dialect, dialect_of
 from .encodings import decoded
+from .headers import BY_POSITION
 from .lines import COMMENT_MARKS, MISSING
-from .names import ID, MASK, role_of
+from .names import ERROR, ID, MASK, role_of
 from .raw import RawTable, Wanted, has_role
 from .rows import rectangular
 
+LARGEST_ERROR = 0.5  # of the flux: beyond it, a column without a name holds something else than errors
 _KEYWORD = re.compile(r"\s*([^:=]*[^:=\s])\s*[:=]\s*(.*\S)")
 
 
@@ -29,7 +31,24 @@ def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
     """
     stream, remarks = decoded(stream)
     dialect = dialect_of(stream)
-    return [read_rows(stream, replace(dialect, remarks=(*remarks, *dialect.remarks)), wanted)]
+    table = read_rows(stream, replace(dialect, remarks=(*remarks, *dialect.remarks)), wanted)
+    return [_errors_by_position(table) if BY_POSITION in dialect.remarks else table]
+
+
+def _errors_by_position(table: RawTable) -> RawTable:
+    """A table whose third column has no name: what is too large for errors, or only 0 and 1, is none."""
+    if len(table.columns) < 3 or table.columns[2].name != ERROR:
+        return table
+    flux, third = (np.asarray(c.values, np.float64) for c in table.columns[1:3])
+    flux, third = (values[np.isfinite(values)] for values in (flux, third))
+    if not len(flux) or not len(third):
+        return table
+    small = np.median(third) < LARGEST_ERROR * np.median(np.abs(flux))
+    if small and not np.isin(third, (0, 1)).all():
+        return table
+    unused = replace(table.columns[2], name="column 3", values=None)
+    remark = f"the third column is not used: it has no name, and values such as {third[0]:g} are no errors"
+    return replace(table, columns=(*table.columns[:2], unused), remarks=(*table.remarks, remark))
 
 
 def read_rows(
@@ -37,15 +56,18 @@ def read_rows(
 ) -> RawTable:
     """The rows of a text in UTF-8 whose layout is known; `meta` adds to the keywords in its comments."""
     names = dialect.names
-    stream, between = rectangular(stream, dialect.start, dialect.separator, len(names))
+    rows = rectangular(stream, dialect.start, dialect.separator, len(names))
     taken = [k for k, name in enumerate(names) if name and wanted(name, None)]
-    frame = _frame(stream, dialect, taken)
+    frame = _frame(rows.stream, dialect, taken)
     columns = tuple(
         RawColumn(name, _values(pd.Series(frame[k]), name) if k in taken else None, unit)
         for k, (name, unit) in enumerate(zip(names, dialect.units or [None] * len(names), strict=True))
+        if name
     )
-    comments = (*dialect.comments, *between)
-    return RawTable(columns, keywords(comments) | dict(meta or {}), comments, dialect.remarks)
+    comments, remarks = (*dialect.comments, *rows.comments), dialect.remarks
+    if rows.left_out:
+        remarks += (f"rows that begin like a comment are left out: {rows.left_out:,}",)
+    return RawTable(columns, keywords(comments) | dict(meta or {}), comments, remarks)
 
 
 def keywords(comments: Iterable[str]) -> dict[str, str]:

@@ -21,6 +21,17 @@ _BYTES = {  # of one value in a stream, and in memory
     "char": (1, 4), "unicodeChar": (2, 4), "float": (4, 4), "double": (8, 8), "floatComplex": (8, 8),
     "doubleComplex": (16, 16),
 }  # fmt: skip
+_OLD_NAMES = {  # that astropy knows
+    "string": "char",
+    "unicodeString": "unicodeChar",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long",
+    "float32": "float",
+    "float64": "double",
+    "unsignedInt": "long",
+    "unsignedShort": "int",
+}
 _POINTER = 8  # bytes of a cell of variable length in an array of rows
 _BINARY = ("BINARY", "BINARY2")
 
@@ -139,6 +150,7 @@ class _Reader:
 
 def _field(attributes: dict[str, str]) -> _Field:
     datatype = attributes.get("datatype", "char")
+    datatype = _OLD_NAMES.get(datatype, datatype)
     text = attributes.get("arraysize", "").strip()
     match = re.fullmatch(r"((?:\d+x)*)(\d*)(\*?)", text)
     if datatype not in _BYTES or match is None:

@@ -1,5 +1,6 @@
 """Damaged files: cut or flipped anywhere, they are read, or raise one SpectraError that names the file."""
 
+import io
 import sys
 import warnings
 from pathlib import Path
@@ -9,12 +10,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from archive_files import archive_file, bundle, gzipped, toy
+from astropy.io import fits, votable
+from astropy.table import Table
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.io import read_bytes, write_stars
 
 CASES = 40  # per kind of file
+FOREIGN = ("image", "tabledata", "binary", "ipac", "mrt", "masked", "utf16", "commas")
 SMALL = ("npz", "parquet", "ecsv", "fits", "vot", "txt", "csv")
 
 
@@ -41,6 +45,26 @@ def samples(tmp_path_factory) -> dict[str, bytes]:
         out[suffix] = (folder / f"s.{suffix}").read_bytes()
     out["gz"], out["zip"] = gzipped(out["csv"]), bundle({"a.csv": out["csv"], "b.fits": out["fits"]})
     out["archive"] = archive_file("votable", "INDIVIDUAL", toy())
+    return out | foreign()
+
+
+def foreign() -> dict[str, bytes]:
+    """Files that other programs write: an image, tables of other formats, texts of other countries."""
+    wavelength, flux = np.round(small().wavelength_nm, 2), np.round(small().flux[0].astype(float), 5)
+    table = Table({"wavelength": wavelength, "flux": flux}, units={"wavelength": "nm"})
+    masked = Table(table, masked=True)
+    masked["flux"].mask[3] = True
+    text = "wavelength;flux\n" + "".join(f"{w};{f}\n".replace(".", ",") for w, f in table.iterrows())
+    image = fits.PrimaryHDU(flux)
+    image.header.update({"CRVAL1": 850.0, "CRPIX1": 1, "CDELT1": 0.1, "CUNIT1": "nm"})
+    image.writeto(picture := io.BytesIO())
+    out = {"image": picture.getvalue(), "utf16": text.encode("utf-16"), "commas": text.encode()}
+    for kind in ("tabledata", "binary"):
+        votable.from_table(table).to_xml(document := io.BytesIO(), tabledata_format=kind)
+        out[kind] = document.getvalue()
+    for kind, written in (("ipac", table), ("mrt", table.copy()), ("ecsv", masked)):
+        written.write(lines := io.StringIO(), format=f"ascii.{kind}")
+        out["masked" if kind == "ecsv" else kind] = lines.getvalue().encode()
     return out
 
 
@@ -66,7 +90,7 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
     return raw.tobytes()
 
 
-@pytest.mark.parametrize("kind", [*SMALL, "gz", "zip", "archive"])
+@pytest.mark.parametrize("kind", [*SMALL, "gz", "zip", "archive", *FOREIGN])
 def test_damage_raises_nothing_but_spectra_errors(samples, kind):
     data, refused = samples[kind], 0
     assert len(read_bytes("good", data))

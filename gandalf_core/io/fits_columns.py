@@ -1,0 +1,71 @@
+"""The columns of FITS tables as arrays: in the machine's byte order, masked where the file declares a null.
+
+Shapes: R rows, L pixels.
+"""
+
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from .columns import RawColumn
+from .raw import Wanted
+from .sniff import check_expansion
+
+
+def columns_of(hdu: Any, wanted: Wanted, size: int) -> tuple[RawColumn, ...]:
+    """The columns of a table in a file of `size` bytes. SpectraError where arrays grow out of proportion."""
+    found = []
+    for k, column in enumerate(hdu.columns):
+        ucd = str(hdu.header.get(f"TUCD{k + 1}", "")).strip() or None
+        about = hdu.header.get(f"TCOMM{k + 1}") or hdu.header.comments[f"TTYPE{k + 1}"]
+        values = _values(hdu, k, size) if wanted(column.name, ucd) else None
+        null = None if _is_scaled(column) else column.null  # TNULL is what stands in the file, before scaling
+        found.append(RawColumn(column.name, values, column.unit or None, ucd, str(about) or None, null))
+    return tuple(found)
+
+
+def _is_scaled(column: fits.Column) -> bool:
+    return column.bscale not in (None, "", 1) or column.bzero not in (None, "", 0)
+
+
+def _values(hdu: Any, k: int, size: int) -> np.ndarray:
+    column, stored = hdu.columns[k], np.recarray.field(hdu.data, k)
+    if isinstance(hdu, fits.TableHDU):
+        return _from_text(hdu.data.field(k), stored, column.null)
+    if "P" in column.format or "Q" in column.format:
+        check_expansion(8 * int(stored[:, 0].astype(np.int64).sum()), size)
+        cells = [_cell(row, column.null) for row in hdu.data.field(k)]
+        return np.array([*cells, None], dtype=object)[:-1]
+    values = _native(hdu.data.field(k))
+    return values if column.null in (None, "") else _masked(values, stored, column.null)
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    return np.array(values, dtype=values.dtype.newbyteorder("="))
+
+
+def _masked(values: np.ndarray, stored: np.ndarray, null: Any) -> np.ndarray:
+    """Values with a mask where the stored integers are TNULL."""
+    return np.ma.array(values, mask=stored == null) if stored.dtype.kind in "iu" else values
+
+
+def _cell(row: Any, null: Any) -> Any:
+    """One cell of variable length: text, or numbers with NaN for TNULL."""
+    values = np.asarray(row)
+    if values.dtype.kind in "SU":
+        return "".join(values.astype(str).ravel())
+    missing = (
+        values == null
+        if null not in (None, "") and values.dtype.kind in "iu"
+        else np.zeros(len(values), bool)
+    )
+    return np.where(missing, np.nan, values.astype(np.float64))
+
+
+def _from_text(values: np.ndarray, stored: np.ndarray, null: Any) -> np.ndarray:
+    """A column of a text table, where astropy reads what is blank or TNULL as 0: here it is masked."""
+    texts = np.char.strip(np.asarray(stored).astype(str))
+    missing = (texts == "") | (texts == str(null or "").strip())
+    plain = _native(values)
+    return np.ma.array(plain, mask=missing) if missing.any() and plain.dtype.kind != "U" else plain
