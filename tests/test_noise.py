@@ -105,6 +105,7 @@ def test_the_same_input_has_the_same_noise(spectra, noise):
     assert np.array_equal(*(star_noise(KEY, DOMAIN, IDS[:1], z, SIZE) for z in (zeros, -zeros)))
     assert star_noise(KEY, DOMAIN, IDS[:0], spectra[:0], SIZE).shape == (0, SIZE)
     assert star_noise(KEY, DOMAIN, IDS[:3], spectra[:3], 1).shape == (3, 1)
+    assert star_noise(KEY, DOMAIN, np.array(["α Cen", "\udce9t\u00e9"]), spectra[:2], 4).shape == (2, 4)
     assert star_noise(KEY, DOMAIN, IDS[:3], spectra[:3], 200).shape == (3, 200)
 
 

@@ -17,9 +17,8 @@ from gandalf_core.auditing import references
 from gandalf_core.cli import load_commands, main
 from gandalf_core.data.noise_key import NoiseKey, installation_key
 from gandalf_core.data.protocols import measured
-from gandalf_core.errors import ClaimError, NoiseKeyError
+from gandalf_core.errors import NoiseKeyError
 from gandalf_core.io import read_latents
-from gandalf_core.products.catalogue import encode_task, run_catalogue
 from gandalf_core.regression.compare import ComparisonOptions, compare_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -220,13 +219,13 @@ def test_every_process_has_the_installations_key(model_folder, sky, place, tmp_p
     assert np.abs(read_latents(out).z - z).max() < 1e-5
 
 
-def test_a_survey_is_not_continued_under_another_key(model, sky, place, tmp_path):
+def test_a_survey_is_not_continued_under_another_key(model_folder, place, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     write_stars(tmp_path / "in" / "a.parquet", toy_stars(40, seed=21))
-    run_catalogue(encode_task(model), tmp_path / "in", tmp_path / "out")
+    survey = ["catalogue", "encode", str(model_folder), str(tmp_path / "in"), str(tmp_path / "out")]
+    assert main(survey) == main(survey) == 0
     place.unlink()
-    with pytest.raises(ClaimError, match="choose another folder"):
-        run_catalogue(encode_task(model), tmp_path / "in", tmp_path / "out")
+    assert main(survey) == 2 and "choose another folder" in capsys.readouterr().err
 
 
 # --- measurements: the same numbers on every installation ---

@@ -43,7 +43,8 @@ def star_noise(key: NoiseKey, domain: bytes, ids: np.ndarray, inputs: np.ndarray
     pairs = (size + 1) // 2
     canonical = np.ascontiguousarray(inputs, "<f4") + np.float32(0)  # -0 becomes 0
     spectra = (sha256(row).digest() for row in canonical)
-    stars = [star.encode() + spectrum for star, spectrum in zip(ids.tolist(), spectra, strict=True)]
+    names = (star.encode(errors="surrogatepass") for star in ids.tolist())  # an id may be a file's odd name
+    stars = [star + spectrum for star, spectrum in zip(names, spectra, strict=True)]
     blocks = [_words(key, domain, number, stars) for number in range(-(-2 * pairs // WORDS))]
     return _normal(np.concatenate(blocks, 1)[:, : 2 * pairs])[:, :size]
 
