@@ -26,9 +26,10 @@ def noise_domain(encoder: "nn.Module", sigma: float) -> bytes:
     Name, decoder and card take no part: a copy of a model, or one with another decoder, has the same mean
     latents, and a second noise on them could be averaged with the first.
     """
-    digest = sha256(np.float64(sigma).tobytes())
+    digest = sha256(np.array(sigma, "<f8").tobytes())
     for name, tensor in sorted(encoder.state_dict().items()):
         array = tensor.cpu().numpy()
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())
         digest.update(array.tobytes())
     return digest.digest()
@@ -41,7 +42,7 @@ def star_noise(key: NoiseKey, domain: bytes, ids: np.ndarray, inputs: np.ndarray
     pixels are filled: what the encoder does not see does not change the noise.
     """
     pairs = (size + 1) // 2
-    canonical = np.ascontiguousarray(inputs, "<f4") + np.float32(0)  # -0 becomes 0
+    canonical = np.ascontiguousarray(inputs + np.float32(0), "<f4")  # -0 becomes 0
     spectra = (sha256(row).digest() for row in canonical)
     names = (star.encode(errors="surrogatepass") for star in ids.tolist())  # an id may be a file's odd name
     stars = [star + spectrum for star, spectrum in zip(names, spectra, strict=True)]
