@@ -94,6 +94,8 @@ def _in_text(lines: Iterable[str]) -> Iterator[Statement]:
         if to:
             air = to[-1].lower() == "air"
             vacuum = not air
+        elif vacuum and re.search(r"\bair\b", line, re.IGNORECASE):
+            continue
         if air != vacuum:
             yield Statement("air" if air else "vacuum", f"'{line.strip(' #').strip()[:60]}'")
 

@@ -59,23 +59,23 @@ def _suspects(flux: np.ndarray, longest: int) -> np.ndarray:
 
     This is quick, and all that most rows cost.
     """
-    rows = np.flatnonzero(np.fmax.reduce(flux[:, 1:] - flux[:, :-1], axis=1, initial=0) > HEIGHT)
-    rows = np.union1d(rows, np.flatnonzero(flux[:, 0] - flux[:, 1] > HEIGHT))  # the first sample cannot rise
-    if not len(rows):
-        return rows
-    flux = flux[rows]
     height = np.fmax(flux[:, 0] - flux[:, 1], flux[:, -1] - flux[:, -2])
     lowest = flux
     for length in range(1, longest + 1):
-        inner = lowest[:, 1 : flux.shape[1] - length]
-        above = inner - np.fmax(flux[:, : inner.shape[1]], flux[:, length + 1 :])
+        above = np.fmax(flux[:, : -length - 1], flux[:, length + 1 :])
+        np.subtract(lowest[:, 1 : 1 + above.shape[1]], above, out=above)
         height = np.fmax(height, np.fmax.reduce(above, axis=1))
-        lowest = np.minimum(lowest[:, :-1], flux[:, length:])
-    level = np.abs(flux[:, 1:-1:STRIDE] - (flux[:, :-2:STRIDE] + flux[:, 2::STRIDE]) / 2)
+        if length < longest:
+            lowest = np.minimum(lowest[:, :-1], flux[:, length:])
+    rows = np.flatnonzero(height > HEIGHT)
+    if not len(rows):
+        return rows
+    flux = flux[rows, : flux.shape[1] // STRIDE * STRIDE]
+    level = np.abs(flux[:, 1::STRIDE] - (flux[:, ::STRIDE] + flux[:, 2::STRIDE]) / 2)
     level[np.isnan(level)] = 0  # zeros make the noise seem smaller: then the row is looked at
     middle = level.shape[1] // 2
     noise = np.partition(level, middle, axis=1)[:, middle] / 0.6745
-    return rows[(height > HEIGHT) & (height > THRESHOLD / 2 * noise)]
+    return rows[height[rows] > THRESHOLD / 2 * noise]
 
 
 def _hits(flux: np.ndarray, error: np.ndarray | None, longest: int) -> np.ndarray:

@@ -1,0 +1,143 @@
+"""Errors and masks: what a file calls them, in every format, and never a column that is something else."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.io import fits
+from astropy.table import MaskedColumn, Table
+from star_files import ERROR, FLUX, FORMATS, SAMPLES, WAVE, star_file
+
+from gandalf_core.errors import SpectraError
+from gandalf_core.io import read_bytes
+from gandalf_core.io.understanding import reading_notes, understandings
+
+BASE = {"wavelength": WAVE, "flux": FLUX}
+STANDARD = ("flux_error", "ERR_FLUX", "STATERROR", "eflux", "sigma", "flux_unc", "std", "Uncertainty")
+BAD = np.arange(len(WAVE)) // 10 == 10  # samples 100 to 109
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("name", STANDARD)
+def test_one_standard_deviation_under_any_name(kind, name):
+    stars = read_bytes("s", star_file(kind, BASE | {name: ERROR}))
+    np.testing.assert_allclose(stars.flux_error[0], ERROR, rtol=1e-6)
+    assert understandings(stars)[0].errors_from == name
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("variance", ERROR**2, "errors from variance (variances, converted)"),
+        ("VAR_FLUX", ERROR**2, "errors from VAR_FLUX (variances, converted)"),
+        ("ivar", 1 / ERROR**2, "errors from ivar (inverse variances, converted)"),
+        ("FLUX_IVAR", 1 / ERROR**2, "errors from FLUX_IVAR (inverse variances, converted)"),
+    ],
+)
+def test_variances_and_their_inverse_are_converted_and_said(kind, name, values, words):
+    stars = read_bytes("s", star_file(kind, BASE | {name: values}))
+    np.testing.assert_allclose(stars.flux_error[0], ERROR, rtol=1e-5)
+    assert words in reading_notes(stars)[0]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("name", ["snr", "continuum", "model", "weight", "rel_err"])
+def test_a_third_column_that_is_no_error_is_named_and_not_taken(kind, name):
+    stars = read_bytes("s", star_file(kind, BASE | {name: FLUX / ERROR + np.sin(WAVE)}))
+    assert stars.flux_error is None
+    assert "errors unknown" in reading_notes(stars)[0] and f"s: columns not used: {name}" in reading_notes(
+        stars
+    )
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_inverse_variance_of_zero_masks_its_sample(kind):
+    ivar = np.where(BAD, 0.0, 1 / ERROR**2)
+    stars = read_bytes("s", star_file(kind, BASE | {"ivar": ivar}))
+    assert np.array_equal(stars.mask[0], BAD)
+    np.testing.assert_allclose(stars.flux_error[0][~BAD], ERROR[~BAD], rtol=1e-5)
+    with pytest.raises(SpectraError, match="no usable flux"):
+        read_bytes("s", star_file(kind, BASE | {"ivar": 0 * ivar}))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("name", ["mask", "flags", "FLAG", "bad_pixel", "flux_mask", "dq"])
+@pytest.mark.parametrize("dtype", [bool, np.int32, float])
+def test_a_mask_hides_its_samples_in_every_format(kind, name, dtype):
+    """What is under the mask is far from any flux, and counts for nothing."""
+    flux = np.where(BAD, 50.0, FLUX)
+    columns = {"wavelength": WAVE, "flux": flux, "flux_error": ERROR, name: (4 * BAD).astype(dtype)}
+    stars = read_bytes("s", star_file(kind, columns))
+    assert np.array_equal(stars.mask[0], BAD)
+    assert understandings(stars)[0].mask_from == (name,) and f"mask from {name}" in reading_notes(stars)[0]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("name", ["good", "valid", "is_good", "use"])
+def test_a_mask_of_good_samples_has_the_other_sense(kind, name):
+    stars = read_bytes("s", star_file(kind, BASE | {name: (~BAD).astype(int)}))
+    assert np.array_equal(stars.mask[0], BAD)
+
+
+def test_masks_add_up():
+    late = np.arange(len(WAVE)) > 790
+    stars = read_bytes("s", star_file("ecsv", BASE | {"mask": BAD, "flags": late.astype(int)}))
+    assert np.array_equal(stars.mask[0], BAD | late) and understandings(stars)[0].mask_from == (
+        "mask",
+        "flags",
+    )
+
+
+def test_words_are_a_mask_too():
+    words = np.where(BAD, "True", "False")
+    rows = "".join(f"{w},{f},{m}\n" for w, f, m in zip(WAVE, FLUX, words, strict=True))
+    for true, false in (("True", "False"), ("T", "F"), ("yes", "no")):
+        text = "wavelength,flux,mask\n" + rows.replace("True", true).replace("False", false)
+        assert np.array_equal(read_bytes("s.csv", text.encode()).mask[0], BAD)
+
+
+@pytest.mark.parametrize("serialize", ["null_value", "data_mask"])
+def test_masked_cells_of_astropy(serialize):
+    table = Table({"wavelength": WAVE, "flux": MaskedColumn(FLUX, mask=BAD), "flux_error": ERROR})
+    table.write(out := io.StringIO(), format="ascii.ecsv", serialize_method=serialize)
+    assert np.array_equal(read_bytes("s.ecsv", out.getvalue().encode()).mask[0], BAD)
+
+
+def test_a_declared_null_is_missing_and_counted():
+    """TNULL of FITS: the flux is a scaled integer, as observatories store it."""
+    flux = np.round(1000 * FLUX).astype(np.int32)
+    flux[7] = -1
+    columns = [
+        fits.Column("wavelength", "D", array=WAVE),
+        fits.Column("flux", "J", null=-1, array=flux),
+        fits.Column("teff", "J", null=-1, array=np.full(len(WAVE), -1)),
+    ]
+    table = fits.BinTableHDU.from_columns(columns)
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(out := io.BytesIO())
+    scaled = out.getvalue().replace(
+        b"TNULL2  =", b"TSCAL2  =                0.001" + b" " * 50 + b"TNULL2  =", 1
+    )
+    end = scaled.index(b"END" + b" " * 77, 2880)
+    scaled = scaled[: end + 80] + scaled[end + 160 :]  # the header keeps its length
+    stars = read_bytes("s.fits", scaled)
+    assert np.flatnonzero(stars.mask[0]).tolist() == [7] and np.isnan(stars.label("teff")).all()
+    np.testing.assert_allclose(stars.flux[0][8:], FLUX[8:], atol=6e-4)
+    assert understandings(stars)[0].missing == {"flux without a value": 1}
+
+
+def test_one_flag_for_each_star_masks_no_samples_and_is_named():
+    table = pd.DataFrame(
+        {"source_id": [1, 2], "flux": [FLUX, FLUX], "wavelength": [WAVE, WAVE], "flag": [0, 1]}
+    )
+    stars = read_bytes("s.parquet", table.to_parquet())
+    assert not stars.mask.any()
+    read = understandings(stars)[0]
+    assert read.mask_from == () and "flag" in read.ignored
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_a_mask_that_leaves_nothing_is_the_cause_that_is_named(kind):
+    with pytest.raises(SpectraError, match=r"no usable flux.*\(mask: flags\)"):
+        read_bytes("s", star_file(kind, BASE | {"flags": np.ones(len(WAVE), int)}))
