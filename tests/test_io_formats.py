@@ -106,6 +106,10 @@ def test_what_cannot_be_read_is_called_what_it_is(what):
         assert what in refusal(gzip.compress(data))
 
 
+def test_a_name_in_a_bundle_stays_in_one_line():
+    assert "f/a??b.csv: the file is empty" in refusal(bundle({"a\n\tb.csv": b""}))
+
+
 def test_a_workbook_in_a_bundle_does_not_spoil_the_table_beside_it():
     rows = "wavelength,flux\n" + "".join(f"{w},{f}\n" for w, f in zip(WAVE, FLUX, strict=True))
     data = bundle(
@@ -156,7 +160,16 @@ def test_machine_readable_tables_of_the_journals():
     by_name = {c.name: c for c in raw(data).columns}
     assert by_name["wavelength"].unit == "nm"
     np.testing.assert_allclose(by_name["flux"].values, table["flux"], rtol=1e-9)
-    assert "damaged CDS table" in refusal(data[: data.index(b"flux")])
+    assert "damaged CDS table" in refusal(data[: data.index(b" 8-13")])
+
+
+@pytest.mark.parametrize("kind", ["ascii.ipac", "ascii.mrt"])
+def test_a_table_of_fixed_columns_that_is_cut_is_refused(kind):
+    table = Table({"wavelength": np.round(WAVE, 2), "flux": np.round(FLUX.astype(float) + 0.12345, 5)})
+    whole = written(table, kind).rstrip()
+    assert len(columns(whole)["flux"]) == L
+    for lost in (2, 5, 12):
+        assert "ends within a value: the file seems cut" in refusal(whole[:-lost])
 
 
 # --- ECSV ---

@@ -329,6 +329,21 @@ def test_a_row_of_another_length_is_never_filled_up():
     )
 
 
+def test_a_last_value_that_may_be_cut():
+    """Where all values are equally long it is; where they are not, it is said; a line end settles it."""
+    body = rows(",")
+    for end in (-2, -4):
+        assert "the last row, '846.1" in (cause := refusal("wavelength,flux,flux_error\n" + body[:end]))
+        assert "ends within a value: the file seems cut" in cause
+    assert raw("wavelength,flux,flux_error\n" + body[:-1]).remarks == ()
+    values = [0.99571, 1.0172, 0.873456, 1.2]
+    uneven = "wavelength flux\n" + "".join(f"{w} {f}\n" for w, f in zip(WAVE, values, strict=True))
+    assert raw(uneven).remarks == ()
+    assert raw(uneven[:-1]).remarks == (
+        "the last row, '846.1 1.2', has no line end: if the file was cut, its last value is wrong",
+    )
+
+
 def test_a_row_that_is_wrong_far_behind_the_first_ones_is_named():
     many = rows(",") * 20_000
     at = many.index("846.07", 1_000_000)

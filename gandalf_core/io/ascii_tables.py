@@ -8,6 +8,7 @@ from ..errors import SpectraError
 from .columns import RawColumn
 from .encodings import decoded
 from .raw import RawTable
+from .rows import cut_within
 
 _FORMATS = {"ipac": ("ipac",), "cds": ("mrt", "cds")}
 
@@ -19,6 +20,7 @@ def read(stream: BinaryIO, kind: str) -> list[RawTable]:
 
     stream, remarks = decoded(stream)
     text = stream.read().decode("utf-8")
+    _check_end(text)
     cause: Exception | None = None
     for name in _FORMATS[kind]:
         try:
@@ -29,6 +31,15 @@ def read(stream: BinaryIO, kind: str) -> list[RawTable]:
             return [_raw(table, remarks)]
     line = " ".join(str(cause).split())[:120]
     raise SpectraError(f"damaged {kind.upper()} table ({line}): fetch or write it again")
+
+
+def _check_end(text: str) -> None:
+    """SpectraError when the last row has no line end and is shorter than those before."""
+    rows = text.rpartition("\n---")[2]  # of a CDS table, behind the last rule
+    *before, last = (line.rstrip() for line in rows.split("\n")[-500:])
+    lengths = [len(line) for line in before if line and not line.startswith(("|", "\\", "---"))]
+    if last and lengths and len(last) < min(lengths):
+        raise cut_within(last)
 
 
 def _raw(table: Any, remarks: tuple[str, ...]) -> RawTable:

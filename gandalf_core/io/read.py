@@ -2,7 +2,6 @@
 
 import io
 import logging
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -17,7 +16,7 @@ from .checking import DEFAULT, Checks
 from .formats import NAMES, raw_tables
 from .ids import distinct_stems
 from .resampling import covering
-from .sniff import Member, Unreadable, members, parsing, size_of
+from .sniff import Member, Unreadable, members, names_inside, parsing, size_of
 from .tables import assemble
 from .understanding import KEY, rejected_of
 
@@ -168,7 +167,7 @@ def each_file(
     for name, source in zip(names, sources, strict=True):
         try:
             with open_stream(source) as stream:
-                inside = distinct_stems(_names_inside(name, stream))
+                inside = distinct_stems(names_inside(name, stream))
                 for member in members(name, stream):
                     stem = inside.get(member.name, stems[name])
                     yield member.name, _attempt(member, replace(checks, stem=stem))
@@ -203,17 +202,6 @@ def _attempt(member: Member | Unreadable, checks: Checks) -> SpectraSet | Spectr
     stars.provenance.update(file=PurePath(member.name).name, format=member.format)
     stars.provenance[KEY]["file"] = "/".join(PurePath(member.name).parts[-1 - folders :])
     return stars
-
-
-def _names_inside(name: str, stream: BinaryIO) -> list[str]:
-    """The names of the files in a zip bundle as `members` has them; none for any other file."""
-    try:
-        with zipfile.ZipFile(stream) as bundle:
-            return [f"{name}/{inside}" for inside in bundle.namelist()]
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return []
-    finally:
-        stream.seek(0)
 
 
 def _parse(member: Member, checks: Checks) -> SpectraSet:

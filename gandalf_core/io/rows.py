@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from os import SEEK_END
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from .headers import BLANKS
 from .lines import COMMENT_MARKS, is_comment
 
 _PIECE = 2**24  # bytes of text that are checked at once
+_TAIL = 2**16  # bytes at the end of a text that show how long its last values are
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 _MARKS = np.frombuffer("".join({mark[0] for mark in COMMENT_MARKS}).encode() + b"\x1a", np.uint8)
 
@@ -25,11 +27,11 @@ class _Lines(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """A stream at the first row, the comments between rows, and how many of those look like rows."""
+    """A stream at the first row, the comments between rows, and what users must know."""
 
     stream: BinaryIO
     comments: tuple[str, ...] = ()
-    left_out: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> Rows:
@@ -60,8 +62,44 @@ def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> Row
         )
     if last[0] > count:
         raise _ragged(row, *last, count)
+    remarks = _end(stream, start, separator)
+    if left_out:
+        remarks = (f"rows that begin like a comment are left out: {left_out:,}", *remarks)
     stream.seek(start)
-    return Rows(*_without_comments(stream), left_out) if commented else Rows(stream)
+    return Rows(*(_without_comments(stream) if commented else (stream, ())), remarks)
+
+
+def _end(stream: BinaryIO, start: int, separator: str) -> tuple[str, ...]:
+    """What must be said of a last row that has no line end: its last value may be cut.
+
+    Raises SpectraError when the last values of all rows are equally long, and this one is shorter.
+    """
+    end = stream.seek(0, SEEK_END)
+    stream.seek(max(start, end - _TAIL))
+    tail = stream.read()
+    if tail.endswith((b"\n", b"\x1a")) or b'"' in tail:
+        return ()
+    *before, last = (line.decode("utf-8", "replace") for line in tail.split(b"\n")[-500:])
+    lengths = {
+        len(_last_field(line, separator)) for line in before[1:] if line.strip() and not is_comment(line)
+    }
+    if not lengths or len(_last_field(last, separator)) >= min(lengths):
+        return ()
+    if len(lengths) == 1:
+        raise cut_within(last)
+    return (f"the last row, '{last[:40]}', has no line end: if the file was cut, its last value is wrong",)
+
+
+def cut_within(line: str) -> SpectraError:
+    """The error of a last row that ends within a value."""
+    return SpectraError(
+        f"the last row, '{line.strip()[:40]}', ends within a value: the file seems cut, fetch it again"
+    )
+
+
+def _last_field(line: str, separator: str) -> str:
+    parts = line.split() if separator == BLANKS else line.rstrip("\r\n").split(separator)
+    return parts[-1].strip() if parts else ""
 
 
 def _ragged(number: int, found: int, line: bytes, count: int) -> SpectraError:

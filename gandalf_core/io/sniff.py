@@ -125,7 +125,23 @@ def _zip_members(name: str, stream: BinaryIO, stored: int) -> list[tuple[str, Un
         raise SpectraError(f"a bundle of {len(infos)} files: give 1 to {MAX_MEMBERS}")
     if any(i.filename.endswith(".npy") for i in infos):
         return []
-    return [(f"{name}/{i.filename}", partial(_unzip, bundle, i)) for i in infos]
+    return [(_inside(name, i.filename), partial(_unzip, bundle, i)) for i in infos]
+
+
+def names_inside(name: str, stream: BinaryIO) -> list[str]:
+    """The names of the files in a zip bundle, as `members` has them; none for any other or a damaged file."""
+    try:
+        with zipfile.ZipFile(stream) as bundle:
+            return [_inside(name, inside) for inside in bundle.namelist()]
+    except Exception:  # whatever is wrong with it, `members` says
+        return []
+    finally:
+        stream.seek(0)
+
+
+def _inside(name: str, inner: str) -> str:
+    """The name of a file in a bundle, in one line."""
+    return f"{name}/" + "".join(c if c.isprintable() else "?" for c in inner)
 
 
 def _is_hidden(name: str) -> bool:

@@ -64,9 +64,7 @@ def read_rows(
         for k, (name, unit) in enumerate(zip(names, dialect.units or [None] * len(names), strict=True))
         if name
     )
-    comments, remarks = (*dialect.comments, *rows.comments), dialect.remarks
-    if rows.left_out:
-        remarks += (f"rows that begin like a comment are left out: {rows.left_out:,}",)
+    comments, remarks = (*dialect.comments, *rows.comments), (*dialect.remarks, *rows.remarks)
     return RawTable(columns, keywords(comments) | dict(meta or {}), comments, remarks)
 
 
