@@ -23,9 +23,9 @@ class Census:
 
     stars: how many were looked at. usable: how many of them can be used. samples, masked: flux values, and
     those that are masked. grids: stars on each grid, named by (pixels, first, last wavelength in nm). snr:
-    median S/N of each star, NaN where errors are unknown. excess: flux error over the scatter between
-    neighbouring pixels, of each star. shift_kms: of the lines of usable stars, by id. ids: of all stars, in
-    pieces. labels: their values, in pieces.
+    median S/N per pixel of each usable star, NaN where errors are unknown. excess: flux error over the
+    scatter between neighbouring pixels, of each star. shift_kms: of the lines of usable stars, by id. ids: of
+    all stars, in pieces. labels: their values, in pieces.
     """
 
     stars: int = 0
@@ -52,15 +52,15 @@ class Census:
             self.labels.setdefault(name, []).append(stars.label(name))
         for start in range(0, len(stars), BLOCK):
             block = stars[start : start + BLOCK]
-            self.snr.append(block.snr)
             self.excess.append(block.mean_error / scatter(block))
 
     def add_usable(self, stars: SpectraSet, mean_flux: np.ndarray | None) -> None:
-        """Count the usable ones of them, on a grid (L,), and measure the shifts of MAX_SHIFTS in all.
+        """Count the usable ones of them, on a grid (L,): their S/N, and the shifts of MAX_SHIFTS in all.
 
         mean_flux: (L,) the spectrum that they are compared with, if there is one.
         """
         self.usable += len(stars)
+        self.snr += [stars[start : start + BLOCK].snr for start in range(0, len(stars), BLOCK)]
         left = MAX_SHIFTS - len(self.shift_kms)
         if mean_flux is not None and left > 0 and len(stars):
             shifts = line_shifts(stars[:left], mean_flux)

@@ -147,9 +147,9 @@ def on_shifts(census: Census, read: Sequence[Understanding]) -> Iterator[Finding
 
 def on_errors(census: Census, read: Sequence[Understanding]) -> Iterator[Finding]:
     """Where the flux errors come from, the S/N, and whether both can be meant."""
-    known = census.known_snr
-    if len(known) < census.stars:
-        which = "" if not len(known) else f" of {count(census.stars - len(known))}"
+    known, unknown = census.known_snr, census.usable - len(census.known_snr)
+    if unknown:
+        which = f" of {count(unknown)}" if len(known) else ""
         unused = [name for u in read if not u.errors_from for name in u.ignored]
         columns = f"; columns not used: {named(list(dict.fromkeys(unused)))}" if unused else ""
         yield Finding(WARN, f"flux errors{which} unknown: error bars are those of a typical star{columns}")
@@ -159,7 +159,7 @@ def on_errors(census: Census, read: Sequence[Understanding]) -> Iterator[Finding
     sources = list(dict.fromkeys(u.errors_from for u in read if u.errors_from))
     origin = f"flux errors from {', '.join(sources)}, " if sources else ""
     spread = f" (68 % of the stars: {low:.0f} to {high:.0f})" if len(known) > 1 else ""
-    text = f"{origin}S/N {middle:.0f}{spread}"
+    text = f"{origin}S/N {middle:.0f} per pixel{spread}"
     if middle > HIGHEST_SNR:
         yield Finding(WARN, f"{text}: too good to be true, are these one standard deviation of the flux?")
     elif (poor := int((known < LOW_SNR).sum())) > len(known) / 2:

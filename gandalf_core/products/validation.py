@@ -136,7 +136,7 @@ def on_partitions(walk: Walk) -> Iterable[Finding]:
     yield Finding(GOOD, seen)
     if walk.strange:
         path, what = next(iter(walk.strange.items()))
-        yield Finding(WARN, f"{count(len(walk.strange), 'partition')} not like the first: {path} is {what}")
+        yield Finding(WARN, f"{count(len(walk.strange), 'partition')} not like the first: {path}: {what}")
 
 
 def _all(values: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ A partition is a Parquet file with one row per star. Of many partitions only a s
 everything is asked for; the footers of all tell how many stars they hold, and in which columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class Walk:
     def _catalogue(self, paths: Sequence[Path]) -> Sets:
         """The stars of some or all partitions; one that cannot be opened is an error of its own."""
         sound: list[tuple[Path, int]] = []
-        first: list[str] | None = None
+        first: dict[str, str] | None = None
         for path in paths:
             try:
                 rows, columns = footer(path)
@@ -119,19 +119,23 @@ def visible_files(folder: Path) -> list[Path]:
     )
 
 
-def footer(path: Path) -> tuple[int, list[str]]:
-    """The number of rows of a Parquet file, and its columns with their types. SpectraError names the file."""
+def footer(path: Path) -> tuple[int, dict[str, str]]:
+    """The number of rows of a Parquet file, and the types of its columns. SpectraError names the file."""
     with parsing(str(path), "Parquet file"), pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        return file.metadata.num_rows, [f"{f.name} ({f.type})" for f in schema]
+        return file.metadata.num_rows, {field.name: str(field.type) for field in file.schema_arrow}
 
 
-def difference(columns: Sequence[str], first: Sequence[str]) -> str:
-    """What is missing and what is new in the columns of a partition, beside those of the first one."""
-    lost, new = [c for c in first if c not in columns], [c for c in columns if c not in first]
+def difference(columns: Mapping[str, str], first: Mapping[str, str]) -> str:
+    """What is missing, new and of another type in the columns of a partition, beside those of the first."""
+    lost, new = ([name for name in a if name not in b] for a, b in ((first, columns), (columns, first)))
     parts = [f"without {', '.join(lost)}"] if lost else []
     parts += [f"with {', '.join(new)}"] if new else []
-    return ", ".join(parts) or "its columns in another order"
+    parts += [
+        f"{name} is {kind}, not {first[name]}"
+        for name, kind in columns.items()
+        if first.get(name, kind) != kind
+    ]
+    return ", ".join(parts)
 
 
 def spread(items: Sequence, most: int) -> list:
