@@ -19,7 +19,7 @@ report, origin = auditing.show_source(model)
 if report is None:
     show.figure(
         audits.r2_table(show.card_r2([model.name]), "What the model's own regressor reads from its latent"),
-        "From the model's card. The audit adds four fresh probes, the floor, confidence intervals "
+        "From the model's card. The audit adds fresh probes, the floor, a test for leaks with its limits, "
         "and the true effect of the sliders.",
         "card",
     )
@@ -29,10 +29,11 @@ auditing.show_verdict(report)
 view = pickers.choose("View", VIEWS, "audit_view", label_visibility="collapsed")
 if view == "Leakage":
     show.figure(
-        audits.excess(report),
-        "On the grey line a probe reads no more than the kept labels tell. Up to the green dashes we call a "
-        "parameter removed.",
-        "excess",
+        audits.leaks(report),
+        "Dots: what a fresh probe reads of what the kept parameters leave open. The line ends where "
+        "more is ruled out at 95 %; from the grey tick on, a leak would have been found. A parameter is "
+        "removed when both are left of the green dashes.",
+        "leaks",
     )
 elif view == "Probes and references":
     show.figure(

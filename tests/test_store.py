@@ -151,23 +151,34 @@ def test_shipped_cards_are_up_to_date_and_warn_of_metal_poor_stars(info):
     assert text == card_text(info.name, info.card) and FIRST_GRID_NOTE in text
 
 
+REPORT = {
+    "stars": 3000,
+    "removed": {"teff": {"excess": 0.0123, "partial": 0.0161, "upper": 0.0189}},
+    "kept": {"mh": {"r2": 0.95}},
+    "untouched": {},
+    "counterfactual": {"teff": {"relative_error": 0.2}, "mh": {"relative_error": None}},
+    "verdict": ["Teff is removed: so it seems.", "[M/H] is kept."],
+}
+
+
 def test_an_audit_is_kept_with_the_model_and_on_its_card(copy):
-    report = {
-        "stars": 3000,
-        "removed": {"teff": {"excess": 0.0123}},
-        "kept": {"mh": {"r2": 0.95}},
-        "untouched": {},
-        "counterfactual": {"teff": {"relative_error": None}},
-    }
-    record_audit(copy, report, "simulated:3000:7")
-    assert json.loads((copy / "audit.json").read_text()) == report
-    assert load_model(copy).card["audit"]["excess"] == {"teff": 0.0123}
+    record_audit(copy, REPORT, "simulated:3000:7")
+    assert json.loads((copy / "audit.json").read_text()) == REPORT
+    audit = load_model(copy).card["audit"]
+    assert [audit[part]["teff"] for part in ("excess", "partial", "upper")] == [0.0123, 0.0161, 0.0189]
     text = (copy / "CARD.md").read_text()
-    assert (
-        "simulated:3000:7" in text
-        and "| Teff | 0.012 | - | - |" in text
-        and "| \\[M/H\\] | - | 0.950 | - |" in text
-    )
+    assert "simulated:3000:7" in text and "- Teff is removed: so it seems.\n" in text
+    assert "| Teff | 0.016 | 0.019 | - | 0.200 |" in text
+    assert "| \\[M/H\\] | - | - | 0.950 | - |" in text
+
+
+def test_the_card_does_not_repeat_what_the_first_edition_said_of_removed_labels(copy):
+    first = {"teff": {"excess": 0.0123, "interval": [0.0, 0.02], "flagged": False}}
+    record_audit(copy, REPORT | {"removed": first}, "simulated:3000:7")
+    text = (copy / "CARD.md").read_text()
+    assert "- Teff was audited by the first edition: run the audit again.\n" in text
+    assert "so it seems" not in text and "- \\[M/H\\] is kept.\n" in text and "0.012" not in text
+    assert "| Teff | - | 0.200 |" in text, "sliders and kept labels are as they were"
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from .bootstrap import difference_interval, r2_interval
+from .decisions import removal
 from .label_errors import NoiseFree
 from .leak import Leak
 from .limits import Limits
 from .measuring import LATENT, Measures
 from .plan import Plan
 from .probes import Reading
-from .verdict import removal
 
 
 def leakage(plan: Plan, measures: Measures) -> dict[str, Any]:

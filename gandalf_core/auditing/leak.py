@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from .bits import bits
+from .decisions import FALSE_ALARMS
 from .excess import joint_readings, partial_r2
 from .features import NARROW, feature_sets, whitened
 from .floor import Floor, fit_floor
@@ -32,7 +33,6 @@ from .limits import Limits, limits
 from .probes import ALL_PROBES, Probing, Reading
 from .ridge import FoldedRidge
 from .strata import Stratum, strata
-from .verdict import FALSE_ALARMS
 
 NOTHING_OPEN = 1e-6  # a residual variance below this part of the label's: the kept labels tell it all
 UNKNOWN = Limits(float("inf"), float("inf"))

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .decisions import FALSE_ALARMS
 from .innocence import Innocence, orthonormal
-from .verdict import FALSE_ALARMS
 
 DEALS, MOMENT_DEALS = 300, 300  # for the p value; for the mean and spread of each score, which must be others
 LINEAR, VALUE = "linear", "value"

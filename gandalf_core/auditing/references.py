@@ -47,8 +47,13 @@ def representations(
     makers |= {"spectrum": lambda: pixels(stars), "pca_25": lambda: principal(pixels(stars), seed)}
     if plain is not None:
         makers |= {"plain": lambda: plain.encode(stars, key=model.key).z}
-    makers |= {"shuffled": lambda: z[np.random.default_rng([seed, 3]).permutation(len(z))]}
+    makers |= {"shuffled": lambda: shuffled(z, seed)}
     return {"z": z} | {row: make() for row, make in makers.items() if row in rows}
+
+
+def shuffled(z: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The rows of z (N, Z) in another order."""
+    return z[np.random.default_rng([seed, 3]).permutation(len(z))]
 
 
 def pixels(stars: SpectraSet) -> np.ndarray:

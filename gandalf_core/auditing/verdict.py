@@ -7,15 +7,25 @@ not be measured is None or missing.
 from collections.abc import Mapping
 from typing import Any
 
+from ..models.edition import is_first_edition, on_first_edition
 from ..parameters import parameter
+from .decisions import (
+    R2_DIGITS,
+    REMOVED_LIMIT,
+    SPREAD_BITS,
+    does_not_vary,
+    ends_of,
+    is_found,
+    is_known,
+    removal,
+    retention,
+    telling_stratum,
+    tells_more_together,
+)
 from .sentence import Sentence, is_number
 from .slider_verdict import on_sliders
 
-REMOVED_LIMIT = 0.02  # the partial R² below which a parameter counts as removed
-SPREAD_BITS = 0.015  # from here on it counts as readable where only its spread is told
-FALSE_ALARMS = 0.025  # the share of innocent labels that the test may flag: one in forty
-KEPT_LIMIT = 0.02  # the R² below the plain auto-encoder's up to which a parameter counts as kept
-R2_DIGITS = 3  # as printed; decisions take the numbers as they are printed
+P_DIGITS = 3  # as printed
 PROBE_WORDS = {
     "ridge": "a linear fit",
     "mlp": "a neural network",
@@ -35,118 +45,139 @@ def on_latent(report: Mapping[str, Any]) -> list[Sentence]:
     """What the latent holds of each parameter, the removed ones first."""
     removed, kept, untouched = (report.get(part) or {} for part in ("removed", "kept", "untouched"))
     beyond = " beyond what the other parameters tell" if kept or untouched else ""
-    sentences = [on_removed(n, entry, beyond) for n, entry in removed.items()]
+    if is_first_edition(report):
+        sentences = [Sentence("unsure", on_first_edition(removed))]
+    else:
+        sentences = [on_removed(n, entry, beyond) for n, entry in removed.items()]
     sentences += [on_kept(n, entry) for n, entry in kept.items()]
     return sentences + [on_untouched(n, entry) for n, entry in untouched.items()]
-
-
-# --- decisions ---
-
-
-def removal(entry: Mapping[str, Any]) -> str:
-    """The decision on one removed label: `removed`, `readable` or `cannot tell`.
-
-    Removed: the upper limit is below REMOVED_LIMIT, a leak of that size would have been found, and no more
-    is told of the label's spread than SPREAD_BITS. Readable: the test rejects and it is not removed. A value
-    that was read decides nothing by itself, but more than REMOVED_LIMIT read is never called removed.
-    """
-    found = is_number(entry.get("p")) and entry["p"] <= FALSE_ALARMS
-    upper, detectable = entry.get("upper"), entry.get("detectable")
-    small = is_number(upper) and max(upper, entry.get("partial") or 0.0) < REMOVED_LIMIT
-    sensitive = is_number(detectable) and detectable <= REMOVED_LIMIT
-    spread = found and not entry.get("label_errors") and (entry.get("bits") or 0.0) >= SPREAD_BITS
-    if small and sensitive and not spread:
-        return "removed"
-    return "readable" if found and (spread or not small) else "cannot tell"
-
-
-def retention(entry: Mapping[str, Any]) -> str:
-    """The decision on one kept label: `kept`, `lost`, `cannot tell`, or `no reference` to compare with."""
-    if not is_number(entry.get("loss")):
-        return "no reference"
-    low, high = (round(end, R2_DIGITS) for end in ends_of(entry, "loss"))
-    return "lost" if low > KEPT_LIMIT else "kept" if high <= KEPT_LIMIT else "cannot tell"
 
 
 # --- sentences ---
 
 
 def on_removed(name: str, entry: Mapping[str, Any], beyond: str = "") -> Sentence:
-    """The sentence on one removed label, with what a reader gets who knows the other removed ones too.
+    """The sentence on one removed label, with further ones where more must be known.
 
     `beyond` says beside what the latent counts.
     """
-    plain = parameter(name).in_text
-    grade, text = _on_leak(plain, entry, beyond)
-    together = entry.get("given_removed")
-    if together and removal(together) == "readable" and removal(entry) != "readable":
-        grade = "bad"
-        amount = signed(together["partial"])
-        text += f" A reader who also knows the other removed parameters reads partial R² = {amount} or more."
-    return Sentence(grade, text + _on_strata(entry) + _on_label_errors(entry))
+    words = {"removed": _removed, "readable": _readable, "cannot tell": _cannot_tell}
+    decision, plain = removal(entry), parameter(name).in_text
+    text = words[decision](plain, entry, beyond) + _on_errors(entry)
+    leaks = _on_reader_of_others(entry) + _on_strata(entry)
+    grade = "bad" if leaks else {"removed": "good", "readable": "bad"}.get(decision, "unsure")
+    return Sentence(grade, text + leaks)
 
 
-def _on_leak(plain: str, entry: Mapping[str, Any], beyond: str) -> tuple[str, str]:
-    decision, partial = removal(entry), f"partial R² = {signed(entry['partial'])}"
-    found = entry["p"] <= FALSE_ALARMS
-    if decision == "removed" and not found:
-        return "good", (
-            f"{plain} is removed: nothing of it was found in the latent{beyond}. A leak of partial R² = "
-            f"{signed(entry['detectable'])} would have been found; "
-            f"more than {signed(entry['upper'])} cannot be there."
+def _removed(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
+    if does_not_vary(entry):
+        return f"{plain} is removed: the latent does not vary, so it tells nothing."
+    sure = f"with 95 % confidence less than {signed(entry['upper'])} is there"
+    if is_found(entry):
+        return (
+            f"{plain} is removed but for a trace: a test finds it ({chance(entry)}), yet a fresh probe reads "
+            f"only {partial_r2(entry)}{beyond}; {sure}{_of_random_sign(entry, 'upper')}."
         )
-    if decision == "removed":
-        return "good", (
-            f"{plain} is removed but for a trace: a test finds it (p = {entry['p']:.3f}), a fresh probe "
-            f"reads {partial}{beyond}, and more than {signed(entry['upper'])} cannot be there."
-        )
-    if decision == "readable":
-        only_spread = entry["partial"] < REMOVED_LIMIT and (entry.get("bits") or 0) >= SPREAD_BITS
-        bits = f" and {entry['bits']:.3f} bits, of its spread" if only_spread else ""
+    return (
+        f"{plain} is removed: a test finds nothing of it in the latent{beyond} ({chance(entry)}). A linear "
+        f"leak of partial R² = {signed(entry['detectable'])} would have been found in 80 % of trials; {sure}"
+        f"{_of_random_sign(entry, 'detectable', 'upper')}."
+    )
+
+
+def _of_random_sign(entry: Mapping[str, Any], *keys: str) -> str:
+    """The same limits for a leak whose sign is random, in brackets; empty where they are not known."""
+    even = entry.get("even") or {}
+    numbers = [signed(even[key]) if is_number(even.get(key)) else "beyond all sizes" for key in keys]
+    return f" (for a leak of random sign: {' and '.join(numbers)})" if even else ""
+
+
+def _readable(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
+    found = f"{beyond} ({chance(entry)})"
+    if entry["partial"] >= REMOVED_LIMIT:
         reader = probe_words(entry.get("joint_probe") or "")
-        return "bad", (
-            f"{plain} is still readable: a fresh probe ({reader}) reads {partial}{bits} or more{beyond} "
-            f"(p = {entry['p']:.3f})."
+        probe = f"a fresh probe ({reader})" if reader else "a fresh probe"
+        return f"{plain} is still readable: {probe} reads at least {partial_r2(entry)}{found}."
+    if (entry.get("bits") or 0) >= SPREAD_BITS:
+        return (
+            f"{plain} is still readable in part: the latent tells {entry['bits']:.3f} bits of how far it "
+            f"scatters{found}, though of its value a fresh probe reads only {partial_r2(entry)}."
         )
-    return "unsure", f"These stars cannot tell whether {plain} is removed: {_what_may_be(entry)}."
+    most = f"up to {signed(entry['upper'])}" if is_number(entry.get("upper")) else "any amount"
+    return (
+        f"{plain} is still readable: a test finds it in the latent{found}. Our probes read only "
+        f"{partial_r2(entry)}, but {most} may be there."
+    )
+
+
+def _cannot_tell(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
+    if is_known(entry):
+        return f"The other parameters tell {plain} by themselves, so nothing is left for the latent to tell."
+    return f"These stars cannot tell whether {plain} is removed: {_what_may_be(entry)}."
 
 
 def _what_may_be(entry: Mapping[str, Any]) -> str:
     """What an audit that cannot tell leaves open, and how many stars would tell."""
     upper, detectable = entry.get("upper"), entry.get("detectable")
-    if not is_number(upper) or not is_number(detectable):
+    if not is_number(detectable):
         return "with so few of them not even a large leak would be found; use many more stars"
-    needed = max(upper, detectable) / REMOVED_LIMIT * entry["stars"] * 1.2
-    return (
-        f"a leak of partial R² = {signed(upper)} may be there, one of {signed(detectable)} would have been "
-        f"found, and the limit is {REMOVED_LIMIT}; about {float(f'{needed:.1g}'):,.0f} stars would tell"
-    )
+    if is_found(entry):
+        what = f"a test finds a trace of it ({chance(entry)}), "
+        what += f"but leaks below partial R² = {signed(detectable)} are often missed"
+    elif detectable > REMOVED_LIMIT:
+        what = "nothing was found, but linear leaks below "
+        what += f"partial R² = {signed(detectable)} are often missed"
+    elif is_number(upper) and upper < REMOVED_LIMIT:
+        return (
+            f"a fresh probe reads {partial_r2(entry)}, which a test does not confirm ({chance(entry)}): "
+            "use more stars"
+        )
+    else:
+        largest = f"{signed(upper)} or more" if is_number(upper) else "any amount"
+        what = f"nothing was found for sure ({chance(entry)}), but partial R² = {largest} may be there"
+    return f"{what}, and the limit is {signed(REMOVED_LIMIT)}; about {stars_needed(entry):,} stars would tell"
 
 
-def _on_label_errors(entry: Mapping[str, Any]) -> str:
-    """What errors of the other labels do to the answer; nothing where the labels are exact or nothing is found."""
-    if entry.get("label_errors"):
-        return f" The errors of the other parameters are allowed for: as given, p = {entry['as_given']['p']:.3f}."
-    made = entry.get("typical_errors")
-    if not is_number(made) or entry["p"] > FALSE_ALARMS:
+def stars_needed(entry: Mapping[str, Any]) -> int:
+    """Roughly how many stars would tell: limits shrink as one over their number."""
+    sizes = [v for v in (entry.get("upper"), entry["detectable"]) if is_number(v)]
+    needed = max(1.2 * max(sizes) / REMOVED_LIMIT, 1.5) * entry["stars"]
+    return round(float(f"{needed:.1g}"))
+
+
+def _on_errors(entry: Mapping[str, Any]) -> str:
+    """A further sentence on what errors of the other parameters do to what was found."""
+    if free := entry.get("label_errors"):
+        given = entry.get("as_given") or {}
+        return (
+            f" Errors of the other parameters are allowed for: {signed(given['partial'])} is read with them, "
+            f"{signed(free['partial'])} ± {signed(free['error'])} without."
+        )
+    if is_number(made := entry.get("typical_errors")) and is_found(entry):
+        amount = f"{signed(made)}" if made >= 0.0005 else "next to nothing"
+        return f" Errors of the other parameters as catalogues have them would make {amount} of this."
+    return ""
+
+
+def _on_reader_of_others(entry: Mapping[str, Any]) -> str:
+    """A further sentence where a reader who also knows the other removed labels reads much more."""
+    if not tells_more_together(entry):
         return ""
-    return f" Errors of the other parameters as large as a catalogue's could make R² = {signed(made)} of it."
+    amount = partial_r2(entry["given_removed"])
+    return f" A reader who also knows the other removed parameters reads at least {amount}."
 
 
 def _on_strata(entry: Mapping[str, Any]) -> str:
     """A further sentence where a tail of a kept label tells much more than all stars together."""
-    parts = entry.get("strata") or []
-    worst = max(parts, key=lambda s: s["partial"], default=None)
-    if worst is None or worst["p"] > FALSE_ALARMS / len(parts) or worst["partial"] < 2 * REMOVED_LIMIT:
+    if not (part := telling_stratum(entry)):
         return ""
-    if worst["partial"] < 2 * entry["partial"]:
-        return ""
-    known = parameter(worst["label"])
-    side = "up to" if worst["side"] == "low" else "from"
-    where = f"{known.in_text} {side} {known.format(worst['limit'])}"
-    return (
-        f" Among the {worst['stars']:,} stars with {where}, partial R² = {signed(worst['partial'])} is read."
-    )
+    return f" Among the {part['stars']:,} stars with {stratum_words(part)}, {partial_r2(part)} is read."
+
+
+def stratum_words(stratum: Mapping[str, Any]) -> str:
+    """The stars at one end of a kept label, in words: `[M/H] up to −1.50 dex`."""
+    known, side = parameter(stratum["label"]), "up to" if stratum["side"] == "low" else "from"
+    return f"{known.in_text} {side} {known.format(stratum['limit']).replace('-', '−')}"
 
 
 def on_kept(name: str, entry: Mapping[str, Any]) -> Sentence:
@@ -183,10 +214,20 @@ def probe_words(probe: str) -> str:
 # --- numbers ---
 
 
-def ends_of(entry: Mapping[str, Any], key: str) -> tuple[float, float]:
-    """The ends of the entry's interval; the value of `key` itself where there is none."""
-    low, high = entry.get("interval") or (None, None)
-    return (low, high) if is_number(low) and is_number(high) else (entry[key], entry[key])
+def partial_r2(entry: Mapping[str, Any]) -> str:
+    """The partial R² that was read, as a sentence has it."""
+    return f"partial R² = {signed(entry['partial'])}"
+
+
+def chance(entry: Mapping[str, Any]) -> str:
+    """The p value of the test, as a sentence has it: `p = 0.031` or `p < 0.001`."""
+    text = p_text(entry["p"])
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def p_text(p: float) -> str:
+    """A p value as a table has it."""
+    return f"{p:.{P_DIGITS}f}" if p >= 0.5 / 10**P_DIGITS else f"< {10**-P_DIGITS:g}"
 
 
 def signed(value: float) -> str:

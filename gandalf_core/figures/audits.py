@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from ..auditing.decisions import REMOVED_LIMIT
 from ..auditing.sentence import is_number
 from ..auditing.slider_verdict import on_slider, slider_entries
-from ..auditing.verdict import REMOVED_LIMIT
+from ..models.edition import is_first_edition, on_first_edition
 from . import style
 
 GRADE_COLOURS = {
@@ -42,55 +43,100 @@ NUISANCES = {
     "broadening_kms": "broadening",
     "dib_depth": "862 nm band",
 }
-EXCESS_MARKS = {  # row -> colour, symbol, size
+LEAK_MARKS = {  # row -> colour, symbol, size
     "z": (style.VERMILION, "circle", 13),
     "mean": (style.BLUE, "diamond-open", 11),
     "plain": (style.GREY, "square-open", 11),
 }
+SMALLEST, LARGEST = 2e-4, 1.0  # of the logarithmic axis; a smaller partial R² is drawn at its end
+TICKS = (0.001, 0.005, 0.02, 0.1, 0.5, 1)
 
 
-def excess(report: Mapping[str, Any]) -> go.Figure:
-    """The excess R² of each removed parameter over what the kept labels tell, with its 95 % interval.
+def leaks(report: Mapping[str, Any]) -> go.Figure:
+    """What the latent tells of each removed parameter beyond the kept ones, on a logarithmic axis.
 
-    Of the exported latent, of the latent before its noise, and of a plain auto-encoder.
+    A marker: the partial R² that is read, a lower bound; of the exported latent, of the latent before its
+    noise, and of a plain auto-encoder. For the exported latent a line to the upper limit, with an arrow where
+    that is beyond the axis, and a tick where a leak would have been found.
     """
-    title = "Leakage: what the latent adds to the kept labels"
+    title = "Leakage: what the latent adds to the kept parameters"
     removed = report.get("removed") or {}
     if not removed:
         return style.empty_figure(title, "This model removes nothing.")
+    if is_first_edition(report):
+        return style.empty_figure(title, on_first_edition(removed))
     rows = {"z": removed, **_references(report)}
-    complete = {k: rows[k] for k in rows if k in EXCESS_MARKS and _has_excess(rows[k], removed)}
-    figure = go.Figure([_excesses(list(removed), row, entries) for row, entries in complete.items()])
-    figure.add_vline(x=0, line={"color": style.GREY, "width": 1.5})
+    known = {k: rows[k] for k in LEAK_MARKS if k in rows and _has_partial(rows[k], removed)}
+    figure = go.Figure([_upper_limits(removed), _detection_limits(removed)])
+    figure.add_traces([_partial(list(removed), row, entries) for row, entries in known.items()])
     figure.add_vline(x=REMOVED_LIMIT, line={"color": style.GREEN, "width": 1.5, "dash": "dash"})
-    figure.update_xaxes(title_text="Excess R² = R²(z and kept labels) − R²(kept labels)")
+    ends = [np.log10(SMALLEST) - 0.1, np.log10(LARGEST) + 0.1]
+    texts = [f"≤ {SMALLEST:g}", *(f"{v:g}" for v in TICKS)]
+    figure.update_xaxes(title_text="Partial R² beyond the kept parameters", type="log", range=ends)
+    figure.update_xaxes(tickvals=[SMALLEST, *TICKS], ticktext=texts)
     figure.update_yaxes(autorange="reversed")
     return style.finish(figure, title, 190 + 60 * len(removed))
 
 
-def _has_excess(entries: Mapping[str, Any], names: Mapping[str, Any]) -> bool:
-    return all("excess" in entries.get(n, {}) for n in names)
+def _has_partial(entries: Mapping[str, Any], names: Mapping[str, Any]) -> bool:
+    return all(is_number(entries.get(n, {}).get("partial")) for n in names)
 
 
-def _excesses(names: list[str], row: str, entries: Mapping[str, Any]) -> go.Scatter:
-    colour, mark, size = EXCESS_MARKS[row]
-    middle = np.array([entries[n]["excess"] for n in names], float)
-    ends = np.array([entries[n].get("interval") or [np.nan] * 2 for n in names], float)
-    bars = {
-        "type": "data",
-        "symmetric": False,
-        "array": ends[:, 1] - middle,
-        "arrayminus": middle - ends[:, 0],
-        "thickness": 2,
-    }
+def _on_axis(value: Any) -> float:
+    """A partial R² as far as the axis goes; its end for a limit that is not known."""
+    return float(np.clip(value, SMALLEST, LARGEST)) if is_number(value) else LARGEST
+
+
+def _partial(names: list[str], row: str, entries: Mapping[str, Any]) -> go.Scatter:
+    colour, mark, size = LEAK_MARKS[row]
+    values = [entries[n]["partial"] for n in names]
     return go.Scatter(
-        x=middle,
+        x=[_on_axis(v) for v in values],
         y=[style.symbol(n) for n in names],
-        error_x=bars,
         mode="markers",
         name=ROW_NAMES[row],
         marker={"size": size, "color": colour, "symbol": mark, "line": {"width": 2}},
-        hovertemplate="excess %{x:.3f}<extra></extra>",
+        customdata=values,
+        hovertemplate="partial R² %{customdata:.4f}<extra></extra>",
+    )
+
+
+def _upper_limits(removed: Mapping[str, Any]) -> go.Scatter:
+    """Lines from what is read to the upper limit of the exported latent; an arrow where there is none."""
+    x, y, marks, said = [], [], [], []
+    for name, entry in removed.items():
+        upper = entry.get("upper")
+        x += [_on_axis(entry["partial"]), _on_axis(upper), None]
+        y += [style.symbol(name)] * 3
+        marks += ["circle", "line-ns-open" if is_number(upper) else "triangle-right", "circle"]
+        said += ["", f"at most {upper:.4f}" if is_number(upper) else "no upper limit", ""]
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="lines+markers",
+        name="up to the 95 % limit",
+        line={"color": style.VERMILION, "width": 3},
+        marker={
+            "symbol": marks,
+            "size": [1, 12, 1] * len(removed),
+            "color": style.VERMILION,
+            "line_width": 3,
+        },
+        text=said,
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _detection_limits(removed: Mapping[str, Any]) -> go.Scatter:
+    sizes = {n: entry["detectable"] for n, entry in removed.items() if is_number(entry.get("detectable"))}
+    return go.Scatter(
+        x=[_on_axis(size) for size in sizes.values()],
+        y=[style.symbol(n) for n in sizes],
+        mode="markers",
+        name="found from here on",
+        marker={"symbol": "line-ns-open", "size": 22, "color": style.GREY, "line_width": 2},
+        customdata=list(sizes.values()),
+        hovertemplate="a leak of %{customdata:.4f} is found in 80 % of trials<extra></extra>",
     )
 
 

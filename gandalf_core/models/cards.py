@@ -9,6 +9,7 @@ from ..config.schema import Config
 from ..parameters import parameter
 from ..regression.conformal import promise
 from ..simulator.judging import is_reserved_source
+from .edition import is_first_edition, on_first_edition
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "openTSNE", "umap-learn")
 SIMULATED_CAVEAT = (
@@ -33,6 +34,12 @@ PROTECTION = (
     "The secret is the key of the installation that exports. Two measurements of a star have two noises, "
     "whose mean is smaller by √2. `docs/privacy.md` says more.",
 )
+AUDITED = {  # part of an audit's summary -> head of its column
+    "partial": "partial R² of a removed one",
+    "upper": "its 95 % limit",
+    "r2": "R² of another",
+    "sliders": "error of its slider",
+}
 CITATIONS = (
     "GANDALF: Manteiga et al. 2025, A&A 694, A326; Santoveña, Dafonte & Manteiga 2024, arXiv:2411.05960",
     "Synthetic spectra: PySME (Wehrhahn et al. 2023, A&A 671, A171), STAGGER photospheres (Magic et al. "
@@ -100,11 +107,11 @@ def recipe(config: Config) -> dict[str, Any]:
 
 def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
     """What a card says of an audit on the stars `source`: its sentences, and one number per label."""
-    others = {**report["kept"], **report["untouched"]}
+    removed, others = report["removed"], {**report["kept"], **report["untouched"]}
     return {
         "source": source,
         "stars": report["stars"],
-        "excess": {n: v["excess"] for n, v in report["removed"].items()},
+        **{part: {n: v.get(part) for n, v in removed.items()} for part in ("excess", "partial", "upper")},
         "r2": {n: v["r2"] for n, v in others.items()},
         "sliders": {n: v["relative_error"] for n, v in report["counterfactual"].items()},
         "verdict": list(report.get("verdict", [])),
@@ -202,21 +209,39 @@ def _audit_lines(audit: dict[str, Any] | None) -> list[str]:
     """The verdict and the numbers of the audit; nothing where the model was not audited."""
     if not audit:
         return []
-    parts = ("excess", "r2", "sliders")
-    verdict = [f"- {_escaped(sentence)}" for sentence in audit.get("verdict", [])]  # earlier cards have none
-    lines = [
+    verdict = [f"- {_escaped(sentence)}" for sentence in audit_sentences(audit)]
+    return [
         f"## Audited on `{audit['source']}`, {audit['stars']:,} stars",
         "",
         *([f"{RESERVED_NOTE}\n"] if is_reserved_source(audit["source"]) else []),
         *([*verdict, ""] if verdict else []),
-        "| parameter | excess R² of a removed one | R² of another | error of its slider |",
-        "|---|---|---|---|",
+        *_audit_table(audit),
     ]
-    for name in dict.fromkeys(n for part in parts for n in audit[part]):
-        values = (audit[part].get(name) for part in parts)
+
+
+def _audit_table(audit: dict[str, Any]) -> list[str]:
+    """One row per label, without the columns that the audit has no number for."""
+    columns = {head: audit[part] for part, head in AUDITED.items() if _any_number(audit.get(part))}
+    if not columns:
+        return []
+    lines = [f"| parameter | {' | '.join(columns)} |", f"|---{'|---' * len(columns)}|"]
+    for name in dict.fromkeys(n for numbers in columns.values() for n in numbers):
+        values = (numbers.get(name) for numbers in columns.values())
         cells = " | ".join("-" if value is None else f"{value:.3f}" for value in values)
         lines.append(f"| {_label(name)} | {cells} |")
     return [*lines, ""]
+
+
+def _any_number(numbers: dict[str, float | None] | None) -> bool:
+    return any(value is not None for value in (numbers or {}).values())
+
+
+def audit_sentences(audit: dict[str, Any]) -> list[str]:
+    """The sentences of a card's audit; what the first edition said of removed labels is replaced."""
+    verdict = list(audit.get("verdict", []))  # earlier cards have none
+    if not is_first_edition(audit):
+        return verdict
+    return [on_first_edition(audit["excess"]), *verdict[len(audit["excess"]) :]]
 
 
 def _protection_lines(card: dict[str, Any]) -> list[str]:

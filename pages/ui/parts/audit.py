@@ -9,7 +9,7 @@ import streamlit as st
 
 from gandalf_core.auditing.slider_table import SLIDER_READING, slider_rows
 from gandalf_core.auditing.slider_verdict import on_sliders
-from gandalf_core.auditing.table import READING, table_rows
+from gandalf_core.auditing.table import READING, STRATA_READING, strata_rows, table_rows
 from gandalf_core.auditing.verdict import on_latent
 from gandalf_core.errors import JobError
 from gandalf_core.jobs.folder import JobState
@@ -107,10 +107,11 @@ def show_sliders(report: Report) -> None:
 
 
 def show_numbers(report: Report, name: str) -> None:
-    """The report's numbers as a table, and the whole report as a file."""
-    frame = pd.DataFrame(table_rows(report))
-    st.dataframe(frame[[c for c in frame if frame[c].any()]], hide_index=True, height="content")
-    st.caption(READING)
+    """The report's numbers as tables, and the whole report as a file."""
+    show_table(table_rows(report), READING)
+    if rows := strata_rows(report):
+        with st.expander("At the ends of every known parameter"):
+            show_table(rows, STRATA_READING)
     st.download_button(
         "Download the whole report",
         json.dumps(report, indent=1, ensure_ascii=False),
@@ -119,3 +120,10 @@ def show_numbers(report: Report, name: str) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def show_table(rows: list[dict[str, str]], reading: str) -> None:
+    """A table without its empty columns, and how to read it."""
+    frame = pd.DataFrame(rows)
+    st.dataframe(frame[[c for c in frame if frame[c].any()]], hide_index=True, height="content")
+    st.caption(show.escaped(reading))

@@ -34,6 +34,8 @@ FACTS = {
 }
 AUDITED = {
     "excess": "excess R² of",
+    "partial": "partial R² of",
+    "upper": "95 % limit of the partial R² of",
     "sliders": "relative error of the slider of",
     "r2": "R² of",
     "source": "the stars",
