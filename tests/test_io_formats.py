@@ -509,6 +509,8 @@ def test_a_fits_file_that_is_damaged_is_refused_or_said():
                          (b"TFIELDS =                    2", b"TFIELDS =           1000000000")):  # fmt: skip
         assert card in data and "damaged FITS: " in refusal(data.replace(card, broken))
     assert raw(data + bytes(2880)).remarks == ()
+    for broken in (data[:-7], data[:-7] + b"1234567"):  # rows moved up, or fewer than there were
+        assert "its blocks are not whole" in raw(broken).remarks[0]
     table = fits.table_to_hdu(Table({"wavelength": WAVE, "flux": FLUX}))
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(out := io.BytesIO(), checksum=True)
     changed = bytearray(out.getvalue())

@@ -28,16 +28,15 @@ def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
 
     Raises SpectraError for a truncated file, and for one without a table or a one-dimensional spectrum.
     """
-    check_extensions(stream)
+    remarks = check_extensions(stream)
     size = size_of(stream)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with fits.open(stream, memmap=False, disable_image_compression=True, checksum=True) as opened:
             tables = _tables(list(opened), wanted, size)
     if any("atasum verification failed" in str(w.message) for w in caught):
-        said = "DATASUM does not fit the data: they were changed after it was written, or damaged"
-        tables[0] = replace(tables[0], remarks=(*tables[0].remarks, said))
-    return tables
+        remarks += ("DATASUM does not fit the data: they were changed after it was written, or damaged",)
+    return [replace(tables[0], remarks=(*tables[0].remarks, *remarks)), *tables[1:]]
 
 
 def _tables(hdus: list[Any], wanted: Wanted, size: int) -> list[RawTable]:

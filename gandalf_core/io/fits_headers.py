@@ -15,13 +15,14 @@ MAX_AXES = 999
 _END = b"END" + b" " * 77
 
 
-def check_extensions(stream: BinaryIO) -> None:
-    """SpectraError where a header is damaged, or announces data that are not in the file.
+def check_extensions(stream: BinaryIO) -> tuple[str, ...]:
+    """What must be said of a FITS file whose blocks are not whole; the stream is rewound.
 
-    Also for bytes behind the last extension: there an extension would be left out without a word. The stream
-    is rewound.
+    Raises SpectraError where a header is damaged or announces data that are not in the file, and for bytes
+    behind the last extension: there an extension would be left out without a word.
     """
     size, position, number = size_of(stream), 0, 0
+    whole = size % BLOCK == 0
     while position < size:
         stream.seek(position)
         start = stream.read(8)
@@ -35,8 +36,15 @@ def check_extensions(stream: BinaryIO) -> None:
                 f"truncated FITS: extension {number} should reach byte {end}, the file has {size}: "
                 "fetch it again"
             )
-        position, number = -(-end // BLOCK) * BLOCK, number + 1
+        stream.seek(end)
+        whole &= not stream.read(-end % BLOCK).strip(b"\0 ")
+        position, number = end + -end % BLOCK, number + 1
     stream.seek(0)
+    return (
+        ()
+        if whole
+        else ("its blocks are not whole (2880 bytes, filled with zeros): bytes may be lost or damaged",)
+    )
 
 
 def _header(stream: BinaryIO, position: int, number: int) -> tuple[fits.Header, int]:

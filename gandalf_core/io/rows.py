@@ -76,16 +76,15 @@ def _end(stream: BinaryIO, start: int, separator: str) -> tuple[str, ...]:
     """
     end = stream.seek(0, SEEK_END)
     stream.seek(max(start, end - _TAIL))
-    tail = stream.read()
-    if tail.endswith((b"\n", b"\x1a")) or b'"' in tail:
+    tail = _QUOTED.sub(b'""', stream.read())
+    if tail.endswith((b"\n", b"\x1a")) or tail.count(b'"') > 2 * tail.count(b'""'):
         return ()
     *before, last = (line.decode("utf-8", "replace") for line in tail.split(b"\n")[-500:])
-    lengths = {
-        len(_last_field(line, separator)) for line in before[1:] if line.strip() and not is_comment(line)
-    }
-    if not lengths or len(_last_field(last, separator)) >= min(lengths):
+    rows = (line for line in before[1:] if line.strip() and not is_comment(line))
+    lengths = [len(_last_field(line, separator)) for line in rows]
+    if not lengths or len(_last_field(last, separator)) >= np.median(lengths):
         return ()
-    if len(lengths) == 1:
+    if len(set(lengths)) == 1:
         raise cut_within(last)
     return (f"the last row, '{last[:40]}', has no line end: if the file was cut, its last value is wrong",)
 
