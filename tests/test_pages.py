@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import app_world
@@ -15,6 +16,7 @@ from toy import toy_config, toy_stars
 
 from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.io import npz
 from gandalf_core.models.cards import FIRST_GRID_NOTE
 from gandalf_core.models.files import read_arrays, write_arrays
 from gandalf_core.parameters import LABELS
@@ -22,7 +24,7 @@ from gandalf_core.simulator import simulate
 from gandalf_core.sweeps.space import Sweep, parse_axis
 from gandalf_core.sweeps.study import results, run_sweep
 from pages.ui.cache import stars as stars_cache
-from pages.ui.cache.models import load_model
+from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import labels_of, latents_of, predictions_of
 from pages.ui.cache.uploads import load_upload
 
@@ -191,14 +193,61 @@ def test_a_message_shows_names_without_markup_and_without_the_servers_folders(
     assert "simulated\\:abc\\:1" in message
 
 
-def test_a_flux_that_is_not_normalised_and_a_repeated_id_get_a_warning(app):
+def test_a_flux_that_is_not_normalised_is_refused_and_a_repeated_id_gets_a_warning(app):
     star, content = archive_star()
-    flat = SpectraSet(0 * star.flux, star.wavelength_nm, star.ids, star.labels, (), star.flux_error)
     test = upload(app(model="generator"), ("star.csv", content))
     assert not test.warning and star.ids[0] in test.success[0].value
-    upload(test, ("flat.csv", archive_file("csv", "INDIVIDUAL", flat)))
-    assert "normalised" in test.warning[0].value and "More than one uploaded star" in test.warning[0].value
+    counts = replace(star, flux=star.flux * 20_000, flux_error=star.flux_error * 20_000)
+    upload(test, ("counts.csv", archive_file("csv", "INDIVIDUAL", counts)))
+    [refused] = [e.value for e in test.error]
+    assert "counts.csv" in refused and "divide the flux by its continuum" in refused
+    again = replace(star, flux=star.flux * 0.99)
+    upload(test, ("again.csv", archive_file("csv", "INDIVIDUAL", again)))
+    assert "More than one uploaded star" in test.warning[0].value
     assert test.session_state["star"] == star.ids[0]
+
+
+def test_one_bad_star_of_an_upload_is_named_and_the_others_are_shown(app):
+    stars = simulate(4, seed=11)
+    mask = stars.mask.copy()
+    mask[1, :500] = True
+    path_content = npz_bytes(replace(stars, mask=mask))
+    test = upload(app(model="generator"), ("four.npz", path_content))
+    [said] = [w.value for w in test.warning]
+    assert "3 stars can be used, 1 left out" in said and "sim11-1" in said and "usable samples" in said
+    test.get("button_group")[0].set_value("Table").run()
+    assert [i for i in test.dataframe[0].value["id"][:4] if i.startswith("sim11-")] == [
+        "sim11-0",
+        "sim11-2",
+        "sim11-3",
+    ]
+
+
+def test_the_page_says_of_a_file_what_validate_says(app, tmp_path, capsys):
+    """The same sentences with the same grades, and the same notes."""
+    from gandalf_core.cli import main
+
+    star = simulate(1, seed=5)
+    rows = zip(star.wavelength_nm, star.flux[0], star.snr.repeat(800), strict=True)
+    lines = [f"{wave:.4f},{flux:.6f},{snr:.3f}" for wave, flux, snr in rows]
+    (tmp_path / "star.csv").write_text("\n".join(["wavelength,flux,snr", *lines]))
+    test = upload(app(model="generator"), ("star.csv", (tmp_path / "star.csv").read_bytes()))
+    [verdict] = test.session_state["verdicts"]
+    assert verdict.grade == "warn" and "flux errors unknown" in test.warning[0].value.replace("Flux", "flux")
+    capsys.readouterr()
+    folder = str(model_folders()["generator"])
+    assert main(["validate", str(tmp_path / "star.csv"), "--model", folder, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [f._asdict() for f in verdict.findings] == told["verdict"] and list(verdict.notes) == told["notes"]
+    shown = [m.value for m in test.expander[0].markdown]
+    assert len(shown) == len(told["verdict"]) and any("snr" in text for text in shown)
+
+
+def npz_bytes(stars: SpectraSet) -> bytes:
+    """Stars as the content of an npz file."""
+    stream = BytesIO()
+    npz.write_stars(stream, stars)
+    return stream.getvalue()
 
 
 def text_star(star: SpectraSet, teff: float, shift_nm: float = 0.0, errors: float = 1.0) -> bytes:

@@ -40,13 +40,17 @@ def load_upload(key: str) -> SpectraSet:
 
 
 def upload_on_grid(source: str, model: TrainedModel) -> SpectraSet:
-    """An uploaded set on the model's grid. Raises SpectraError when it does not fit."""
+    """The stars of an uploaded set that fit the model's grid, on it. SpectraError when none does."""
     return _on_grid(source, grid_key(model), model)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _on_grid(source: str, grid: str, _model: TrainedModel) -> SpectraSet:
-    return _model.on_grid(load_upload(source.removeprefix(UPLOADED)))
+    fitting, causes = io.covering(load_upload(source.removeprefix(UPLOADED)), _model.wavelength_nm)
+    if not len(fitting):
+        star, cause = next(iter(causes.items()))
+        raise SpectraError(f"uploaded star {star}: {cause}")
+    return fitting
 
 
 def uploads_on_grid(model: TrainedModel) -> SpectraSet | None:
