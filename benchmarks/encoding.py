@@ -70,7 +70,8 @@ def main(source: str, out: str) -> None:
     """Encode `source`; print time, memory and the time of the products alone, before and after."""
     from benchmarks.products import encode_products, flop, runner, seconds
     from gandalf_core.io import iter_parquet
-    from gandalf_core.products.catalogue import CHUNK, encode_task, run_catalogue
+    from gandalf_core.products.catalogue import CHUNK, run_catalogue
+    from gandalf_core.products.tasks import encode_task
 
     model = untrained(next(iter_parquet(source)))
     products = encode_products(model.config, len(model.wavelength_nm), CHUNK)

@@ -1,4 +1,4 @@
-"""Catalogues: chunks change no number, refused stars do not stop a run, a stopped run resumes."""
+"""Catalogues: chunks change no number, what cannot be used stops nothing, a stopped run resumes."""
 
 import threading
 from dataclasses import replace
@@ -10,14 +10,10 @@ import pytest
 from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.errors import ClaimError, ModelError, SpectraError
 from gandalf_core.io import read_latents, read_stars, write_stars
-from gandalf_core.products.catalogue import (
-    MANIFEST,
-    decode_task,
-    encode_task,
-    predict_task,
-    run_catalogue,
-)
-from gandalf_core.products.pipeline import read_ahead, write_behind
+from gandalf_core.products.catalogue import run_catalogue
+from gandalf_core.products.ledger import PURPOSE, RESULTS
+from gandalf_core.products.pipeline import in_background, read_ahead, write_behind
+from gandalf_core.products.tasks import decode_task, encode_task, predict_task
 
 OTHER = NoiseKey.from_seed(9)
 
@@ -36,7 +32,7 @@ def test_chunks_do_not_change_latents(model, gaia_like, tmp_path):
             encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=chunk
         )
         result = read_latents(tmp_path / "out.parquet")
-        assert summary.stars == len(gaia_like) and summary.refused == 0
+        assert summary.stars == len(gaia_like) and summary.left_out == 0 and summary.rejected == {}
         assert np.array_equal(result.ids, gaia_like.ids) and result.model_id == model.model_id
         np.testing.assert_allclose(result.z, whole.z, atol=1e-5)
         np.testing.assert_array_equal(result.labels, whole.labels)
@@ -94,11 +90,9 @@ def test_a_star_off_the_grid_is_counted_not_fatal(model, gaia_like, tmp_path):
     mask[[3, 77], :20] = True
     write_stars(tmp_path / "in.parquet", replace(gaia_like, mask=mask))
     summary = run_catalogue(encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=50)
-    assert (summary.stars, summary.refused) == (len(gaia_like) - 2, 2)
-    assert (
-        set(summary.causes) == {gaia_like.ids[3], gaia_like.ids[77]}
-        and "cover" in summary.causes[gaia_like.ids[3]]
-    )
+    assert (summary.stars, summary.left_out) == (len(gaia_like) - 2, 2)
+    assert set(summary.rejected) == {gaia_like.ids[3], gaia_like.ids[77]}
+    assert "cover" in summary.rejected[gaia_like.ids[3]]
     assert not np.isin(gaia_like.ids[[3, 77]], read_latents(tmp_path / "out.parquet").ids).any()
 
 
@@ -106,7 +100,7 @@ def test_a_catalogue_of_refused_stars_leaves_no_file(model, gaia_like, tmp_path)
     mask = np.zeros((5, gaia_like.flux.shape[1]), bool)
     mask[:, :30] = True
     write_stars(tmp_path / "in.parquet", replace(gaia_like[:5], mask=mask))
-    with pytest.raises(SpectraError, match=r"out\.parquet: nothing to write"):
+    with pytest.raises(SpectraError, match=r"in\.parquet: star 4000000000000000001: .* \(and 4 more\)"):
         run_catalogue(encode_task(model), tmp_path / "in.parquet", tmp_path / "out.parquet")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.parquet"]
 
@@ -129,7 +123,7 @@ def test_partitions_keep_their_names_and_a_second_run_does_only_missing_ones(
     assert (first.partitions, first.already, first.stars) == (3, 0, 300)
     assert fractions == sorted(fractions) and fractions[-1] == 1
     names = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
-    assert names == {"a.parquet", "deeper/b.parquet", "deeper/c.parquet", MANIFEST}
+    assert names == {"a.parquet", "deeper/b.parquet", "deeper/c.parquet", PURPOSE, RESULTS}
     (out / "deeper/b.parquet").unlink()
     untouched = (out / "a.parquet").stat().st_mtime_ns
     second = run_catalogue(encode_task(model), folder, out)
@@ -153,10 +147,15 @@ def test_output_inside_the_source_and_empty_folders_are_refused(model, folder, t
         run_catalogue(encode_task(model), tmp_path / "empty", tmp_path / "out")
 
 
-def test_a_damaged_partition_is_named(model, folder, tmp_path):
-    (folder / "deeper/b.parquet").write_bytes(b"PAR1 nonsense")
-    with pytest.raises(SpectraError, match=r"deeper.b\.parquet"):
-        run_catalogue(encode_task(model), folder, tmp_path / "out")
+def test_what_fails_in_a_background_thread_is_raised_where_it_is_waited_for():
+    with in_background(lambda n: 2 * n, 21) as doubled:
+        assert doubled() == 42
+
+    def fail(n):
+        raise SpectraError("bad file")
+
+    with pytest.raises(SpectraError, match="bad file"), in_background(fail, 1) as failed:
+        failed()
 
 
 def test_memory_holds_a_few_chunks_only(model, gaia_like, tmp_path):
@@ -166,8 +165,9 @@ def test_memory_holds_a_few_chunks_only(model, gaia_like, tmp_path):
     import weakref
 
     def work(stars):
-        alive.append(weakref.ref(stars))
-        most.append(sum(ref() is not None for ref in alive))
+        if len(stars):  # without one, it only tells the columns
+            alive.append(weakref.ref(stars))
+            most.append(sum(ref() is not None for ref in alive))
         return model.encode(stars)
 
     run_catalogue(replace(task, work=work), tmp_path / "in.parquet", tmp_path / "out.parquet", chunk=10)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,12 @@ def identity(*parts: Any) -> str:
     digest = hashlib.sha256()
     _feed(digest.update, parts)
     return digest.hexdigest()[:LETTERS]
+
+
+def file_identity(path: Path) -> str:
+    """Sixteen letters of the SHA-256 of a file's content, whose size does not matter. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS]
 
 
 def without_reading(provenance: Mapping[str, Any]) -> dict[str, Any]:

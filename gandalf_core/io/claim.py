@@ -28,8 +28,8 @@ def claim(
     """
     folder.mkdir(parents=True, exist_ok=True)
     note, text = folder / name, to_json(purpose)
-    if note.exists():
-        old, new = _read(note), json.loads(text)
+    if (old := noted(folder, name)) is not None:
+        new = json.loads(text)
         differing = sorted(k for k in {*old, *new} - {*changeable} if old.get(k) != new.get(k))
         if differing:
             words = ", ".join(dict.fromkeys(names.get(key, key) for key in differing))
@@ -42,7 +42,14 @@ def claim(
     write_text(note, text)
 
 
-def _read(note: Path) -> dict[str, Any]:
+def noted(folder: Path, name: str) -> dict[str, Any] | None:
+    """The purpose that the file `name` of a folder notes; None without such a file.
+
+    Raises ClaimError for a file that says nothing.
+    """
+    note = folder / name
+    if not note.exists():
+        return None
     try:
         purpose = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -83,7 +83,7 @@ def to_arrow(values: np.ndarray) -> "pa.Array":
     """A column as an Arrow array."""
     import pyarrow as pa
 
-    return pa.array(values.tolist() if values.dtype.kind == "U" else values)
+    return pa.array(values.tolist(), pa.string()) if values.dtype.kind == "U" else pa.array(values)
 
 
 def _unit(column: str) -> str | None:

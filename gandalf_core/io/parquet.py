@@ -21,7 +21,7 @@ from . import ids as star_ids
 from .checking import DEFAULT, Checks, Found, checked
 from .columns import Table
 from .medium import Statement
-from .names import ERROR, FLUX, label_column, role_of
+from .names import ERROR, FLUX, ID, label_column, meaning_of, role_of
 from .parquet_arrays import arrays, keywords, leaves, raw_columns, scalars
 from .parquet_groups import tables
 from .parquet_tables import check_rows, check_size
@@ -131,6 +131,33 @@ def has_row_per_star(path: str | Path) -> bool:
     except (OSError, pa.ArrowException):
         return False
     return any(role_of(leaf.name) == FLUX and leaf.is_list for leaf in leaves(schema))
+
+
+class Footer(NamedTuple):
+    """What the footer of a Parquet file tells: its rows, whether its ids are integers, whether it is ours."""
+
+    rows: int
+    integer_ids: bool
+    ours: bool
+
+
+def footer_of(path: str | Path) -> Footer:
+    """The footer of a file of stars. Raises SpectraError when it is damaged."""
+    with _open(path) as file:
+        ours = _meta(file).get("kind") == "spectra"
+        return Footer(file.metadata.num_rows, _has_integer_ids(file.schema_arrow), ours)
+
+
+def _has_integer_ids(schema: pa.Schema) -> bool:
+    """Whether the best column of ids holds integers; a part of an SDSS id makes a name."""
+    meanings = {leaf: meaning for leaf in leaves(schema) if (meaning := meaning_of(leaf.name))}
+    ids = {
+        leaf: meaning.rank for leaf, meaning in meanings.items() if meaning.role == ID and not meaning.kind
+    }
+    if not ids:
+        return False
+    kind = schema.field(min(ids, key=lambda leaf: ids[leaf]).column).type
+    return pa.types.is_integer(kind) and kind != pa.uint64()
 
 
 def count_rows(path: str | Path) -> int:

@@ -138,7 +138,8 @@ def arrays(column: pa.ChunkedArray) -> np.ndarray:
     """
     array = one_array(column)
     if not len(array):
-        return np.empty((0, 0), np.float32)
+        width = array.type.list_size if pa.types.is_fixed_size_list(array.type) else 0
+        return np.empty((0, width), np.float32)
     kind = array.type.value_type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise SpectraError("lists that are not of numbers where a spectrum is expected")

@@ -1,5 +1,6 @@
 """A Parquet file of plain columns, such as a table of predictions, written piece by piece."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,15 +13,18 @@ from ..atomic import atomic
 from ..errors import SpectraError
 from .ids import as_integers
 
+Columns = Mapping[str, np.ndarray]  # equally long arrays (N,) by name, the ids under `id`
+
 
 class ColumnWriter:
     """Appends columns of equal length to a file, which appears when the block ends without an error.
 
-    Ids (the column `id`) that are integers stay integers.
+    integer_ids: whether `id` is a 64-bit integer or text; None: the first piece decides.  like: columns, of
+    any length, whose types those of the file are; None: those of the first piece.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, integer_ids: bool | None = None, like: Columns | None = None) -> None:
+        self.path, self.integer_ids, self.like = path, integer_ids, like
         self._stack = ExitStack()
         self._file: pq.ParquetWriter | None = None
 
@@ -35,14 +39,25 @@ class ColumnWriter:
     ) -> bool | None:
         return self._stack.__exit__(kind, error, traceback)
 
-    def write(self, columns: dict[str, np.ndarray]) -> None:
-        """Append columns, name → (N,). SpectraError when ids change from integers to names."""
-        ids = as_integers(columns["id"])
-        table = pa.table(columns | {"id": columns["id"].tolist() if ids is None else ids})
-        file = self._file = self._file or self._open(table.schema)
-        if table.schema != file.schema:
+    def write(self, columns: Columns) -> None:
+        """Append columns. SpectraError for other columns than before, and for names among integer ids."""
+        table = self._table(columns)
+        if self._file is None:
+            self._file = self._open(table.schema if self.like is None else self._table(self.like).schema)
+        if table.column_names != self._file.schema.names:
+            raise SpectraError(f"{self.path}: a later piece has other columns")
+        if table.num_rows:
+            self._file.write_table(table.cast(self._file.schema))
+
+    def _table(self, columns: Columns) -> pa.Table:
+        ids = columns["id"]
+        integers = None if self.integer_ids is False else as_integers(ids)
+        if self.integer_ids is None:
+            self.integer_ids = integers is not None
+        if self.integer_ids and integers is None:
             raise SpectraError(f"{self.path}: some ids are integers, others names: give them separately")
-        file.write_table(table)
+        own = integers if self.integer_ids else pa.array(ids.tolist(), pa.string())
+        return pa.table({name: own if name == "id" else values for name, values in columns.items()})
 
     def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
         stream = self._stack.enter_context(atomic(self.path))

@@ -15,7 +15,8 @@ def tables(file: pq.ParquetFile, columns: list[str], chunk: int) -> Iterator[Row
     seen = 0
     try:
         for batch in file.iter_batches(batch_size=chunk, columns=columns):
-            yield seen, batch.num_rows, pa.Table.from_batches([batch])
+            if batch.num_rows:
+                yield seen, batch.num_rows, pa.Table.from_batches([batch])
             seen += batch.num_rows
     except DAMAGE:
         yield from _group_by_group(file, columns, chunk, seen)

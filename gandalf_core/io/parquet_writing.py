@@ -37,9 +37,9 @@ _OPTIONS: dict[str, Any] = {
 class ParquetWriter:
     """Spectra or latents, written piece by piece; the file appears when the block ends without an error.
 
-    integer_ids: whether `source_id` is a 64-bit integer or text; None: the first piece decides.
-    Raises SpectraError when a piece has another grid, other labels or ids that do not fit, and when there was
-    no piece.
+    integer_ids: whether `source_id` is a 64-bit integer or text; None: the first piece decides. A piece of no
+    star makes a file with the columns of every other. Raises SpectraError when a piece has another grid,
+    other labels or ids that do not fit, and when there was no piece.
 
     >>> with ParquetWriter("latents.parquet") as out:
     ...     for stars in iter_parquet("spectra.parquet"):
@@ -72,7 +72,8 @@ class ParquetWriter:
         file, first = self._begun
         if not _alike(first, piece):
             raise SpectraError(f"{self.path}: a later piece has another grid, other labels, model or key")
-        file.write_table(table.replace_schema_metadata(file.schema.metadata), row_group_size=CHUNK)
+        if len(piece):
+            file.write_table(table.replace_schema_metadata(file.schema.metadata), row_group_size=CHUNK)
         self.rows += len(piece)
 
     def _ids(self, ids: np.ndarray) -> np.ndarray:

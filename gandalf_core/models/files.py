@@ -5,7 +5,6 @@ outliers) · split.npz (ids by what the stars serve) · regressor-latent.npz · 
 projections/<name>.npz · history.jsonl · card.json · CARD.md · audit.json where the model was audited
 """
 
-import hashlib
 import json
 import zipfile
 import zlib
@@ -18,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from ..atomic import atomic
-from ..data.identity import identity
+from ..data.identity import file_identity, identity
 from ..errors import ModelError
 
 CONFIG, WEIGHTS, SCALING, SPLIT = "config.json", "weights.safetensors", "scaling.npz", "split.npz"
@@ -88,8 +87,8 @@ def under_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.
 
 
 def digest(path: Path) -> str:
-    """Identity of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    """Identity of a file's content, as short as it stands in a model's id."""
+    return file_identity(path)[:12]
 
 
 def folder_identity(folder: Path) -> str:

@@ -2,191 +2,273 @@
 
 Reading, computing and writing overlap: one thread reads the next chunk while the networks work on this one,
 and another thread writes the last one. A folder of partitions may be stopped at any time: the same call
-continues with the missing ones. The networks use every core by themselves, so partitions are processed one
-after the other; to spread them over machines, give each machine its own folder.
-Shapes: N stars of a chunk, L pixels, P labels.
+continues with the missing ones (see `ledger`). The networks use every core by themselves, so partitions are
+processed one after the other; to spread them over machines, give each machine its own folder.
+
+Nothing bad stops the others: a star, a row group, a chunk or a partition that cannot be used is counted and
+named, and a partition without a usable star has an empty result with the columns of every other.
+Shapes: N stars of a chunk.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
-
-from ..data.latents import LatentSet
-from ..data.noise_key import fingerprint
-from ..data.protocols import StarModel
+from ..data.identity import file_identity
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
-from ..io import ParquetWriter, check_output, count_rows, covering, iter_parquet
-from ..io.claim import claim
-from ..io.parquet_writing import KEY
-from ..io.parquet_columns import ColumnWriter
+from ..io import check_output
+from ..io.folders import name_in, partitions
+from ..io.parquet import Footer, Part, footer_of, iter_parts
+from ..io.read import reject, usable_of
+from ..io.understanding import Understanding, notes_of, understandings
 from ..jobs.progress import Progress, silent
-from .pipeline import read_ahead, write_behind
+from .ledger import NO_STATE, Ledger, Result, State, open_folder
+from .pipeline import in_background, read_ahead
+from .results import Output, parquet_output
+from .tasks import Piece, Task
 
 CHUNK = 8192  # stars at once; a few chunks are in memory
-MAX_CAUSES = 100  # refused stars whose cause is kept; the others are only counted
-MANIFEST = "catalogue.json"
-
-Piece = SpectraSet | LatentSet | dict[str, np.ndarray]  # the last: columns of a table, each (N,)
-
-
-# --- what is done with a chunk ---
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is done with every star.
-
-    work: from stars on the grid `wavelength_nm` (L,) to a piece of the output.  about: what identifies the
-    task, JSON-serialisable.  needs_errors: whether `work` looks at flux errors.
-    """
-
-    work: Callable[[SpectraSet], Piece]
-    wavelength_nm: np.ndarray
-    about: dict[str, Any]
-    needs_errors: bool = True
-
-
-def encode_task(model: StarModel) -> Task:
-    """Latents, as `model.encode` gives them."""
-    model, about = _fixed(model, "encode")
-    return Task(lambda stars: model.encode(stars), model.wavelength_nm, about, needs_errors=False)
-
-
-def predict_task(model: StarModel) -> Task:
-    """A table of labels with errors, chi² and outlier score, as `model.predict` gives them."""
-    model, about = _fixed(model, "predict")
-    return Task(lambda stars: model.predict(stars).columns(), model.wavelength_nm, about)
-
-
-def decode_task(model: StarModel, changes: dict[str, float]) -> Task:
-    """Spectra under modified labels: `changes` gives every star this value of a label.
-
-    Raises ModelError for a label that the model's decoder does not receive.
-    """
-    model.check_receives(changes)
-    model, about = _fixed(model, "decode")
-    return Task(lambda stars: model.modify(stars, changes)[0], model.wavelength_nm, about | {"set": changes})
-
-
-def _fixed(model: StarModel, task: str) -> tuple[StarModel, dict[str, Any]]:
-    """The model under the key that it has now, for all chunks, and what identifies the task."""
-    key = model.noise_key
-    return model.under(key), {"task": task, "model": model.model_id, "key_fingerprint": fingerprint(key)}
-
-
-# --- partitions ---
+MAX_CAUSES = 100  # stars without a result whose cause is kept for each partition; the others are only counted
 
 
 @dataclass
 class Summary:
-    """What a run did.
+    """What a run did, and what the catalogue holds after it.
 
-    already: partitions that were finished before.  causes: star id → why it was refused, of the first ones.
+    stars: done by this run; stars_in_all: with those of earlier runs.  left_out: stars without a result, in
+    all; rejected: {star, rows or partition: cause} of the first of each partition.  already: partitions that
+    were done before; again: those that were done anew, because they have changed since.  notes: sentences on
+    how the files were read, and on what is strange about the folders.
     """
 
     stars: int = 0
-    refused: int = 0
+    stars_in_all: int = 0
+    left_out: int = 0
     partitions: int = 0
     already: int = 0
+    again: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    causes: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, result: Result) -> None:
+        """Count what became of a partition."""
+        self.stars_in_all += result.stars
+        self.left_out += result.left_out
+        for key, cause in result.rejected.items():
+            reject(self.rejected, key, cause)
 
 
 def run_catalogue(
-    task: Task, source: str | Path, out: str | Path, *, chunk: int = CHUNK, progress: Progress = silent
+    task: Task,
+    source: str | Path,
+    out: str | Path,
+    *,
+    chunk: int = CHUNK,
+    keep_spikes: bool = False,
+    progress: Progress = silent,
 ) -> Summary:
     """Apply a task to a Parquet file, or to every partition in a folder.
 
-    A star that covers less than 95 % of the grid is refused and counted; it never stops the run. Raises
-    SpectraError, naming the file, for one that cannot be read or written, and ClaimError for a folder that
-    was begun for other work.
+    chunk: stars at once, at most. keep_spikes: leave cosmic-ray hits as they are. Raises SpectraError where
+    no star can be used, and for an output that cannot be written; ClaimError for a folder that was begun for
+    other work or for another source.
     """
-    started, summary = time.perf_counter(), Summary()
-    pairs = partitions(source, out)
-    into_folder = Path(source).is_dir()
-    if into_folder:
-        claim(Path(out), MANIFEST, task.about)
-    rows = [count_rows(path) for path, _ in pairs]
-    total, seen = sum(rows), 0
-    for (path, target), n in zip(pairs, rows, strict=True):
-        summary.partitions += 1
-        if into_folder and (target.exists() or not n):
-            summary.already += 1
-        else:
-            for done in _run_partition(task, path, target, chunk, summary):
-                progress((seen + done) / total, f"{path.name}: {seen + done:,} of {total:,} stars")
-        seen += n
-    summary.seconds = time.perf_counter() - started
-    return summary
+    started = time.perf_counter()
+    run = _Run(task, chunk, keep_spikes, progress)
+    if Path(source).is_dir():
+        run.folder(Path(source), Path(out))
+    else:
+        run.file(Path(source), Path(out))
+    run.summary.notes = [*notes_of(run.read), *run.summary.notes]
+    run.summary.seconds = time.perf_counter() - started
+    return run.summary
 
 
-def partitions(source: str | Path, out: str | Path) -> list[tuple[Path, Path]]:
-    """(input, output) files; a folder's partitions keep their names and subfolders.
+class _Run:
+    """A run over all partitions. read: how each file was understood. total, seen: rows."""
 
-    Raises SpectraError for a folder without a Parquet file, for an output inside the source, and for a single
-    output that is the source or cannot be a Parquet file.
-    """
-    source, out = Path(source), Path(out)
-    if not source.is_dir():
+    def __init__(self, task: Task, chunk: int, keep_spikes: bool, progress: Progress) -> None:
+        self.task, self.chunk, self.keep_spikes, self.progress = task, chunk, keep_spikes, progress
+        self.summary = Summary()
+        self.read: list[Understanding] = []
+        self.total = self.seen = 0
+
+    # --- a file, or all partitions of a folder ---
+
+    def file(self, source: Path, out: Path) -> None:
+        """Work through a file. SpectraError, with the first cause, where no star of it can be used."""
         check_output(out, (".parquet",), [source])
-        return [(source, out)]
-    files = sorted(source.rglob("*.parquet"))
-    if not files:
-        raise SpectraError(f"{source}: no .parquet file in this folder")
-    if out.resolve().is_relative_to(source.resolve()):
-        raise SpectraError(f"{out}: lies inside {source}, whose partitions are read: choose another folder")
-    return [(path, out / path.relative_to(source)) for path in files]
+        footer = footer_of(source)
+        self.total = footer.rows
+        self._do(source.name, source, Output(out, footer.integer_ids, self.task.nothing(), needed=True))
+
+    def folder(self, source: Path, out: Path) -> None:
+        """Work through the partitions whose results are missing or of another state."""
+        names = self._partitions(source, out)
+        footers = {name: _footer(path) for name, path in names.items()}
+        self.total = sum(footer.rows for footer in footers.values())
+        about = self.task.about | {"keep_spikes": self.keep_spikes}
+        ledger, nothing = open_folder(out, about, source, names), self.task.nothing()
+        integers = all(footer.integer_ids for footer in footers.values()) and not ledger.has_named_ids
+        for name, path in names.items():
+            self.summary.partitions += 1
+            if done := ledger.up_to_date(name, path, integers):
+                self.summary.already += 1
+                self.summary.add(done)
+                self.seen += footers[name].rows
+                continue
+            target = ledger.target(name)
+            if name in ledger.results and target.is_file():
+                self.summary.again.append(name)
+            ledger.add(self._do(name, path, Output(target, integers, nothing)))
+        self._note(ledger, names)
+        if not self.summary.stars_in_all:
+            raise _no_star(source, self.summary.rejected, self.summary.left_out)
+
+    def _partitions(self, source: Path, out: Path) -> dict[str, Path]:
+        """The partitions of a folder by name.
+
+        Raises SpectraError for a folder without one, and where source and output lie in each other.
+        """
+        listing = partitions(source)
+        for inner, outer, which in ((out, source, "the source"), (source, out, "the output")):
+            if inner.resolve().is_relative_to(outer.resolve()):
+                raise SpectraError(f"{inner}: lies inside {which}, {outer}: choose another folder")
+        self.summary.notes += [f"{source}: {note}" for note in listing.notes]
+        for name, cause in listing.unreadable.items():
+            reject(self.summary.rejected, name, f"{source / name}: {cause}")
+        return {name_in(source, path): path for path in listing.files}
+
+    def _note(self, ledger: Ledger, names: dict[str, Path]) -> None:
+        """Say what was done again, and what lies in the output beside the results."""
+        if self.summary.already == len(names):
+            self.summary.notes.append(f"{ledger.folder}: all {len(names):,} partitions were done before")
+        gone, others = ledger.strangers(names)
+        for some, what in (
+            (self.summary.again, "have changed since they were done, and were done again"),
+            (gone, "are no longer in the source, but their results are still in the output"),
+            (others, "in the output are no results of this command"),
+        ):
+            if some:
+                more = f" and {len(some) - 3:,} more" if len(some) > 3 else ""
+                self.summary.notes.append(f"{ledger.folder}: {', '.join(some[:3])}{more} {what}")
+
+    # --- one partition ---
+
+    def _do(self, name: str, path: Path, output: Output) -> Result:
+        """Work through one file; what became of it, in no state where that may be different next time."""
+        with in_background(_content, path) as content:
+            partition = _Partition(name, self.task)
+            with parquet_output(output) as write, closing(read_ahead(self._parts(path))) as parts:
+                for part in parts:
+                    for piece in partition.pieces(part):
+                        write(piece)
+                    self._step(part, name)
+                if output.needed and not partition.stars:
+                    raise _no_star(path, partition.rejected, partition.left_out)
+            before, identity = content()
+        self.summary.stars += partition.stars
+        self.read += partition.read
+        lasting = not partition.unread and _state(path) == before
+        result = Result(
+            name,
+            before if lasting else NO_STATE,
+            identity if lasting else "",
+            output.integer_ids,
+            partition.stars,
+            partition.left_out,
+            partition.rejected,
+        )
+        self.summary.add(result)
+        return result
+
+    def _parts(self, path: Path) -> Iterator[Part]:
+        """The parts of a file; one that cannot be used as a whole is one part with its cause."""
+        try:
+            # in a file of ours a masked pixel's flux is NaN; in others the errors, too, say what is masked.
+            # They also say what is a cosmic-ray hit.
+            errors = self.task.needs_errors or not self.keep_spikes or not footer_of(path).ours
+            yield from iter_parts(path, self.chunk, errors=errors, keep_spikes=self.keep_spikes)
+        except SpectraError as error:
+            yield Part(0, 0, error)
+
+    def _step(self, part: Part, name: str) -> None:
+        self.seen += part.rows
+        fraction = min(1.0, self.seen / self.total) if self.total else 1.0
+        self.progress(fraction, f"{name}: {self.seen:,} of {self.total:,} stars")
 
 
-def _run_partition(task: Task, path: Path, out: Path, chunk: int, summary: Summary) -> Iterator[int]:
-    """Work through one file; yields how many of its stars have been seen."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # in a file of ours a masked pixel's flux is NaN; in others the errors, too, say what is masked
-    ours = KEY in (pq.read_schema(path).metadata or {})
-    stream = read_ahead(iter_parquet(path, chunk, errors=task.needs_errors or not ours))
-    seen = 0
-    with parquet_output(out) as write, closing(stream) as chunks:
-        for stars in chunks:
-            covered = _covering_stars(stars, task.wavelength_nm, summary)
-            if len(covered):
-                write(task.work(covered))
-            seen += len(stars)
-            yield seen
+class _Partition:
+    """What becomes of the stars of one file.
 
-
-def _covering_stars(stars: SpectraSet, wavelength_nm: np.ndarray, summary: Summary) -> SpectraSet:
-    """The stars that cover the grid (L,), resampled to it; `summary` counts them and the others."""
-    covered, causes = covering(stars, wavelength_nm)
-    summary.stars += len(covered)
-    summary.refused += len(stars) - len(covered)
-    summary.causes |= dict(islice(causes.items(), MAX_CAUSES - len(summary.causes)))
-    return covered
-
-
-@contextmanager
-def parquet_output(out: Path) -> Iterator[Callable[[Piece], None]]:
-    """A function that appends pieces of one kind to a Parquet file, which appears when the block ends.
-
-    Raises SpectraError when nothing was written.
+    unread: whether it could not be read for a cause that may pass, such as a missing permission.
     """
-    with ExitStack() as stack:
-        writers: list[Any] = []  # one, chosen by the first piece
 
-        def write(piece: Piece) -> None:
-            if not writers:
-                kind = ColumnWriter if isinstance(piece, dict) else ParquetWriter
-                writers.append(stack.enter_context(kind(out)))
-            writers[0].write(piece)
+    def __init__(self, name: str, task: Task) -> None:
+        self.name, self.task = name, task
+        self.stars = self.left_out = 0
+        self.rejected: dict[str, str] = {}
+        self.read: list[Understanding] = []
+        self.unread = False
 
-        with write_behind(write) as append:
-            yield append
-        if not writers:
-            raise SpectraError(f"{out}: nothing to write, every star was refused")
+    def pieces(self, part: Part) -> list[Piece]:
+        """The output of a part's usable stars; the others are counted and, up to a limit, named."""
+        causes: dict[str, str] = {}
+        if isinstance(part.stars, SpectraError):
+            key = part.name(self.name) if part.rows else self.name
+            causes[key] = f"{key}: {part.stars}"
+            cause = part.stars.__cause__
+            self.unread |= isinstance(cause, OSError) and cause.errno is not None
+            pieces, done = [], 0
+        else:
+            pieces, done = self._worked(part.stars, causes)
+        self.stars += done
+        self.left_out += part.rows - done
+        for key, cause in islice(causes.items(), max(0, MAX_CAUSES - len(self.rejected))):
+            reject(self.rejected, key, cause)
+        return pieces
+
+    def _worked(self, stars: SpectraSet, causes: dict[str, str]) -> tuple[list[Piece], int]:
+        """The output of the usable stars, and how many there are."""
+        self.read += [replace(read, rejected={}) for read in understandings(stars)]
+        usable = usable_of(stars, self.task.wavelength_nm, self.name, causes)
+        pieces, failures = self.task.pieces(usable)
+        for row, cause in failures.items():
+            star = str(usable.ids[row])
+            reject(causes, star, f"{self.name}: star {star}: {cause}")
+        return pieces, len(usable) - len(failures)
+
+
+def _footer(path: Path) -> Footer:
+    """The footer of a partition; of a damaged one, which is told when its turn comes, that of no stars."""
+    try:
+        return footer_of(path)
+    except SpectraError:
+        return Footer(0, True, False)
+
+
+def _no_star(source: Path, rejected: dict[str, str], left_out: int) -> SpectraError:
+    """The error of a source without a usable star: the first cause, and how many stars there are."""
+    first = next(iter(rejected.values()), f"{source}: holds no stars")
+    return SpectraError(f"{first} (and {left_out - 1:,} more)" if left_out > 1 else first)
+
+
+def _content(path: Path) -> tuple[State, str]:
+    """The state and the identity of a file; neither of one that cannot be read."""
+    state = _state(path)
+    try:
+        return state, file_identity(path)
+    except OSError:
+        return NO_STATE, ""
+
+
+def _state(path: Path) -> State:
+    try:
+        return State.of(path)
+    except OSError:
+        return NO_STATE

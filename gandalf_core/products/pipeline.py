@@ -1,4 +1,4 @@
-"""Reading and writing in threads of their own, so that both overlap with the work between them."""
+"""Reading, writing and checking in threads of their own, so that they overlap with the work between them."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -25,6 +26,13 @@ def read_ahead(items: Iterable[T]) -> Generator[T, None, None]:
 def _take(source: Iterator[T]) -> list[T]:
     """The next item of the source, or nothing at its end."""
     return list(islice(source, 1))
+
+
+@contextmanager
+def in_background(work: Callable[[S], T], argument: S) -> Iterator[Callable[[], T]]:
+    """A function that waits for the result of `work(argument)`, which a thread computes meanwhile."""
+    with ThreadPoolExecutor(1) as worker:
+        yield worker.submit(work, argument).result
 
 
 @contextmanager

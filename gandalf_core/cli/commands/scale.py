@@ -16,7 +16,7 @@ from ..arguments import (
     named_text,
     positive,
 )
-from ..console import Console, facts
+from ..console import Console, facts, left_out_lines
 from ..keys import about, exporting
 from ..registry import Report, UsageError, arg, command
 from ..streams import intake_for
@@ -185,6 +185,7 @@ def fetch(args: Namespace, console: Console) -> Report:
         help="decode only: give every star this value, in K or dex (default: its own); may repeat",
     ),
     arg("--chunk", type=positive, metavar="N", default=8192, help="stars at once (default: 8192)"),
+    KEEP_SPIKES,
     *EXPORTING,
     OUT,
 )
@@ -192,10 +193,12 @@ def catalogue(args: Namespace, console: Console) -> Report:
     """Work through SOURCE in pieces, so that memory does not grow with it.
 
     A folder is worked through file by file into the folder OUT; the same command continues with the files
-    that are missing. Stars that do not cover the model's wavelength grid are counted and left out.
+    that are missing, or that have changed since. Stars, rows and files that cannot be used are counted, named
+    and left out; they never stop the others.
     """
     from ...models.store import load_model
-    from ...products.catalogue import decode_task, encode_task, predict_task, run_catalogue
+    from ...products.catalogue import run_catalogue
+    from ...products.tasks import decode_task, encode_task, predict_task
 
     if args.set and args.task != "decode":
         raise UsageError(f"--set belongs to decode, not to {args.task}")
@@ -204,7 +207,18 @@ def catalogue(args: Namespace, console: Console) -> Report:
         task = decode_task(model, {canonical_name(name): value for name, value in args.set})
     else:
         task = (encode_task if args.task == "encode" else predict_task)(model)
-    summary = run_catalogue(task, args.source, args.out, chunk=args.chunk, progress=console.progress)
+    summary = run_catalogue(
+        task,
+        args.source,
+        args.out,
+        chunk=args.chunk,
+        keep_spikes=args.keep_spikes,
+        progress=console.progress,
+    )
+    for sentence in summary.notes:
+        console.note(sentence)
+    for line in left_out_lines(summary.rejected):
+        console.say(line)
     rate = summary.stars / summary.seconds if summary.seconds else None
-    result = asdict(summary) | {"spectra_per_second": rate, "file": args.out}
-    return Report(result | about(model))
+    result = asdict(summary) | {"spectra_per_second": rate, "file": args.out} | about(model)
+    return Report(result, facts({k: v for k, v in result.items() if k != "rejected"}))

@@ -1,0 +1,53 @@
+"""The Parquet file of a partition's results, which has the same columns for every partition."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..io import ParquetWriter
+from ..io.parquet_columns import ColumnWriter
+from .pipeline import write_behind
+from .tasks import Piece
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file of results.
+
+    integer_ids: whether its ids are 64-bit integers; text otherwise.  nothing: the piece of no star, which
+    says what the columns are.  needed: whether there must be a star.
+    """
+
+    path: Path
+    integer_ids: bool
+    nothing: Piece
+    needed: bool = False
+
+
+@contextmanager
+def parquet_output(output: Output) -> Iterator[Callable[[Piece], None]]:
+    """A function that appends pieces to a file, which appears when the block ends without an error.
+
+    Without a piece it is a valid file without a row. Raises SpectraError where it cannot be written.
+    """
+    output.path.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        writer: Any
+        if isinstance(output.nothing, dict):
+            writer = ColumnWriter(output.path, integer_ids=output.integer_ids, like=output.nothing)
+        else:
+            writer = ParquetWriter(output.path, integer_ids=output.integer_ids)
+        stack.enter_context(writer)
+        written = False
+
+        def write(piece: Piece) -> None:
+            nonlocal written
+            written = True
+            writer.write(piece)
+
+        with write_behind(write) as append:
+            yield append
+        if not written:
+            writer.write(output.nothing)
