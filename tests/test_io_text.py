@@ -330,18 +330,18 @@ def test_a_row_of_another_length_is_never_filled_up():
 
 
 def test_a_last_value_that_may_be_cut():
-    """Where all values are equally long it is; where they are not, it is said; a line end settles it."""
-    body = rows(",")
+    """Where all values have equally many decimals it is; else it is said; a line end settles it."""
+    head, body = "wavelength,flux,flux_error\n", rows(",") * 4
     for end in (-2, -4):
-        assert "the last row, '846.1" in (cause := refusal("wavelength,flux,flux_error\n" + body[:end]))
+        assert "the last row, '846.1" in (cause := refusal(head + body[:end]))
         assert "ends within a value: the file seems cut" in cause
-    assert raw("wavelength,flux,flux_error\n" + body[:-1]).remarks == ()
-    values = [0.99571, 1.0172, 0.873456, 1.2]
-    uneven = "wavelength flux\n" + "".join(f"{w} {f}\n" for w, f in zip(WAVE, values, strict=True))
-    assert raw(uneven).remarks == ()
-    assert raw(uneven[:-1]).remarks == (
-        "the last row, '846.1 1.2', has no line end: if the file was cut, its last value is wrong",
-    )
+    assert raw(head + body[:-1]).remarks == ()
+    said = "the last row, '846.1 1.2', has no line end: if the file was cut, its last value is wrong"
+    for values in ([0.99571, 1.0172, 0.873456, 1.5, 1.2], [0.9957, 1.0172, 0.8734, 1.5111, 1.2]):
+        uneven = "wavelength flux\n" + "".join(f"846.1 {f}\n" for f in values)
+        assert raw(uneven).remarks == () and raw(uneven[:-1]).remarks == (said,)
+    assert raw("teff,mh\n5000,0.15\n5100,-0.25\n10000,-1.5").remarks == ()
+    assert raw("teff,vsini\n" + "5000,100\n" * 20 + "5000,99").remarks == ()
 
 
 def test_a_row_that_is_wrong_far_behind_the_first_ones_is_named():

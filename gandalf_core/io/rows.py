@@ -13,6 +13,7 @@ from .headers import BLANKS
 from .lines import COMMENT_MARKS, is_comment
 
 _PIECE = 2**24  # bytes of text that are checked at once
+MANY = 10  # rows whose last values have equally many decimals: then all should have
 _TAIL = 2**16  # bytes at the end of a text that show how long its last values are
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 _MARKS = np.frombuffer("".join({mark[0] for mark in COMMENT_MARKS}).encode() + b"\x1a", np.uint8)
@@ -72,7 +73,7 @@ def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> Row
 def _end(stream: BinaryIO, start: int, separator: str) -> tuple[str, ...]:
     """What must be said of a last row that has no line end: its last value may be cut.
 
-    Raises SpectraError when the last values of all rows are equally long, and this one is shorter.
+    Raises SpectraError when the last values of many rows have equally many decimals, and this one has fewer.
     """
     end = stream.seek(0, SEEK_END)
     stream.seek(max(start, end - _TAIL))
@@ -81,12 +82,19 @@ def _end(stream: BinaryIO, start: int, separator: str) -> tuple[str, ...]:
         return ()
     *before, last = (line.decode("utf-8", "replace") for line in tail.split(b"\n")[-500:])
     rows = (line for line in before[1:] if line.strip() and not is_comment(line))
-    lengths = [len(_last_field(line, separator)) for line in rows]
-    if not lengths or len(_last_field(last, separator)) >= np.median(lengths):
+    decimals = [_decimals(line, separator) for line in rows]
+    if len(decimals) < 3 or _decimals(last, separator) >= np.median(decimals):
         return ()
-    if len(set(lengths)) == 1:
+    if len(set(decimals)) == 1 and len(decimals) >= MANY:
         raise cut_within(last)
     return (f"the last row, '{last[:40]}', has no line end: if the file was cut, its last value is wrong",)
+
+
+def _decimals(line: str, separator: str) -> int:
+    """How many digits follow the decimal mark of a row's last value."""
+    parts = line.split() if separator == BLANKS else line.split(separator)
+    last = parts[-1].strip() if parts else ""
+    return len(re.split(r"[.,]", last)[-1]) if re.search(r"[.,]", last) else 0
 
 
 def cut_within(line: str) -> SpectraError:
