@@ -141,3 +141,36 @@ def test_one_flag_for_each_star_masks_no_samples_and_is_named():
 def test_a_mask_that_leaves_nothing_is_the_cause_that_is_named(kind):
     with pytest.raises(SpectraError, match=r"no usable flux.*\(mask: flags\)"):
         read_bytes("s", star_file(kind, BASE | {"flags": np.ones(len(WAVE), int)}))
+
+
+# --- errors that cannot be meant ---
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_error_of_ten_times_the_flux_masks_its_sample_and_is_counted(kind):
+    """Surveys write 1e10 where a pixel is bad."""
+    error = np.where(BAD, 1e10, ERROR)
+    stars = read_bytes("s", star_file(kind, BASE | {"flux_error": error}))
+    assert np.array_equal(stars.mask[0], BAD)
+    assert understandings(stars)[0].missing == {"flux error of 10 or more": 10}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("factor", [20_000.0, 1e-13])
+def test_errors_in_the_units_of_the_flux_before_its_division_are_refused(kind, factor):
+    with pytest.raises(SpectraError, match="beside a flux near 1: divide the errors by the continuum, too"):
+        read_bytes("s", star_file(kind, BASE | {"flux_error": ERROR * factor}))
+
+
+@pytest.mark.parametrize("kind", ["ecsv", "votable"])
+def test_errors_in_per_cent_are_not_taken_for_errors(kind):
+    stars = read_bytes("s", star_file(kind, BASE | {"flux_error": 100 * ERROR}, {"flux_error": "%"}))
+    assert stars.flux_error is None and "flux_error" in understandings(stars)[0].ignored
+    assert any("flux_error is given in per cent" in note for note in reading_notes(stars))
+
+
+def test_one_mask_and_one_error_for_all_stars_of_an_npz():
+    np.savez(out := io.BytesIO(), flux=np.stack([FLUX, FLUX]), wave=WAVE, flux_error=ERROR, mask=BAD)
+    stars = read_bytes("s.npz", out.getvalue())
+    assert np.array_equal(stars.mask, np.stack([BAD, BAD]))
+    np.testing.assert_allclose(stars.flux_error, np.stack([ERROR, ERROR]))

@@ -105,6 +105,12 @@ def test_an_id_that_lost_digits_is_refused_although_there_are_row_numbers():
         read_bytes("s", rows({"id": np.arange(4), "source_id": GAIA.astype(float)}))
 
 
+@pytest.mark.parametrize("none", [-9999, -99, np.iinfo(np.int64).min])
+def test_a_number_that_stands_for_no_id_is_none(none):
+    with pytest.raises(SpectraError, match=f"1 rows have no id \\({none} stands for none\\)"):
+        read_bytes("s", rows({"source_id": np.where(np.arange(4) == 1, none, GAIA)}))
+
+
 def test_made_up_ids_do_not_repeat_from_piece_to_piece(tmp_path):
     (tmp_path / "part.parquet").write_bytes(rows({}))
     pieces = list(iter_parquet(tmp_path / "part.parquet", chunk=3))

@@ -148,10 +148,8 @@ def test_everywhere_a_file_may_say_air(place):
 @pytest.mark.parametrize(
     "comment",
     [
-        "vacuum wavelengths",
-        "wavelengths converted from air to vacuum",
-        "wavelength (vac), flux, error",
-        "in vacuum",
+        *("vacuum wavelengths", "wavelengths converted from air to vacuum", "wavelength (vac), flux, error"),
+        *("in vacuum", "lambda_vac [nm] flux err", "Wavelengths are in the vacuum", "medium: vacuum"),
     ],
 )
 def test_vacuum_in_a_comment_is_believed(comment):
@@ -160,7 +158,18 @@ def test_vacuum_in_a_comment_is_believed(comment):
     np.testing.assert_allclose(stars.wavelength_nm, AIR, atol=1e-5)
 
 
-@pytest.mark.parametrize("comment", ["airmass 1.2", "Aircraft noise", "vacuum or air? ask the author"])
+@pytest.mark.parametrize(
+    "comment",
+    [
+        *(
+            "airmass 1.2",
+            "observed in air mass 1.2",
+            "Aircraft noise",
+            "wavelengths in vacuum or air? ask me",
+        ),
+        *("Vacuum Tower Telescope", "cooled by a vacuum pump", "wavelengths are not in vacuum"),
+    ],
+)
 def test_other_words_say_nothing(comment):
     rows = "".join(f"{w:.6f} {f} {e}\n" for w, f, e in zip(WAVE, FLUX, ERROR, strict=True))
     assert understandings(read_bytes("s", f"# {comment}\n{rows}".encode()))[0].medium == "assumed"

@@ -158,6 +158,21 @@ def test_contradictory_labels_of_one_star_cost_that_star_alone():
         read_bytes("s.csv", data)
 
 
+@pytest.mark.parametrize(
+    ("head", "teff", "words"),
+    [
+        ("# teff: 4000\n", 5777.0, "column teff and keyword teff disagree on teff: 5777 and 4000"),
+        ("# teff: 5777\n# Teff = 4000\n", 5777.0, "keywords disagree on teff: teff = 5777.0, Teff = 4000.0"),
+    ],
+)
+def test_keywords_that_contradict_the_column_or_each_other_are_refused(head, teff, words):
+    data = star_file("csv", BASE | {"teff": np.full(len(WAVE), teff)})
+    with pytest.raises(SpectraError, match=words):
+        read_bytes("s.csv", head.encode() + data)
+    agreeing = b"# teff: 5777 K\n" + data
+    assert read_bytes("s.csv", agreeing).label("teff").tolist() == [5777]
+
+
 def test_a_label_given_in_some_rows_is_no_contradiction():
     def change(columns):
         columns["teff"][:, 1:] = np.nan

@@ -12,7 +12,7 @@ from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from .calcium import looks_like_air
 from .medium import Statement, air_to_vacuum
-from .normalised import unnormalised
+from .normalised import LARGEST_ERROR, errors_of_another_flux, unnormalised
 from .spikes import spikes
 from .understanding import ASSUMED, KEY, Understanding
 from .values import counted, flux_fillers, implausible, label_without_fillers
@@ -71,37 +71,41 @@ def checked(found: Found, checks: Checks = DEFAULT) -> SpectraSet:
     mask = ~np.isfinite(found.flux)
     mask = mask if fillers is None else mask | fillers
     mask = mask if found.mask is None else mask | found.mask
-    error, mask = _errors(found, mask)
+    strange, constant = unnormalised(found.flux, mask)
+    refused = found.refused | strange
+    if len(refused) < len(found.ids):
+        refused = refused | ({} if found.flux_error is None else errors_of_another_flux(found.flux_error))
+    if refused and len(refused) == len(found.ids) and not checks.part:
+        raise _all_refused(found.ids, refused)
+    error, mask, too_large = _errors(found, mask)
     if mask.all() and not checks.part:
         by = f" (mask: {', '.join(found.read.mask_from)})" if found.read.mask_from else ""
         raise SpectraError(
             f"no usable flux: all {mask.size} samples are missing, NaN or without a positive error{by}"
         )
-    strange, constant = unnormalised(found.flux, mask)
-    refused = found.refused | strange
-    if len(refused) == len(found.ids) and not checks.part:
-        raise _all_refused(found.ids, refused)
     remarks = [f"spectra whose flux is the same everywhere, without a line: {constant:,}"] if constant else []
-    read = replace(found.read, remarks=(*found.read.remarks, *remarks))
+    missing = {f"flux error of {LARGEST_ERROR:g} or more": too_large} if too_large else {}
+    read = replace(found.read, remarks=(*found.read.remarks, *remarks), missing=found.read.missing | missing)
     found = replace(found, flux_error=error, mask=mask, read=read, refused=refused)
     if fillers is not None and refused:
         fillers = np.delete(fillers, list(refused), axis=0)
     return _noted(_kept(found), fillers, found, checks)
 
 
-def _errors(found: Found, mask: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-    """Errors, and the mask of samples without a positive one; no errors where no value is given at all."""
+def _errors(found: Found, mask: np.ndarray) -> tuple[np.ndarray | None, np.ndarray, int]:
+    """Errors (None where no value is given at all), the mask with samples without one, how many too large."""
     error = found.flux_error
     if error is None:
-        return None, mask
-    good = np.isfinite(error) & (error > 0)
+        return None, mask, 0
+    good = (error > 0) & (error < LARGEST_ERROR)
     if good.all():
-        return error, mask
+        return error, mask, 0
+    too_large = int(np.count_nonzero(error[~mask & ~good] >= LARGEST_ERROR))
     if good.any():
-        return np.where(good, error, np.float32(np.nan)), mask | ~good
+        return np.where(good, error, np.float32(np.nan)), mask | ~good, too_large
     if (error < 0).any():
         raise SpectraError("no flux error is positive: give one standard deviation of each sample, above 0")
-    return None, mask
+    return None, mask, 0
 
 
 def _kept(found: Found) -> Found:

@@ -91,10 +91,11 @@ class Table:
         found = [Chosen(c, m) for c in columns if (m := meaning_of(c.name, c.ucd)) and c.values is not None]
         table.masks = [c for c in found if c.meaning.role == MASK]
         table.ids = star_ids.choose([c for c in found if c.meaning.role == ID])
-        for role in dict.fromkeys(c.meaning.role for c in found):
+        for role in sorted(dict.fromkeys(c.meaning.role for c in found), key=lambda r: r != WAVELENGTH):
             if role not in (MASK, ID):
                 table._take(role, [c for c in found if c.meaning.role == role])
         table._drop_errors_of_another_flux(found)
+        table._drop_errors_in_percent()
         table._read_keywords(meta)
         if WAVELENGTH in table.chosen:
             column, meaning = table.chosen[WAVELENGTH]
@@ -106,7 +107,9 @@ class Table:
         values, null = chosen.column.values, chosen.column.null
         if null is not None:
             values = np.ma.masked_where(np.ma.getdata(values) == null, values)
-        self.columns[role], refused = stack(values, chosen.column.name)
+        grid = self.columns.get(WAVELENGTH) if role in (FLUX, ERROR) else None
+        length = None if grid is None or grid.ndim != 2 else grid.shape[1]
+        self.columns[role], refused = stack(values, chosen.column.name, length)
         self.refused = refused | self.refused
 
     def _drop_errors_of_another_flux(self, found: list[Chosen]) -> None:
@@ -124,6 +127,15 @@ class Table:
         else:
             self.remarks += (f"{lost.column.name} is the error of another flux than {flux.key}: not used",)
 
+    def _drop_errors_in_percent(self) -> None:
+        """Nobody says of what such errors are a part."""
+        if ERROR in self.chosen and self.chosen[ERROR].unit.lower() in ("%", "percent", "per cent"):
+            lost = self.chosen.pop(ERROR)
+            del self.columns[ERROR]
+            self.remarks += (
+                f"{lost.column.name} is given in per cent: not used, give it in units of the flux",
+            )
+
     def _read_keywords(self, meta: Mapping[str, Any]) -> None:
         """Keywords beside a table are fewer and vaguer than columns: only labels and clear ids count."""
         for key, value in meta.items():
@@ -134,7 +146,14 @@ class Table:
                 self.meta[ID], self.keywords[ID] = value, key
             elif meaning is not None and meaning.role not in SPECTRAL:
                 number = label_in_text(meaning.role, value) if isinstance(value, str) else value
-                self.meta[meaning.role], self.keywords[meaning.role] = number, key
+                self._add_keyword(meaning.role, key, number)
+
+    def _add_keyword(self, label: str, key: str, value: Any) -> None:
+        """Note a label of the table's star. SpectraError when an earlier keyword says something else."""
+        before = self.meta.setdefault(label, value)
+        if self.keywords.setdefault(label, key) != key and before != value:
+            other = f"{self.keywords[label]} = {before}"
+            raise SpectraError(f"keywords disagree on {label}: {other}, {key} = {value}: keep one of them")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -191,23 +210,31 @@ def parse_provenance(text: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def stack(values: Any, name: str) -> tuple[np.ndarray, dict[int, str]]:
+def stack(values: Any, name: str, length: int | None = None) -> tuple[np.ndarray, dict[int, str]]:
     """Values of a column as an array, and {row: cause} of cells that do not fit in.
 
-    Arrays in its cells become (R, L), where L is the length of most of them; a cell of another length becomes
-    a row of NaN. Raises SpectraError when no length prevails.
+    Arrays in its cells become (R, L); a cell of another length becomes a row of NaN. length: L, that of the
+    wavelengths; None: that of most cells. Raises SpectraError when no length prevails.
     """
     values = np.ma.asarray(values) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
-    if values.dtype.kind != "O" or not any(np.ndim(v) == 1 for v in values):
+    of_arrays = values.dtype.kind == "O" and any(np.ndim(v) == 1 for v in values)
+    of_nothing = length is not None and values.dtype.kind == "O" and all(v is None for v in values)
+    if not of_arrays and not of_nothing:
         return values, {}
     sizes = np.array([np.size(v) if np.ndim(v) == 1 else 0 for v in values])
-    length, count = Counter(sizes[sizes > 0].tolist()).most_common(1)[0]
+    width = _prevailing(sizes, name) if length is None else length
+    out = np.full((len(values), width), np.nan)
+    for k in np.flatnonzero(sizes == width):
+        out[k] = np.ma.filled(np.ma.asarray(values[k], np.float64), np.nan)
+    return out, {
+        int(k): f"{sizes[k]} samples of {name}, other stars have {width}"
+        for k in np.flatnonzero(sizes != width)
+    }
+
+
+def _prevailing(sizes: np.ndarray, name: str) -> int:
+    """The length of most arrays, by the sizes (R,) of all cells. SpectraError when none prevails."""
+    size, count = Counter(sizes[sizes > 0].tolist()).most_common(1)[0]
     if count <= (sizes > 0).sum() / 2:
         raise SpectraError(f"column {name} holds arrays of different lengths: one wavelength grid per file")
-    out = np.full((len(values), length), np.nan)
-    fits = np.flatnonzero(sizes == length)
-    out[fits] = [np.ma.filled(np.ma.asarray(values[k], np.float64), np.nan) for k in fits]
-    return out, {
-        int(k): f"{sizes[k]} samples of {name}, other stars have {length}"
-        for k in np.flatnonzero(sizes != length)
-    }
+    return size

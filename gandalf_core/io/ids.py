@@ -22,6 +22,7 @@ _PREFIX = re.compile(
     r"Gaia\s*E?DR\d\s+(?=\d+$)", re.IGNORECASE
 )  # of a designation: `Gaia DR3 5853498713190525696`
 _LONG = 10**14  # an id of a survey has 15 digits or more, the number of a row does not
+_NO_ID = (-99, -999, -9999)  # what catalogues write where they know no id
 _LOOK_AT = 1000  # rows whose values decide between columns
 
 
@@ -120,9 +121,17 @@ def choose(found: "Sequence[Chosen]") -> "list[Chosen]":
 
 
 def joined(columns: "Sequence[Chosen]") -> Any:
-    """The values of the chosen column; the parts of an SDSS id as plate-mjd-fiber, with its leading zeros."""
+    """The values of the chosen column; the parts of an SDSS id as plate-mjd-fiber, with its leading zeros.
+
+    Raises SpectraError for integers that stand for no id, such as -9999.
+    """
     if len(columns) == 1:
-        return columns[0].column.values
+        values = columns[0].column.values
+        if getattr(values, "dtype", None) is not None and values.dtype.kind == "i":
+            none = np.isin(np.ma.getdata(values), (*_NO_ID, np.iinfo(values.dtype).min))
+            if none.any():
+                raise SpectraError(f"{int(none.sum())} rows have no id ({values[none][0]} stands for none)")
+        return values
     parts = [as_strings(c.column.values) for c in columns]
     return np.array([f"{p:0>4}-{m}-{f:0>4}" for p, m, f in zip(*parts, strict=True)], dtype=str)
 

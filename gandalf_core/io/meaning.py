@@ -102,16 +102,33 @@ def label_of(table: Table, name: str, rows: int) -> np.ndarray:
     return label_in_own_unit(name, values, table.chosen[name].unit) if name in table.chosen else values
 
 
+def refuse_contradiction(table: Table, name: str) -> None:
+    """SpectraError when a keyword and the column of the one star of a table disagree on a label."""
+    said = table.meta.get(name)
+    if name not in table.columns or not isinstance(said, int | float | np.number) or not np.isfinite(said):
+        return
+    values = label_of(table, name, table.rows)
+    values = np.unique(values[np.isfinite(values)])
+    if len(values) == 1 and not np.isclose(values[0], said, rtol=1e-6):
+        both = f"column {table.chosen[name].column.name} and keyword {table.keywords[name]}"
+        raise SpectraError(f"{both} disagree on {name}: {values[0]:.7g} and {said:.7g}")
+
+
 def usable_labels(spectra: Sequence[Table]) -> tuple[tuple[str, ...], list[str]]:
-    """The labels of tables whose units are understood, and remarks on those that are left out."""
+    """The labels of tables whose units are understood, and remarks on those that are left out.
+
+    Raises SpectraError for a label on which a column and a keyword disagree.
+    """
     names, remarks = [], []
     for name in dict.fromkeys(n for t in spectra for n in t.labels):
         units = [t.chosen[name].unit for t in spectra if name in t.chosen]
         problem = next(filter(None, (unit_problem(name, unit) for unit in units)), None)
         if problem:
             remarks.append(f"left out: {problem}")
-        else:
-            names.append(name)
+            continue
+        for table in spectra:
+            refuse_contradiction(table, name)
+        names.append(name)
     return tuple(names), remarks
 
 

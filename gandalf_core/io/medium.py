@@ -17,15 +17,24 @@ if TYPE_CHECKING:
     from .columns import RawColumn
 
 AIR_FROM_NM = 200.0  # below, the ultraviolet is observed, and always given, in vacuum
-_NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "a": 0.1, "å": 0.1, "ang": 0.1}
+_NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "a": 0.1, "å": 0.1, "ang": 0.1, "angstroem": 0.1}
 _NM |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "nanometer": 1.0, "nanometre": 1.0}
 
-_AIR = re.compile(
-    r"\b(?:in|to|as)\s+(?:the\s+|standard\s+)?air\b|\bair[-_\s]*(?:wave|lambda|scale)|\b(?:wave\w*|lambda)\W*air\b"
-    r"|\bmedium\W+(?:\w+\W+)?air\b|\bairwave",
-    re.IGNORECASE,
-)
-_VACUUM = re.compile(r"\bvac(?:uum)?\b|\bvac(?:uum)?[-_]?(?:wave|lambda)", re.IGNORECASE)
+_WAVES = r"(?:wave\w*|lambda|spectral\s+axis)"
+
+
+def _said(medium: str) -> re.Pattern[str]:
+    """How a text says that wavelengths are in a medium."""
+    return re.compile(
+        rf"\b(?:in|to|as)\s+(?:the\s+|standard\s+)?{medium}\b(?!\s*mass)|\b{medium}[-_\s]*(?:{_WAVES}|scale)"
+        rf"|\b{_WAVES}\W*{medium}\b|\bmedium\W+(?:\w+\W+)?{medium}\b",
+        re.IGNORECASE,
+    )
+
+
+_AIR, _VACUUM = _said("air"), _said("vac(?:uum)?")
+_BOTH = re.compile(r"\bair\b.*\bvac(?:uum)?\b|\bvac(?:uum)?\b.*\bair\b", re.IGNORECASE)
+_NOT = re.compile(r"\bnot\b|n't\b", re.IGNORECASE)
 _TO = re.compile(r"\bto\s+(?:the\s+|standard\s+)?(air|vac(?:uum)?)\b", re.IGNORECASE)
 _KEYWORDS = (
     "airorvac",
@@ -94,7 +103,7 @@ def _in_text(lines: Iterable[str]) -> Iterator[Statement]:
         if to:
             air = to[-1].lower() == "air"
             vacuum = not air
-        elif vacuum and re.search(r"\bair\b", line, re.IGNORECASE):
+        if _NOT.search(line) or (_BOTH.search(line) and not to):
             continue
         if air != vacuum:
             yield Statement("air" if air else "vacuum", f"'{line.strip(' #').strip()[:60]}'")

@@ -51,7 +51,7 @@ ERROR_WORDS += ("staterror", "staterr", "standarddeviation")
 VARIANCE_WORDS = ("variances", "variance", "vars", "var", "sigma2", "err2", "error2", "sigmasq", "errsq")
 INVERSE_WORDS = ("ivars", "ivar", "invvar", "inversevariance", "invvariance", "inversevar")
 BAD_WORDS = ("masks", "masked", "mask", "flags", "flag", "badpixels", "badpixel", "badpix", "bad", "invalid")
-BAD_WORDS += ("dqflags", "dqflag", "dq", "qual", "bitmask", "andmask", "ormask", "rejected", "reject")
+BAD_WORDS += ("dqflags", "dqflag", "dq", "qual", "bitmask", "andmask", "rejected", "reject")
 GOOD_WORDS = ("goodpixels", "goodpixel", "goodpix", "goodmask", "maskgood", "good", "valid", "usable")
 GOOD_WORDS += ("useable", "use", "ok")
 

@@ -6,6 +6,8 @@ Shapes: N stars, L pixels.
 import numpy as np
 
 CONTINUUM = (0.5, 1.5)  # the median of a normalised spectrum lies between them, whatever its lines
+LARGEST_ERROR = 10.0  # beside a flux near 1, a sample with such an error says nothing
+LEAST_ERROR = 1e-6  # no detector counts 1e12 photons
 MIN_SAMPLES = 20  # usable ones, without which a spectrum is not judged: no grid is covered by them
 _STRIDE = 16
 
@@ -35,3 +37,17 @@ def _suspects(flux: np.ndarray, mask: np.ndarray) -> np.ndarray:
     middle, low, high = some.mean(1), some.min(1), some.max(1)
     clear = (middle > 0.7) & (middle < 1.3) & (low != high) & (low > -1) & (high < 3)
     return np.flatnonzero(~clear)
+
+
+def errors_of_another_flux(error: np.ndarray) -> dict[int, str]:
+    """{row: cause} of stars most of whose errors (N, L) are too large or too small for a normalised flux."""
+    some = error[:, ::_STRIDE] if error.shape[1] >= MIN_SAMPLES * _STRIDE else error
+    known = np.isfinite(some) & (some > 0)
+    strange = (known & ((some >= LARGEST_ERROR) | (some < LEAST_ERROR))).sum(1)
+    return {
+        int(
+            row
+        ): f"its median flux error is {np.median(some[row][known[row]]):.3g} beside a flux near 1: divide "
+        "the errors by the continuum, too"
+        for row in np.flatnonzero(strange > known.sum(1) / 2)
+    }

@@ -28,7 +28,7 @@ def read_stars(stream: BinaryIO, name: str, checks: Checks = DEFAULT) -> Spectra
     Arrays are recognised by the names that columns have elsewhere (`ivar`, `good`, `wave_air`). Raises
     SpectraError when they are absent or do not fit together.
     """
-    arrays = _arrays(stream)
+    arrays = read_arrays(stream)
     table = Table.build(_columns(arrays), {PROVENANCE_KEY: str(arrays.get(_PROVENANCE, "{}"))})
     for role, usual in ((FLUX, "flux"), (WAVELENGTH, "wavelength_nm")):
         if role not in table.columns:
@@ -42,7 +42,7 @@ def read_stars(stream: BinaryIO, name: str, checks: Checks = DEFAULT) -> Spectra
 
 def read_labels(stream: BinaryIO, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels (N, P) and their names, of an npz of spectra or latents. SpectraError when there are none."""
-    arrays = _arrays(stream)
+    arrays = read_arrays(stream)
     if _LABELS not in arrays:
         raise SpectraError(f"no array 'labels' (arrays: {', '.join(arrays)})")
     return _labels(arrays, len(arrays[_LABELS]))
@@ -50,7 +50,7 @@ def read_labels(stream: BinaryIO, name: str) -> tuple[np.ndarray, tuple[str, ...
 
 def read_latents(stream: BinaryIO, name: str) -> LatentSet:
     """Latents: `z` (N, Z) is needed. Raises SpectraError when it is absent or does not fit."""
-    arrays = _arrays(stream)
+    arrays = read_arrays(stream)
     if "z" not in arrays:
         raise SpectraError(f"no array 'z', so no latents (arrays: {', '.join(arrays)})")
     z = _numeric(arrays, "z", np.float32)
@@ -99,7 +99,8 @@ def _text(names: tuple[str, ...]) -> np.ndarray:
     return np.array(names, dtype=str)  # also when there are none, which numpy would take for floats
 
 
-def _arrays(stream: BinaryIO) -> dict[str, np.ndarray]:
+def read_arrays(stream: BinaryIO) -> dict[str, np.ndarray]:
+    """All arrays by name. SpectraError for Python objects."""
     with np.load(stream, allow_pickle=False) as data:
         try:
             return {key: data[key] for key in data.files}
@@ -130,6 +131,8 @@ def _columns(arrays: dict[str, np.ndarray]) -> Iterator[RawColumn]:
         if key in (_LABELS, _LABEL_NAMES, _PROVENANCE):
             continue
         if role in SPECTRAL and role not in ("source_id", WAVELENGTH):
+            if values.shape == shape[1:]:  # one for all stars
+                values = np.broadcast_to(values, shape)
             if values.shape != shape:
                 raise SpectraError(f"{key} has shape {values.shape}, flux has {shape}")
             yield RawColumn(key, values[None] if one_star else values)

@@ -123,7 +123,7 @@ class _Weights:
 
 def _mean(flux: np.ndarray, mask: np.ndarray, weights: _Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n, L) flux, mask, and usable weight of each pixel (NaN where masked), from samples (n, K)."""
-    usable, gaps = np.broadcast_to(weights.full, (len(flux), len(weights.full))), mask.any(1)
+    usable, gaps = np.broadcast_to(weights.full, (len(flux), len(weights.full))), np.any(mask, axis=1)
     if gaps.any():  # without a gap to the last digit as alone: the noise of a latent depends on every one
         usable = np.where(gaps[:, None], (weights.matrix @ (~mask).T.astype(np.float32)).T, usable)
     bad = usable < MIN_USABLE - 1e-5
