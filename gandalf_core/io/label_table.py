@@ -66,7 +66,7 @@ def read_labels(path: str | Path) -> LabelTable:
             if member.format == "npz":
                 return _from_npz(member.stream, name)
             tables = raw_tables(member.stream, member.format, every)
-            return _labels(_first_with_labels(tables), PurePath(name).name)
+            return labels_in(_first_with_labels(tables), PurePath(name).name)
 
 
 def _first_with_labels(tables: list[RawTable]) -> RawTable:
@@ -78,7 +78,8 @@ def _first_with_labels(tables: list[RawTable]) -> RawTable:
     return chosen
 
 
-def _labels(table: RawTable, file: str) -> LabelTable:
+def labels_in(table: RawTable, file: str) -> LabelTable:
+    """The labels in a table of a file. SpectraError as from `read_labels`."""
     roles = {_role(c) for c in table.columns}
     if {FLUX, WAVELENGTH} <= roles:
         raise SpectraError("holds spectra, one row for each sample: give a table with one row for each star")
@@ -91,7 +92,7 @@ def _labels(table: RawTable, file: str) -> LabelTable:
             columns.append((column, numbers))
     if not columns:
         raise SpectraError(f"no column of labels (columns: {', '.join(c.name for c in table.columns)[:200]})")
-    names = [_name(column) for column, _ in columns]
+    names = [label_of(column) for column, _ in columns]
     refuse_repeats([column.name for column, _ in columns], names)
     notes = [f"columns not used: {', '.join(left_out)}"] if left_out else []
     values = np.empty((len(columns[0][1]), len(columns)))
@@ -127,7 +128,7 @@ def _role(column: RawColumn) -> str | None:
     return None if meaning is None else meaning.role
 
 
-def _name(column: RawColumn) -> str:
+def label_of(column: RawColumn) -> str:
     """The label that a column holds: a known one, or the name of the column in lower case."""
     role = _role(column)
     return role if role is not None else label_name(canonical_name(column.name))
