@@ -352,6 +352,20 @@ def test_a_row_that_is_wrong_far_behind_the_first_ones_is_named():
     assert f"row {number:d}, " in refusal("wavelength,flux,flux_error\n" + broken)
 
 
+def test_rows_with_quotes_blanks_and_ends_of_dos():
+    text = 'source_id,wavelength,flux\r\n"HD 7, ""B""",846.0,1.0\r\n"two\nlines",846.1,0.9\r\n'
+    text += "/3,846.2,0.8\r\n\r\n\x1a"
+    got = columns(text)
+    assert got["source_id"].tolist() == ['HD 7, "B"', "two\nlines", "/3"] and got["flux"].tolist() == [
+        1,
+        0.9,
+        0.8,
+    ]
+    short = 'star wavelength flux\n"a b" 846 1\n"b c" 846.1\n"d" 847 1\n'
+    assert "row 2, '\"b c\" 846.1', has 2 values" in refusal(short)
+    assert "has 2 of 3 values" in refusal(text.replace(",0.8\r\n\r\n\x1a", ""))
+
+
 def test_only_a_header_has_no_rows():
     assert [c.values.shape for c in raw("wavelength,flux\n").columns] == [(0,), (0,)]
 

@@ -17,7 +17,7 @@ _STARS = re.compile(r"\*+")  # Fortran, where a number is wider than its field
 
 def is_comment(line: str) -> bool:
     """Whether a line is a comment."""
-    return line.lstrip().startswith(COMMENT_MARKS)
+    return line.lstrip().startswith((*COMMENT_MARKS, "\x1a"))  # the last is the end of a text of DOS
 
 
 def data_lines(lines: Iterable[str]) -> Iterator[str]:

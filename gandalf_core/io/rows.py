@@ -16,15 +16,22 @@ _PIECE = 2**24  # bytes of text that are checked at once
 MANY = 10  # rows whose last values have equally many decimals: then all should have
 _TAIL = 2**16  # bytes at the end of a text that show how long its last values are
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
+_EMPTY = np.frombuffer(b" \t\r\n", np.uint8)
 _MARKS = np.frombuffer("".join({mark[0] for mark in COMMENT_MARKS}).encode() + b"\x1a", np.uint8)
+_SPECIAL = np.concatenate([_EMPTY, _MARKS])
 
 
 class _Lines(NamedTuple):
-    """Of each line: its number of fields, whether it is blank, whether it is a comment."""
+    """The lines of a piece of text: where they end, their fields, whether they are blank or comments."""
 
+    ends: np.ndarray
     fields: np.ndarray
     blank: np.ndarray
     comment: np.ndarray
+
+    def line(self, piece: bytes, number: int) -> bytes:
+        """One line of the piece."""
+        return piece[self.ends[number - 1] + 1 if number else 0 : self.ends[number]]
 
 
 class Rows(NamedTuple):
@@ -52,10 +59,10 @@ def rectangular(stream: BinaryIO, start: int, separator: str, count: int) -> Row
         wrong = rows[lines.fields[rows] != count]
         if len(wrong) and (wrong[0] != rows[-1]):
             number = row + int(np.searchsorted(rows, wrong[0])) + 1
-            raise _ragged(number, int(lines.fields[wrong[0]]), piece.split(b"\n")[wrong[0]], count)
+            raise _ragged(number, int(lines.fields[wrong[0]]), lines.line(piece, wrong[0]), count)
         if len(rows):
             row += len(rows)
-            last = int(lines.fields[rows[-1]]), piece.split(b"\n")[rows[-1]] if len(wrong) else b""
+            last = int(lines.fields[rows[-1]]), lines.line(piece, rows[-1]) if len(wrong) else b""
     if last[0] < count:
         raise SpectraError(
             f"the last row, '{_shown(last[1])}', has {last[0]} of {count} values: "
@@ -121,30 +128,48 @@ def _shown(line: bytes) -> str:
 
 
 def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    """Whole lines of about _PIECE bytes; what is quoted in them is replaced by `""`."""
+    """Whole rows, about _PIECE bytes at once; a quoted cell may go over several lines."""
     while piece := stream.read(_PIECE):
-        piece += stream.readline()
-        if b'"' in piece:
-            piece = _QUOTED.sub(b'""', piece + stream.read())  # what is quoted may go over several lines
-        yield piece
+        parts = [piece, stream.readline()]
+        opened = sum(part.count(b'"') for part in parts) % 2
+        while opened and (line := stream.readline()):
+            parts.append(line)
+            opened ^= line.count(b'"') % 2
+        yield b"".join(parts)
 
 
 def _lines(piece: bytes, separator: str) -> _Lines:
     text = np.frombuffer(piece if piece.endswith(b"\n") else piece + b"\n", np.uint8)
-    ends = np.flatnonzero(text == ord("\n"))
-    empty = (text == ord(" ")) | (text == ord("\t")) | (text == ord("\r")) | (text == ord("\n"))
-    before = np.concatenate([[True], empty[:-1]])
-    words = np.flatnonzero(before & ~empty)
-    first = np.searchsorted(words, np.concatenate([[0], ends[:-1] + 1]))
+    quotes = np.flatnonzero(text == ord('"'))
+    ends = _outside(quotes, np.flatnonzero(text == ord("\n")))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    if separator != BLANKS:
+        marks = _outside(quotes, np.flatnonzero(text == ord(separator)))
+        fields = np.diff(np.searchsorted(marks, np.concatenate([[0], ends]))) + 1
+        if (fields == fields[0]).all() and fields[0] > 1 and not np.isin(text[starts], _SPECIAL).any():
+            no = np.zeros(len(ends), bool)
+            return _Lines(ends, fields, no, no)
+    words = _outside(quotes, _words(text))
+    first = np.searchsorted(words, starts)
     count = np.searchsorted(words, ends) - first
     blank = count == 0
     comment = np.zeros(len(ends), bool)
-    comment[~blank] = np.isin(text[words[first[~blank]]], _MARKS)
+    at = words[first[~blank]]
+    comment[~blank] = np.isin(text[at], _MARKS) & ((text[at] != ord("/")) | (text[at + 1] == ord("/")))
     if separator != BLANKS:
-        marks = np.flatnonzero(text == ord(separator))
-        count = np.diff(np.searchsorted(marks, np.concatenate([[0], ends]))) + 1
-        blank &= count == 1  # a line of tabs is a row of empty cells
-    return _Lines(count, blank, comment)
+        return _Lines(ends, fields, blank & (fields == 1), comment)  # a line of tabs is a row of empty cells
+    return _Lines(ends, count, blank, comment)
+
+
+def _outside(quotes: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The positions that are not within quotes."""
+    return positions[np.searchsorted(quotes, positions) % 2 == 0] if len(quotes) else positions
+
+
+def _words(text: np.ndarray) -> np.ndarray:
+    """Where words begin: what is not blank behind what is."""
+    empty = np.isin(text, _EMPTY)
+    return np.flatnonzero(np.concatenate([[True], empty[:-1]]) & ~empty)
 
 
 def _without_comments(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:

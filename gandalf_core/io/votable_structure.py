@@ -101,6 +101,8 @@ class _Reader:
         raise SpectraError("a VOTable that defines XML entities is refused: write it without")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "TD":  # nearly all of them
+            return
         tag = name.rpartition(":")[2]
         if tag == "TR" and self.tables:
             self.tables[-1].rows += 1
@@ -130,6 +132,8 @@ class _Reader:
             self._parser.CharacterDataHandler = self.tables[-1].stream.append
 
     def _end(self, name: str) -> None:
+        if name == "TD":
+            return
         tag = name.rpartition(":")[2]
         if tag == "STREAM":
             self._parser.CharacterDataHandler = None
