@@ -239,7 +239,7 @@ def test_the_page_says_of_a_file_what_validate_says(app, tmp_path, capsys):
     assert main(["validate", str(tmp_path / "star.csv"), "--model", folder, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [f._asdict() for f in verdict.findings] == told["verdict"] and list(verdict.notes) == told["notes"]
-    shown = [m.value for m in test.expander[0].markdown]
+    shown = test.expander[0].markdown[0].value.splitlines()
     assert len(shown) == len(told["verdict"]) and any("snr" in text for text in shown)
 
 

@@ -163,7 +163,7 @@ def on_errors(census: Census, read: Sequence[Understanding]) -> Iterator[Finding
     if middle > HIGHEST_SNR:
         yield Finding(WARN, f"{text}: too good to be true, are these one standard deviation of the flux?")
     elif (poor := int((known < LOW_SNR).sum())) > len(known) / 2:
-        yield Finding(WARN, f"{text}: below {LOW_SNR:.0f} in {count(poor)}, whose parameters will be poor")
+        yield Finding(WARN, f"{text}: below {LOW_SNR:.0f} in {count(poor)}, parameters will be poor")
     else:
         yield Finding(GOOD, text)
     if census.median_excess > TOO_LARGE:
@@ -197,8 +197,9 @@ def on_spikes(census: Census, read: Sequence[Understanding]) -> Iterator[Finding
 def on_ids(census: Census, read: Sequence[Understanding]) -> Iterator[Finding]:
     """Whether every star has an id of its own."""
     for made_up in [u.made_up for u in read if u.made_up][:1]:
-        grade = GOOD if len(made_up) == 1 else WARN  # the name of a file with one star is a good id
-        yield Finding(grade, f"no column of ids: stars are called {' … '.join(made_up)}")
+        alone = len(made_up) == 1  # the name of a file with one star is a good id
+        called = "the star is called" if alone else "the stars are called"
+        yield Finding(GOOD if alone else WARN, f"no column of ids: {called} {' … '.join(made_up)}")
     sources = list(dict.fromkeys(name for u in read for name in u.ids_from))
     if sources:
         yield Finding(GOOD, f"ids from {', '.join(sources)}")

@@ -66,10 +66,8 @@ def show_upload() -> None:
 def show_findings(verdict: Verdict) -> None:
     """Every sentence on a file, behind a click."""
     with st.expander("All that was checked, and how the file was read"):
-        for finding in verdict.findings:
-            st.markdown(f"{ICONS[finding.grade]} {show.escaped(finding.text)}")
-        for note in verdict.notes:
-            st.caption(show.escaped(note))
+        st.markdown("\\\n".join(f"{ICONS[f.grade]} {show.escaped(f.text)}" for f in verdict.findings))
+        st.caption("\\\n".join(map(show.escaped, verdict.notes)))
 
 
 def take_files() -> None:
@@ -147,8 +145,13 @@ def _verdict(name: str, found: Validation) -> Verdict:
     pixels = census.grids.most_common(1)[0][0][0]
     masked = f"{census.masked / census.samples:.1%} of the pixels masked"
     first = f"{name}: {count(census.stars)}, {pixels} pixels, {masked}: {named(ids, total=census.stars)}."
-    wrong = [f"{f.text[0].upper()}{f.text[1:]}." for f in findings if f.grade != GOOD]
+    wrong = [_sentence(f.text) for f in findings if f.grade != GOOD]
     return Verdict(found.grade, " ".join([first, *wrong]), findings, tuple(found.notes))
+
+
+def _sentence(text: str) -> str:
+    """The text of a finding as a sentence among others."""
+    return text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")
 
 
 def _bare(text: str, name: str) -> str:
