@@ -237,8 +237,8 @@ def test_a_row_of_another_length_costs_that_star_alone(tmp_path):
     assert piece.ids.tolist() == ["0", "4"]
     assert rejected_of(piece) == {
         "1": "700 samples of flux, other stars have 800",
-        "2": "0 samples of flux, other stars have 800",
-        "3": "0 samples of flux, other stars have 800",
+        "2": "no samples of flux, other stars have 800",
+        "3": "no samples of flux, other stars have 800",
     }
     np.testing.assert_array_equal(piece.flux[1], FLUX)
 
