@@ -227,7 +227,7 @@ def stack(values: Any, name: str, length: int | None = None) -> tuple[np.ndarray
     for k in np.flatnonzero(sizes == width):
         out[k] = np.ma.filled(np.ma.asarray(values[k], np.float64), np.nan)
     return out, {
-        int(k): f"{sizes[k]} samples of {name}, other stars have {width}"
+        int(k): f"{sizes[k] or 'no'} samples of {name}, other stars have {width}"
         for k in np.flatnonzero(sizes != width)
     }
 
