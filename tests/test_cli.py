@@ -980,6 +980,7 @@ def test_compare_has_a_row_for_each_representation_and_parameter(run, models):
     models_compared = ["--model", models["paper"], "--model", models["bottleneck"]]
     status, out, err = run("compare", "simulated:600:11", *models_compared, "--max-iter", 5, "--json")
     assert status == 0, err
+    assert "bottleneck: error bars cross-conformal (CV+, 5 folds), on 480 stars" in err
     result = json.loads(out)["representations"]
     assert set(result) == {"spectra", "spectra, best regressor", "paper", "bottleneck"}
     for labels in result.values():

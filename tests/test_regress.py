@@ -94,6 +94,16 @@ def test_a_missing_label_does_not_leak_into_the_fit():
     assert np.isfinite(errors).all()
 
 
+def test_a_rare_label_has_error_bars_too():
+    """45 of 3,000 stars have it, hardly any of them among a quarter that calibrates: the fit is crossed."""
+    x, y, snr = toy(3000)
+    y[:, 0] = np.where(np.arange(3000) % 66 == 0, y[:, 0], np.nan)
+    regressor = fit_regressor(x, y, NAMES, FAST, snr=snr)
+    assert regressor.summary["calibration"]["method"] == "cross"
+    values, errors = regressor.predict(x, snr)
+    assert np.isfinite(values).all() and np.isfinite(errors).all() and (errors > 0).all()
+
+
 def test_labels_missing_together_share_a_network_and_an_unknown_one_stays_nan():
     x, y, _ = toy(2400)
     y = np.column_stack([y, np.full(2400, np.nan)])

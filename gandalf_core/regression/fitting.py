@@ -94,9 +94,11 @@ def fit_regressor(
     stars = LabelledStars.of(x, y, names, snr)
     columns = _label_groups(stars.y, settings.joint)
     parts = Parts.drawn(len(stars), settings.seed) if parts is None else parts
-    if parts.enough:
+    known = np.isfinite(stars.y[:, np.concatenate(columns)])
+    if parts.enough(known):
         fitted = _fit_part(stars, parts.able_to_stop(settings.seed), columns, settings, progress)
-        about = {"method": "split", "stars": int(parts.calibrate.sum()), "folds": 0, "seen": False}
+        calibrating = int(known[parts.calibrate].any(1).sum())
+        about = {"method": "split", "stars": calibrating, "folds": 0, "seen": False}
     else:
         fitted, about = _fit_crossed(stars, parts, columns, settings, progress)
     summary = fitted.summary | {"seconds": time.perf_counter() - began, "calibration": about}
@@ -107,13 +109,14 @@ def _fit_crossed(
     stars: LabelledStars, parts: Parts, columns: Columns, settings: RegressorSettings, progress: Progress
 ) -> tuple[CrossedRegressor, dict[str, Any]]:
     """One fit per fold, and what their error bars rest on."""
-    folds = list(parts.folds(settings.seed))
+    known = np.isfinite(stars.y[:, np.concatenate(columns)])
+    folds = list(parts.folds(known, settings.seed))
     fits = [
         _fit_part(stars, fold, columns, settings, _part(progress, k, len(folds)))
         for k, fold in enumerate(folds)
     ]
-    calibrating = int(sum(fold.calibrate.sum() for fold in folds))
-    about = {"method": "cross", "stars": calibrating, "folds": len(folds), "seen": parts.seen}
+    calibrating = int(sum(known[fold.calibrate].any(1).sum() for fold in folds))
+    about = {"method": "cross", "stars": calibrating, "folds": len(folds), "seen": parts.seen(known)}
     records = [record for fit in fits for record in fit.summary["networks"]]
     trained = int(np.any([fold.train for fold in folds], axis=0).sum())
     return CrossedRegressor(tuple(fits), {"stars": trained, "networks": records}), about

@@ -1,6 +1,6 @@
 """Which stars do what when a regressor is fitted: no star trains it and calibrates it.
 
-Shapes: N stars.
+Shapes: N stars, P labels.
 """
 
 from collections.abc import Iterator
@@ -63,15 +63,21 @@ class Parts:
         """(N,) true for the stars that train."""
         return ~(self.stop | self.calibrate)
 
-    @property
-    def enough(self) -> bool:
-        """True where so many stars calibrate that the fit need not be crossed."""
-        return bool(self.calibrate.sum() >= MIN_UNSEEN)
+    def enough(self, known: np.ndarray) -> bool:
+        """True where so many stars calibrate that the fit need not be crossed.
 
-    @property
-    def seen(self) -> bool:
-        """True where a crossed fit must calibrate on stars that the encoder has seen."""
-        return bool(self.special and self.calibrate.sum() < MIN_SCORES)
+        known: (N, P) true where a star has the label. One label must be known for `MIN_UNSEEN` calibrating
+        stars and, where a crossed fit would find more, every label for `MIN_SCORES`.
+        """
+        counts = known[self.calibrate].sum(0)
+        return bool(counts.max() >= MIN_UNSEEN and (self.special or counts.min() >= MIN_SCORES))
+
+    def seen(self, known: np.ndarray) -> bool:
+        """True where a crossed fit must calibrate on stars that the encoder has seen.
+
+        known: as in `enough`.
+        """
+        return bool(self.special and known[self.calibrate].sum(0).max() < MIN_SCORES)
 
     def able_to_stop(self, seed: int) -> "Parts":
         """Itself, or with some training stars that stop instead, where too few do."""
@@ -81,12 +87,14 @@ class Parts:
         drawn = np.random.default_rng(seed).permutation(training)[: _stopping(len(training))]
         return Parts(self.stop | _mask(len(self.stop), drawn), self.calibrate, self.special)
 
-    def folds(self, seed: int) -> Iterator["Parts"]:
+    def folds(self, known: np.ndarray, seed: int) -> Iterator["Parts"]:
         """One fit per fold of the stars that are as good as new ones; the stars of the fold calibrate it.
 
-        These are the calibrating stars where they alone are unseen, otherwise all stars.
+        These are the calibrating stars where they alone are unseen, otherwise all stars. known: as in
+        `enough`.
         """
-        rotating = self.calibrate if self.special and not self.seen else np.ones(len(self.stop), bool)
+        alone = self.special and not self.seen(known)
+        rotating = self.calibrate if alone else np.ones(len(self.stop), bool)
         stop = self.stop & ~rotating
         rows = np.random.default_rng(seed).permutation(np.flatnonzero(rotating))
         for k in range(FOLDS):
