@@ -119,7 +119,8 @@ def sets_of(
     """(name, stars or error) of every file in a source, on the grids of the files.
 
     among: all sources, so that two files of one name give stars of two names. A Parquet file with one row per
-    star comes in pieces where `streamed`, so that memory does not grow.
+    star comes in pieces where `streamed`, so that memory does not grow; a damaged piece is an error of its
+    own.
     """
     from .io.parquet import has_row_per_star, iter_parts
 

@@ -171,7 +171,7 @@ def test_a_file_without_a_usable_star_is_an_empty_result_among_others(run, twelv
 def test_a_piece_of_a_file_without_a_usable_star_is_an_empty_result(run, twelve, tmp_path, monkeypatch):
     from gandalf_core.io import parquet
 
-    monkeypatch.setattr(parquet, "iter_parquet", partial(parquet.iter_parquet, chunk=4))
+    monkeypatch.setattr(parquet, "iter_parts", partial(parquet.iter_parts, chunk=4))
     mask = np.zeros((12, 800), bool)
     mask[4:8, :400] = True
     write_stars(tmp_path / "middle.parquet", replace(twelve, mask=mask))

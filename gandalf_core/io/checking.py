@@ -74,7 +74,7 @@ def checked(found: Found, checks: Checks = DEFAULT) -> SpectraSet:
     strange, constant = unnormalised(found.flux, mask)
     refused = found.refused | strange
     if len(refused) < len(found.ids):
-        refused = refused | ({} if found.flux_error is None else errors_of_another_flux(found.flux_error))
+        refused = ({} if found.flux_error is None else errors_of_another_flux(found.flux_error)) | refused
     if refused and len(refused) == len(found.ids) and not checks.part:
         raise _all_refused(found.ids, refused)
     error, mask, too_large = _errors(found, mask)

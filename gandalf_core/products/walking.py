@@ -13,11 +13,9 @@ import pyarrow.parquet as pq
 
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
-from ..io import iter_parquet
 from ..io.checking import Checks
-from ..io.parquet import has_row_per_star
+from ..io.parquet import has_row_per_star, iter_parts
 from ..io.sniff import parsing
-from ..io.understanding import rejected_of
 from ..jobs.progress import Progress, silent
 from ..sources import sets_of
 
@@ -97,13 +95,12 @@ class Walk:
         """The first stars of a partition, or all."""
         self.opened += 1
         seen = 0
+        chunk = CHUNK if most is None else min(CHUNK, most)
         try:
-            chunk = CHUNK if most is None else min(CHUNK, most)
-            for stars in iter_parquet(path, chunk, keep_spikes=self.keep_spikes):
-                rows = len(stars) + len(rejected_of(stars))
-                seen += rows
-                self.looked += rows
-                yield str(path), stars
+            for part in iter_parts(path, chunk, keep_spikes=self.keep_spikes):
+                seen += part.rows
+                self.looked += part.rows
+                yield part.name(str(path)), part.stars
                 if most is not None and seen >= most:
                     return
         except SpectraError as error:
