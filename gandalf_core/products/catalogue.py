@@ -10,6 +10,7 @@ named, and a partition without a usable star has an empty result with the column
 Shapes: N stars of a chunk.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -82,6 +83,8 @@ def run_catalogue(
     run = _Run(task, chunk, keep_spikes, progress)
     if Path(source).is_dir():
         run.folder(Path(source), Path(out))
+    elif not os.path.exists(source):
+        raise SpectraError(f"{source}: no such file or folder")
     else:
         run.file(Path(source), Path(out))
     run.summary.notes = [*notes_of(run.read), *run.summary.notes]
