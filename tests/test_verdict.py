@@ -174,6 +174,13 @@ def test_one_innocent_label_in_forty_may_be_found(p, found):
     assert removal(leak(0.0, p, 0.01, 0.01, bits=0.014)) == "removed"
 
 
+def test_a_size_near_the_limit_shows_its_side():
+    text = on_removed("teff", leak(0.0, 0.6, 0.0204, 0.0196)).text
+    assert "linear leaks below partial R² = 0.0204 are often missed, and the limit is 0.020" in text
+    assert "less than 0.0196 is there" in on_removed("teff", leak(0.0, 0.6, 0.02, 0.0196)).text
+    assert "leak of partial R² = 0.020 would" in on_removed("teff", leak(0.0, 0.6, 0.02, 0.0196)).text
+
+
 def test_many_more_stars_are_asked_for_in_round_numbers():
     text = on_removed("teff", leak(0.0, 0.6, 0.16, 0.05, stars=200)).text
     assert "about 2,000 stars would tell" in text

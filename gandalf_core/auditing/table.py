@@ -43,6 +43,13 @@ def table_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
+def leak_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The rows of the removed parameters alone, with what was measured of the leak and what it rests on."""
+    heads = ("Parameter", *leak_cells({}), "R² from the latent", "R² from the other parameters")
+    rows = table_rows({"removed": report.get("removed")})
+    return [{head: row[head] for head in heads} for row in rows]
+
+
 def _row(what: str, part: str, entry: Mapping[str, Any], slider: Mapping[str, Any]) -> dict[str, str]:
     return {
         "Parameter": what,

@@ -72,7 +72,7 @@ def on_removed(name: str, entry: Mapping[str, Any], beyond: str = "") -> Sentenc
 def _removed(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
     if does_not_vary(entry):
         return f"{plain} is removed: the latent does not vary, so it tells nothing."
-    sure = f"with 95 % confidence less than {signed(entry['upper'])} is there"
+    sure = f"with 95 % confidence less than {size(entry['upper'])} is there"
     if is_found(entry):
         return (
             f"{plain} is removed but for a trace: a test finds it ({chance(entry)}), yet a fresh probe reads "
@@ -80,7 +80,7 @@ def _removed(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
         )
     return (
         f"{plain} is removed: a test finds nothing of it in the latent{beyond} ({chance(entry)}). A linear "
-        f"leak of partial R² = {signed(entry['detectable'])} would have been found in 80 % of trials; {sure}"
+        f"leak of partial R² = {size(entry['detectable'])} would have been found in 80 % of trials; {sure}"
         f"{_of_random_sign(entry, 'detectable', 'upper')}."
     )
 
@@ -88,7 +88,7 @@ def _removed(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
 def _of_random_sign(entry: Mapping[str, Any], *keys: str) -> str:
     """The same limits for a leak whose sign is random, in brackets; empty where they are not known."""
     even = entry.get("even") or {}
-    numbers = [signed(even[key]) if is_number(even.get(key)) else "beyond all sizes" for key in keys]
+    numbers = [size(even[key]) if is_number(even.get(key)) else "beyond all sizes" for key in keys]
     return f" (for a leak of random sign: {' and '.join(numbers)})" if even else ""
 
 
@@ -103,9 +103,9 @@ def _readable(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
             f"{plain} is still readable in part: the latent tells {entry['bits']:.3f} bits of how far it "
             f"scatters{found}, though of its value a fresh probe reads only {partial_r2(entry)}."
         )
-    most = f"up to {signed(entry['upper'])}" if is_number(entry.get("upper")) else "any amount"
+    most = f"up to {size(entry['upper'])}" if is_number(entry.get("upper")) else "any amount"
     return (
-        f"{plain} is still readable: a test finds it in the latent{found}. Our probes read only "
+        f"{plain} is still in the latent: a test finds it there{found}. Our probes read only "
         f"{partial_r2(entry)}, but {most} may be there."
     )
 
@@ -123,17 +123,17 @@ def _what_may_be(entry: Mapping[str, Any]) -> str:
         return "with so few of them not even a large leak would be found; use many more stars"
     if is_found(entry):
         what = f"a test finds a trace of it ({chance(entry)}), "
-        what += f"but leaks below partial R² = {signed(detectable)} are often missed"
+        what += f"but leaks below partial R² = {size(detectable)} are often missed"
     elif detectable > REMOVED_LIMIT:
         what = "nothing was found, but linear leaks below "
-        what += f"partial R² = {signed(detectable)} are often missed"
+        what += f"partial R² = {size(detectable)} are often missed"
     elif is_number(upper) and upper < REMOVED_LIMIT:
         return (
             f"a fresh probe reads {partial_r2(entry)}, which a test does not confirm ({chance(entry)}): "
             "use more stars"
         )
     else:
-        largest = f"{signed(upper)} or more" if is_number(upper) else "any amount"
+        largest = f"{size(upper)} or more" if is_number(upper) else "any amount"
         what = f"nothing was found for sure ({chance(entry)}), but partial R² = {largest} may be there"
     return f"{what}, and the limit is {signed(REMOVED_LIMIT)}; about {stars_needed(entry):,} stars would tell"
 
@@ -216,7 +216,16 @@ def probe_words(probe: str) -> str:
 
 def partial_r2(entry: Mapping[str, Any]) -> str:
     """The partial R² that was read, as a sentence has it."""
-    return f"partial R² = {signed(entry['partial'])}"
+    return f"partial R² = {size(entry['partial'])}"
+
+
+def size(leak: float) -> str:
+    """The size of a leak, with as many digits as show on which side of the limit it is."""
+    text, digits = signed(leak), R2_DIGITS
+    while text == f"{REMOVED_LIMIT:.{digits}f}" and leak != REMOVED_LIMIT and digits < 6:
+        digits += 1
+        text = f"{leak:.{digits}f}"
+    return text
 
 
 def chance(entry: Mapping[str, Any]) -> str:

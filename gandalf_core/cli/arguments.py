@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 
 from ..parameters import MAX_SEED
-from .registry import arg
+from .registry import Argument, arg
 
 # --- types: from text to value, ArgumentTypeError for a text that does not fit ---
 
@@ -56,6 +56,11 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
+
+
+def optional(argument: Argument, count: str) -> Argument:
+    """A positional argument that may be absent; count: `?` for one, `*` for any number."""
+    return Argument(argument.flags, argument.options | {"nargs": count})
 
 
 positive = whole_number(1)

@@ -4,9 +4,10 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
-from ..arguments import KEEP_SPIKES, MODEL, SEED, SEEDED_NOISE_KEY, STARS, number_from, positive
+from ..arguments import KEEP_SPIKES, MODEL, SEED, SEEDED_NOISE_KEY, STARS, number_from, optional, positive
 from ..console import Console, heading, table
 from ..keys import measuring
+from ..latent_audit import LATENT_ARGUMENTS, audit_of_latents, check_source
 from ..registry import Report, arg, command
 from ..streams import intake_for, stars_for
 
@@ -64,8 +65,9 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
 @command(
     "audit",
     "can a fresh probe still read what was removed, and do the sliders tell the truth",
-    MODEL,
-    STARS,
+    optional(MODEL, "?"),
+    optional(STARS, "*"),
+    *LATENT_ARGUMENTS,
     KEEP_SPIKES,
     PROBES,
     ROW,
@@ -78,6 +80,8 @@ def audit(args: Namespace, console: Console) -> Report:
     """Measure how much fresh probes read of the removed parameters, and how much was lost of the kept ones.
 
     For simulated stars, whose truth is known, also how well the decoder's sliders reproduce the simulator.
+    With --latent FILE the latents in a file are audited, whatever made them: an npz with z, labels and
+    label_names, a table with a column z of lists or with z_0, z_1, …, or AnnData (.h5ad).
     """
     from ...auditing import audit as measure
     from ...auditing import check_choice
@@ -85,8 +89,12 @@ def audit(args: Namespace, console: Console) -> Report:
     from ...auditing.references import ROWS as ALL_ROWS
     from ...models.store import load_model, record_audit
 
+    check_source(args)
     probes, rows = tuple(args.probes) or ALL_PROBES, tuple(args.rows or ALL_ROWS)
     check_choice(probes, rows)
+    if args.latent:
+        result = audit_of_latents(args, probes, console)
+        return Report(result, audit_text(result))
     model = measuring(load_model(args.model), args)
     intake = intake_for(args, model, decoded=True)
     stars, intake = stars_for(args, console, model.wavelength_nm, intake)
@@ -227,12 +235,20 @@ def _plain(name: str | None, model: "TrainedModel", console: Console) -> "Traine
 def audit_text(result: dict[str, Any]) -> str:
     """Tables of removed and kept parameters and of the sliders, each if not empty, and the verdict."""
     parts = [
-        _part_table(result, "removed", ("r2", "floor", "excess", "removal_fraction")),
+        _leak_table(result),
         _part_table(result, "kept", ("r2", "loss")),
         _slider_table(result),
         "\n".join(result.get("verdict", ())),
     ]
     return "\n\n".join(filter(None, parts)) or "nothing was removed or kept, and no label can be modified"
+
+
+def _leak_table(result: dict[str, Any]) -> str:
+    """One row per removed parameter, and one given the other removed ones, as on the page."""
+    from ...auditing.table import leak_rows
+
+    rows = leak_rows(result)
+    return table(list(rows[0]), [[text or "-" for text in row.values()] for row in rows]) if rows else ""
 
 
 def _part_table(result: dict[str, Any], part: str, columns: tuple[str, ...]) -> str:
