@@ -177,7 +177,8 @@ from dataclasses import replace
 
 stars = toy_stars(40)  # so few that no regressors are fitted
 extras = Extras(source="Gaia λ 3, Ångström")
-save_model(train(stars, toy_config(training__epochs=1, training__batch_size=8), device="cpu", extras=extras), "model")
+config = toy_config(training__epochs=1, training__batch_size=8)
+save_model(train(stars, config, device="cpu", extras=extras), "model")
 model = load_model("model")
 assert list_models(".")[0].card["data"]["source"] == "Gaia λ 3, Ångström"
 with JobWriter("job", "train") as job:
