@@ -198,7 +198,8 @@ def _card(
     if simulated:
         data["simulator"] = simulator_identity()
     regressors = {"latent": model.regressor_latent, "spectrum": model.regressor_spectrum}
-    calibration = {name: r.summary["calibration"] for name, r in regressors.items() if r is not None}
+    fitted = {name: r.summary for name, r in regressors.items() if r is not None}
+    calibration = {name: s["calibration"] for name, s in fitted.items() if "calibration" in s}
     return describe(model.config, data, figures, simulated, trainer.known_nuisances, calibration)
 
 

@@ -185,14 +185,14 @@ def _shared_regressor(
     from ...models.readings import fit_spectrum_regressor
     from ...regression.crossed import stored_regressor
 
-    config = trainer.config
-    key = identity(stars, config.training.seed, config.model.labels, config.model.mask_calcium)
+    training, model = trainer.config.training, trainer.config.model
+    key = identity(stars, training.seed, training.validation_fraction, model.labels, model.mask_calcium)
     path = work / f"spectrum-regressor-{key}.npz"
     if path.is_file():
         return stored_regressor(read_arrays(path))
     console.say("fitting the regressor from the spectrum, shared by all models")
-    training = stars[usable_division(stars).training]
-    regressor = fit_spectrum_regressor(bare_model(trainer, stars), training)
+    trained = stars[usable_division(stars).training]
+    regressor = fit_spectrum_regressor(bare_model(trainer, stars), trained)
     write_arrays(path, regressor.arrays())  # whole or not there: several of these commands may run at once
     return regressor
 
