@@ -74,6 +74,9 @@ FOREIGN = {
     "a 7z archive": b"7z\xbc\xaf\x27\x1c" + bytes(range(50)),
     "a rar archive": b"Rar!\x1a\x07\x00" + bytes(range(50)),
     "a bzip2 file": b"BZh91AY&SY" + bytes(range(50)),
+    "a FITS extension without the primary header": b"XTENSION= 'BINTABLE'" + b" " * 200,
+    "a MATLAB file": b"MATLAB 7.3 MAT-file, Platform: GLNXA64" + bytes(90),
+    "an R data file": b"RDX3\nX\n\0\0",
     "an xz file": b"\xfd7zXZ\x00" + bytes(range(50)),
     "an HDF5 file": b"\x89HDF\r\n\x1a\n" + bytes(50),
     "a NetCDF file": b"CDF\x01" + bytes(50),
@@ -322,6 +325,9 @@ LOG_WAVE = 8460 * 10 ** (1e-5 * np.arange(L))
          8.46e-7 * np.exp(3e-11 * np.arange(L) / 8.46e-7), "m"),
         ({"CRVAL1": np.log(8460), "CRPIX1": 1, "CDELT1": 1e-5, "CTYPE1": "LN(LAMBDA)", "CUNIT1": "Angstrom"},
          8460 * np.exp(1e-5 * np.arange(L)), "Angstrom"),
+        ({"CRVAL1": np.log(8460), "CRPIX1": 1, "CDELT1": 1e-5, "CTYPE1": "log(wavelength)"},
+         8460 * np.exp(1e-5 * np.arange(L)), "Angstrom"),  # HERMES
+        ({"CRVAL1": 8460.0, "CDELT1": 0.3, "CRPIX1": 1, "CTYPE1": "Angstrom"}, 10 * WAVE, "angstrom"),  # HARPS
     ],
 )  # fmt: skip
 def test_images_of_one_dimension(cards, expected, unit):
@@ -360,6 +366,10 @@ def test_an_image_in_air_says_so():
         (image(**LINEAR | {"CTYPE1": "FREQ"}), "its axis is no wavelength (CTYPE1 = FREQ)"),
         (image(**LINEAR | {"CTYPE1": "MULTISPE"}), "its wavelengths are not linear (CTYPE1 = MULTISPE)"),
         (image(CRVAL1=3.927, CDELT1=1e-5), "if it is a logarithm, add DC-FLAG = 1"),
+        (
+            image(CRVAL1=8460.0, CDELT1=0.3),
+            "wavelengths near 8461.6 without a unit look like Ångström",
+        ),
     ],
 )
 def test_images_that_are_no_spectrum_are_refused(hdu, cause):
@@ -544,6 +554,7 @@ def vot(table: Table, kind: str, **values) -> bytes:
 KINDS = ("tabledata", "binary", "binary2")
 
 
+@pytest.mark.filterwarnings("ignore:The unit 'Angstrom'")
 @pytest.mark.parametrize("kind", KINDS)
 def test_votables_with_units_ucds_and_nulls(kind):
     table = Table(

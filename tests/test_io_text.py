@@ -88,10 +88,16 @@ def test_commented_header_of_astropy_keeps_all_digits_of_the_id():
         "# 1 wavelength [nm]\n# 2 flux  the normalised one\n# 3 ivar",
         "# Column 1: wavelength\n# Column 2: flux\n# Column 3: ivar",
         "# col1 = wavelength\n# col2 = flux\n# col3 = ivar",
+        "# 1. wavelength, in vacuum\n# 2. flux\n# 3. ivar",
+        "# columns: wavelength flux ivar",
+        "# Wavelength (nm)   Normalised Flux   ivar",
+        "; wavelength flux ivar",
     ],
 )
 def test_names_in_every_common_style_of_comment(comment):
-    names = [c.name.split(" ")[0].lower() for c in raw(f"{comment}\n{rows()}").columns]
+    names = [
+        c.name.lower().replace("normalised ", "").split(" ")[0] for c in raw(f"{comment}\n{rows()}").columns
+    ]
     assert names == ["wavelength", "flux", "ivar"]
 
 
@@ -133,6 +139,30 @@ def test_a_third_column_without_a_name_is_no_error_when_it_cannot_be_one(third):
 def test_units_in_a_comment_below_the_names():
     table = raw("# wavelength flux ivar\n# Angstrom - [1/Jy^2]\n" + rows())
     assert [c.unit for c in table.columns] == ["Angstrom", None, "1/Jy^2"]
+
+
+FRAMES = (
+    "| wavelength | flux |\n|-----------:|-----:|\n{}",  # Markdown
+    "| wavelength | flux |\n{}",  # astropy's fixed_width
+    "+------+------+\n| wavelength | flux |\n+------+------+\n{}+------+------+\n",  # TOPCAT
+)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_tables_in_frames(frame):
+    body = "".join(f"| {w:.2f} | {f:.3f} |\n" for w, f in zip(WAVE, FLUX, strict=True))
+    got = raw(frame.format(body))
+    assert [c.name for c in got.columns] == ["wavelength", "flux"] and got.remarks == ()
+    np.testing.assert_array_equal(got.columns[1].values, FLUX)
+
+
+def test_numbers_of_rows_as_pandas_prints_them():
+    text = "   wavelength   flux\n0      846.01  0.995\n1      846.04  1.017\n"
+    np.testing.assert_array_equal(columns(text)["flux"], FLUX[:2])
+
+
+def test_rows_and_columns_that_are_swapped_are_named():
+    assert "2 rows of 40 numbers: write one row per sample" in refusal((" ".join(["846.1"] * 40) + "\n") * 2)
 
 
 def test_letters_in_the_first_row_are_no_units():
@@ -279,6 +309,10 @@ def test_numbers_of_fortran():
     assert got["wavelength"].tolist() == [846.01, 846.04, 846.07]
     assert got["flux_error"].tolist() == [1e-3, 0.1234e-102, 1.5e-2]
     assert got["flux"][:2].tolist() == [1, 0.995] and np.isnan(got["flux"][2])
+
+
+def test_the_minus_sign_of_typesetters():
+    assert columns("teff,mh\n5000,−0.25\n5100,0.1\n")["mh"].tolist() == [-0.25, 0.1]
 
 
 @pytest.mark.parametrize("missing", ["nan", "NaN", "--", "---", "null", "N/A", "INDEF", '""', "1.#QNAN"])

@@ -44,7 +44,7 @@ def _parsed(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     strange = np.isnan(values) & column.notna().to_numpy()
     if not strange.any():
         return values, strange
-    cells = pd.Series(column[strange].astype(str)).str.strip()
+    cells = pd.Series(column[strange].astype(str)).str.strip().str.replace("−", "-")  # of typesetters
     cells = cells.str.replace(_LONG_EXPONENT, r"\1e\2", regex=True)
     cells = cells.str.replace(r"(?<=[\d.,])[dDqQ](?=[+-]?\d)", "e", regex=True)
     commas = cells.str.fullmatch(_COMMA)

@@ -82,7 +82,7 @@ def preamble(stream: BinaryIO) -> tuple[tuple[str, ...], str, int, str | None]:
         named = separator_line(line)
         if named is not None:
             declared = named
-        elif is_comment(line):
+        elif is_comment(line) or re.match(r"\s*;[^;]*$", line):  # of IDL; a row would have more semicolons
             comments.append(line.strip())
         elif line.strip():
             return tuple(comments), line, stream.tell() - len(raw), declared
@@ -165,6 +165,10 @@ def _without_header(
             f"the first line, '{' '.join(first.split())[:40]}', names no columns: put names such as "
             "wavelength,flux,flux_error above the rows"
         )
+    if count > 10 and len(rows) < 5:
+        raise SpectraError(
+            f"{len(rows)} rows of {count:,} numbers: write one row per sample (np.c_ of numpy)"
+        )
     if count not in (2, 3):
         integers = all(f.lstrip("+-").isdigit() for f in _bare_fields(rows[0], separator))
         if separator == "," and integers and count > 3:
@@ -209,6 +213,11 @@ def _without_name(position: int, rows: Sequence[str], separator: str) -> str:
     return f"column {position + 1}" if any(any(cell) for cell in cells) else ""
 
 
+def _numbers(count: int) -> tuple[list[str], ...]:
+    """The numbers of rows, from 1 as R has them or from 0 as pandas has."""
+    return tuple([str(k + first) for k in range(count)] for first in (0, 1))
+
+
 def _after(stream: BinaryIO, start: int) -> int:
     """The offset behind the next line of data from `start` on."""
     stream.seek(start)
@@ -232,7 +241,7 @@ def _names(first: str, separator: str, rows: Sequence[str], count: int) -> tuple
         if separator != BLANKS and all(not _bare_fields(row, separator)[-1] for row in rows):
             return (*fewer, "")
         numbering = [_bare_fields(row, separator)[0] for row in rows]
-        if all(n == '""' for n in numbering) or numbering == [str(k + 1) for k in range(len(rows))]:
+        if all(n == '""' for n in numbering) or numbering in _numbers(len(rows)):
             return ("", *fewer)
     given = split_line(first, separator)
     cells = _bare_fields(rows[0], separator)

@@ -16,6 +16,7 @@ CURE = "add CRVAL1, CDELT1 and CUNIT1, or write a table with the columns wavelen
 _OTHERS = ("FREQ", "ENER", "WAVN", "VRAD", "VOPT", "ZOPT", "BETA", "VELO", "FELO")  # of Paper III
 _LOG10 = re.compile(r"LOG-LINEAR|LOG(10)?[-_ (]*(LAM|WAV|ANG)|LOGL", re.IGNORECASE)
 _LN = re.compile(r"(LN|LOGE)[-_ (]*(LAM|WAV)", re.IGNORECASE)
+LARGEST_LOG10 = 6.0  # of an optical wavelength in Ångström; beyond, logarithms are natural (HERMES)
 _LOG_UNIT = re.compile(r"(?:log10|log|ln|dex)\s*\(?\s*([^()]*?)\s*\)?", re.IGNORECASE)
 
 
@@ -47,6 +48,11 @@ def axis_of(header: fits.Header, length: int) -> Axis | None:
     if said and unit is None:
         unit = "Angstrom"
         said += ", taken in Ångström as no CUNIT1 says otherwise"
+    unit = unit or _unit_in(kind)
+    if unit is None and 3000 < np.median(values) < 30_000:
+        raise SpectraError(
+            f"wavelengths near {np.median(values):.5g} without a unit look like Ångström: add CUNIT{number}"
+        )
     if not said and unit is None and not kind and np.abs(values).max() < 10:
         raise SpectraError(
             f"CRVAL{number} = {start:g} without a unit: if it is a logarithm, add DC-FLAG = 1 and "
@@ -96,17 +102,22 @@ def _unit(header: fits.Header, number: int) -> tuple[str | None, bool]:
     return unit or None, False
 
 
+def _unit_in(kind: str) -> str | None:
+    """The unit that some pipelines (HARPS) put where the kind of axis should stand."""
+    return kind.lower() if kind.lower() in ("angstrom", "angstroms", "nm", "um", "micron") else None
+
+
 def _wavelengths(
     header: fits.Header, kind: str, logarithm: bool, line: tuple[float, np.ndarray]
 ) -> tuple[np.ndarray, str]:
     """(wavelengths (L,), what is said of their scale) from a value at the reference pixel and steps."""
     start, steps = line
+    logarithm |= str(header.get("WFITTYPE", "")).strip().upper() == "LOG-LINEAR" or bool(_LOG10.search(kind))
     with np.errstate(over="ignore"):
         if kind.endswith("-LOG") and not 2 < start < 5:
             return start * np.exp(steps / start), ""
-        said = str(header.get("WFITTYPE", "")).strip().upper() == "LOG-LINEAR" or bool(_LOG10.search(kind))
-        if _LN.search(kind):
+        if _LN.search(kind) or (logarithm and start > LARGEST_LOG10):
             return np.exp(start + steps), "wavelengths are natural logarithms"
-        if said or logarithm or header.get("DC-FLAG") == 1 or kind.endswith("-LOG"):
+        if logarithm or header.get("DC-FLAG") == 1 or kind.endswith("-LOG"):
             return 10.0 ** (start + steps), "wavelengths are decimal logarithms"
     return start + steps, ""

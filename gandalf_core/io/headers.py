@@ -72,6 +72,7 @@ def names_of_header(line: str, separator: str, count: int) -> tuple[str, ...] | 
     Words in brackets are units of the word before; two words that are a name together (`log g`) are one.
     """
     names = [n.strip(" ,;") if separator == BLANKS else n for n in split_line(line, separator)]
+    names = [n.strip("'") for n in names]
     if separator == BLANKS and len(names) > count:
         names = _joined(names, count)
     if len(names) == count + 1 and not names[-1]:
@@ -137,7 +138,8 @@ def _words(comment: str, count: int) -> list[str] | None:
 
 
 def _without_mark(comment: str) -> str:
-    return comment.strip().lstrip("".join(COMMENT_MARKS)).strip()
+    text = comment.strip().lstrip("".join((*COMMENT_MARKS, ";"))).strip()
+    return re.sub(r"^(?:columns?|cols?|fields|names|header|format)\s*[:=]\s*", "", text, flags=re.IGNORECASE)
 
 
 def _split_comment(comment: str) -> list[str]:
@@ -169,6 +171,6 @@ def _numbered(comments: Sequence[str], count: int) -> tuple[str, ...] | None:
         if match := _NUMBERED.fullmatch(_without_mark(comment)):
             text = match[2].strip()
             first = re.match(r"\S+(?:\s*[\[(][^\])]*[\])])?", text)
-            names[int(match[1])] = text if role_of(text) or first is None else first[0]
+            names[int(match[1])] = text if role_of(text) or first is None else first[0].rstrip(",;:")
     found = tuple(names.get(k + 1, "") for k in range(count))
     return found if all(found) and sum(role_of(n) is not None for n in found) >= min(2, count) else None

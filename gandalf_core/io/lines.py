@@ -9,7 +9,7 @@ MISSING = [
     *["NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND", "INDEF"],
 ]
 _MISSING = {*MISSING, "nan()"}
-_FLOAT = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdDqQ][+-]?\d+)?|[+-]?inf(?:inity)?"
+_FLOAT = r"[+\-−]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdDqQ][+-]?\d+)?|[+-]?inf(?:inity)?"
 _NUMBER = re.compile(_FLOAT, re.IGNORECASE)
 _LONG_EXPONENT = re.compile(r"[+-]?\d*\.\d+[+-]\d{3}")  # Fortran leaves out the E before three digits
 _STARS = re.compile(r"\*+")  # Fortran, where a number is wider than its field

@@ -51,7 +51,13 @@ _FOREIGN = (
     Foreign(b"CDF\x01", "a NetCDF file", _CONVERT),
     Foreign(b"CDF\x02", "a NetCDF file", _CONVERT),
     Foreign(b"#ASDF", "an ASDF file", _CONVERT),
-    Foreign(b"MATLAB 5", "a MATLAB file", _CONVERT),
+    Foreign(b"MATLAB ", "a MATLAB file", _CONVERT),
+    Foreign(b"RDX", "an R data file", _CONVERT),
+    Foreign(b"$FL2", "an SPSS file", _CONVERT),
+    Foreign(b"ORC", "an ORC file", "save it as Parquet"),
+    Foreign(b"Obj\x01", "an Avro file", "save it as Parquet"),
+    Foreign(b"PARE", "an encrypted Parquet file", "save it without encryption"),
+    Foreign(b"XTENSION=", "a FITS extension without the primary header before it", "fetch the whole file"),
     Foreign(b"SR\0\x04", "an IDL save file", _CONVERT),
     Foreign(b"ARROW1", "a Feather file", "save it as Parquet"),
     Foreign(b"FEA1", "a Feather file", "save it as Parquet"),
@@ -142,9 +148,17 @@ def _detect_text(head: str) -> str | None:
         raise _not_spectra("a JSON file", _CONVERT)
     if re.match(r"\\(documentclass|begin|usepackage|startlongtable)\b", head):
         raise _not_spectra("a LaTeX document", "save its table as csv")
-    if re.match(r"\||\\[ \w]", head) and re.search(r"^\|.*\|\s*$", head, re.MULTILINE):
+    if _is_ipac(head):
         return "ipac"
     return "cds" if "Byte-by-byte Description of file" in head else None
+
+
+def _is_ipac(head: str) -> bool:
+    """Whether a text is an IPAC table: a header in bars, and rows without them (others frame rows too)."""
+    lines = [line for line in head.splitlines() if line.strip()]
+    rows = [line for line in lines if not line.startswith(("|", "\\"))]
+    in_bars = any(re.fullmatch(r"\|.*\|\s*", line) for line in lines)
+    return lines[0].startswith(("|", "\\")) and in_bars and (bool(rows) or lines[0].startswith("\\"))
 
 
 def _detect_markup(head: str) -> str:

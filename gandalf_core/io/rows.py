@@ -172,6 +172,15 @@ def _words(text: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.concatenate([[True], empty[:-1]]) & ~empty)
 
 
+def without_frame(stream: BinaryIO) -> BinaryIO:
+    """A text without the lines of + and - around and between its rows, as TOPCAT and databases draw them."""
+    first = stream.readline()
+    stream.seek(0)
+    if not re.fullmatch(rb"\s*\+[-=+]+\+\s*", first):
+        return stream
+    return io.BytesIO(b"".join(line for line in stream if not line.lstrip().startswith(b"+-")))
+
+
 def _without_comments(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:
     lines = list(stream)
     is_text = [is_comment(line.decode("utf-8", "replace")) for line in lines]

@@ -17,7 +17,7 @@ from .headers import BY_POSITION
 from .lines import COMMENT_MARKS, MISSING
 from .names import ERROR, ID, MASK, role_of
 from .raw import RawTable, Wanted, has_role
-from .rows import rectangular
+from .rows import rectangular, without_frame
 
 LARGEST_ERROR = 0.5  # of the flux: beyond it, a column without a name holds something else than errors
 _KEYWORD = re.compile(r"\s*([^:=]*[^:=\s])\s*[:=]\s*(.*\S)")
@@ -30,6 +30,7 @@ def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
     column that is not of numbers.
     """
     stream, remarks = decoded(stream)
+    stream = without_frame(stream)
     dialect = dialect_of(stream)
     table = read_rows(stream, replace(dialect, remarks=(*remarks, *dialect.remarks)), wanted)
     return [_errors_by_position(table) if BY_POSITION in dialect.remarks else table]
