@@ -11,10 +11,11 @@ from gandalf_core import load_model, write_stars
 from gandalf_core.cli import main
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.io import rebin
+from gandalf_core.io.folders import data_files
 from gandalf_core.products.census import Census, scatter
 from gandalf_core.products.line_shift import line_shifts
 from gandalf_core.products.validation import validate
-from gandalf_core.products.walking import Walk, spread, visible_files
+from gandalf_core.products.walking import Walk, spread
 from gandalf_core.simulator import simulate
 
 KEYS = {
@@ -231,7 +232,7 @@ def test_a_catalogue_is_sampled_and_its_footers_tell_the_rest(run, survey):
     assert grades(result, "1,200 stars in 41 partitions, of which 960 stars in 32") == ["good"]
     status, result, _ = run(survey, "--all")
     assert result["checked"] == result["stars"] == 1200 and result["partitions"]["opened"] == 40
-    assert len(visible_files(survey)) == 41
+    assert len(data_files(survey).files) == 41
 
 
 def test_bad_stars_of_a_catalogue_are_found_with_all(run, survey):

@@ -49,7 +49,7 @@ class Validation:
     @property
     def notes(self) -> list[str]:
         """Sentences on how the files were read; who is left out stands in `rejected`."""
-        return notes_of(replace(read, rejected={}) for read in self.read)
+        return [*self.walk.notes, *notes_of(replace(read, rejected={}) for read in self.read)]
 
     @property
     def usable(self) -> bool:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from ..io.checking import Checks
+from ..io.folders import data_files, is_partition, partitions
 from ..io.parquet import has_row_per_star, iter_parts
 from ..io.sniff import parsing
 from ..jobs.progress import Progress, silent
@@ -33,6 +34,7 @@ class Walk:
     keep_spikes: leave cosmic-ray hits as they are. everything: open all partitions. rows: stars in the
     partitions, by their footers. looked: how many of these were looked at. partitions, opened: how many there
     are, and how many of them were opened. strange: {file: what differs} of partitions unlike the first one.
+    notes: sentences on files of a folder that are not taken as data.
     """
 
     keep_spikes: bool = False
@@ -43,6 +45,7 @@ class Walk:
     partitions: int = 0
     opened: int = 0
     strange: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def sets(self, spec: str, among: Sequence[str] = ()) -> Sets:
         """(name, stars or error) of every file of a source: a file, a folder, or simulated stars.
@@ -57,12 +60,15 @@ class Walk:
             yield from sets_of(spec, Checks(keep_spikes=self.keep_spikes), among=among)
 
     def _folder(self, folder: Path) -> Sets:
-        files = visible_files(folder)
-        partitions = [path for path in files if path.suffix.lower() == ".parquet"]
+        files = data_files(folder).files
         if not files:
             yield str(folder), SpectraError(f"{folder}: there is no file in this folder")
-        elif partitions:
-            yield from self._catalogue(partitions)
+        elif any(map(is_partition, files)):
+            listing = partitions(folder)
+            self.notes += [f"{folder}: {note}" for note in listing.notes]
+            for name, cause in listing.unreadable.items():
+                yield name, SpectraError(f"{folder / name}: {cause}")
+            yield from self._catalogue(listing.files)
         else:
             names = list(map(str, files))
             for k, path in enumerate(files):
@@ -105,15 +111,6 @@ class Walk:
                     return
         except SpectraError as error:
             yield str(path), error
-
-
-def visible_files(folder: Path) -> list[Path]:
-    """The files in a folder and in those below, without hidden ones (their name begins with `.` or `_`)."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part[0] in "._" for part in path.relative_to(folder).parts)
-    )
 
 
 def footer(path: Path) -> tuple[int, dict[str, str]]:
