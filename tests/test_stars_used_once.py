@@ -192,6 +192,24 @@ def test_calibrating_on_stars_that_the_encoder_has_seen_is_said():
     assert "trained the encoder" in promise(summary["calibration"])
 
 
+@pytest.mark.parametrize("level", [0.6827, 0.95])
+@pytest.mark.parametrize(("how", "count"), [("cross", 240), ("split", 2000)])
+def test_intervals_hold_what_they_promise_on_average_over_draws(how, count, level):
+    """Split ones their level, crossed ones that or a little more: CV+ is on the safe side."""
+    settings, shares = fitting.RegressorSettings(hidden=(8,), max_iter=12), []
+    for draw in range(8):
+        rng = np.random.default_rng([draw, count])
+        x = rng.standard_normal((count + 2000, 3))
+        noise = np.exp(0.5 * x[:, :1]) * rng.standard_t(4, (len(x), 1))
+        y = np.sin(x[:, :1]) + 0.3 * noise
+        fitted = fitting.fit_regressor(x[:count], y[:count], ("teff",), settings)
+        assert fitted.summary["calibration"]["method"] == how
+        values, errors = fitted.predict(x[count:], level=level)
+        shares.append((np.abs(values - y[count:]) <= errors).mean())
+    low, high = (-0.02, 0.02) if how == "split" else (-0.02, 0.06)
+    assert low < np.mean(shares) - level < high, shares
+
+
 # --- the other paths ---
 
 
