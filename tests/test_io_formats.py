@@ -327,7 +327,7 @@ LOG_WAVE = 8460 * 10 ** (1e-5 * np.arange(L))
          8460 * np.exp(1e-5 * np.arange(L)), "Angstrom"),
         ({"CRVAL1": np.log(8460), "CRPIX1": 1, "CDELT1": 1e-5, "CTYPE1": "log(wavelength)"},
          8460 * np.exp(1e-5 * np.arange(L)), "Angstrom"),  # HERMES
-        ({"CRVAL1": 8460.0, "CDELT1": 0.3, "CRPIX1": 1, "CTYPE1": "Angstrom"}, 10 * WAVE, "angstrom"),  # HARPS
+        ({"CRVAL1": 8460.0, "CDELT1": 0.3, "CRPIX1": 1, "CTYPE1": "Angstrom"}, 10 * WAVE, "angstrom"),
     ],
 )  # fmt: skip
 def test_images_of_one_dimension(cards, expected, unit):
