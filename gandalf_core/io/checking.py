@@ -97,9 +97,9 @@ def _errors(found: Found, mask: np.ndarray) -> tuple[np.ndarray | None, np.ndarr
     error = found.flux_error
     if error is None:
         return None, mask, 0
-    good = (error > 0) & (error < LARGEST_ERROR)
-    if good.all():
+    if error.size and error.min() > 0 and error.max() < LARGEST_ERROR:  # quick; NaN is neither
         return error, mask, 0
+    good = (error > 0) & (error < LARGEST_ERROR)
     too_large = int(np.count_nonzero(error[~mask & ~good] >= LARGEST_ERROR))
     if good.any():
         return np.where(good, error, np.float32(np.nan)), mask | ~good, too_large

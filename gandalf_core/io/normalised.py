@@ -10,6 +10,7 @@ LARGEST_ERROR = 10.0  # beside a flux near 1, a sample with such an error says n
 LEAST_ERROR = 1e-6  # no detector counts 1e12 photons
 MIN_SAMPLES = 20  # usable ones, without which a spectrum is not judged: no grid is covered by them
 _STRIDE = 16
+_BLOCK = 64  # samples on each side of the middle that show the errors of a star
 
 
 def unnormalised(flux: np.ndarray, mask: np.ndarray) -> tuple[dict[int, str], int]:
@@ -41,13 +42,17 @@ def _suspects(flux: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def errors_of_another_flux(error: np.ndarray) -> dict[int, str]:
     """{row: cause} of stars most of whose errors (N, L) are too large or too small for a normalised flux."""
-    some = error[:, ::_STRIDE] if error.shape[1] >= MIN_SAMPLES * _STRIDE else error
-    known = np.isfinite(some) & (some > 0)
-    strange = (known & ((some >= LARGEST_ERROR) | (some < LEAST_ERROR))).sum(1)
-    return {
-        int(
-            row
-        ): f"its median flux error is {np.median(some[row][known[row]]):.3g} beside a flux near 1: divide "
-        "the errors by the continuum, too"
-        for row in np.flatnonzero(strange > known.sum(1) / 2)
-    }
+    middle = error.shape[1] // 2  # errors hardly change along a spectrum
+    some = error[:, max(0, middle - _BLOCK) : middle + _BLOCK]
+    if not some.size or (some.min() >= LEAST_ERROR and some.max() < LARGEST_ERROR):  # quick; NaN is neither
+        return {}
+    causes = {}
+    for row in np.flatnonzero(((some >= LARGEST_ERROR) | ((some > 0) & (some < LEAST_ERROR))).any(1)):
+        known = error[row][np.isfinite(error[row]) & (error[row] > 0)]
+        typical = float(np.median(known))
+        if not LEAST_ERROR <= typical < LARGEST_ERROR:
+            causes[int(row)] = (
+                f"its median flux error is {typical:.3g} beside a flux near 1: divide the errors by the "
+                "continuum, too"
+            )
+    return causes
