@@ -51,6 +51,12 @@ def coverage(args: argparse.Namespace) -> None:
     measure_coverage()
 
 
+def instrument(args: argparse.Namespace) -> None:
+    from .instrument import certify
+
+    certify(args.only, args.workers)
+
+
 def mutation(args: argparse.Namespace) -> None:
     from .mutation import mutate
 
@@ -87,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     add(ablation, "one switch of a recipe changed at a time", "only the variant of this name; may repeat")
     add(bayes, "the posterior mean of 200 stars beside the regressors; about 2 minutes")
     add(coverage, "what error bars of new fits hold, over 20 samples of 400 and of 3,000 stars; 2 minutes")
+    file = "only this file, e.g. null-500, leak-3000 or stated-1000; may repeat"
+    certificate = add(instrument, "false alarms, leaks found and limits of the audit: docs/audit.md", file)
+    certificate.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")
     subjects = "only objective, adversary, scaling, spectra or config; may repeat"
     add(mutation, "whether tests notice changes of the code: docs/mutation.md; about 5 minutes", subjects)
     return parser
