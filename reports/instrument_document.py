@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gandalf_core.atomic import write_text
-from gandalf_core.auditing.verdict import FALSE_ALARMS
+from gandalf_core.auditing.decisions import FALSE_ALARMS
 from gandalf_core.figures.certificate import WANTED, null_histograms, power_curves
 
 from . import plants
@@ -119,7 +119,7 @@ def _limit_table() -> str:
 
 
 def size_found(sizes: np.ndarray, shares: np.ndarray) -> float | None:
-    """The size that is found in 80 % of draws, by a probit curve through the shares; None outside the sizes."""
+    """The size found in 80 % of draws, by a probit curve through the shares; None outside the sizes."""
     from scipy.optimize import curve_fit
     from scipy.stats import norm
 

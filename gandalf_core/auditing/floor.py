@@ -53,15 +53,18 @@ def exclusions() -> list[tuple[int, ...]]:
     return [(f,) for f in range(FOLDS)] + list(combinations(range(FOLDS), 2))
 
 
-def fit_floor(kept: np.ndarray, y: np.ndarray, probing: Probing, trees: bool = True) -> Floor:
+def fit_floor(
+    kept: np.ndarray, y: np.ndarray, probing: Probing, *, trees: bool = True, nested: bool = True
+) -> Floor:
     """The floor of y (N, T) given kept labels (N, K): smooth functions of them, and trees where these help.
 
     Without kept labels it is the mean of the other stars. How much of the trees is used is decided for each
-    label on all folds: one choice among three.
+    label on all folds: one choice among three. Without `nested` there are no inner readings: they cost twice
+    as much again, and the test alone needs none.
     """
     folds = fold_numbers(len(y), probing.seed)
     smooth = FoldedRidge(kept_basis(kept, probing.seed)[:, 1:], folds)
-    tasks = exclusions()
+    tasks = exclusions() if nested else exclusions()[:FOLDS]
     with one_thread_each():
         parts: list[np.ndarray] = Parallel(n_jobs=probing.workers)(
             delayed(_fit)(smooth, kept, y, out, trees and kept.shape[1] > 0) for out in tasks
