@@ -64,24 +64,6 @@ def _generator_row(run: Report) -> list[str]:
 # --- the shipped models ---
 
 
-def removed_table(audits: dict[str, Report]) -> str:
-    """One row per model and removed label."""
-    head = ["model", "removed", "R² from z", "from the kept labels", "excess", "95 % interval"]
-    rows = [
-        [
-            f"`{model}`",
-            plain(n),
-            *(number(entry[key]) for key in ("r2", "floor", "excess")),
-            interval_text(entry["interval"]),
-            "yes" if entry["flagged"] else "no",
-            entry["probe"],
-        ]
-        for model, report in audits.items()
-        for n, entry in report["removed"].items()
-    ]
-    return "## What was removed\n\n" + table([*head, "detected", "best probe"], rows)
-
-
 def kept_table(audits: dict[str, Report]) -> str:
     """One row per model and label that it did not remove."""
     rows = [
@@ -140,22 +122,6 @@ def _restored(restoration: Report) -> list[str]:
 
 
 # --- the instrument, and the limits of any method ---
-
-
-def calibration_table(rates: list[Report]) -> str:
-    """How often the audit flags a latent that leaks, and one of noise."""
-    rows = [
-        [number(v["attainable_r2"], 2), f"{v['stars']:,}", str(v["draws"]), number(v["flagged"], 2)]
-        for v in rates
-    ]
-    text = (
-        "## Does the audit find a leak, and acquit noise?\n\n"
-        "A latent of 25 dimensions of unit noise into which Teff is mixed, drawn again and again "
-        "(`python -m gandalf_core.auditing.calibration`). Goal: every leak is flagged, and at most .05 of "
-        "the latents of pure noise.\n\n"
-    )
-    head = ["R² that a perfect reader attains", "stars", "draws", "share flagged"]
-    return text + table(head, rows) if rows else ""
 
 
 def bayes_table(bayes: Report) -> str:
