@@ -432,3 +432,10 @@ def test_a_table_of_labels_that_is_none_is_called_what_it_is(run, tmp_path, name
     status, _, err = run("simulate", "--labels", tmp_path / name, tmp_path / "s.npz")
     assert status == 2 and len(err) == 1 and name in err[0] and words in err[0]
     assert "fetch or write it again" not in err[0]
+
+
+def test_of_two_columns_of_one_label_the_clearer_name_is_taken_and_the_other_named(run, tmp_path):
+    (tmp_path / "l.csv").write_text("teff_gspspec,logg,mh,alphafe,Teff\n6000,4,0,0.1,5000\n")
+    status, result, _ = run("simulate", "--labels", tmp_path / "l.csv", tmp_path / "s.npz")
+    assert status == 0 and read_stars(tmp_path / "s.npz").label("teff").tolist() == [5000.0]
+    assert "l.csv: columns not used: teff_gspspec" in result["notes"]

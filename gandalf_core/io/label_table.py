@@ -13,26 +13,16 @@ from ..errors import SpectraError
 from ..parameters import canonical_name
 from .columns import RawColumn
 from .formats import NAMES, raw_tables
-from .names import FLUX, SPECTRAL, WAVELENGTH, label_name, meaning_of, refuse_repeats
+from .names import FLUX, SPECTRAL, WAVELENGTH, label_name, meaning_of
 from .raw import RawTable, every
 from .read import open_stream
 from .sniff import Unreadable, members, parsing
 from .values import implausible, label_in_own_unit, label_without_fillers
 
 # columns of catalogues that are no labels; the first is an index without a name
-NOT_LABELS = (
-    "",
-    "ra",
-    "dec",
-    "ra_deg",
-    "dec_deg",
-    "raj2000",
-    "dej2000",
-    "_raj2000",
-    "_dej2000",
-    "solution_id",
-    "index",
-)
+NOT_LABELS = ("", "index", "ra", "dec", "raj2000", "dej2000", "_raj2000", "_dej2000", "solution_id")
+
+Numbers = tuple[RawColumn, np.ndarray]  # a column, and its (R,) values
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ def read_labels(path: str | Path) -> LabelTable:
 
     Every numeric column is a label, but ids, positions and spectra; what else is left out is noted, and so
     are values that were taken as missing or converted. Raises SpectraError, naming the file, for what cannot
-    be read, for a table of spectra, and for two columns of one label.
+    be read, for a table of spectra, and for two columns of one label with equally clear names.
     """
     name = str(path)
     with open_stream(path) as stream:
@@ -83,24 +73,32 @@ def labels_in(table: RawTable, file: str) -> LabelTable:
     roles = {_role(c) for c in table.columns}
     if {FLUX, WAVELENGTH} <= roles:
         raise SpectraError("holds spectra, one row for each sample: give a table with one row for each star")
-    columns, left_out = [], []
-    for column in table.columns:
-        numbers = _numbers(column)
-        if numbers is None:
-            left_out.append(column.name)
-        else:
-            columns.append((column, numbers))
-    if not columns:
+    numbers = [(column, _numbers(column)) for column in table.columns]
+    found = [(column, values) for column, values in numbers if values is not None]
+    if not found:
         raise SpectraError(f"no column of labels (columns: {', '.join(c.name for c in table.columns)[:200]})")
-    names = [label_of(column) for column, _ in columns]
-    refuse_repeats([column.name for column, _ in columns], names)
+    chosen = _best(found)
+    used = [column.name for column, _ in chosen.values()]
+    left_out = [column.name for column in table.columns if column.name not in used]
     notes = [f"columns not used: {', '.join(left_out)}"] if left_out else []
-    values = np.empty((len(columns[0][1]), len(columns)))
-    for k, (column, numbers) in enumerate(columns):
-        values[:, k], remarks = _meant(names[k], column, numbers)
+    labels = np.empty((len(found[0][1]), len(chosen)))
+    for k, (name, (column, values)) in enumerate(chosen.items()):
+        labels[:, k], remarks = _meant(name, column, values)
         notes += remarks
     notes += table.remarks
-    return LabelTable(values, tuple(names), tuple(f"{file}: {note}" for note in notes))
+    return LabelTable(labels, tuple(chosen), tuple(f"{file}: {note}" for note in notes))
+
+
+def _best(found: list[Numbers]) -> dict[str, Numbers]:
+    """Each label and its column, of several the one with the clearest name. SpectraError where two are."""
+    chosen: dict[str, Numbers] = {}
+    for column, values in sorted(found, key=lambda one: _rank(one[0])):
+        name = label_of(column)
+        first, _ = chosen.setdefault(name, (column, values))
+        if first is not column and _rank(first) == _rank(column):
+            raise SpectraError(f"columns {first.name} and {column.name} are both {name}: keep one of them")
+    order = [label_of(column) for column, _ in found]
+    return {name: chosen[name] for name in dict.fromkeys(order)}
 
 
 def _meant(name: str, column: RawColumn, numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -126,6 +124,12 @@ def _meant(name: str, column: RawColumn, numbers: np.ndarray) -> tuple[np.ndarra
 def _role(column: RawColumn) -> str | None:
     meaning = meaning_of(column.name, column.ucd)
     return None if meaning is None else meaning.role
+
+
+def _rank(column: RawColumn) -> int:
+    """How clear the name of a column is: the lower, the clearer."""
+    meaning = meaning_of(column.name, column.ucd)
+    return meaning.rank if meaning else 0
 
 
 def label_of(column: RawColumn) -> str:
