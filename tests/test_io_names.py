@@ -111,6 +111,8 @@ def test_names_say_units_medium_and_kind():
     assert (found["wave_air_aa"].medium, found["wave_air_aa"].unit) == ("air", "Angstrom")
     assert (found["lambda_vac [nm]"].medium, found["lambda_vac [nm]"].unit) == ("vacuum", "nm")
     assert found["waveobs"].observed and not found["waveobs"].unit
+    both = meaning_of("Wavelength (Angstrom, air)")
+    assert (both.medium, both.unit) == ("air", "Angstrom") and meaning_of("wave [nm vac]").medium == "vacuum"
     assert found["loglam"].kind == LOG10 and found["Teff [kK]"].unit == "kK"
     kinds = {name: meaning_of(name).kind for name in ("VAR_FLUX", "ivar", "err", "good", "mask")}
     assert kinds == {"VAR_FLUX": VARIANCES, "ivar": INVERSE_VARIANCES, "err": "", "good": GOOD, "mask": ""}

@@ -186,7 +186,8 @@ def _label_source(spectra: Sequence[Table], name: str) -> str:
     chosen = next((t.chosen[name] for t in spectra if name in t.chosen), None)
     if chosen is None:
         return next((f"the keyword {t.keywords[name]}" for t in spectra if name in t.keywords), name)
-    return f"{chosen.column.name} [{chosen.unit}]" if chosen.unit else chosen.column.name
+    declared = chosen.column.unit
+    return f"{chosen.column.name} [{declared}]" if declared else chosen.column.name
 
 
 def _ignored(tables: Sequence[Table], labels: Sequence[str]) -> tuple[str, ...]:

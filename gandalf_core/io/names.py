@@ -233,8 +233,11 @@ def _wavelength(key: str, unit: str) -> Meaning | None:
     else:
         return None
     medium = "air" if "air" in said else "vacuum" if "vac" in said else ""
-    if unit.lower() in (*AIR_WORDS, *VACUUM_WORDS):  # `wavelength (air)`
-        medium, unit = ("air" if unit.lower() == "air" else "vacuum"), ""
+    in_brackets = re.split(r"[,;\s]+", unit)  # `wavelength (air)`, `wavelength [nm, vacuum]`
+    said_there = [word.lower() for word in in_brackets if word.lower() in (*AIR_WORDS, *VACUUM_WORDS)]
+    if said_there:
+        medium = "air" if said_there[0] == "air" else "vacuum"
+        unit = " ".join(word for word in in_brackets if word.lower() not in said_there)
     frame = 0 if "rest" in said else 2 if "obs" in said else 1
     rank = 3 * frame + ("vacuum", "air", "").index(medium) + 9 * bool(kind)
     return Meaning(WAVELENGTH, rank, kind, unit or own, medium, "obs" in said, key=key)

@@ -86,7 +86,10 @@ class Understanding:
         return [f"{self.file}: {sentence}" for sentence in (self.content, *self.changes)]
 
     def _wavelengths(self) -> str:
-        unit = f" [{self.wavelength_unit}]" if self.wavelength_unit not in ("", "nm") else ""
+        named = (
+            self.wavelength_unit in ("", "nm") or "[" in self.wavelength_from or "(" in self.wavelength_from
+        )
+        unit = "" if named else f" [{self.wavelength_unit}]"
         source = f"wavelengths from {self.wavelength_from}{unit}"
         if self.medium == "air":
             return f"{source}, in air ({self.medium_from}): converted to vacuum"
