@@ -143,6 +143,6 @@ def _join_files(parts: list[Path], out: Path) -> int:
         raise ArchiveError("the Gaia archive delivered none of the spectra: has the release moved?")
     with ParquetWriter(out, integer_ids=True) as file:
         for path in parts:
-            for piece in iter_parquet(path):
+            for piece in iter_parquet(path, keep_spikes=True):  # they were masked when they arrived
                 file.write(piece)
         return file.rows

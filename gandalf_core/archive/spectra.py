@@ -203,7 +203,7 @@ def _append(path: Path, pieces: list[SpectraSet]) -> int:
     Without any spectrum there is no file.
     """
     new = np.concatenate([p.ids for p in pieces]) if pieces else np.empty(0, str)
-    earlier = list(iter_parquet(path)) if path.exists() else []
+    earlier = list(iter_parquet(path, keep_spikes=True)) if path.exists() else []
     kept = [s[~np.isin(s.ids, new)] for s in earlier]
     if pieces:
         with ParquetWriter(path, integer_ids=True) as out:

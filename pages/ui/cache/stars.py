@@ -138,7 +138,7 @@ def _on_disk(key: str, simulate: Callable[[], SpectraSet]) -> SpectraSet:
     """The stars kept under a key, simulated where the file is missing or cannot be read."""
     if _path(key).is_file():
         try:
-            return io.read_stars(_path(key))
+            return io.read_stars(_path(key), keep_spikes=True)
         except SpectraError:
             _path(key).unlink()
     stars = simulate()

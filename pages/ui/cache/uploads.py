@@ -36,7 +36,7 @@ def load_upload(key: str) -> SpectraSet:
         raise SpectraError(
             f"uploaded stars {key}: no longer on this server; upload the file again on the Data page"
         )
-    return io.read_stars(_path(key))
+    return io.read_stars(_path(key), keep_spikes=True)  # they were masked when the file was read
 
 
 def upload_on_grid(source: str, model: TrainedModel) -> SpectraSet:
