@@ -87,6 +87,7 @@ FOREIGN = {
     "a TIFF image": b"II*\x00" + bytes(50),
     "an SQLite database": b"SQLite format 3\x00" + bytes(50),
     "a web page ('Log in to it'), not spectra": b"\n<html><head>\n<title>Log in\n to it</title>",
+    "a web page with a table, not spectra: save the table as csv": b"<html><table><tr><td>1</td></tr>",
     "XML other than VOTable": b'<?xml version="1.0"?><feed></feed>',
     "a JSON file": b'{"wavelength": [846.0], "flux": [1.0]}',
     "a LaTeX document": b"\\documentclass{article}\n\\begin{document}\n",
@@ -128,6 +129,10 @@ def test_what_is_packed_many_times_is_measured_by_the_outermost_file(monkeypatch
     inner = gzip.compress(b"850.0 1.0\n" * 100_000)
     assert len(inner) * sniff.MAX_EXPANSION < 50_000
     assert "would grow to" in refusal(gzip.compress(inner))
+    one = bundle({"a.txt": b"850.0 1.0\n" * 3000})
+    found = list(sniff.members("f", io.BytesIO(bundle({f"{k}.zip": one for k in range(9)}))))
+    refused = [m for m in found if isinstance(m, sniff.Unreadable)]
+    assert len(refused) == 8 and all("would grow to" in str(m.error) for m in refused)
 
 
 # --- tables that astropy reads ---
@@ -683,6 +688,18 @@ def test_a_votable_may_not_promise_more_than_it_holds(fields):
     data += "</VOTABLE>"
     assert "would grow to" in refusal(data.encode())
     assert "would grow to" in refusal(data.replace("<TABLE>", '<TABLE nrows="9000000000">').encode())
+
+
+def test_more_columns_tables_or_extensions_than_any_file_has(monkeypatch):
+    monkeypatch.setattr("gandalf_core.io.votable_structure.MAX_FIELDS", 3)
+    many = '<FIELD name="flux" datatype="double"/>' * 4
+    assert "more than 3 columns" in refusal(_binary(many, b""))
+    monkeypatch.setattr("gandalf_core.io.fits_headers.MAX_EXTENSIONS", 3)
+    assert "more than 3 extensions" in refusal(fits_file(*[fits.ImageHDU() for _ in range(4)]))
+    monkeypatch.setattr("gandalf_core.io.dialect.MAX_COLUMNS", 3)
+    assert "4 columns: at most 3 are read" in refusal(b"a,b,c,flux\n1,2,3,4\n")
+    monkeypatch.setattr("gandalf_core.io.lines.MAX_LINE", 100)
+    assert "a line of 201 characters" in refusal(b"9" * 200 + b"\n")
 
 
 def test_fields_that_hold_nothing_do_not_read_for_ever():

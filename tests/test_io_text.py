@@ -144,6 +144,7 @@ def test_units_in_a_comment_below_the_names():
 FRAMES = (
     "| wavelength | flux |\n|-----------:|-----:|\n{}",  # Markdown
     "| wavelength | flux |\n{}",  # astropy's fixed_width
+    "=====  =====\n| wavelength | flux |\n=====  =====\n{}=====  =====\n",
     "+------+------+\n| wavelength | flux |\n+------+------+\n{}+------+------+\n",  # TOPCAT
 )
 

@@ -17,10 +17,11 @@ from .headers import (
     plain_units,
     split_line,
 )
-from .lines import fields, is_comment, is_number, separator_line
+from .lines import data_lines, fields, is_comment, is_number, separator_line
 from .names import role_of
 
 SAMPLE = 2**18  # bytes at the beginning that decide
+MAX_COLUMNS = 20_000
 PLAIN_COLUMNS = ("wavelength", "flux", "flux_error")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eEdD][+-]?\d+)?")
@@ -55,7 +56,7 @@ def dialect_of(stream: BinaryIO, separator: str | None = None) -> Dialect:
     comments, first, offset, declared = preamble(stream)
     separator = separator or declared
     stream.seek(offset)
-    lines = _sample(stream)
+    lines = list(data_lines(_sample(stream)))
     words = fields(first)
     header = not all(map(is_number, words))
     rows = lines[1:] if header else lines
@@ -66,6 +67,8 @@ def dialect_of(stream: BinaryIO, separator: str | None = None) -> Dialect:
         )
     separator = separator or _separator(first if header else None, rows)
     count = len(_bare_fields(rows[0], separator))
+    if count > MAX_COLUMNS:
+        raise SpectraError(f"{count:,} columns: at most {MAX_COLUMNS:,} are read")
     if header and any(map(is_number, words)) and not any(map(role_of, words)):
         return _without_header(offset, separator, count, rows, comments, first)
     if not header:

@@ -16,7 +16,7 @@ from .headers import BLANKS, split_line
 from .raw import RawTable, Wanted, has_role
 from .text import read_rows
 
-MAX_HEADER = 2**22  # characters of YAML
+MAX_HEADER = 2**19  # characters of YAML: twelve thousand columns
 MAX_KEYWORDS = 10_000
 
 

@@ -12,6 +12,7 @@ BLOCK = 2880  # bytes
 MAX_BLOCKS = 2000  # of one header: 72,000 cards
 MAX_FIELDS = 999  # columns of a table, as the standard has it
 MAX_AXES = 999
+MAX_EXTENSIONS = 20_000
 _END = b"END" + b" " * 77
 
 
@@ -24,6 +25,8 @@ def check_extensions(stream: BinaryIO) -> tuple[str, ...]:
     size, position, number = size_of(stream), 0, 0
     whole = size % BLOCK == 0
     while position < size:
+        if number > MAX_EXTENSIONS:
+            raise SpectraError(f"more than {MAX_EXTENSIONS:,} extensions: split the file")
         stream.seek(position)
         start = stream.read(8)
         if start not in (b"SIMPLE  ", b"XTENSION"):

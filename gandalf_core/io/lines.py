@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from ..errors import SpectraError
+
+MAX_LINE = 2**24  # characters
 COMMENT_MARKS = ("#", "%", "!", "//")
 MISSING = [
     *["", "--", "---", "null", "NULL", "None", "masked", "nan", "NaN", "-nan", "-NaN", "NAN", "Null", "none"],
@@ -21,8 +24,13 @@ def is_comment(line: str) -> bool:
 
 
 def data_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Those of some lines that are neither blank nor comments, nor Excel's `sep=;`."""
+    """Those of some lines that are neither blank nor comments, nor Excel's `sep=;`.
+
+    Raises SpectraError for a line that is too long to be looked at.
+    """
     for line in lines:
+        if len(line) > MAX_LINE:
+            raise SpectraError(f"a line of {len(line):,} characters: no text of rows and columns")
         if line.strip() and not is_comment(line) and separator_line(line) is None:
             yield line
 

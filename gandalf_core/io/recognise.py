@@ -167,6 +167,8 @@ def _detect_markup(head: str) -> str:
     if re.search(r"<(!doctype\s+html|html|head|body)\b", head, re.IGNORECASE):
         title = re.search(r"<title[^>]*>([^<]{1,80})", head, re.IGNORECASE)
         called = f" ('{' '.join(title[1].split())}')" if title else ""
+        if re.search(r"<td\b", head, re.IGNORECASE):
+            raise _not_spectra(f"a web page with a table{called}", "save the table as csv")
         raise _not_spectra(
             f"a web page{called}",
             "its download was refused or asks for a log-in: open the address in a browser and fetch it again",

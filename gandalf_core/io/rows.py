@@ -16,6 +16,7 @@ _PIECE = 2**24  # bytes of text that are checked at once
 MANY = 10  # rows whose last values have equally many decimals: then all should have
 _TAIL = 2**16  # bytes at the end of a text that show how long its last values are
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
+_RULE = re.compile(rb"\s*\+?[-=]{2,}[-=+ ]*\s*")
 _EMPTY = np.frombuffer(b" \t\r\n", np.uint8)
 _MARKS = np.frombuffer("".join({mark[0] for mark in COMMENT_MARKS}).encode() + b"\x1a", np.uint8)
 _SPECIAL = np.concatenate([_EMPTY, _MARKS])
@@ -173,12 +174,12 @@ def _words(text: np.ndarray) -> np.ndarray:
 
 
 def without_frame(stream: BinaryIO) -> BinaryIO:
-    """A text without the lines of + and - around and between its rows, as TOPCAT and databases draw them."""
+    """A text without the lines around and between its rows that TOPCAT, databases and reST draw."""
     first = stream.readline()
     stream.seek(0)
-    if not re.fullmatch(rb"\s*\+[-=+]+\+\s*", first):
+    if not _RULE.fullmatch(first):
         return stream
-    return io.BytesIO(b"".join(line for line in stream if not line.lstrip().startswith(b"+-")))
+    return io.BytesIO(b"".join(line for line in stream if not _RULE.fullmatch(line)))
 
 
 def _without_comments(stream: BinaryIO) -> tuple[BinaryIO, tuple[str, ...]]:

@@ -67,16 +67,34 @@ def size_of(stream: BinaryIO) -> int:
 Unpack = Callable[[], BinaryIO]
 
 
-def members(name: str, stream: BinaryIO, depth: int = 0, stored: int = 0) -> Iterator[Member | Unreadable]:
+@dataclass
+class _Budget:
+    """What a file of `stored` bytes may still grow to, however often and deep it is packed."""
+
+    stored: int
+    spent: int = 0
+
+    @property
+    def left(self) -> int:
+        return max(MIN_EXPANDED, MAX_EXPANSION * self.stored) - self.spent
+
+    def spend(self, size: int) -> None:
+        """SpectraError when it is used up."""
+        self.spent += size
+        check_expansion(self.spent, self.stored)
+
+
+def members(
+    name: str, stream: BinaryIO, depth: int = 0, budget: _Budget | None = None
+) -> Iterator[Member | Unreadable]:
     """The files inside a file: itself, the content of a .gz, or every file of a .zip bundle.
 
-    DataLink sends bundles. A member of a bundle that is unreadable does not spoil the others. stored: bytes
-    of the outermost file, which limit what it may grow to however deep it is packed.
+    DataLink sends bundles. A member of a bundle that is unreadable does not spoil the others.
     """
     try:
         with parsing(name, "file"):
-            stored = stored or size_of(stream)
-            kind, packed = _contents(name, stream, depth, stored)
+            budget = budget or _Budget(size_of(stream))
+            kind, packed = _contents(name, stream, depth, budget)
     except SpectraError as error:
         yield Unreadable(name, error)
         return
@@ -89,10 +107,12 @@ def members(name: str, stream: BinaryIO, depth: int = 0, stored: int = 0) -> Ite
         except SpectraError as error:
             yield Unreadable(inner_name, error)
         else:
-            yield from members(inner_name, inner, depth + 1, stored)
+            yield from members(inner_name, inner, depth + 1, budget)
 
 
-def _contents(name: str, stream: BinaryIO, depth: int, stored: int) -> tuple[str, list[tuple[str, Unpack]]]:
+def _contents(
+    name: str, stream: BinaryIO, depth: int, budget: _Budget
+) -> tuple[str, list[tuple[str, Unpack]]]:
     """The format of a file, and the (name, unpacking) of each file packed in it."""
     kind = detect(stream)
     if kind not in _PACKED:
@@ -100,32 +120,32 @@ def _contents(name: str, stream: BinaryIO, depth: int, stored: int) -> tuple[str
     if depth > 2:
         raise SpectraError("archives nested more than twice: unpack it first")
     if kind == "gzip":
-        return kind, [(name.removesuffix(".gz"), partial(_gunzip, stream, stored))]
+        return kind, [(name.removesuffix(".gz"), partial(_gunzip, stream, budget))]
     with parsing(name, _PACKED[kind]):
-        packed = _zip_members(name, stream, stored)
+        packed = _zip_members(name, stream, budget)
     return ("zip", packed) if packed else ("npz", [])
 
 
-def _gunzip(stream: BinaryIO, stored: int) -> BinaryIO:
+def _gunzip(stream: BinaryIO, budget: _Budget) -> BinaryIO:
     with gzip.GzipFile(fileobj=stream) as packed:
-        data = packed.read(max(MIN_EXPANDED, MAX_EXPANSION * stored) + 1)
-    check_expansion(len(data), stored)
+        data = packed.read(max(0, budget.left) + 1)
+    budget.spend(len(data))
     return io.BytesIO(data)
 
 
-def _zip_members(name: str, stream: BinaryIO, stored: int) -> list[tuple[str, Unpack]]:
+def _zip_members(name: str, stream: BinaryIO, budget: _Budget) -> list[tuple[str, Unpack]]:
     """(name, unpacking) of each file of a bundle; none when the zip is an npz. SpectraError for a bomb."""
     bundle = zipfile.ZipFile(stream)
     refuse_packed(bundle.namelist())
     infos = [i for i in bundle.infolist() if not i.is_dir() and not _is_hidden(i.filename)]
     if any(i.flag_bits & 1 for i in infos):
         raise SpectraError("a zip file with a password: unpack it and give the files in it")
-    check_expansion(sum(i.file_size for i in infos), stored)
+    check_expansion(budget.spent + sum(i.file_size for i in infos), budget.stored)
     if not infos or len(infos) > MAX_MEMBERS:
         raise SpectraError(f"a bundle of {len(infos)} files: give 1 to {MAX_MEMBERS}")
     if any(i.filename.endswith(".npy") for i in infos):
         return []
-    return [(_inside(name, i.filename), partial(_unzip, bundle, i)) for i in infos]
+    return [(_inside(name, i.filename), partial(_unzip, bundle, i, budget)) for i in infos]
 
 
 def names_inside(name: str, stream: BinaryIO) -> list[str]:
@@ -149,7 +169,8 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
 
 
-def _unzip(bundle: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+def _unzip(bundle: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) -> BinaryIO:
+    budget.spend(info.file_size)
     return io.BytesIO(bundle.read(info))
 
 

@@ -32,6 +32,7 @@ _OLD_NAMES = {  # that astropy knows
     "unsignedInt": "long",
     "unsignedShort": "int",
 }
+MAX_FIELDS, MAX_TABLES = 20_000, 20_000
 _POINTER = 8  # bytes of a cell of variable length in an array of rows
 _BINARY = ("BINARY", "BINARY2")
 
@@ -111,6 +112,10 @@ class _Reader:
             self.tables.append(_Table(int(announced) if announced.isdigit() else None))
         elif tag == "FIELD" and self.tables:
             self.tables[-1].fields.append(_field(attributes))
+            if len(self.tables[-1].fields) > MAX_FIELDS or len(self.tables) > MAX_TABLES:
+                raise SpectraError(
+                    f"more than {MAX_FIELDS:,} columns or {MAX_TABLES:,} tables: split the file"
+                )
         elif tag in ("FITS", "PARQUET"):
             raise SpectraError(f"a VOTable with {tag} data inside is not read: give the {tag} file itself")
         elif tag in (*_BINARY, "TABLEDATA") and self.tables:
