@@ -91,3 +91,14 @@ def test_stars_of_several_files_that_cannot_be_used_are_in_rejected_and_in_the_n
     good, bad = star_file("csv", COLUMNS), star_file("csv", COLUMNS | {"flux": 100 * FLUX})
     stars, rejected = read_many([("a.csv", good), ("b.csv", bad)])
     assert stars.ids.tolist() == ["a"] and list(rejected) == ["b.csv"]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet", ".ecsv", ".fits", ".vot"])
+def test_a_file_of_the_others_does_not_carry_the_stars_that_were_left_out(tmp_path, suffix):
+    data = [star_file("csv", COLUMNS), star_file("csv", COLUMNS)]
+    a, b = (read_bytes(f"{name}.csv", content) for name, content in zip("ab", data, strict=True))
+    a.provenance["read"]["rejected"] = {f"star {k}": "no flux" for k in range(1000)}
+    path = tmp_path / f"s{suffix}"
+    write_stars(path, concatenate([a, b]))
+    assert b"star 999" not in path.read_bytes() and read_stars(path).ids.tolist() == ["a", "b"]
+    assert len(a.provenance["read"]["rejected"]) == 1000

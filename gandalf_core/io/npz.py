@@ -18,6 +18,7 @@ from .columns import PROVENANCE_KEY, RawColumn, Table
 from .medium import Statement
 from .names import FLUX, SPECTRAL, WAVELENGTH, label_column, label_name, refuse_repeats, role_of
 from .tables import assemble
+from .understanding import stored
 
 _LABELS, _LABEL_NAMES, _PROVENANCE = "labels", "label_names", "provenance"
 
@@ -71,7 +72,7 @@ def write_stars(stream: BinaryIO, stars: SpectraSet) -> None:
         labels=stars.labels,
         label_names=_text(stars.label_names),
         ids=stars.ids,
-        provenance=np.array(json.dumps(stars.provenance)),
+        provenance=np.array(json.dumps(stored(stars.provenance))),
     )
 
 

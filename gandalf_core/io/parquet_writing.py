@@ -23,6 +23,7 @@ from ..errors import SpectraError
 from . import ids as star_ids
 from .columns import PROVENANCE_KEY
 from .layouts import fluxes, label_columns, to_arrow
+from .understanding import stored
 
 KEY = PROVENANCE_KEY.encode()
 CHUNK = 8192  # stars per batch and row group
@@ -122,7 +123,7 @@ def _to_arrow(piece: SpectraSet | LatentSet, ids: np.ndarray) -> pa.Table:
     else:
         columns |= {name: _lists(values) for name, values in fluxes(piece).items()}
         grid = piece.wavelength_nm.tolist()
-        meta |= {"kind": "spectra", "wavelength_nm": grid, "provenance": piece.provenance}
+        meta |= {"kind": "spectra", "wavelength_nm": grid, "provenance": stored(piece.provenance)}
     fields = [
         pa.field(k, v.type, nullable=not pa.types.is_fixed_size_list(v.type)) for k, v in columns.items()
     ]

@@ -140,6 +140,16 @@ def rejected_of(stars: "SpectraSet") -> dict[str, str]:
     return {star: cause for read in understandings(stars) for star, cause in read.rejected.items()}
 
 
+def stored(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """A provenance for a file of its stars: without the stars that were left out, which may be very many."""
+    kept = dict(provenance)
+    if isinstance(kept.get(KEY), Mapping):
+        kept[KEY] = {name: value for name, value in kept[KEY].items() if name != "rejected"}
+    if "parts" in kept:
+        kept["parts"] = [stored(part) for part in kept["parts"]]
+    return kept
+
+
 def reading_notes(stars: "SpectraSet") -> list[str]:
     """Sentences on how the files of a set were read, for standard error and JSON `notes`."""
     return notes_of(understandings(stars))

@@ -15,6 +15,7 @@ from ..data.latents import LatentSet
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from .layouts import Columns, label_columns, result_column, rows, samples, to_arrow
+from .understanding import stored
 
 TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet")
 ARRAY_SUFFIXES = (*TABLE_SUFFIXES, ".npz")  # of latents and maps
@@ -52,11 +53,12 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
             if suffix == ".txt":
                 delimited.write_text(stream, stars)
             else:
-                delimited.write(stream, blocks, ecsv=suffix == ".ecsv", provenance=stars.provenance)
+                delimited.write(stream, blocks, ecsv=suffix == ".ecsv", provenance=stored(stars.provenance))
     elif len(stars) == 1:
-        _write_astropy(path, suffix, [samples(stars)], stars.provenance)
+        _write_astropy(path, suffix, [samples(stars)], stored(stars.provenance))
     else:
-        _write_astropy(path, suffix, [rows(stars), {"wavelength": stars.wavelength_nm}], stars.provenance)
+        tables = [rows(stars), {"wavelength": stars.wavelength_nm}]
+        _write_astropy(path, suffix, tables, stored(stars.provenance))
 
 
 def write_latents(path: str | Path, latents: LatentSet) -> None:
