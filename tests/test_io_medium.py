@@ -215,3 +215,17 @@ def test_a_name_and_a_unit_that_disagree_are_refused():
     columns = {"wavelength_nm": WAVE, "flux": STAR.flux[0]}
     with pytest.raises(SpectraError, match="wavelength_nm is declared in Angstrom, its name says nm"):
         read_bytes("s", star_file("ecsv", columns, {"wavelength_nm": "Angstrom"}))
+
+
+def test_the_first_stars_of_a_catalogue_decide_for_all(tmp_path):
+    import pandas as pd
+
+    from gandalf_core.io import iter_parquet
+
+    stars = simulate(5, seed=2)
+    grid = in_air(stars.wavelength_nm)
+    frame = {"source_id": range(5), "wavelength": [grid] * 5, "flux": list(stars.flux)}
+    pd.DataFrame(frame).to_parquet(tmp_path / "s.parquet")
+    for piece in iter_parquet(tmp_path / "s.parquet", chunk=2):
+        np.testing.assert_allclose(piece.wavelength_nm, stars.wavelength_nm, atol=1e-5)
+        assert understandings(piece)[0].medium == "air"
