@@ -8,6 +8,8 @@ import sys
 import time
 from importlib import import_module
 
+from gandalf_core.cli.terminal import prepare_streams
+
 BENCHMARKS = {  # name -> (module, function); a module is imported when it is needed
     "matmul": ("training", "matmul"),
     "help": ("startup", "help_text"),
@@ -35,6 +37,7 @@ def main() -> int:
         "--quick", action="store_true", help="use small samples: shows that everything works, not for quoting"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    prepare_streams()
     args = parser.parse_args()
     started, rows = time.perf_counter(), []
     for name in args.only or BENCHMARKS:

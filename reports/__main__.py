@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from gandalf_core.cli.terminal import prepare_streams
+
 EPILOG = """\
 Runs are resumable: a file that is there is not made again (an ablation is when its recipe has changed, and of
 bayes only the posterior is kept). With --only, several processes can share the work."""
@@ -102,5 +104,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    prepare_streams()
     arguments = _parser().parse_args()
     arguments.run(arguments)

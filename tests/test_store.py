@@ -297,5 +297,6 @@ def test_listing_passes_over_folders_that_are_no_models(model_folder, tmp_path):
     (tmp_path / "a-broken").mkdir()
     (tmp_path / "a-broken" / "card.json").write_text("{")
     (tmp_path / "other").mkdir()
+    shutil.copytree(model_folder, tmp_path / ".b-model.new")  # as `pretrain` copies it, under another name
     infos = list_models(tmp_path)
     assert [m.name for m in infos] == ["b-model"] and infos[0].card["latent_size"] == 6

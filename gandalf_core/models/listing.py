@@ -22,11 +22,12 @@ class ModelInfo:
 def list_models(root: str | Path | None = None) -> list[ModelInfo]:
     """The model folders under `root` (default: `places.model_roots`) with their cards, by name.
 
-    A folder without a usable card is skipped, and so is a name that an earlier root has.
+    A folder without a usable card is skipped, and so is a name that an earlier root has, or one that begins
+    with a dot: that is a copy in the making.
     """
     roots = model_roots() if root is None else (Path(root),)
     models: dict[str, ModelInfo] = {}
-    for card in (path for folder in roots for path in sorted(folder.glob(f"*/{CARD}"))):
+    for card in (path for folder in roots for path in sorted(folder.glob(f"[!.]*/{CARD}"))):
         with contextlib.suppress(OSError, ValueError, TypeError):
             models.setdefault(card.parent.name, ModelInfo(card.parent.name, card.parent, read_card(card)))
     return list(models.values())

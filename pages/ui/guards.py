@@ -26,8 +26,10 @@ from pages.ui.cache.stars import (
     test_ids,
 )
 
-# an absolute path up to its last two names
-SERVER_FOLDERS = re.compile(r"(?<![\w./:])/(?:[^\s/:]+/)+(?=[^\s/:]+/[^\s/:]+)")
+# an absolute path, of Windows too, up to its last two names
+SERVER_FOLDERS = re.compile(
+    r"(?<![\w./:\\])(?:/|[A-Za-z]:[/\\])(?:[^\s/\\:]+[/\\])+(?=[^\s/\\:]+[/\\][^\s/\\:]+)"
+)
 
 
 # --- messages ---

@@ -55,6 +55,11 @@ def header(name: str) -> str:
     return f"{text} [{unit}]" if unit else text
 
 
+def file_name(text: str) -> str:
+    """A text as part of a file's name that every system takes: not too long, no reserved characters."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "_", text).strip(" .")[:80] or "unnamed"
+
+
 # --- results ---
 
 

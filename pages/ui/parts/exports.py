@@ -10,6 +10,7 @@ import streamlit as st
 from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models.trained import TrainedModel
+from pages.ui import show
 
 FORMATS = {
     "csv": "text/csv",
@@ -44,7 +45,7 @@ def show_exports(
             st.download_button(
                 kind,
                 partial(file_bytes, generated, kind),
-                f"gandalf-{model.name}-{star.ids[0]}.{kind}",
+                show.file_name(f"gandalf-{model.name}-{star.ids[0]}") + f".{kind}",
                 mime,
                 key=f"{key} {kind}",
                 on_click="ignore",

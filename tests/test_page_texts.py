@@ -1,0 +1,33 @@
+"""Small texts of the pages: what they hide of the server, and the names of files that they offer."""
+
+import pytest
+
+from pages.ui import guards, show
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/srv/gandalf/runs/0123/model/card.json: damaged", "model/card.json: damaged"),
+        (r"C:\Users\me\runs\0123\model\card.json: damaged", r"model\card.json: damaged"),
+        ("D:/runs/0123/model/card.json: damaged", "model/card.json: damaged"),
+        ("S/N above 100/200 in http://a.b/c/d", "S/N above 100/200 in http://a.b/c/d"),
+    ],
+)
+def test_the_servers_folders_are_hidden_on_every_system(text, shown):
+    assert guards.SERVER_FOLDERS.sub("", text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("gandalf-generator-4268620287278693121", "gandalf-generator-4268620287278693121"),
+        ("gandalf-a-HD 1/2: 'b'?", "gandalf-a-HD 1_2_ 'b'_"),
+        ("étoile α", "étoile α"),
+        ('a\\b<c>|"*\n', "a_b_c_"),
+        ("x" * 500, "x" * 80),
+        ("... ", "unnamed"),
+    ],
+)
+def test_a_downloaded_file_has_a_name_that_every_system_takes(text, name):
+    assert show.file_name(text) == name
