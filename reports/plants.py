@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gandalf_core.seeds import PLANTED_SEED, REVERSED_SEED
+from gandalf_core.simulator.population import labels
+
 LATENT, NUISANCES, EXTRA = 25, 4, 200
 
 
@@ -198,9 +201,7 @@ def uneven(n: int, seed: int) -> Sample:
 
 def population(n: int, seed: int) -> Sample:
     """The mock sample, Teff and log g removed: smooth functions of [M/H], [α/Fe] and nuisances."""
-    from gandalf_core.simulator.population import labels
-
-    values = labels(700_000 + seed, np.arange(n))
+    values = labels(PLANTED_SEED + seed, np.arange(n))
     kept = values[:, 2:]
     rng = np.random.default_rng([seed, n, 42])
     inputs = np.hstack([(kept - kept.mean(0)) / kept.std(0), rng.standard_normal((n, NUISANCES))])
@@ -210,9 +211,7 @@ def population(n: int, seed: int) -> Sample:
 
 def population_reversed(n: int, seed: int) -> Sample:
     """As `population`, [M/H] and [α/Fe] removed: the floor is steep along the giant branch."""
-    from gandalf_core.simulator.population import labels
-
-    values = labels(800_000 + seed, np.arange(n))
+    values = labels(REVERSED_SEED + seed, np.arange(n))
     kept = values[:, :2]
     rng = np.random.default_rng([seed, n, 43])
     inputs = np.hstack([(kept - kept.mean(0)) / kept.std(0), rng.standard_normal((n, NUISANCES))])
