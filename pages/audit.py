@@ -6,6 +6,7 @@ from gandalf_core.auditing.slider_verdict import FOLLOWS, FOLLOWS_IN_PART
 from gandalf_core.figures import audits
 from pages.ui import guards, pickers, show
 from pages.ui.parts import audit as auditing
+from pages.ui.parts.own_latent import show_own_latent
 
 VIEWS = ["Leakage", "Probes and references", "Sliders", "Numbers"]
 
@@ -14,6 +15,7 @@ show.page_title(
     "Fresh probes, trained on stars that the encoder has never seen, try to read every parameter back. "
     "What they read beyond the floor is leakage, whatever a map suggests.",
 )
+show_own_latent()
 model = guards.need_model()
 report, origin = auditing.show_source(model)
 if report is None:

@@ -19,9 +19,17 @@ AUDIT = {
             "r2": 0.3,
             "probe": "mlp",
             "floor": 0.29,
-            "excess": 0.01,
-            "interval": [-0.001, 0.015],
+            "excess": 0.003,
+            "partial": 0.004,
+            "p": 0.4,
+            "detectable": 0.0091,
+            "upper": 0.0123,
+            "bits": 0.0,
+            "strata": [
+                {"label": "mh", "side": "low", "limit": -1.5, "stars": 30, "partial": 0.01, "p": 0.3},
+            ],
             "removal_fraction": 0.97,
+            "stars": 500,
         }
         for n in ("teff", "logg")
     },
@@ -29,6 +37,8 @@ AUDIT = {
     "references": {"spectrum": {n: {"r2": 0.95} for n in LABELS}},
     "counterfactual": {"teff": {"relative_error": 0.21, "drift": {}}},
 }
+FIRST = {"r2": 0.3, "floor": 0.29, "excess": 0.01, "interval": [-0.001, 0.015], "flagged": False}
+FIRST_EDITION = AUDIT | {"removed": {n: FIRST | {"probe": "mlp"} for n in ("teff", "logg")}}
 
 
 def build(folder: Path) -> Path:

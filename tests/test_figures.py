@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from gandalf_core.auditing.decisions import REMOVED_LIMIT
 from gandalf_core.auditing.slider_verdict import on_sliders
 from gandalf_core.figures import (
     audits,
@@ -68,6 +69,17 @@ CURVES = {
         for k, (v, e) in enumerate([(0.3, 0.6), (0.0, 0.1), (3.0, 0.9), (0.3, 0.7)])
     ],
 }
+LEAKS = {
+    "removed": {
+        "teff": {"partial": 0.00005, "p": 0.6, "detectable": 0.009, "upper": 0.004},
+        "logg": {"partial": 0.3, "p": 0.003, "detectable": None, "upper": None},
+    },
+    "references": {
+        "plain": {n: {"r2": 0.9, "partial": 0.8} for n in ("teff", "logg")},
+        "mean": {"teff": {"r2": 0.5, "partial": 0.4}},
+        "spectrum": {n: {"r2": 0.9} for n in ("teff", "logg")},
+    },
+}
 EMPTY = {
     "spectra": lambda: spectra.spectra(WAVE, np.empty((0, 200)), []),
     "reconstruction": lambda: spectra.reconstruction([], [], []),
@@ -87,7 +99,10 @@ EMPTY = {
     "rms_error": lambda: training.rms_error([]),
     "discriminators": lambda: training.discriminators([]),
     "losses": lambda: training.losses([]),
-    "excess": lambda: audits.excess({}),
+    "leaks": lambda: audits.leaks({}),
+    "leaks of the first edition": lambda: audits.leaks(
+        {"removed": {"teff": {"excess": 0.1, "interval": [0.05, 0.15]}}}
+    ),
     "references": lambda: audits.references({}),
     "counterfactual": lambda: audits.counterfactual({}),
     "restoration": lambda: audits.restoration({}),
@@ -125,6 +140,7 @@ def drawn_figures() -> dict[str, go.Figure]:
         "losses": training.losses(HISTORY),
         "latent_size": sweeps.latent_size(CURVES["latent_size"]),
         "adversary": sweeps.adversary(CURVES["adversary"]),
+        "leaks": audits.leaks(LEAKS),
         "score_against": sweeps.score_against(TRIALS, "model.activation", "excess"),
     }
 
@@ -272,9 +288,26 @@ def test_a_slider_stands_beside_what_it_owes_to_nobody():
     assert len(earlier.data) == 1, "an error that is known of one slider alone is not drawn"
 
 
+def test_a_leak_is_drawn_from_what_is_read_to_what_may_be_there():
+    figure = audits.leaks(LEAKS)
+    drawn = {trace.name: trace for trace in figure.data}
+    assert set(drawn) == {
+        "the exported latent",
+        "plain auto-encoder",
+        "up to the 95 % limit",
+        "found from here on",
+    }
+    assert list(drawn["the exported latent"].x) == [audits.SMALLEST, 0.3], "a smaller one at the axis' end"
+    assert list(drawn["the exported latent"].customdata) == [0.00005, 0.3]
+    assert list(drawn["up to the 95 % limit"].x) == [audits.SMALLEST, 0.004, None, 0.3, 1.0, None]
+    assert drawn["up to the 95 % limit"].marker.symbol[4] == "triangle-right", "no limit: an arrow"
+    found = drawn["found from here on"]
+    assert list(found.x) == [0.009] and list(found.y) == ["T<sub>eff</sub>"]
+    assert figure.layout.xaxis.type == "log"
+
+
 def test_the_dashed_line_stands_where_the_verdict_changes():
-    figure = audits.excess({"removed": {"teff": {"excess": 0.1, "interval": [0.05, 0.15]}}})
-    assert [s.x0 for s in figure.layout.shapes] == [0, 0.02]
+    assert [s.x0 for s in audits.leaks(LEAKS).layout.shapes] == [REMOVED_LIMIT] == [0.02]
 
 
 def test_nothing_is_minus_zero():

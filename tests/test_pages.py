@@ -4,8 +4,10 @@ import json
 import shutil
 import time
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import app_world
 import numpy as np
@@ -444,22 +446,113 @@ def test_the_audit_gives_its_verdict_in_words(app):
     assert "Teff is removed" in texts(test)
     assert "M/H\\] is kept" in texts(test)
     assert "Teff slider follows the simulator in part" in texts(test)
-    [leak] = [trace for trace in figures(test)[0]["data"] if trace["name"] == "the exported latent"]
-    assert leak["y"] == ["T<sub>eff</sub>", "log g"]
+    drawn = {trace["name"]: trace for trace in figures(test)[0]["data"]}
+    assert drawn["the exported latent"]["y"] == ["T<sub>eff</sub>", "log g"]
+    assert drawn["the exported latent"]["x"] == [0.004, 0.004]
+    assert drawn["found from here on"]["x"] == [0.0091, 0.0091]
 
 
-def test_the_numbers_of_the_audit_are_a_table_and_a_file(app):
+def test_the_numbers_of_the_audit_are_tables_and_a_file(app):
     test = app("audit", model="physical-removed")
     test.get("button_group")[0].set_value("Numbers").run()
     assert not test.exception
-    table = test.dataframe[0].value
-    assert table["Parameter"].tolist() == ["Teff", "log g", "[M/H]", "[α/Fe]"] and table[
-        "Excess R²"
-    ].tolist()[:2] == [
-        "0.010",
-        "0.010",
-    ]
+    table, strata = (frame.value for frame in test.dataframe)
+    assert table["Parameter"].tolist() == ["Teff", "log g", "[M/H]", "[α/Fe]"]
+    expected = {
+        "Partial R²": "0.004",
+        "p": "0.400",
+        "Found from": "0.009",
+        "At most": "0.012",
+        "Bits": "0.000",
+    }
+    for column, text in expected.items():
+        assert table[column].tolist()[:2] == [text, text]
+    assert strata["Among the stars with"].tolist() == ["[M/H] up to −1.50 dex"] * 2
+    assert "one innocent label in forty" in texts(test)
     assert any(b.label == "Download the whole report" for b in test.get("download_button"))
+
+
+def test_an_audit_of_the_first_edition_is_not_believed(app, world, tmp_path, monkeypatch):
+    shutil.copytree(world / "pretrained" / "physical-removed", tmp_path / "models" / "physical-removed")
+    (tmp_path / "models" / "physical-removed" / "audit.json").write_text(json.dumps(app_world.FIRST_EDITION))
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(tmp_path / "models"))
+    test = app("audit", model="physical-removed")
+    sentence = "Teff and log g were audited by the first edition\\: run the audit again"
+    assert sentence in texts(test) and "Teff is removed" not in texts(test)
+    assert "M/H\\] is kept" in texts(test), "what it said of kept labels stands"
+    assert "run the audit again" in figures(test)[0]["layout"]["annotations"][0]["text"]
+    for view in ("Probes and references", "Sliders", "Numbers"):
+        test.get("button_group")[0].set_value(view).run()
+        assert not test.exception and not test.error
+
+
+def own_latent(rows: int) -> bytes:
+    """An npz of latents, the first dimension of which tells Teff."""
+    rng = np.random.default_rng(0)
+    labels = rng.standard_normal((rows, 3))
+    z = rng.standard_normal((rows, 3)) + labels[:, :1] * [1, 0, 0]
+    file = BytesIO()
+    np.savez(file, z=z, labels=labels, label_names=["teff", "mh", "vsini"])
+    return file.getvalue()
+
+
+def ask_for(test: AppTest, rows: int) -> AppTest:
+    test.file_uploader[0].upload("mine.npz", own_latent(rows))
+    test.run()
+    assert f"{rows:,} stars, 3 dimensions, 3 columns" in texts(test)
+    assert test.button(key="own_audit").disabled, "nothing was removed"
+    test.multiselect(key="own_removed").select("teff").run()
+    assert "teff" not in test.multiselect(key="own_kept").options
+    test.multiselect(key="own_kept").select("mh").run()
+    test.button(key="own_audit").click().run()
+    assert not test.exception and not test.error, [e.value for e in test.error]
+    return test
+
+
+def test_a_latent_of_ones_own_is_audited_on_the_page(app, monkeypatch, tmp_path):
+    from pages.ui.cache import latents
+
+    quick = partial(latents.audit_table, probes=("ridge",), workers=1)
+    monkeypatch.setattr(latents, "audit_table", quick)
+    monkeypatch.setenv("GANDALF_PRETRAINED", str(tmp_path / "nothing"))  # it needs no model
+    test = ask_for(app("audit"), 300)
+    assert "Teff is still readable" in texts(test) and "vsini was left alone" in texts(test)
+    table = test.dataframe[0].value
+    assert table["Parameter"].tolist() == ["Teff", "[M/H]", "vsini"]
+    assert float(table["Partial R²"][0]) == pytest.approx(0.5, abs=0.12)
+    test.multiselect(key="own_kept").unselect("mh").run()
+    assert "still readable" not in texts(test), "other choices, another audit"
+    test.file_uploader[0].upload("broken.npz", b"PK\x03\x04 nothing")
+    test.run()
+    assert not test.exception and "broken.npz" in test.error[0].value
+
+
+def test_many_rows_are_audited_in_the_background(app, monkeypatch):
+    from pages.ui.parts import own_latent as own
+
+    monkeypatch.setattr(own, "AT_ONCE", 100)
+    asked = []
+
+    class Manager:
+        def list(self, kind):
+            return [job for job in asked if job.kind == kind]
+
+        def submit(self, kind, title, arguments, owner):
+            done = own.JobState.DONE
+            asked.append(SimpleNamespace(kind=kind, arguments=tuple(arguments), active=False, state=done))
+            asked[-1].folder = Path(arguments[2]).parent
+            (asked[-1].folder / "result.json").write_text(json.dumps(app_world.AUDIT | {"notes": ["a note"]}))
+            return "0"
+
+        def job(self, name):
+            return asked[int(name)]
+
+    monkeypatch.setattr(own.jobs, "manager", Manager)
+    test = ask_for(app("audit", model="autoencoder"), 120)
+    ((_, latent, path, *signs),) = (job.arguments for job in asked)
+    assert latent == "--latent" and Path(path).read_bytes() == own_latent(120)
+    assert signs == ["--removed", "teff", "--kept", "mh"]
+    assert "a note" in texts(test) and "log g is removed" in texts(test)
 
 
 def test_the_tour_leads_on_step_by_step(app):
@@ -478,6 +571,8 @@ def test_the_tour_leads_on_step_by_step(app):
         ("data · seconds", "seconds of training"),
         ("versions · torch", "version · torch"),
         ("audit · excess · teff", "audit: excess R² of Teff"),
+        ("audit · partial · mh", "audit: partial R² of [M/H]"),
+        ("audit · upper · mh", "audit: 95 % limit of the partial R² of [M/H]"),
         ("audit · sliders · alphafe", "audit: relative error of the slider of [α/Fe]"),
         ("audit · stars", "audit: number of stars"),
         ("recipe · encoder", "widths of the encoder"),

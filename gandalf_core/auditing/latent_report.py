@@ -13,6 +13,8 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..errors import AuditError
+from ..io.latent_tables import LatentTable
 from ..io.plain import jsonable
 from ..jobs.progress import Progress, silent
 from .entries import leakage, reference_rows
@@ -90,6 +92,39 @@ def audit_latent(
     report |= {"counterfactual": {}, "restoration": {}, "notes": list(sample.notes)}
     report |= {"verdict": [s.text for s in verdict(report)]}
     return LatentAudit(jsonable(report | {"seconds": round(time.perf_counter() - start, 1)}))
+
+
+def audit_table(
+    table: LatentTable,
+    removed: Sequence[str],
+    kept: Sequence[str],
+    *,
+    label_errors: Errors = None,
+    seed: int = 0,
+    **options: Unpack[Options],
+) -> LatentAudit:
+    """The audit of the latents in a file, as `audit_latent` does it of arrays.
+
+    The labels that take part are those that the file itself names, else the removed and the kept ones. Raises
+    AuditError, which names the file, and SpectraError for a label that the file does not have.
+    """
+    labels = table.labels(list(dict.fromkeys([*(table.declared or ()), *removed, *kept])))
+    options["ids"] = table.ids
+    try:
+        found = audit_latent(
+            table.z,
+            labels.values,
+            label_names=labels.names,
+            removed=removed,
+            kept=kept,
+            label_errors=label_errors,
+            seed=seed,
+            **options,
+        )
+    except AuditError as error:
+        raise AuditError(f"{table.file}: {error}") from None
+    about = {"model": table.file, "model_id": table.model_id or None}
+    return LatentAudit({**found.report, **about, "notes": [*labels.notes, *found.report["notes"]]})
 
 
 def planned_latent(sample: LatentSample, probing: Probing) -> Plan:

@@ -1,11 +1,8 @@
 """`audit --latent FILE`: the arguments, what they go with, and the audit of the latents in a file."""
 
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AuditError
 from .arguments import named_number
 from .console import Console
 from .registry import UsageError, arg
@@ -73,47 +70,26 @@ def check_source(args: Namespace) -> None:
 
 def audit_of_latents(args: Namespace, probes: tuple[str, ...], console: Console) -> dict[str, Any]:
     """The report on the latents in the file --latent."""
-    from ..auditing import audit_latent
+    from ..auditing import audit_table
     from ..io.latent_tables import read_latent_table, spelled
 
     table = read_latent_table(args.latent, args.obsm)
     removed, kept = ([spelled(name) for name in names] for names in (args.removed, args.kept))
     if not removed and not kept:
         removed, kept = signs_on_card(table)
-    labels = table.labels(label_choice(table, removed, kept))
-    for note in labels.notes:
+    errors = {spelled(name): sigma for name, sigma in args.label_errors} or None
+    report = audit_table(
+        table,
+        removed,
+        kept,
+        label_errors=errors,
+        seed=args.seed,
+        probes=probes,
+        progress=console.progress,
+    ).to_dict()
+    for note in report["notes"]:
         console.note(note)
-    with naming(args.latent):
-        found = audit_latent(
-            table.z,
-            labels.values,
-            label_names=labels.names,
-            removed=removed,
-            kept=kept,
-            label_errors={spelled(name): sigma for name, sigma in args.label_errors} or None,
-            seed=args.seed,
-            ids=table.ids,
-            probes=probes,
-            progress=console.progress,
-        ).to_dict()
-    for note in found["notes"]:
-        console.note(note)
-    about = {"model": args.latent, "model_id": table.model_id or None, "rejected": {}}
-    return found | about | {"notes": [*labels.notes, *found["notes"]]}
-
-
-@contextmanager
-def naming(file: str) -> Iterator[None]:
-    """An AuditError inside the block names the file."""
-    try:
-        yield
-    except AuditError as error:
-        raise AuditError(f"{file}: {error}") from None
-
-
-def label_choice(table: "LatentTable", removed: Sequence[str], kept: Sequence[str]) -> list[str]:
-    """The labels that take part: those that the file itself names, else the removed and the kept ones."""
-    return list(dict.fromkeys([*(table.declared or ()), *removed, *kept]))
+    return report | {"rejected": {}}
 
 
 def signs_on_card(table: "LatentTable") -> tuple[list[str], list[str]]:

@@ -41,14 +41,8 @@ def read(stream: BinaryIO, key: str | None = None) -> CellTable:
 
     Raises SpectraError (without the file's name) when there is none, for links, and without h5py.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise SpectraError(
-            "reading AnnData needs h5py: pip install 'gandalf-explorer[anndata]', or save the latent as npz"
-        ) from None
     size = size_of(stream)
-    with h5py.File(stream, "r") as file:
+    with _opened(stream) as file:
         reader = _Reader(size)
         obsm = reader.group(file, "obsm")
         chosen = _choice(list(obsm), key)
@@ -57,6 +51,22 @@ def read(stream: BinaryIO, key: str | None = None) -> CellTable:
     if any(len(column.values) != len(z) for column in columns):
         raise SpectraError(f"obsm/{chosen} and the columns of obs have different numbers of rows")
     return CellTable(z, columns, ids, remarks)
+
+
+def keys(stream: BinaryIO) -> list[str]:
+    """The keys of obsm. SpectraError as from `read`."""
+    with _opened(stream) as file:
+        return list(_Reader(size_of(stream)).group(file, "obsm"))
+
+
+def _opened(stream: BinaryIO) -> "h5py.File":
+    try:
+        import h5py
+    except ImportError:
+        raise SpectraError(
+            "reading AnnData needs h5py: pip install 'gandalf-explorer[anndata]', or save the latent as npz"
+        ) from None
+    return h5py.File(stream, "r")
 
 
 def _choice(keys: list[str], key: str | None) -> str:

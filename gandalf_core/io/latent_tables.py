@@ -92,6 +92,15 @@ def read_latent_table(source: str | Path | Upload, obsm: str | None = None) -> L
             return _from_table(next((t for t in tables if _latent_columns(t.columns)), None), name, tables)
 
 
+def obsm_keys(source: str | Path | Upload) -> tuple[str, ...]:
+    """The keys of obsm in an AnnData file; none for any other file. SpectraError for a damaged one."""
+    with open_stream(source) as stream:
+        head = stream.read(len(h5ad.MAGIC))
+        stream.seek(0)
+        with parsing(source[0] if isinstance(source, tuple) else str(source), "AnnData file"):
+            return tuple(h5ad.keys(stream)) if head == h5ad.MAGIC else ()
+
+
 def _usable(ids: np.ndarray | None) -> np.ndarray | None:
     """Row names as ids; none where some are missing, since they are only a default."""
     try:

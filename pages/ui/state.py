@@ -22,6 +22,7 @@ SETTINGS = "settings"
 JOB = "job"  # id of the training that is shown; mirrored in the link
 SWEEP = "sweep"  # id of the sweep that is shown; mirrored in the link
 NOTES = "notes"  # {picker's key: (requested option that does not exist, option shown instead)}
+OWN_LATENT = "own_latent"  # which uploaded latent was audited, and for what
 OWNER = "owner"  # who started a job, for the limit per person
 DEFAULTS: dict[str, Any] = {
     SIMULATED: (),
@@ -31,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     NOTES: {},
     JOB: "",
     SWEEP: "",
+    OWN_LATENT: None,
     OWNER: "",
 }
 

@@ -117,6 +117,7 @@ def show_numbers(report: Report, name: str) -> None:
         json.dumps(report, indent=1, ensure_ascii=False),
         f"audit-{name}.json",
         "application/json",
+        key=f"download audit of {name}",
         on_click="ignore",
         icon=":material/download:",
     )
