@@ -197,6 +197,40 @@ def test_a_sample_given_twice_in_a_file_of_one_star(kind):
         read_bytes("s", star_file(kind, {"wavelength": wave, "flux": FLUX}))
 
 
+# --- stars on other grids ---
+
+
+def test_a_star_on_another_grid_costs_itself_alone():
+    def change(columns):
+        columns["wavelength"][1] += 0.004
+
+    stars, rejected = read_many([("s.csv", combined(change))])
+    assert stars.ids.tolist() == ["11", "13"] and list(rejected) == ["12"]
+    assert "its wavelengths are not those of the other stars" in rejected["12"]
+    np.testing.assert_allclose(stars.wavelength_nm, WAVE, atol=1e-9)
+    np.testing.assert_array_equal(stars.flux, simulate(3, seed=3).flux[[0, 2]])
+
+
+@pytest.mark.parametrize("kind", ["parquet", "fits"])
+def test_a_row_on_another_grid_costs_itself_alone(tmp_path, kind):
+    import pandas as pd
+
+    wave, stars = np.tile(WAVE, (3, 1)), simulate(3, seed=3)
+    wave[1] += 0.004
+    columns = {"source_id": [11, 12, 13], "wavelength": list(wave), "flux": list(stars.flux)}
+    path = tmp_path / f"s.{kind}"
+    if kind == "parquet":
+        pd.DataFrame(columns).to_parquet(path)
+    else:
+        Table({name: np.asarray(values) for name, values in columns.items()}).write(path)
+    good, rejected = read_many([path])
+    assert good.ids.tolist() == ["11", "13"] and list(rejected) == ["12"]
+    np.testing.assert_allclose(good.wavelength_nm, WAVE, atol=1e-9)
+    wave[2] += 0.002
+    with pytest.raises(SpectraError, match="different wavelength grids"):
+        read_bytes("s", pd.DataFrame(columns | {"wavelength": list(wave)}).to_parquet())
+
+
 # --- padding ---
 
 

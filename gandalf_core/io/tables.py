@@ -14,13 +14,10 @@ from ..errors import SpectraError
 from . import ids as star_ids
 from .checking import DEFAULT, Checks, Found, checked
 from .columns import Table
+from .grids import ARCHIVE_GRID_NM as ARCHIVE_GRID_NM
+from .grids import grid_of_rows, grid_of_samples
 from .meaning import errors_of, floats, label_of, mask_of, understood, usable_labels, wavelengths_of
 from .names import ERROR, FLUX, ID, WAVELENGTH
-from .sniff import MAX_SAMPLES
-
-# the 2401 samples of Gaia DR3, which its RAW tables leave implicit
-ARCHIVE_GRID_NM = np.round(np.arange(84600, 87001) * 0.01, 2)
-MIN_FILL = 0.8  # of a star's own range that its samples fill on the common grid of a file
 
 
 def assemble(tables: list[Table], name: str, checks: Checks = DEFAULT) -> SpectraSet:
@@ -48,7 +45,7 @@ def assemble(tables: list[Table], name: str, checks: Checks = DEFAULT) -> Spectr
 
 def _from_rows(spectra: list[Table], tables: list[Table], stem: str, checks: Checks) -> Found:
     """RAW: one row per star."""
-    grid, good, off_grid = _grid_of_rows(spectra, tables)
+    grid, good, lacking, others = grid_of_rows(spectra, tables)
     flux = np.concatenate([floats(t, FLUX) for t in spectra])
     if flux.shape[1] != len(good):
         raise SpectraError(f"{flux.shape[1]} samples of flux but {len(good)} wavelengths")
@@ -57,12 +54,12 @@ def _from_rows(spectra: list[Table], tables: list[Table], stem: str, checks: Che
     if error is not None and error.shape != flux.shape:
         raise SpectraError(f"flux_error has shape {error.shape}, flux has {flux.shape}")
     masks = [mask_of(t) for t in spectra]
-    mask = np.concatenate(masks) | off_grid if len(off_grid) else np.concatenate(masks)
+    mask = np.concatenate(masks) | lacking if len(lacking) else np.concatenate(masks)
     names, remarks = usable_labels(spectra)
     ids, made_up = _ids_of_rows(spectra, stem, checks)
     order = np.argsort(grid[good], kind="stable")
     pick = np.flatnonzero(good)[order]
-    padding = int((~good).sum()) * len(flux) + int(off_grid.sum())
+    padding = int((~good).sum()) * len(flux) + int(lacking.sum())
     return Found(
         flux if _is_all(pick, flux) else flux[:, pick],
         grid[pick],
@@ -72,7 +69,7 @@ def _from_rows(spectra: list[Table], tables: list[Table], stem: str, checks: Che
         error if error is None or _is_all(pick, flux) else error[:, pick],
         mask[:, pick] if mask.any() else None,
         read=understood(spectra, tables, names, made_up=made_up, padding=padding, remarks=remarks),
-        refused=_refused_rows(spectra),
+        refused=others | _refused_rows(spectra),
     )
 
 
@@ -105,34 +102,6 @@ def _ids_of_rows(spectra: list[Table], stem: str, checks: Checks) -> tuple[np.nd
     return np.concatenate(parts), tuple(dict.fromkeys(made_up[:1] + made_up[-1:]))
 
 
-def _grid_of_rows(spectra: list[Table], tables: list[Table]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The grid of RAW rows: their own (equal) arrays, a separate table, or the archive's own grid.
-
-    Returns (L,) wavelengths, (L,) false where no row has one, and (N, L) true where a row lacks that of the
-    others; the last is empty when all rows share one grid.
-    """
-    length = spectra[0].columns[FLUX].shape[1]
-    table = next((t for t in tables if WAVELENGTH in t.columns), None)
-    if table is None:
-        if length == len(ARCHIVE_GRID_NM):
-            return ARCHIVE_GRID_NM, np.ones(length, bool), np.empty((0, length), bool)
-        raise SpectraError(
-            f"{length} samples per star and no wavelengths: add a column 'wavelength' [nm, vacuum]"
-        )
-    grid = wavelengths_of(table)
-    padded = ~(np.isfinite(grid) & (grid > 0))
-    if grid.ndim == 1:
-        return grid, ~padded, np.empty((0, length), bool)
-    if not len(grid) or padded.all():
-        raise SpectraError("no row has a wavelength")
-    first = np.nanmax(np.where(padded, np.nan, grid), axis=0, initial=0.0)
-    off = ~padded & (np.abs(grid - first) > 1e-6 * first.max())
-    if off.any():
-        raise SpectraError("the rows are on different wavelength grids: one file per grid")
-    good = first > 0
-    return first, good, padded & good if (padded & good).any() else np.empty((0, length), bool)
-
-
 # --- one row per sample ---
 
 
@@ -154,9 +123,10 @@ def _from_samples(spectra: list[Table], tables: list[Table], stem: str) -> Found
     good = np.isfinite(wavelength) & (wavelength > 0)
     if not good.any():
         raise SpectraError(f"none of the {len(good)} rows has a wavelength")
-    pixel, grid = _common_grid(wavelength[good])
-    _check_common_grid(star[good], pixel, len(stars), len(grid))
-    put = partial(_scatter, good=good, star=star[good], pixel=pixel, shape=(len(stars), len(grid)))
+    grid, pixel, others = grid_of_samples(wavelength[good], star[good], len(stars))
+    rest = pixel >= 0
+    taken = np.flatnonzero(good)[rest]
+    put = partial(_scatter, taken=taken, star=star[taken], pixel=pixel[rest], shape=(len(stars), len(grid)))
     ids = star_ids.as_strings(np.asarray(stars))
     has_error = all(ERROR in t.columns for t in spectra)
     names, remarks = usable_labels(spectra)
@@ -171,7 +141,7 @@ def _from_samples(spectra: list[Table], tables: list[Table], stem: str) -> Found
         put(np.concatenate([errors_of(t) for t in spectra])) if has_error else None,
         put(mask) > 0 if mask.any() else None,
         read=understood(spectra, tables, names, made_up=made_up, padding=int((~good).sum()), remarks=remarks),
-        refused=refused | _given_twice(star[good], pixel, grid, ids),
+        refused=refused | _given_twice(star[taken], pixel[rest], grid, ids) | others,
     )
 
 
@@ -192,29 +162,6 @@ def _ids_of_samples(spectra: list[Table], stem: str) -> tuple[Any, tuple[str, ..
         parts.append(ids)
     ids = parts[0] if len(parts) == 1 else np.concatenate([star_ids.as_strings(p) for p in parts])
     return ids, tuple(dict.fromkeys(made_up[:1] + made_up[-1:]))
-
-
-def _common_grid(wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(R,) pixel of each sample on the (L,) sorted distinct wavelengths; rounding noise is removed."""
-    import pandas as pd
-
-    codes, _ = pd.factorize(np.round(wavelength / wavelength.max() * 1e9).astype(np.int64), sort=True)
-    grid = np.empty(codes.max() + 1)
-    grid[codes] = wavelength
-    return codes, grid
-
-
-def _check_common_grid(star: np.ndarray, pixel: np.ndarray, n_stars: int, n_pixels: int) -> None:
-    if n_stars * n_pixels > MAX_SAMPLES:
-        raise SpectraError(
-            f"{n_stars} stars on {n_pixels} distinct wavelengths are too many: split the file, or use Parquet"
-        )
-    low, high = np.full(n_stars, n_pixels), np.zeros(n_stars, int)
-    np.minimum.at(low, star, pixel)
-    np.maximum.at(high, star, pixel)
-    fill = np.bincount(star, minlength=n_stars) / np.maximum(high - low + 1, 1)
-    if np.median(fill) < MIN_FILL:
-        raise SpectraError(f"the {n_stars} stars are on different wavelength grids: one file per grid")
 
 
 def _given_twice(star: np.ndarray, pixel: np.ndarray, grid: np.ndarray, ids: np.ndarray) -> dict[int, str]:
@@ -254,10 +201,10 @@ def _labels_of_samples(
 
 
 def _scatter(
-    values: np.ndarray, good: np.ndarray, star: np.ndarray, pixel: np.ndarray, shape: tuple[int, int]
+    values: np.ndarray, taken: np.ndarray, star: np.ndarray, pixel: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
     out = np.full(shape, np.nan, np.float32)
-    out[star, pixel] = values[good]
+    out[star, pixel] = values[taken]
     return out
 
 
