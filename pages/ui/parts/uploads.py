@@ -24,7 +24,7 @@ from pages.ui.parts import tables
 
 SUFFIXES = [
     *("csv", "tsv", "ecsv", "fits", "fit", "gz", "zip", "xml", "vot", "votable", "npz", "parquet"),
-    *("txt", "dat", "ascii", "tbl"),
+    *("txt", "dat", "ascii", "asc", "tab", "tbl", "mrt"),
 ]
 MAX_MB = 64
 BOX = "upload_box"
