@@ -99,7 +99,8 @@ class Examination:
 
     @cached_property
     def ridges(self) -> dict[str, FoldedRidge]:
-        return {name: FoldedRidge(x, self.folds) for name, x in self.sets.items() if x.shape[1]}
+        beyond = {n: self.innocence.beyond_kept(x) for n, x in self.sets.items() if x.shape[1]}
+        return {name: FoldedRidge(x, self.folds) for name, x in beyond.items()}
 
     def columns(self, label: int) -> dict[str, np.ndarray]:
         """{target: (N, 1 + M)} the targets of one label as they are and dealt."""
