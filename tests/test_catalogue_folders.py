@@ -300,6 +300,37 @@ def test_a_partition_that_was_replaced_is_done_again_and_said(model, stars, sky,
     assert run_catalogue(task, source, out).already == 3
 
 
+def test_a_partition_that_changes_while_it_is_read_is_done_again(model, sky, source, tmp_path, monkeypatch):
+    parts, path = catalogue.iter_parts, source / "part.1.parquet"
+
+    def changing(read, *arguments, **settings):
+        yield from parts(read, *arguments, **settings)
+        if read == path:
+            write_stars(path, sky[:1])
+
+    monkeypatch.setattr(catalogue, "iter_parts", changing)
+    task, out = encode_task(model), tmp_path / "out"
+    first = run_catalogue(task, source, out)
+    assert (first.stars, first.already) == (12, 0)
+    assert first.notes[-1] == f"{path}: changed while it was read: the same command does it again"
+    monkeypatch.setattr(catalogue, "iter_parts", parts)
+    second = run_catalogue(task, source, out)
+    assert (second.stars, second.already, second.again) == (1, 2, ["part.1.parquet"])
+
+
+def test_names_are_the_same_on_every_system(model, sky, source, tmp_path):
+    """macOS takes é apart into two characters, and gives the file back under that name."""
+    together, apart = "\u00e9.parquet", "e\u0301.parquet"
+    write_stars(source / apart, sky[:1])
+    task, out = encode_task(model), tmp_path / "out"
+    assert run_catalogue(task, source, out).partitions == 4
+    (source / apart).rename(source / together)
+    assert run_catalogue(task, source.rename(tmp_path / "from a Mac"), out).already == 4
+    write_stars(tmp_path / "from a Mac" / apart, sky[:1])
+    with pytest.raises(SpectraError, match="two files have names that look the same"):
+        run_catalogue(task, tmp_path / "from a Mac", out)
+
+
 def test_partitions_may_come_and_go(model, sky, source, tmp_path):
     task, out = encode_task(model), tmp_path / "out"
     run_catalogue(task, source, out)

@@ -9,6 +9,7 @@ from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.io import iter_parquet
 from gandalf_core.io.parquet import iter_parts
+from gandalf_core.io.parquet_groups import divided
 from gandalf_core.sources import Intake
 
 WAVELENGTH_NM = np.linspace(846.0, 870.0, 64)
@@ -70,19 +71,62 @@ def test_the_commands_read_around_a_damaged_group(tmp_path):
     assert list(intake.rejected) == [f"{path}, rows 10 to 19"]
 
 
-def test_rows_that_cannot_be_used_together_are_one_part(tmp_path):
-    """A chunk whose errors are all negative is refused; those before and after it are read."""
-    path = tmp_path / "s.parquet"
-    error = np.full((30, 64), 0.01)
-    error[10:20] = -1
-    columns_error = error
-    write(path, group=10)
+def changed(path, **columns) -> None:
+    """Put other columns into a file of `write`."""
     table = pq.read_table(path)
-    table = table.set_column(3, "flux_error", pa.array(columns_error.astype(np.float32).tolist()))
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), name, values)
     pq.write_table(table, path, row_group_size=10)
+
+
+def test_a_row_that_cannot_be_read_is_named_and_the_others_of_its_chunk_are_read(tmp_path):
+    """An id is missing in one row, in another all errors are negative: neither spoils the other 28."""
+    path = tmp_path / "s.parquet"
+    write(path, group=10)
+    ids = pa.array([None if k == 12 else i for k, i in enumerate(IDS.tolist())], pa.int64())
+    changed(path, source_id=ids)
+    for chunk in (10, 100):
+        parts = list(iter_parts(path, chunk))
+        assert [p.name("s") for p in parts if isinstance(p.stars, SpectraError)] == ["s, row 12"]
+        found = np.concatenate([p.stars.ids for p in parts if isinstance(p.stars, SpectraSet)])
+        assert found.astype(np.int64).tolist() == [i for k, i in enumerate(IDS.tolist()) if k != 12]
+        assert sum(part.rows for part in parts) == 30
+    with pytest.raises(SpectraError, match=r"s\.parquet: .*no id"):
+        list(iter_parquet(path, 10))
+
+
+def test_a_chunk_of_bad_rows_alone_is_between_good_ones(tmp_path):
+    path = tmp_path / "s.parquet"
+    write(path, group=10)
+    error = np.full((30, 64), 0.01, np.float32)
+    error[10:20] = -1
+    changed(path, flux_error=pa.array(error.tolist()))
     parts = list(iter_parts(path, 10))
-    assert [isinstance(p.stars, SpectraError) for p in parts] == [False, True, False]
-    assert "no flux error is positive" in str(parts[1].stars)
+    bad = [part for part in parts if isinstance(part.stars, SpectraError)]
+    assert [part.first_row for part in bad] == list(range(10, 20)) and {part.rows for part in bad} == {1}
+    assert all("no flux error is positive" in str(part.stars) for part in bad)
+    assert [(p.first_row, p.rows) for p in parts if p not in bad] == [(0, 10), (20, 10)]
+
+
+def test_a_table_is_not_divided_where_that_does_not_help():
+    """A million rows without ids must not be looked at one by one; one bad row among them is found soon."""
+    table, asked = pa.table({"n": range(4096)}), []
+
+    def read(part, first):
+        asked.append(len(part))
+        if bad & set(part["n"].to_pylist()):
+            raise SpectraError("bad")
+        return part["n"].to_pylist()
+
+    bad = set(range(4096))
+    (part,) = divided(table, 100, read)
+    assert (part.first_row, part.rows, str(part.stars)) == (100, 4096, "bad") and len(asked) == 9
+    bad, asked[:] = {7, 4000}, []
+    parts = list(divided(table, 100, read))
+    assert [p.first_row - 100 for p in parts if isinstance(p.stars, SpectraError)] == [7, 4000]
+    good = [n for part in parts if isinstance(part.stars, list) for n in part.stars]
+    assert good == sorted({*range(4096)} - bad)
+    assert len(asked) < 200
 
 
 def test_a_file_that_is_cut_is_an_error_of_the_file(tmp_path):

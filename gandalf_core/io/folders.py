@@ -8,6 +8,7 @@ and indices. Folders may be called x.parquet, and links are followed.
 
 import os
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -77,8 +78,8 @@ def is_partition(path: PurePath) -> bool:
 
 
 def name_in(folder: Path, path: Path) -> str:
-    """The name of a file in a folder, the same on every system."""
-    return path.relative_to(folder).as_posix()
+    """The name of a file in a folder, the same on every system: macOS takes é apart, Windows writes \\."""
+    return unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
 
 
 def _walk(root: Path, folder: Path, seen: set[str], listing: Listing) -> None:

@@ -23,7 +23,7 @@ from .columns import Table
 from .medium import Statement
 from .names import ERROR, FLUX, ID, label_column, meaning_of, role_of
 from .parquet_arrays import arrays, keywords, leaves, raw_columns, scalars
-from .parquet_groups import tables
+from .parquet_groups import Part, divided, tables, undivided
 from .parquet_tables import check_rows, check_size
 from .parquet_writing import CHUNK, KEY
 from .sniff import parsing
@@ -61,50 +61,52 @@ def iter_parquet(
 
     Raises SpectraError, naming the file, when it is damaged, has one row per sample, or holds no spectra.
     """
-    for part in iter_parts(path, chunk, errors=errors, keep_spikes=keep_spikes):
+    for part in iter_parts(path, chunk, errors=errors, keep_spikes=keep_spikes, divide=False):
         if isinstance(part.stars, SpectraError):
             raise part.stars
         yield part.stars
 
 
-class Part(NamedTuple):
-    """Some rows of a Parquet file: the number of the first, how many, and their stars or what is wrong."""
-
-    first_row: int
-    rows: int
-    stars: SpectraSet | SpectraError
-
-    def name(self, file: str) -> str:
-        """What the part is called in a file of this name; its own stars are simply those of the file."""
-        if isinstance(self.stars, SpectraSet):
-            return file
-        return f"{file}, rows {self.first_row:,} to {self.first_row + self.rows - 1:,}"
-
-
 def iter_parts(
-    path: str | Path, chunk: int = CHUNK, *, errors: bool = True, keep_spikes: bool = False
-) -> Iterator[Part]:
+    path: str | Path,
+    chunk: int = CHUNK,
+    *,
+    errors: bool = True,
+    keep_spikes: bool = False,
+    divide: bool = True,
+) -> Iterator[Part[SpectraSet]]:
     """As `iter_parquet`, but a part that is damaged or cannot be used does not stop the others.
 
-    Raises SpectraError for a file that cannot be used as a whole.
+    divide: whether rows that cannot be read together are looked at one by one, as far as that helps. Raises
+    SpectraError for a file that cannot be used as a whole.
     """
     with _open(path) as file:
         _check_layout(file)
         check_rows(file, chunk, Path(path).stat().st_size)
-        checks = Checks(keep_spikes=keep_spikes, part=True)
+        reader = _Reader(file, path, Checks(keep_spikes=keep_spikes, part=True))
         for first, rows, table in tables(file, _useful(file, errors), chunk):
-            try:
-                with parsing(str(path), "Parquet file"):
-                    if isinstance(table, Exception):
-                        raise table
-                    stars = _stars(table, file, str(path), replace(checks, first_row=first))
-            except SpectraError as error:
-                yield Part(first, rows, error)
-                continue
-            stars.provenance[READ]["file"] = Path(path).name
-            if checks.medium is None and len(stars):
-                checks = replace(checks, medium=_medium_of(stars))
-            yield Part(first, rows, stars)
+            if isinstance(table, pa.Table) and divide:
+                yield from divided(table, first, reader.stars)
+            else:
+                yield undivided(table, first, rows, reader.stars)
+
+
+class _Reader:
+    """Turns tables of a file into stars. What the first ones show of the wavelengths holds for all."""
+
+    def __init__(self, file: pq.ParquetFile, path: str | Path, checks: Checks) -> None:
+        self.file, self.path, self.checks = file, Path(path), checks
+
+    def stars(self, table: pa.Table | Exception, first: int) -> SpectraSet:
+        """The stars of a table whose first row has that number in the file. SpectraError names the file."""
+        with parsing(str(self.path), "Parquet file"):
+            if isinstance(table, Exception):
+                raise table
+            stars = _stars(table, self.file, str(self.path), replace(self.checks, first_row=first))
+        stars.provenance[READ]["file"] = self.path.name
+        if self.checks.medium is None and len(stars):
+            self.checks = replace(self.checks, medium=_medium_of(stars))
+        return stars
 
 
 def _medium_of(stars: SpectraSet) -> Statement:

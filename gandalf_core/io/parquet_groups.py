@@ -1,9 +1,17 @@
-"""The rows of a Parquet file in tables of bounded size: a damaged row group does not spoil the others."""
+"""The rows of a Parquet file in tables of bounded size: what is damaged or cannot be used spoils no other."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Generic, NamedTuple, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from ..errors import SpectraError
+
+PROBES, PROBED = 8, 64  # rows that are tried before a table of at least so many is divided
+Stars = TypeVar("Stars")
+Read = Callable[[pa.Table | Exception, int], Stars]  # from a table, and the number of its first row, to stars
 
 DAMAGE = (pa.ArrowException, OSError)  # what a row group that cannot be read raises
 
@@ -45,3 +53,53 @@ def _one_group(
     except DAMAGE as error:
         first = max(position, seen)
         yield first, end - first, error
+
+
+# --- what can be made of the rows ---
+
+
+class Part(NamedTuple, Generic[Stars]):
+    """Some rows of a Parquet file: the number of the first, how many, and their stars or what is wrong."""
+
+    first_row: int
+    rows: int
+    stars: Stars | SpectraError
+
+    def name(self, file: str) -> str:
+        """What the part is called in a file of this name; stars that can be read are those of the file."""
+        if not isinstance(self.stars, SpectraError):
+            return file
+        if self.rows == 1:
+            return f"{file}, row {self.first_row:,}"
+        return f"{file}, rows {self.first_row:,} to {self.first_row + self.rows - 1:,}"
+
+
+def undivided(table: pa.Table | Exception, first: int, rows: int, read: Read[Stars]) -> Part[Stars]:
+    """All rows of a table as one part."""
+    try:
+        return Part(first, rows, read(table, first))
+    except SpectraError as error:
+        return Part(first, rows, error)
+
+
+def divided(table: pa.Table, first: int, read: Read[Stars]) -> Iterator[Part[Stars]]:
+    """The rows of a table in as few parts as can be read; a row that cannot be read is a part of its own.
+
+    A large table is not divided where a few rows that are tried show that each of them is bad by itself.
+    """
+    whole = undivided(table, first, len(table), read)
+    if not isinstance(whole.stars, SpectraError) or len(table) == 1 or not _some_are_good(table, first, read):
+        yield whole
+        return
+    middle = len(table) // 2
+    yield from divided(table.slice(0, middle), first, read)
+    yield from divided(table.slice(middle), first + middle, read)
+
+
+def _some_are_good(table: pa.Table, first: int, read: Read[Stars]) -> bool:
+    """Whether it is worth the time to look at the rows of a table one by one."""
+    if len(table) < PROBED:
+        return True
+    tried = np.linspace(0, len(table) - 1, PROBES).astype(int).tolist()
+    parts = (undivided(table.slice(row, 1), first + row, 1, read) for row in tried)
+    return any(not isinstance(part.stars, SpectraError) for part in parts)

@@ -163,9 +163,21 @@ def notes_of(parts: Iterable[Understanding]) -> list[str]:
     """
     groups: dict[tuple[str, str], list[Understanding]] = {}
     for part in parts:
-        plain = replace(part, stars=0, missing={}, spikes=0, padding=0, rejected={}, made_up=())
-        groups.setdefault((plain.content, str(plain.changes)), []).append(part)
+        groups.setdefault(_meaning(part), []).append(part)
     return list(dict.fromkeys(s for group in groups.values() for s in _joined(group).sentences))
+
+
+def added(parts: list[Understanding], piece: Understanding) -> list[Understanding]:
+    """The readings of a file with that of its next piece, which joins the last one where they are alike."""
+    if parts and _meaning(parts[-1]) == _meaning(piece):
+        return [*parts[:-1], _joined([parts[-1], piece])]
+    return [*parts, piece]
+
+
+def _meaning(part: Understanding) -> tuple[str, str]:
+    """What was understood, without the numbers."""
+    plain = replace(part, stars=0, missing={}, spikes=0, padding=0, rejected={}, made_up=())
+    return plain.content, str(plain.changes)
 
 
 def _joined(group: list[Understanding]) -> Understanding:

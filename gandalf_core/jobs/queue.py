@@ -64,10 +64,7 @@ class JobManager:
         `{folder}` in an argument becomes the job's folder, where `config` is written as `config.json`.
         content: see `Job`. Raises JobError when the owner has too many unfinished jobs.
         """
-        if sum(job.active and job.owner == owner for job in self.list()) >= PER_OWNER:
-            raise JobError(
-                f"You have {PER_OWNER} jobs waiting or running: wait for one, or stop one on its page."
-            )
+        self._check_number(owner)
         name = uuid4().hex[:12]
         folder = self.root / name
         job = Job(
@@ -90,6 +87,13 @@ class JobManager:
         self._prune()
         self._start_waiting()
         return name
+
+    def _check_number(self, owner: str) -> None:
+        """JobError when somebody has as many unfinished jobs as one may have."""
+        if sum(job.active and job.owner == owner for job in self.list()) >= PER_OWNER:
+            raise JobError(
+                f"You have {PER_OWNER} jobs waiting or running: wait for one, or stop one on its page."
+            )
 
     def job(self, name: str) -> Job:
         """A job by its id. JobError when there is none."""

@@ -14,26 +14,25 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..data.identity import file_identity
-from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from ..io import check_output
 from ..io.folders import name_in, partitions
-from ..io.parquet import Footer, Part, footer_of, iter_parts
-from ..io.read import reject, usable_of
-from ..io.understanding import Understanding, notes_of, understandings
+from ..io.parquet import Footer, footer_of, iter_parts
+from ..io.parquet_groups import Part
+from ..io.read import reject
+from ..io.understanding import Understanding, notes_of
 from ..jobs.progress import Progress, silent
 from .ledger import NO_STATE, Ledger, Result, State, open_folder
+from .partition import Partition
 from .pipeline import in_background, read_ahead
 from .results import Output, parquet_output
-from .tasks import Piece, Task
+from .tasks import Task
 
 CHUNK = 8192  # stars at once; a few chunks are in memory
-MAX_CAUSES = 100  # stars without a result whose cause is kept for each partition; the others are only counted
 
 
 @dataclass
@@ -145,7 +144,10 @@ class _Run:
         self.summary.notes += [f"{source}: {note}" for note in listing.notes]
         for name, cause in listing.unreadable.items():
             reject(self.summary.rejected, name, f"{source / name}: {cause}")
-        return {name_in(source, path): path for path in listing.files}
+        names = {name_in(source, path): path for path in listing.files}
+        if len(names) < len(listing.files):
+            raise SpectraError(f"{source}: two files have names that look the same: rename one")
+        return names
 
     def _note(self, ledger: Ledger, names: dict[str, Path]) -> None:
         """Say what was done again, and what lies in the output beside the results."""
@@ -165,8 +167,8 @@ class _Run:
 
     def _do(self, name: str, path: Path, output: Output) -> Result:
         """Work through one file; what became of it, in no state where that may be different next time."""
-        with in_background(_content, path) as content:
-            partition = _Partition(name, self.task)
+        with in_background(_nothing if output.needed else _content, path) as content:
+            partition = Partition(name, self.task)
             with parquet_output(output) as write, closing(read_ahead(self._parts(path))) as parts:
                 for part in parts:
                     for piece in partition.pieces(part):
@@ -177,7 +179,10 @@ class _Run:
             before, identity = content()
         self.summary.stars += partition.stars
         self.read += partition.read
-        lasting = not partition.unread and _state(path) == before
+        unchanged = output.needed or _state(path) == before
+        if not unchanged:
+            self.summary.notes.append(f"{path}: changed while it was read: the same command does it again")
+        lasting = unchanged and not partition.unread
         result = Result(
             name,
             before if lasting else NO_STATE,
@@ -206,47 +211,6 @@ class _Run:
         self.progress(fraction, f"{name}: {self.seen:,} of {self.total:,} stars")
 
 
-class _Partition:
-    """What becomes of the stars of one file.
-
-    unread: whether it could not be read for a cause that may pass, such as a missing permission.
-    """
-
-    def __init__(self, name: str, task: Task) -> None:
-        self.name, self.task = name, task
-        self.stars = self.left_out = 0
-        self.rejected: dict[str, str] = {}
-        self.read: list[Understanding] = []
-        self.unread = False
-
-    def pieces(self, part: Part) -> list[Piece]:
-        """The output of a part's usable stars; the others are counted and, up to a limit, named."""
-        causes: dict[str, str] = {}
-        if isinstance(part.stars, SpectraError):
-            key = part.name(self.name) if part.rows else self.name
-            causes[key] = f"{key}: {part.stars}"
-            cause = part.stars.__cause__
-            self.unread |= isinstance(cause, OSError) and cause.errno is not None
-            pieces, done = [], 0
-        else:
-            pieces, done = self._worked(part.stars, causes)
-        self.stars += done
-        self.left_out += part.rows - done
-        for key, cause in islice(causes.items(), max(0, MAX_CAUSES - len(self.rejected))):
-            reject(self.rejected, key, cause)
-        return pieces
-
-    def _worked(self, stars: SpectraSet, causes: dict[str, str]) -> tuple[list[Piece], int]:
-        """The output of the usable stars, and how many there are."""
-        self.read += [replace(read, rejected={}) for read in understandings(stars)]
-        usable = usable_of(stars, self.task.wavelength_nm, self.name, causes)
-        pieces, failures = self.task.pieces(usable)
-        for row, cause in failures.items():
-            star = str(usable.ids[row])
-            reject(causes, star, f"{self.name}: star {star}: {cause}")
-        return pieces, len(usable) - len(failures)
-
-
 def _footer(path: Path) -> Footer:
     """The footer of a partition; of a damaged one, which is told when its turn comes, that of no stars."""
     try:
@@ -259,6 +223,11 @@ def _no_star(source: Path, rejected: dict[str, str], left_out: int) -> SpectraEr
     """The error of a source without a usable star: the first cause, and how many stars there are."""
     first = next(iter(rejected.values()), f"{source}: holds no stars")
     return SpectraError(f"{first} (and {left_out - 1:,} more)" if left_out > 1 else first)
+
+
+def _nothing(path: Path) -> tuple[State, str]:
+    """Instead of `_content`, for a file whose result is not kept in a ledger."""
+    return NO_STATE, ""
 
 
 def _content(path: Path) -> tuple[State, str]:
