@@ -204,6 +204,18 @@ def test_columns_without_a_name_are_called_by_their_place():
 def test_more_columns_than_names_are_refused():
     assert "4 columns of numbers and no header" in refusal(rows(" ", WAVE, FLUX, ERROR, ERROR))
     assert "names no columns" in refusal("HD7 846.0 1.0\nHD7 846.1 1.0\n")
+    assert "is no header of the rows: they have 3 values, as in '846.01" in refusal(
+        "Spectrum of the star HD 7\n" + rows()
+    )
+
+
+def test_ids_of_text_under_a_comment_of_names():
+    """The first row is no header though it begins with text."""
+    got = columns(
+        "# source_id wavelength flux\n" + "".join(f"HD7 {w} {f}\n" for w, f in zip(WAVE, FLUX, strict=True))
+    )
+    assert set(got["source_id"]) == {"HD7"}
+    np.testing.assert_array_equal(got["flux"], FLUX)
 
 
 @pytest.mark.parametrize("separator", [" ", "   ", "\t", ",", ", ", ";", "|", " | "])

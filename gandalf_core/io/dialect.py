@@ -251,6 +251,6 @@ def _names(first: str, separator: str, rows: Sequence[str], count: int) -> tuple
     if separator == "," and all(c.lstrip("+-").isdigit() for c in cells) and count > len(given):
         raise SpectraError(_CURE_COMMAS)
     raise SpectraError(
-        f"the header names {len(given)} columns ({', '.join(given)[:60]}), "
-        f"the first row, '{rows[0].strip()[:40]}', has {count} values"
+        f"the first line, '{' '.join(first.split())[:40]}', is no header of the rows: they have {count} "
+        f"values, as in '{rows[0].strip()[:40]}' (comments begin with #)"
     )
