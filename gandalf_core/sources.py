@@ -14,12 +14,14 @@ import numpy as np
 from .data.spectra import SpectraSet, concatenate
 from .errors import SpectraError
 from .io.checking import DEFAULT, Checks
-from .io.read import each_file, none_left, reject, usable_of
+from .io.read import each_file, none_left, reject, usable_of, without_repeats
 from .io.understanding import Understanding, notes_of, understandings
 from .parameters import MAX_SEED, MAX_STARS
 from .simulator import simulate
 
 SIMULATED = "simulated:"
+MAX_IDS = 500_000  # stars among which an id that comes twice is noticed
+MAX_NAMED = 3
 _SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10}))?")
 
 Refuse = Callable[[SpectraSet], dict[int, str]]  # {row: why that star cannot be used}
@@ -31,7 +33,7 @@ class Intake:
 
     keep_spikes: leave cosmic-ray hits as they are. refuse: what the stars must have beside a covered grid,
     if anything. stars: how many can be used. rejected: {id or file: cause} of the others. read: how each file
-    was understood. remarks: further sentences.
+    was understood. remarks: further sentences. repeated: ids of more than one star, in order.
     """
 
     keep_spikes: bool = False
@@ -40,11 +42,18 @@ class Intake:
     rejected: dict[str, str] = field(default_factory=dict)
     read: list[Understanding] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    repeated: dict[str, None] = field(default_factory=dict)
+    _ids: set[str] = field(default_factory=set, repr=False)
 
     @property
     def notes(self) -> list[str]:
         """Sentences on how the files were read; who is left out stands in `rejected`."""
-        return [*notes_of(replace(read, rejected={}) for read in self.read), *self.remarks]
+        notes = [*notes_of(replace(read, rejected={}) for read in self.read), *self.remarks]
+        if self.repeated:
+            names, more = list(self.repeated)[:MAX_NAMED], len(self.repeated) - MAX_NAMED
+            others = f" and {more:,} more" if more > 0 else ""
+            notes.append(f"given more than once, and done each time: {', '.join(names)}{others}")
+        return notes
 
     def result(self) -> dict[str, Any]:
         """The JSON keys of every command that reads stars."""
@@ -69,11 +78,25 @@ class Intake:
                 wavelength_nm = stars.wavelength_nm if wavelength_nm is None else wavelength_nm
                 usable = self._needed(usable_of(stars, wavelength_nm, name, self.rejected))
                 if len(usable):
-                    self.read += understandings(usable)
-                    self.stars += len(usable)
+                    self._note(usable)
                     yield usable
         if not self.stars:
             raise none_left(self.rejected)
+
+    def _note(self, usable: SpectraSet) -> None:
+        """Count usable stars, and note (of the first MAX_IDS, to save memory) which were there before."""
+        self.read += understandings(usable)
+        self.stars += len(usable)
+        if self.stars <= MAX_IDS:
+            for star in usable.ids.tolist():
+                if star in self._ids:
+                    self.repeated[star] = None
+                self._ids.add(star)
+
+    def once(self, stars: SpectraSet) -> SpectraSet:
+        """The stars that were taken in, each id once; the others are rejected."""
+        self.repeated = {}
+        return without_repeats(stars, self.rejected)
 
     def _needed(self, stars: SpectraSet) -> SpectraSet:
         """The stars that `refuse` lets pass."""

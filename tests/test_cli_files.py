@@ -345,6 +345,36 @@ def test_errors_that_are_lost_because_others_have_none_are_said(tmp_path):
     assert intake.notes[-1] == "3 of 5 stars come without flux errors: those of the others are left out too"
 
 
+def test_ids_that_are_integers_in_one_source_and_names_in_another_are_text_in_one_file(run, tmp_path):
+    gaia = replace(simulate(2, seed=5), ids=np.array([5853498713190525696, 5853498713190525697]))
+    write_stars(tmp_path / "gaia.parquet", gaia)
+    mixed = replace(simulate(2, seed=6), ids=np.array(["12", "HD 7"]))
+    write_stars(tmp_path / "mixed.parquet", mixed)
+    for sources in (["gaia.parquet", "mixed.parquet"], ["mixed.parquet"], ["gaia.parquet"]):
+        files = [tmp_path / name for name in sources]
+        status, _, err = run("encode", "autoencoder", *files, tmp_path / "z.parquet")
+        assert status == 0, err
+        expected = [i for name in sources for i in (gaia if name == "gaia.parquet" else mixed).ids.tolist()]
+        assert read_latents(tmp_path / "z.parquet").ids.tolist() == expected
+    sources = [tmp_path / "gaia.parquet", "simulated:2:1"]
+    status, _, err = run("encode", "autoencoder", *sources, tmp_path / "z.parquet")
+    assert status == 0, err
+    assert pd.read_parquet(tmp_path / "z.parquet")["source_id"].tolist()[1:3] == [
+        "5853498713190525697",
+        "sim1-0",
+    ]
+
+
+def test_a_star_that_is_given_twice_is_done_twice_and_said(run, tmp_path):
+    write_stars(tmp_path / "a.npz", simulate(3, seed=5))
+    status, result, _ = run("predict", "autoencoder", tmp_path / "a.npz", "simulated:2:5")
+    assert status == 0 and len(result["stars"]) == 5 and result["rejected"] == {}
+    assert "given more than once, and done each time: sim5-0, sim5-1" in result["notes"]
+    status, result, _ = run("ingest", tmp_path / "a.npz", "simulated:2:5", tmp_path / "o.npz")
+    assert result["stars"] == 3 and list(result["rejected"]) == ["sim5-0 (again)", "sim5-1 (again)"]
+    assert not any("done each time" in note for note in result["notes"])
+
+
 # --- tables of labels ---
 
 

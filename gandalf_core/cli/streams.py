@@ -53,25 +53,38 @@ def stars_for(
 
 
 def write_pieces(
-    path: str,
+    args: Namespace,
     parts: Iterable[Piece],
     write: Callable[[str, Piece], object],
     join: Callable[[list[Piece]], Piece],
 ) -> int:
-    """Write the parts to `path` and return their number of stars.
+    """Write the parts, made from the STARS of a command, to its OUT; returns their number of stars.
 
     Parquet is written part by part. For other formats the parts are joined, then written as a whole.
     """
+    path = args.out
     if Path(path).suffix.lower() == ".parquet":
         from ..io import ParquetWriter
 
-        with ParquetWriter(path) as out:
+        with ParquetWriter(path, integer_ids=_have_integer_ids(args.stars)) as out:
             for part in parts:
                 out.write(part)
         return out.rows
     whole = join(list(parts))
     write(path, whole)
     return len(whole)
+
+
+def _have_integer_ids(specs: list[str]) -> bool | None:
+    """Whether the ids of all stars of these sources are integers; None where the first star tells.
+
+    Of Parquet files their footers tell; of several sources of other kinds nobody knows before all are read.
+    """
+    from ..io.parquet import footer_of, has_row_per_star
+
+    if all(map(has_row_per_star, specs)):
+        return all(footer_of(spec).integer_ids for spec in specs)
+    return None if len(specs) == 1 else False
 
 
 def join_latents(parts: "Sequence[LatentSet]") -> "LatentSet":

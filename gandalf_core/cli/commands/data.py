@@ -136,14 +136,13 @@ def config(args: Namespace, console: Console) -> Report:
 def ingest(args: Namespace, console: Console) -> Report:
     """Read every file, refuse what cannot be used (and say why), and write the rest as OUT."""
     from ...io import STAR_SUFFIXES, check_output, write_stars
-    from ...io.read import without_repeats
     from ...simulator.grids import wavelengths
     from ...sources import Intake, gather
 
     check_output(args.out, STAR_SUFFIXES, args.stars)
     grid = wavelengths(args.pixels) if args.pixels else None
     stars, intake = gather(args.stars, grid, Intake(args.keep_spikes))
-    stars = without_repeats(stars, intake.rejected)
+    stars = intake.once(stars)
     console.taken_in(intake)
     write_stars(args.out, stars)
     result = {

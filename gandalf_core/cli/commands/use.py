@@ -51,7 +51,7 @@ def encode(args: Namespace, console: Console) -> Report:
     intake = intake_for(args, model, decoded=False)
     pieces = intake.pieces(args.stars, model.wavelength_nm)
     latents = (model.encode(stars) for stars in pieces)
-    n = write_pieces(args.out, latents, write_latents, join_latents)
+    n = write_pieces(args, latents, write_latents, join_latents)
     seconds = time.perf_counter() - started
     console.taken_in(intake)
     result = {
@@ -110,7 +110,7 @@ def decode(args: Namespace, console: Console) -> Report:
 
     intake = intake_for(args, model, decoded=True)
     parts = map(decoded, intake.pieces(args.stars, model.wavelength_nm))
-    n = write_pieces(args.out, parts, write_stars, concatenate)
+    n = write_pieces(args, parts, write_stars, concatenate)
     console.taken_in(intake)
     beyond = _beyond(model, changes, console)
     if extrapolated and not beyond:
