@@ -187,6 +187,17 @@ def test_the_flags_are_in_the_files(model, tmp_path):
         assert file["GRID"].columns["teff"].unit == "K" and file["WAVELENGTH"].columns[0].unit == "nm"
 
 
+def test_a_model_may_be_called_by_any_letters(model, tmp_path):
+    """A FITS header holds ASCII alone."""
+    from astropy.io import fits
+
+    grid = replace(generate_grid(model, {"teff": [5500.0]}), about={"model": "étoile-λ@0123"})
+    for name in ("g.fits", "g.npz"):
+        write_grid(tmp_path / name, grid)
+        assert len(read_stars(tmp_path / name)) == 1
+    assert fits.getheader(tmp_path / "g.fits", "GRID")["MODEL"] == r"\xe9toile-\u03bb@0123"
+
+
 def test_another_suffix_is_refused(model, tmp_path):
     with pytest.raises(SpectraError, match=r"grid\.csv: unknown suffix '\.csv': choose \.fits, \.npz"):
         write_grid(tmp_path / "grid.csv", generate_grid(model, {"teff": [5500.0]}))

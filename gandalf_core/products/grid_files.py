@@ -51,6 +51,11 @@ def _write_fits(path: Path, stars: SpectraSet, extra: dict[str, np.ndarray], abo
     rows = fits.table_to_hdu(Table(columns | extra | {"flux": stars.flux}, units=units))
     waves = fits.table_to_hdu(Table({"wavelength": stars.wavelength_nm}, units={"wavelength": "nm"}))
     rows.name, waves.name = "GRID", "WAVELENGTH"
-    rows.header.update({key[:8].upper(): str(value) for key, value in about.items()})
+    rows.header.update({key[:8].upper(): _ascii(value) for key, value in about.items()})
     with atomic(path) as stream:
         fits.HDUList([fits.PrimaryHDU(), rows, waves]).writeto(stream)
+
+
+def _ascii(value: Any) -> str:
+    """A value as a FITS header can hold it: a folder may be called by any letters."""
+    return str(value).encode("ascii", "backslashreplace").decode()
