@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gandalf_core.cli import main
 from gandalf_core.cli.terminal import plain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -222,6 +223,19 @@ def test_the_pages_load(windows, tmp_path):
     code = f"MAIN = {str(ROOT / 'pages' / 'ui' / 'main.py')!r}\n{PAGE}"
     status, _, err = run(code, windows, tmp_path)
     assert status == 0, err.decode("utf-8", "replace")[-2000:]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_configuration_may_be_saved_by_any_program(tmp_path, capsys, encoding):
+    """PowerShell's `>` writes UTF-16, Notepad puts a mark before UTF-8."""
+    assert main(["config", "--preset", "generator"]) == 0
+    text = capsys.readouterr().out
+    (tmp_path / "c.json").write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    assert main(["config", "--config", str(tmp_path / "c.json")]) == 0
+    assert capsys.readouterr().out == text
+    (tmp_path / "c.json").write_bytes(b"\xff\xd8\xff\xe0JFIF")
+    assert main(["config", "--config", str(tmp_path / "c.json")]) == 2
+    assert "not a text file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

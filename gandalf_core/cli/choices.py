@@ -95,8 +95,11 @@ def base_config(args: Namespace, star_labels: tuple[str, ...] = LABELS) -> Confi
 
 
 def _from_file(path: str) -> Config:
+    from ..io.encodings import encoding_of
+
     try:
-        return from_json(Path(path).read_text(encoding="utf-8"), path)
+        text = Path(path).read_bytes()  # PowerShell's > writes UTF-16, Notepad a mark before UTF-8
+        return from_json(text.decode(encoding_of(text)), path)
     except UnicodeDecodeError:
         raise ConfigError(
             f"{path}: not a text file; a configuration is JSON, as `config` prints it"
