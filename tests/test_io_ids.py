@@ -1,5 +1,7 @@
 """Ids: the columns of every survey, by name and by what they hold; names that we make up are said."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,10 +107,43 @@ def test_an_id_that_lost_digits_is_refused_although_there_are_row_numbers():
         read_bytes("s", rows({"id": np.arange(4), "source_id": GAIA.astype(float)}))
 
 
+@pytest.mark.parametrize("write", [rows, samples])
 @pytest.mark.parametrize("none", [-9999, -99, np.iinfo(np.int64).min])
-def test_a_number_that_stands_for_no_id_is_none(none):
-    with pytest.raises(SpectraError, match=f"1 rows have no id \\({none} stands for none\\)"):
-        read_bytes("s", rows({"source_id": np.where(np.arange(4) == 1, none, GAIA)}))
+def test_a_star_without_an_id_costs_itself_alone(write, none):
+    """Some integers stand for no id."""
+    data = write({"source_id": np.where(np.arange(4) == 1, none, GAIA)})
+    stars, rejected = read_many([("s", data)])
+    assert stars.ids.tolist() == GAIA[[0, 2, 3]].astype(str).tolist()
+    if write is rows:
+        assert rejected == {"row 2": "s: star row 2: 1 rows have no id: give each star its own"}
+    else:
+        assert "s: 800 rows have no id and are left out" in reading_notes(stars)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "fits"])
+def test_masked_numbers_in_rows_of_samples(kind):
+    """One star has no id: its rows are left out."""
+    from astropy.table import MaskedColumn, Table
+
+    ids = np.repeat([7, 8], len(WAVE))
+    columns = {
+        "id": MaskedColumn(ids, mask=ids == 8),
+        "wavelength": np.tile(WAVE, 2),
+        "flux": np.tile(FLUX, 2),
+    }
+    if kind == "parquet":
+        data = pd.DataFrame(columns | {"id": np.where(ids == 8, np.nan, ids)}).to_parquet()
+    else:
+        Table(columns).write(out := io.BytesIO(), format="fits")
+        data = out.getvalue()
+    stars = read_bytes("s", data)
+    assert stars.ids.tolist() == ["7"] and "s: 800 rows have no id and are left out" in reading_notes(stars)
+
+
+def test_missing_texts_are_no_ids():
+    data = rows({"star_id": ["HD 1", None, "", "HD 4"]})
+    stars, rejected = read_many([("s", data)])
+    assert stars.ids.tolist() == ["HD 1", "HD 4"] and list(rejected) == ["row 2", "row 3"]
 
 
 def test_made_up_ids_do_not_repeat_from_piece_to_piece(tmp_path):

@@ -18,11 +18,10 @@ _FLOAT_LIKE = re.compile(r"[+-]?\d+(\.\d*|(\.\d*)?[eE][+-]?\d+)")
 _SOURCE_ID = re.compile(r"(?<!\d)\d{15,19}(?!\d)")
 _EXACT_IN_FLOAT = 2**53
 _CURE = "write source_id as a 64-bit integer or as a string"
-_PREFIX = re.compile(
-    r"Gaia\s*E?DR\d\s+(?=\d+$)", re.IGNORECASE
-)  # of a designation: `Gaia DR3 5853498713190525696`
+# of a designation: `Gaia DR3 5853498713190525696`
+_PREFIX = re.compile(r"Gaia\s*E?DR\d\s+(?=\d+$)", re.IGNORECASE)
 _LONG = 10**14  # an id of a survey has 15 digits or more, the number of a row does not
-_NO_ID = (-99, -999, -9999)  # what catalogues write where they know no id
+_NO_ID = (-99, -999, -9999, -(2**63))  # what catalogues write where they know no id
 _LOOK_AT = 1000  # rows whose values decide between columns
 
 
@@ -121,19 +120,27 @@ def choose(found: "Sequence[Chosen]") -> "list[Chosen]":
 
 
 def joined(columns: "Sequence[Chosen]") -> Any:
-    """The values of the chosen column; the parts of an SDSS id as plate-mjd-fiber, with its leading zeros.
+    """The values of the chosen column; the parts of an SDSS id as plate-mjd-fiber, with its leading zeros."""
+    if len(columns) > 1:
+        parts = [as_strings(c.column.values) for c in columns]
+        return np.array([f"{p:0>4}-{m}-{f:0>4}" for p, m, f in zip(*parts, strict=True)], dtype=str)
+    return columns[0].column.values
 
-    Raises SpectraError for integers that stand for no id, such as -9999.
-    """
-    if len(columns) == 1:
-        values = columns[0].column.values
-        if getattr(values, "dtype", None) is not None and values.dtype.kind == "i":
-            none = np.isin(np.ma.getdata(values), (*_NO_ID, np.iinfo(values.dtype).min))
-            if none.any():
-                raise SpectraError(f"{int(none.sum())} rows have no id ({values[none][0]} stands for none)")
-        return values
-    parts = [as_strings(c.column.values) for c in columns]
-    return np.array([f"{p:0>4}-{m}-{f:0>4}" for p, m, f in zip(*parts, strict=True)], dtype=str)
+
+def missing(values: Any) -> np.ndarray:
+    """(N,) true where there is no id: masked, empty, None, NaN, or a number that stands for none (-9999)."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.getmaskarray(values) | missing(np.ma.getdata(values))
+    values = np.asarray(values)
+    if values.dtype.kind in "iu":
+        return np.isin(values, (*_NO_ID, np.iinfo(values.dtype).min)) & (values < 0)
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    if values.dtype.kind == "O":
+        values = np.array(["" if v is None or v != v else str(v) for v in values], dtype=str)
+    if values.dtype.kind != "U":
+        return np.zeros(len(values), bool)
+    return np.isin(np.char.strip(values), ("", *map(str, _NO_ID)))
 
 
 def _sample(values: Any) -> np.ndarray:
@@ -146,6 +153,8 @@ def _sample(values: Any) -> np.ndarray:
         first = np.char.decode(first, "utf-8", "replace")
     if first.dtype.kind == "O":
         return np.array([str(v).strip() for v in first if v is not None and v == v], dtype=str)
+    if first.dtype.kind == "f":
+        return first[~np.isnan(first)]
     return np.char.strip(first) if first.dtype.kind == "U" else first
 
 

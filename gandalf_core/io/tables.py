@@ -88,12 +88,12 @@ def _refused_rows(spectra: list[Table]) -> dict[int, str]:
 
 
 def _ids_of_rows(spectra: list[Table], stem: str, checks: Checks) -> tuple[np.ndarray, tuple[str, ...]]:
-    """(N,) ids, and the first and last of those that were made up."""
+    """(N,) ids, and the first and last of those that were made up. Rows without one are refused."""
     made_up, parts = [], []
     seen, alone = checks.first_row, not checks.part and sum(t.rows for t in spectra) == 1
     for table in spectra:
         if table.ids:
-            parts.append(star_ids.as_strings(star_ids.joined(table.ids)))
+            parts.append(_known_ids(table, seen))
         else:
             names = [stem] if alone else [f"{stem}-{seen + i}" for i in range(table.rows)]
             parts.append(np.array(names, dtype=str))
@@ -102,36 +102,39 @@ def _ids_of_rows(spectra: list[Table], stem: str, checks: Checks) -> tuple[np.nd
     return np.concatenate(parts), tuple(dict.fromkeys(made_up[:1] + made_up[-1:]))
 
 
+def _known_ids(table: Table, first_row: int) -> np.ndarray:
+    """(R,) the ids of a table; a row without one is called by its number, and refused."""
+    values = star_ids.joined(table.ids)
+    lacking = star_ids.missing(values)
+    if not lacking.any() or lacking.all():
+        return star_ids.as_strings(values)
+    names = np.array([f"row {first_row + k + 1}" for k in range(len(lacking))], dtype=object)
+    names[~lacking] = star_ids.as_strings(values[~lacking])
+    cause = f"{int(lacking.sum())} rows have no id: give each star its own"
+    table.refused |= dict.fromkeys(np.flatnonzero(lacking).tolist(), cause)
+    return names.astype(str)
+
+
 # --- one row per sample ---
 
 
 def _from_samples(spectra: list[Table], tables: list[Table], stem: str) -> Found:
     """INDIVIDUAL and COMBINED: one row per sample, in any order; missing samples of a star are masked."""
-    import pandas as pd
-
-    if any(WAVELENGTH not in t.columns for t in spectra):
-        raise SpectraError(
-            "no column 'wavelength' beside flux: expected wavelength [nm, vacuum], flux, flux_error"
-        )
-    wavelength = np.concatenate([wavelengths_of(t) for t in spectra])
-    values, made_up = _ids_of_samples(spectra, stem)
-    star, stars = pd.factorize(values)
-    if not len(star):
-        raise SpectraError("the table has no rows")
-    if (star < 0).any():
-        raise SpectraError(f"{int((star < 0).sum())} rows have no source_id")
-    good = np.isfinite(wavelength) & (wavelength > 0)
+    wavelength, star, ids, made_up = _samples(spectra, stem)
+    padded = ~(np.isfinite(wavelength) & (wavelength > 0))
+    good = ~padded & (star >= 0)
     if not good.any():
         raise SpectraError(f"none of the {len(good)} rows has a wavelength")
-    grid, pixel, others = grid_of_samples(wavelength[good], star[good], len(stars))
-    rest = pixel >= 0
-    taken = np.flatnonzero(good)[rest]
-    put = partial(_scatter, taken=taken, star=star[taken], pixel=pixel[rest], shape=(len(stars), len(grid)))
-    ids = star_ids.as_strings(np.asarray(stars))
+    grid, pixel, others = grid_of_samples(wavelength[good], star[good], len(ids))
+    taken, pixel = np.flatnonzero(good)[pixel >= 0], pixel[pixel >= 0]
+    put = partial(_scatter, taken=taken, star=star[taken], pixel=pixel, shape=(len(ids), len(grid)))
     has_error = all(ERROR in t.columns for t in spectra)
     names, remarks = usable_labels(spectra)
-    labels, refused = _labels_of_samples(spectra, names, star, len(stars))
+    if (star < 0).any():
+        remarks = [*remarks, f"{int((star < 0).sum()):,} rows have no id and are left out"]
+    labels, refused = _labels_of_samples(spectra, names, star, len(ids))
     mask = np.concatenate([mask_of(t) for t in spectra])
+    padding = int(padded.sum())
     return Found(
         put(np.concatenate([floats(t, FLUX) for t in spectra])),
         grid,
@@ -140,9 +143,29 @@ def _from_samples(spectra: list[Table], tables: list[Table], stem: str) -> Found
         names,
         put(np.concatenate([errors_of(t) for t in spectra])) if has_error else None,
         put(mask) > 0 if mask.any() else None,
-        read=understood(spectra, tables, names, made_up=made_up, padding=int((~good).sum()), remarks=remarks),
-        refused=refused | _given_twice(star[taken], pixel[rest], grid, ids) | others,
+        read=understood(spectra, tables, names, made_up=made_up, padding=padding, remarks=remarks),
+        refused=refused | _given_twice(star[taken], pixel, grid, ids) | others,
     )
+
+
+def _samples(spectra: list[Table], stem: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
+    """(R,) wavelengths and numbers of the stars (−1: no id); (N,) ids; the first and last made-up id."""
+    import pandas as pd
+
+    if any(WAVELENGTH not in t.columns for t in spectra):
+        raise SpectraError(
+            "no column 'wavelength' beside flux: expected wavelength [nm, vacuum], flux, flux_error"
+        )
+    values, made_up = _ids_of_samples(spectra, stem)
+    star, stars = pd.factorize(values)
+    if not len(star):
+        raise SpectraError("the table has no rows")
+    named = ~star_ids.missing(np.asarray(stars))
+    star = np.append(np.where(named, np.cumsum(named) - 1, -1), -1)[star]  # the last: of no star at all
+    if (star < 0).all():
+        raise SpectraError(f"{len(star)} rows have no source_id")
+    wavelength = np.concatenate([wavelengths_of(t) for t in spectra])
+    return wavelength, star, star_ids.as_strings(np.asarray(stars)[named]), made_up
 
 
 def _ids_of_samples(spectra: list[Table], stem: str) -> tuple[Any, tuple[str, ...]]:
@@ -151,8 +174,11 @@ def _ids_of_samples(spectra: list[Table], stem: str) -> tuple[Any, tuple[str, ..
     for k, table in enumerate(spectra):
         if table.ids:
             ids = star_ids.joined(table.ids)
-            if ids.dtype.kind == "f" or np.ma.is_masked(ids):
-                ids = star_ids.as_strings(ids)
+            if np.ma.is_masked(ids) or ids.dtype.kind == "f":
+                lacking = star_ids.missing(ids)
+                known = star_ids.as_strings(np.ma.getdata(ids)[~lacking])
+                ids = np.full(table.rows, None, dtype=object)
+                ids[~lacking] = known
         else:
             own = table.meta.get(ID)
             if own is None:
@@ -190,7 +216,7 @@ def _labels_of_samples(
     columns, refused = [], {}
     for name in names:
         values = np.concatenate([label_of(t, name, t.rows) for t in spectra])
-        known = np.isfinite(values)
+        known = np.isfinite(values) & (star >= 0)
         low, high = np.full(n_stars, np.inf), np.full(n_stars, -np.inf)
         np.minimum.at(low, star[known], values[known])
         np.maximum.at(high, star[known], values[known])
