@@ -1,6 +1,7 @@
 """The commands sweep, grid, fetch and catalogue, as a user gives them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,37 @@ def test_catalogue_does_what_encode_does(run, model, model_folder, stars, tmp_pa
         "catalogue", "encode", model_folder, tmp_path / "in", tmp_path / "out", "--set", "teff=5000"
     )
     assert status == 2 and "--set belongs to decode" in err
+
+
+def test_catalogue_names_what_it_leaves_out_and_says_when_all_is_done(run, model_folder, stars, tmp_path):
+    mask = np.zeros((4, stars.flux.shape[1]), bool)
+    mask[1, :30] = True
+    (tmp_path / "in").mkdir()
+    write_stars(tmp_path / "in" / "a.parquet", replace(stars[:4], mask=mask))
+    (tmp_path / "in" / "b.parquet").write_bytes(b"no Parquet")
+    command = ["catalogue", "predict", model_folder, tmp_path / "in", tmp_path / "out"]
+    status, result, err = run(*command)
+    assert status == 0 and (result["stars"], result["left_out"], result["partitions"]) == (3, 1, 2)
+    assert list(result["rejected"]) == [stars.ids[1], "b.parquet"]
+    assert "cover" in result["rejected"][stars.ids[1]] and "left out: b.parquet: " in err
+    assert any("a.parquet: 4 stars of 48 pixels" in note for note in result["notes"])
+    status, again, err = run(*command)
+    assert status == 0 and (again["already"], again["stars"], again["stars_in_all"]) == (2, 0, 3)
+    assert again["rejected"] == result["rejected"] and "all 2 partitions were done before" in err
+
+
+def test_catalogue_refuses_another_source_in_one_line(run, model_folder, stars, tmp_path):
+    for k, name in enumerate(("a", "b")):
+        (tmp_path / name).mkdir()
+        write_stars(tmp_path / name / "part.0.parquet", stars[4 * k : 4 * k + 4])
+    assert run("catalogue", "predict", model_folder, tmp_path / "a", tmp_path / "out")[0] == 0
+    status, _, err = run("catalogue", "predict", model_folder, tmp_path / "b", tmp_path / "out")
+    assert status == 2 and err.count("\n") == 1 and "was begun with another source" in err
+    write_stars(tmp_path / "a" / "part.0.parquet", stars[4:8])
+    status, result, err = run("catalogue", "predict", model_folder, tmp_path / "a", tmp_path / "out")
+    assert status == 0 and result["again"] == ["part.0.parquet"] and "done again" in err
+    status, _, err = run("catalogue", "predict", model_folder, tmp_path / "nowhere", tmp_path / "out")
+    assert status == 2 and "nowhere: no such file or folder" in err
 
 
 def test_grid_writes_flagged_nodes(run, model_folder, stars, tmp_path):
