@@ -719,8 +719,14 @@ def test_rows_of_nothing_do_not_take_the_memory_of_rows_of_numbers(monkeypatch):
     monkeypatch.setattr(sniff, "MIN_EXPANDED", 10**6)
     empty = pa.array([None] * 40, pa.list_(pa.float32(), 10**5))
     nested = pa.StructArray.from_arrays([empty], ["flux"])
-    for values in (empty, nested, pa.array([[None] * 40], pa.list_(empty.type))):
+    for values in (empty, nested):
         assert "would grow to" in refusal(parquet(pa.table({"flux": values})))
+    deeper = pa.table({"flux": pa.array([[None] * 40], pa.list_(empty.type))})
+    assert "lists of lists" in refusal(parquet(deeper))
+    unused = pa.table(
+        {"flux": [[1.0, 0.9, 1.1]] * 40, "wavelength": [[850.0, 851, 852]] * 40, "thumbnail": empty}
+    )
+    assert len(read_bytes("f", parquet(unused))) == 40
     zeros = pa.table({"flux": [[1.0] * 20_000] * 20})
     assert "would grow to" in refusal(parquet(zeros, use_dictionary=False, compression="zstd"))
 

@@ -38,8 +38,9 @@ def read_stars(stream: BinaryIO, name: str, size: int, checks: Checks = DEFAULT)
     stream: of `size` bytes. name: gives an id to a star without one.
     """
     file = pq.ParquetFile(stream)
-    check_size(file, size)
-    return _stars(file.read(columns=_useful(file)), file, name, checks)
+    columns = _useful(file)
+    check_size(file, size, columns)
+    return _stars(file.read(columns=columns), file, name, checks)
 
 
 def read_latents(stream: BinaryIO, size: int) -> LatentSet:
@@ -82,7 +83,7 @@ def iter_parts(
     """
     with _open(path) as file:
         _check_layout(file)
-        check_rows(file, chunk, Path(path).stat().st_size)
+        check_rows(file, chunk, Path(path).stat().st_size, _useful(file, errors))
         reader = _Reader(file, path, Checks(keep_spikes=keep_spikes, part=True))
         for first, rows, table in tables(file, _useful(file, errors), chunk):
             if isinstance(table, pa.Table) and divide:

@@ -1,5 +1,6 @@
 """A Parquet file of others as one raw table, and how much memory a Parquet file may take."""
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -16,32 +17,40 @@ def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
     """The one table of a Parquet file. Raises SpectraError when it would not fit into memory."""
     size = size_of(stream)
     file = pq.ParquetFile(stream)
-    check_size(file, size)
     parts = [leaf for leaf in leaves(file.schema_arrow) if wanted(leaf.name, None)]
     taken = list(dict.fromkeys(leaf.column for leaf in parts))
+    check_size(file, size, taken)
     found = raw_columns(file.read(columns=taken), file.schema_arrow)
     columns = {column.name: column for column in found if wanted(column.name, column.ucd)}
     names = [leaf.name for leaf in leaves(file.schema_arrow)]
     return [RawTable(tuple(columns.get(n, RawColumn(n, None)) for n in names), keywords(file.schema_arrow))]
 
 
-def check_size(file: pq.ParquetFile, size: int) -> None:
-    """SpectraError when a file of `size` bytes holds too many values, or they grow out of proportion."""
+def check_size(file: pq.ParquetFile, size: int, columns: Sequence[str] | None = None) -> None:
+    """SpectraError when columns of a file of `size` bytes hold too many values, or grow out of proportion.
+
+    columns: those that will be read; None for all.
+    """
+    fields = _fields(file, columns)
+    starts = tuple(f"{field.name}." for field in fields)
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     parts = [g.column(j) for g in groups for j in range(g.num_columns)]
-    values = max(
-        sum(part.num_values for part in parts),
-        file.metadata.num_rows * sum(_slots(field.type) for field in file.schema_arrow),
-    )
+    parts = [part for part in parts if f"{part.path_in_schema}.".startswith(starts)]
+    slots = file.metadata.num_rows * sum(_slots(field.type) for field in fields)
+    values = max(sum(part.num_values for part in parts), slots)
     if values > 2 * MAX_SAMPLES:
         raise SpectraError(f"{values:,} values are too many to hold at once: stream the file, or split it")
     check_expansion(max(4 * values, sum(part.total_uncompressed_size for part in parts)), size)
 
 
-def check_rows(file: pq.ParquetFile, rows: int, size: int) -> None:
+def check_rows(file: pq.ParquetFile, rows: int, size: int, columns: Sequence[str] | None = None) -> None:
     """SpectraError when `rows` rows of a file of `size` bytes grow out of proportion, as empty ones can."""
-    slots = sum(_slots(field.type) for field in file.schema_arrow)
+    slots = sum(_slots(field.type) for field in _fields(file, columns))
     check_expansion(4 * slots * min(rows, file.metadata.num_rows), size)
+
+
+def _fields(file: pq.ParquetFile, columns: Sequence[str] | None) -> list[pa.Field]:
+    return [field for field in file.schema_arrow if columns is None or field.name in columns]
 
 
 def _slots(kind: pa.DataType) -> int:
@@ -49,5 +58,7 @@ def _slots(kind: pa.DataType) -> int:
     if pa.types.is_fixed_size_list(kind):
         return kind.list_size * max(1, _slots(kind.value_type))
     if is_list(kind):
-        return _slots(kind.value_type)
+        if _slots(kind.value_type):
+            raise SpectraError("lists of lists: write one list of numbers per star")
+        return 0
     return sum(_slots(kind.field(k).type) for k in range(kind.num_fields)) if pa.types.is_struct(kind) else 0
