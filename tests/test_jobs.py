@@ -43,6 +43,24 @@ def test_a_job_runs_and_says_how_it_ended(manager):
     assert wait(manager, name) == "done"
 
 
+def test_what_a_job_says_is_utf8_whatever_the_servers_locale(tmp_path, monkeypatch):
+    """Its result and its log are read as UTF-8; it knows on what it works."""
+    (tmp_path / "says.py").write_text(
+        "import pathlib, sys; print('{\"λ\": 1}'); print('α', file=sys.stderr);"
+        "pathlib.Path(sys.argv[-1], 'status.json').write_text('{\"state\": \"done\"}')",
+        encoding="utf-8",
+    )
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    queue = JobManager(tmp_path / "runs", tmp_path)
+    name = queue.submit("train", "a", [], "me", module="says", content="what it works on")
+    assert wait(queue, name) == "done" and queue.job(name).content == "what it works on"
+    queue.close()
+    folder = queue.job(name).folder
+    assert json.loads((folder / "result.json").read_text(encoding="utf-8")) == {"λ": 1}
+    assert (folder / "log.txt").read_text(encoding="utf-8").strip() == "α"
+
+
 def test_one_at_a_time_in_the_order_of_submission(manager):
     first = manager.submit("train", "first", ["import time; time.sleep(60)"], "me")
     second = manager.submit("train", "second", [WRITES], "you")

@@ -221,4 +221,4 @@ def catalogue(args: Namespace, console: Console) -> Report:
         console.say(line)
     rate = summary.stars / summary.seconds if summary.seconds else None
     result = asdict(summary) | {"spectra_per_second": rate, "file": args.out} | about(model)
-    return Report(result, facts({k: v for k, v in result.items() if k != "rejected"}))
+    return Report(result)
