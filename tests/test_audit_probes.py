@@ -1,13 +1,16 @@
-"""Fresh probes and the conditional excess: they find a leak, none in noise, and say how sure they are."""
+"""Fresh probes and what they read beyond the floor: a leak, nothing in noise, and how sure that is."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
-from gandalf_core.auditing import calibration
 from gandalf_core.auditing.bootstrap import difference_interval, r2_interval
-from gandalf_core.auditing.excess import conditional_excess, floor_readings
+from gandalf_core.auditing.floor import fit_floor
+from gandalf_core.auditing.innocence import deals, leaves
+from gandalf_core.auditing.leak import Examination, Leak, conditional_leaks
+from gandalf_core.auditing.leak_test import p_value, surprise
 from gandalf_core.auditing.probes import (
     FOLDS,
     PROBES,
@@ -18,9 +21,9 @@ from gandalf_core.auditing.probes import (
     label_basis,
     read,
 )
-from gandalf_core.auditing.significance import upper_tail
 from gandalf_core.data.scores import r_squared
 from gandalf_core.errors import AuditError
+from reports import plants
 
 PAIR = ("ridge", "trees")
 FAST = Probing(PAIR)
@@ -29,7 +32,8 @@ FAST = Probing(PAIR)
 def test_a_linear_leak_is_read_with_the_r2_that_is_attainable():
     rng = np.random.default_rng(0)
     value = rng.standard_normal(3000)
-    z = calibration.mixed_latent(value, 0.5, rng)
+    z = plants.mixed(value, rng.standard_normal(3000), 0.5)[:, None] @ rng.standard_normal((1, 5))
+    z = np.hstack([z, rng.standard_normal((3000, 5))])
     (reading,) = read(z, value[:, None], Probing(("ridge",)))
     assert reading.r2 == pytest.approx(0.5, abs=0.03)
     low, high = r2_interval(reading)
@@ -84,19 +88,56 @@ def test_fewer_than_200_labelled_stars_are_refused_with_the_numbers():
     assert check_enough(labels, "teff").sum() == 200
 
 
+def leak_of(z, kept, removed, probing=FAST) -> Leak:
+    """What the probes read of the one removed label, and what the test finds."""
+    (leak,) = conditional_leaks(Examination(z, kept, removed, probing), thorough=False)
+    return leak
+
+
+# --- the floor ---
+
+
 def test_the_floor_follows_a_curved_relation_between_labels():
     rng = np.random.default_rng(5)
     kept = rng.standard_normal((800, 2))
     removed = np.sin(2 * kept[:, :1]) + 0.1 * rng.standard_normal((800, 1))
-    (floor,) = floor_readings(kept, removed, FAST)
+    (floor,) = fit_floor(kept, removed, FAST).readings()
     assert floor.r2 > 0.95
     assert label_basis(kept).shape == (800, 14)  # every product up to the fourth degree
 
 
 def test_without_kept_labels_the_floor_is_the_mean():
     y = np.random.default_rng(6).standard_normal((300, 1))
-    (floor,) = floor_readings(np.empty((300, 0)), y)
+    (floor,) = fit_floor(np.empty((300, 0)), y, FAST).readings()
     assert floor.probe == "mean" and -0.05 < floor.r2 <= 0
+
+
+def test_what_a_reader_learns_from_knows_nothing_of_the_stars_it_is_tried_on():
+    rng = np.random.default_rng(11)
+    kept, y = rng.standard_normal((300, 2)), rng.standard_normal((300, 1))
+    floor = fit_floor(kept, y, FAST, trees=False)
+    for fold in range(FOLDS):
+        test = floor.folds == fold
+        other = np.where(test[:, None], 100 + y, y)  # other labels of the stars that are tried
+        changed = fit_floor(kept, other, FAST, trees=False)
+        assert np.allclose(changed.left_open(fold)[~test], floor.left_open(fold)[~test])
+        assert np.allclose(changed.outer[test], floor.outer[test])
+        assert not np.allclose(changed.outer[~test], floor.outer[~test])
+
+
+def test_residuals_are_dealt_among_stars_of_like_kept_labels():
+    rng = np.random.default_rng(12)
+    kept = rng.standard_normal((1000, 2))
+    leaf = leaves(kept)
+    assert np.bincount(leaf).min() >= 25 and len(set(leaf)) > 15
+    inside = np.mean([kept[leaf == k].var(0).mean() for k in set(leaf)])
+    assert inside < 0.2 * kept.var(0).mean()
+    for order in deals(leaf, 5, rng):
+        assert np.array_equal(np.sort(order), np.arange(1000)) and np.array_equal(leaf[order], leaf)
+        assert (order != np.arange(1000)).mean() > 0.9
+
+
+# --- leaks ---
 
 
 def test_a_latent_that_repeats_the_kept_labels_is_acquitted_though_it_reads_the_removed_one():
@@ -105,9 +146,9 @@ def test_a_latent_that_repeats_the_kept_labels_is_acquitted_though_it_reads_the_
     removed = kept[:, :1] * kept[:, 1:] + kept[:, :1] + 0.5 * rng.standard_normal((1000, 1))
     z = np.tanh(kept @ rng.standard_normal((2, 10))) + 0.05 * rng.standard_normal((1000, 10))
     (unconditional,) = read(z, removed, FAST)
-    (leak,) = conditional_excess(z, kept, removed, FAST)
+    leak = leak_of(z, kept, removed)
     assert unconditional.r2 > 0.6 and leak.floor.r2 > 0.8
-    assert abs(leak.value) < 0.02 and not leak.flagged
+    assert abs(leak.excess) < 0.02 and leak.partial < 0.02 and not leak.flagged
 
 
 def test_a_leak_below_the_floor_is_found_all_the_same():
@@ -117,37 +158,24 @@ def test_a_leak_below_the_floor_is_found_all_the_same():
     removed = kept + 0.5 * secret
     z = np.hstack([secret + 0.5 * rng.standard_normal((1000, 1)), rng.standard_normal((1000, 5))])
     (unconditional,) = read(z, removed, FAST)
-    (leak,) = conditional_excess(z, kept, removed, FAST)
+    leak = leak_of(z, kept, removed)
     assert unconditional.r2 < 0.25 < leak.floor.r2  # R²(z) minus floor would acquit
-    assert leak.flagged and leak.interval[0] > 0.08
+    assert leak.flagged and leak.partial == pytest.approx(0.8, abs=0.04)  # 1 / (1 + 0.5²) of what is open
+    assert leak.excess == pytest.approx(leak.partial * (1 - leak.floor.r2), abs=1e-9)
 
 
-@pytest.mark.parametrize("attainable", [0.1, 0.0])
-def test_the_audit_detects_a_weak_leak_and_acquits_noise(attainable):
-    drawn = [calibration.one_draw(seed, 1200, attainable, PAIR) for seed in range(5)]
-    flagged = sum(d["flagged"] for d in drawn)
-    assert flagged >= 4 if attainable else flagged <= 1
-    assert np.mean([d["excess"] for d in drawn]) == pytest.approx(attainable * 0.8, abs=0.04)
+@pytest.mark.parametrize("size", [0.1, 0.0])
+def test_the_audit_detects_a_weak_leak_and_acquits_noise(size):
+    drawn = [leak_of(*plants.linear(1200, seed, size), Probing(("ridge",))) for seed in range(5)]
+    flagged = sum(leak.flagged for leak in drawn)
+    assert flagged == 5 if size else flagged <= 1
+    assert np.mean([leak.partial for leak in drawn]) == pytest.approx(size * 0.8, abs=0.03)
 
 
 @pytest.mark.slow
-def test_detection_and_acquittal_rates_over_a_hundred_draws(tmp_path):
-    noise, leak = calibration.run(tmp_path / "rates.json", draws=100, n=2000)
-    assert noise["flagged"] <= 0.05 and leak["flagged"] >= 0.95
-
-
-def test_rates_resume_from_stored_draws(tmp_path, monkeypatch):
-    calls = []
-
-    def fake(seed, n, r2, workers=1):
-        calls.append((seed, r2))
-        return {"draw": seed, "stars": n, "attainable_r2": r2, "flagged": r2 > 0, "excess": r2}
-
-    monkeypatch.setattr(calibration, "one_draw", fake)
-    calibration.run(tmp_path / "rates.json", 2, 500)
-    table = calibration.run(tmp_path / "rates.json", 3, 500)
-    assert len(calls) == len(set(calls)) == 6
-    assert [row["flagged"] for row in table] == [0.0, 1.0] and table[0]["draws"] == 3
+def test_false_alarms_over_two_hundred_draws():
+    p = np.array([leak_of(*plants.smooth(500, seed), Probing(("ridge",))).p for seed in range(200)])
+    assert (p <= 0.025).mean() <= 0.06 and 0.42 < np.median(p) < 0.58
 
 
 def test_paired_intervals_are_narrower_than_their_parts():
@@ -160,18 +188,25 @@ def test_paired_intervals_are_narrower_than_their_parts():
     assert high - low < sum(b - a for a, b in (r2_interval(whole), r2_interval(part)))
 
 
-def test_the_tail_of_products_is_that_of_a_normal_mean():
-    rng = np.random.default_rng(10)
-    p = [upper_tail(rng.standard_normal(400)) for _ in range(2000)]
-    assert np.mean(np.array(p) < 0.025) == pytest.approx(0.025, abs=0.012)
-    assert upper_tail(np.zeros(5)) == 1.0
+def test_the_tail_of_a_score_is_that_of_a_sum_of_squares():
+    """A score of D directions of noise is a χ² law of D degrees, whose skewness is √(8/D)."""
+    scores = np.array([[5.0, 12.0, 25.0, 40.0]])
+    for freedom in (3, 12):
+        moments = (np.array([[m]]) for m in (freedom, np.sqrt(2 * freedom), np.sqrt(8 / freedom)))
+        assert np.allclose(-surprise(scores, *moments), chi2.logsf(scores, freedom), rtol=1e-3)
+
+
+def test_p_counts_the_observed_labels_among_the_dealt_ones():
+    dealt = np.arange(300.0)
+    assert p_value(1000, dealt) == 1 / 301 and p_value(-1, dealt) == 1
+    assert p_value(150, dealt) == pytest.approx(0.5, abs=0.01)
 
 
 def test_one_innocent_label_in_forty_may_be_flagged():
-    """The level of the test: a tenfold looser one would call chance a leak."""
+    """Whoever changes the level by a factor ten or more fails here."""
     rng = np.random.default_rng(11)
-    (leak,) = conditional_excess(*(rng.standard_normal((300, k)) for k in (3, 1, 1)), Probing(("ridge",)))
-    flagged = [replace(leak, p_value=p).flagged for p in (1e-6, 0.024, 0.026, 0.05, 0.5)]
+    leak = leak_of(*(rng.standard_normal((300, k)) for k in (3, 1, 1)))
+    flagged = [replace(leak, p=p).flagged for p in (1e-6, 0.024, 0.026, 0.05, 0.5)]
     assert flagged == [True, True, False, False, False]
-    levels = np.linspace(0.0005, 0.9995, 1000)  # the p values of innocent labels are uniform
-    assert np.mean([replace(leak, p_value=p).flagged for p in levels]) == 0.025
+    levels = (np.arange(1000) + 0.5) / 1000
+    assert np.mean([replace(leak, p=p).flagged for p in levels]) == 0.025
