@@ -1,6 +1,5 @@
 """A trained model as a folder without pickles: save it here, load, find and list it through here."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors.torch import save as serialised
 
 from ..atomic import write_bytes, write_text
 from ..config.schema import to_json as config_to_json
+from ..data.identity import identity
 from ..io.plain import to_json
 from ..maps.projection import Projection
 from . import files
@@ -92,8 +92,7 @@ def _save_projections(folder: Path, maps: Mapping[str, Projection]) -> None:
     for name, projection in sorted(maps.items()):
         stored = {}
         for key, array in projection.arrays().items():
-            content = hashlib.sha256(array.tobytes()).hexdigest()
-            owner = owners.setdefault(f"{key}:{array.dtype}:{array.shape}:{content}", name)
+            owner = owners.setdefault(identity(key, array), name)
             stored |= {key: array} if owner == name else {f"{key}{files.ELSEWHERE}": np.array(owner)}
         write_arrays(folder / f"{name}.npz", stored)
 
