@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from astropy.table.meta import yaml  # PyYAML, which astropy needs for the same headers
+import yaml
 
 from ..errors import SpectraError
 from .dialect import Dialect, preamble
