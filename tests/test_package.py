@@ -24,7 +24,11 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-INSTALLED_AS = {"sklearn": "scikit-learn", "umap": "umap-learn"}  # where the import has another name
+INSTALLED_AS = {
+    "yaml": "PyYAML",
+    "sklearn": "scikit-learn",
+    "umap": "umap-learn",
+}  # where the import has another name
 PATIENCE_SECONDS = 60
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"(?!/)[\w.\-/]*(/[\w.\-]*|\.(py|js|md|toml|txt|json))")
