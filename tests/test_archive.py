@@ -419,6 +419,30 @@ def test_a_bad_spectrum_in_an_answer_does_not_stop_the_others(tmp_path):
     assert report["missing"] == []
 
 
+def test_what_reading_does_to_a_spectrum_is_said(tmp_path):
+    """A hit in one star is masked and counted; a star in counts is refused, and not asked for again."""
+    gaia = Gaia({star(k): 11.0 for k in range(20)})
+    products = gaia.products
+
+    def altered(ids):
+        answer = products(ids)
+        for name, tables in answer.items():
+            table = tables[0].to_table()
+            for row in np.flatnonzero(table["source_id"] == star(4)):
+                table["flux"][row][900] = 3.0
+            for row in np.flatnonzero(table["source_id"] == star(8)):
+                table["flux"][row][:] *= 5000
+            answer[name] = [table, *tables[1:]]
+        return answer
+
+    gaia.products = altered
+    report = fetch(tmp_path, gaia)
+    assert list(report["rejected"]) == [str(star(8))] and report["missing"] == []
+    assert report["notes"] == ["samples far above their neighbours, masked as cosmic-ray hits: 1"]
+    gaia.calls = []
+    assert fetch(tmp_path, gaia)["notes"] == report["notes"] and gaia.calls == []
+
+
 @pytest.mark.parametrize(
     ("limit", "silence", "message"),
     [

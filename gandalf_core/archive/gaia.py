@@ -31,9 +31,9 @@ SOURCES_QUERY = (
 def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[str, Any]:
     """Build the reference sample and write it to `out` (Parquet). Settings: the fields of `Fetch`.
 
-    Returns counts: stars written, of each survey; `rejected`, {id: cause} of the stars that are left out, and
-    `missing`, the ids among them about which the archive has said nothing: the same call asks for them again.
-    Raises ArchiveError when an archive does not answer, or answers something unexpected.
+    Returns counts: stars written, of each survey; `rejected`, {id: cause} of the stars that are left out,
+    `missing`, the ids among them about which the archive has said nothing: the same call asks for them again;
+    and `notes`. Raises ArchiveError when an archive does not answer, or answers something unexpected.
     """
     task = Fetch(Path(folder), **settings)
     if not 1 <= task.chunk <= MAX_IDS:
@@ -47,6 +47,10 @@ def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[s
         paths.append(task.folder / f"spectra-{start // task.chunk:05d}.parquet")
         chunks.append(fetch_chunk(task, sample.rows(slice(start, start + task.chunk)), paths[-1]))
     missing = [i for chunk in chunks for i in chunk.missing]
+    counts = {
+        "samples far above their neighbours, masked as cosmic-ray hits": sum(c.spikes for c in chunks),
+        "spectra not delivered, which the same command asks for again": len(missing),
+    }
     return {
         "stars": _join_files([p for p, c in zip(paths, chunks, strict=True) if c.written], Path(out)),
         "chosen": len(sample.ids),
@@ -54,6 +58,7 @@ def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[s
         "missing": missing,
         "rejected": {i: c for chunk in chunks for i, c in chunk.rejected.items()}
         | dict.fromkeys(missing, SILENCE),
+        "notes": [f"{what}: {count:,}" for what, count in counts.items() if count],
         "file": str(out),
     }
 

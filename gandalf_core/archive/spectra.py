@@ -22,6 +22,7 @@ from ..io import ParquetWriter, covering, iter_parquet
 from ..io.columns import RawColumn, Table
 from ..io.ids import as_strings, from_file_name
 from ..io.tables import assemble
+from ..io.understanding import rejected_of, understandings
 from ..parameters import LABELS
 from .requests import Fetch, gaia_client
 from .surveys import SURVEYS, Labelled
@@ -37,12 +38,13 @@ class Chunk:
     """What became of the stars of a chunk.
 
     written: number of spectra in its file.  rejected: {id: cause} of the stars that are left out for good.
-    missing: ids about whose spectra the archive has said nothing.
+    missing: ids about whose spectra the archive has said nothing.  spikes: samples masked as cosmic-ray hits.
     """
 
     written: int = 0
     rejected: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    spikes: int = 0
 
 
 @dataclass
@@ -74,6 +76,7 @@ def fetch_chunk(task: Fetch, stars: Labelled, path: Path) -> Chunk:
     pieces, refused = _on_grid(delivery.sets, stars, task.wavelength_nm)
     chunk.rejected |= delivery.rejected | refused | dict.fromkeys(absent, ABSENCE)
     chunk.missing = [i for i in silent.tolist() if i not in absent]
+    chunk.spikes += sum(read.spikes for stars in delivery.sets for read in understandings(stars))
     chunk.written = _append(path, pieces)
     write_text(note, json.dumps(asdict(chunk)))
     return chunk
@@ -117,7 +120,9 @@ def _request(task: Fetch, ids: np.ndarray, delivery: Delivery) -> Delivery:
     answer = task.ask(f"Gaia archive, {len(ids):,} spectra from {ids[0]}", load) or {}
     for name, tables in answer.items():
         try:
-            delivery.sets.append(assemble([_table(t) for t in tables], name))
+            stars = assemble([_table(t) for t in tables], name)
+            delivery.sets.append(stars)
+            delivery.rejected |= rejected_of(stars)
         except SpectraError as error:
             if not any("flux" in _astropy(t).colnames for t in tables):
                 raise ArchiveError(f"Gaia archive, spectra from {ids[0]}: {error}") from None

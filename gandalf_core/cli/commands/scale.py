@@ -161,11 +161,8 @@ def fetch(args: Namespace, console: Console) -> Report:
         "progress": console.progress,
     }
     result = fetch_sample(args.keep, args.out, **settings)
-    silent = len(result["missing"])
-    notes = [f"{silent:,} spectra have not been delivered: the same command asks for them again"]
-    result["notes"] = notes if silent else []
-    for note in result["notes"]:
-        console.say(f"note: {note}")
+    for sentence in result["notes"]:
+        console.note(sentence)
     counts = {k: len(v) if k in ("missing", "rejected") else v for k, v in result.items()}
     return Report(result, facts(counts))
 
