@@ -123,6 +123,9 @@ def size_found(sizes: np.ndarray, shares: np.ndarray) -> float | None:
     from scipy.optimize import curve_fit
     from scipy.stats import norm
 
+    if not shares.min() < WANTED <= shares.max():
+        return None
+
     def curve(x, middle, width):
         return norm.cdf((x - middle) / width)
 
