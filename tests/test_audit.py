@@ -10,6 +10,7 @@ import pytest
 from toy import toy_stars
 
 from gandalf_core.auditing import audit, references
+from gandalf_core.auditing.decisions import removal
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.errors import AuditError
 
@@ -66,7 +67,13 @@ def report(many):
 def test_the_report_has_the_keys_of_the_contract_and_is_json(report):
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     for entry in report["removed"].values():
-        assert {"r2", "probe", "floor", "excess", "interval", "removal_fraction", "flagged"} <= set(entry)
+        assert {"r2", "probe", "floor", "excess", "partial", "p", "detectable", "upper"} <= set(entry)
+        assert {"verdict", "bits", "strata", "removal_fraction", "given_removed", "even"} <= set(entry)
+        assert entry["verdict"] == removal(entry) in ("removed", "readable", "cannot tell")
+        assert entry["given_removed"]["verdict"] == removal(entry["given_removed"])
+        assert {(s["label"], s["side"]) for s in entry["strata"]} <= {
+            (n, side) for n in ("mh", "alphafe") for side in ("low", "high")
+        }
     for entry in report["kept"].values():
         assert {"r2", "probe", "loss", "interval"} <= set(entry)
     assert set(report["references"]) == set(references.ROWS)
@@ -75,8 +82,10 @@ def test_the_report_has_the_keys_of_the_contract_and_is_json(report):
 
 
 def test_an_honest_latent_is_acquitted_and_keeps_what_it_says(report):
-    assert not any(v["flagged"] for v in report["removed"].values())
-    assert all(v["removal_fraction"] > 0.95 for v in report["removed"].values())
+    for entry in report["removed"].values():
+        assert entry["p"] > 0.025 and entry["partial"] < 0.01 and entry["upper"] < 0.06
+        assert 0.01 < entry["detectable"] < 0.04 and entry["verdict"] != "readable"
+        assert entry["removal_fraction"] > 0.95
     for name in ("mh", "alphafe"):
         kept = report["kept"][name]
         assert kept["r2"] == pytest.approx(0.9, abs=0.03)  # 3² / (1 + 3²)
@@ -88,7 +97,8 @@ def test_an_honest_latent_is_acquitted_and_keeps_what_it_says(report):
 
 def test_the_rows_say_what_they_should(report):
     rows = report["references"]
-    assert rows["plain"]["teff"]["excess"] > 0.95 and rows["plain"]["teff"]["flagged"]
+    assert rows["plain"]["teff"]["excess"] > 0.95 and rows["plain"]["teff"]["p"] < 0.01
+    assert rows["plain"]["teff"]["partial"] == pytest.approx(rows["plain"]["teff"]["excess"], abs=0.05)
     assert rows["plain_erased"]["teff"]["r2"] < 0.03 < 0.9 < rows["plain_erased"]["mh"]["r2"]
     assert rows["reencoded_16"]["mh"]["r2"] > report["kept"]["mh"]["r2"] + 0.05  # sixteen noises average out
     assert rows["mean"]["mh"]["r2"] > rows["reencoded_16"]["mh"]["r2"]
@@ -98,18 +108,22 @@ def test_the_rows_say_what_they_should(report):
     assert report["information"]["teff"]["nats"][0] < 0.1
 
 
-def test_a_leak_is_flagged_by_name(many):
-    found = audit(Fake([1, 0, 3, 3]), many, probes=FAST, workers=1)
-    assert found["removed"]["teff"]["flagged"] and not found["removed"]["logg"]["flagged"]
-    assert found["removed"]["teff"]["excess"] == pytest.approx(0.5, abs=0.07)
-    assert "Teff is still readable" in found["verdict"][0] and "log g is removed" in found["verdict"][1]
+def test_a_leak_is_told_by_name(many):
+    found = audit(Fake([1, 0, 3, 3]), many, probes=FAST, workers=1, rows=())
+    teff, logg = (found["removed"][n] for n in ("teff", "logg"))
+    assert teff["verdict"] == "readable" and logg["verdict"] == "cannot tell"
+    assert teff["p"] < 0.01 and logg["p"] > 0.025
+    assert teff["excess"] == pytest.approx(0.5, abs=0.07)
+    assert teff["partial"] == pytest.approx(0.5, abs=0.07) and teff["bits"] > 0.2 > 0.02 > logg["bits"]
+    assert "Teff is still readable" in found["verdict"][0]
+    assert "cannot tell whether log g is removed" in found["verdict"][1]
     # no plain reference
     assert found["removed"]["teff"]["removal_fraction"] is None and found["kept"]["mh"]["loss"] is None
     assert "plain" not in found["references"]
 
 
 def test_what_hides_in_the_noise_shows_in_the_mean(many):
-    found = audit(Fake([0.15, 0, 3, 3]), many, probes=FAST, workers=1)
+    found = audit(Fake([0.15, 0, 3, 3]), many, probes=FAST, workers=1, rows=("mean",))
     assert found["removed"]["teff"]["r2"] < 0.1 < 0.9 < found["references"]["mean"]["teff"]["r2"]
 
 
@@ -118,7 +132,7 @@ def test_stars_that_trained_a_model_are_left_out_and_counted(many):
         Fake([0, 0, 3, 3], train_ids=many.ids[:100]),
         Fake([3] * 4, (), (), train_ids=many.ids[50:200]),
     )
-    found = audit(model, many, plain=plain, probes=FAST, workers=1)
+    found = audit(model, many, plain=plain, probes=FAST, workers=1, rows=("plain",))
     assert found["stars"] == 400 and found["left_out"] == 200
     with pytest.raises(AuditError, match="all 600 stars trained"):
         audit(Fake([0] * 4, train_ids=many.ids), many, probes=FAST, workers=1)
@@ -135,9 +149,10 @@ def test_a_label_missing_for_half_of_the_stars_is_handled(many):
     labels = many.labels.copy()
     labels[::2, NAMES.index("teff")] = np.nan
     labels[:100, NAMES.index("mh")] = np.nan
-    found = audit(Fake([1, 0, 3, 3]), replace(many, labels=labels), plain=PLAIN, probes=FAST, workers=1)
+    stars = replace(many, labels=labels)
+    found = audit(Fake([1, 0, 3, 3]), stars, plain=PLAIN, probes=FAST, workers=1, rows=("plain",))
     assert found["removed"]["teff"]["stars"] == 250 and found["removed"]["logg"]["stars"] == 500
-    assert found["removed"]["teff"]["flagged"] and not found["removed"]["logg"]["flagged"]
+    assert found["removed"]["teff"]["verdict"] == "readable" and found["removed"]["logg"]["p"] > 0.025
     assert found["kept"]["alphafe"]["stars"] == 600 and found["kept"]["mh"]["stars"] == 500
 
 
@@ -163,8 +178,10 @@ def test_a_plain_model_is_read_and_accused_of_nothing(many):
 
 
 def test_the_same_seed_gives_the_same_report(many, report):
-    again = audit(HONEST, many, plain=PLAIN, probes=FAST, workers=1)
-    assert {**again, "seconds": 0} == {**report, "seconds": 0}
+    again = audit(HONEST, many, plain=PLAIN, probes=FAST, workers=1, rows=("plain",))
+    for part in ("removed", "kept", "information", "verdict"):
+        assert again[part] == report[part]
+    assert again["references"]["plain"] == report["references"]["plain"]
 
 
 def test_progress_goes_up_and_names_the_rows(many):
@@ -174,6 +191,7 @@ def test_progress_goes_up_and_names_the_rows(many):
         many,
         probes=FAST,
         workers=1,
+        rows=("spectrum", "shuffled"),
         progress=lambda fraction, message: said.append((fraction, message)),
     )
     assert [f for f, _ in said] == sorted(f for f, _ in said) and said[-1][0] <= 1
