@@ -158,6 +158,24 @@ def test_a_partition_that_could_not_be_read_just_now_is_tried_again(model, sourc
     assert (run_catalogue(task, source, out).stars, run_catalogue(task, source, out).already) == (4, 3)
 
 
+def test_a_partition_without_permission_stops_nothing_and_is_tried_again(
+    model, source, tmp_path, monkeypatch
+):
+    opened, refused = open, source / "part.1.parquet"
+
+    def refusing(path, *arguments, **settings):
+        if path == refused:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **settings)
+
+    monkeypatch.setattr("gandalf_core.io.parquet.open", refusing, raising=False)
+    task, out = encode_task(model), tmp_path / "out"
+    first = run_catalogue(task, source, out)
+    assert first.stars == 8 and "cannot be read (Permission denied)" in first.rejected["part.1.parquet"]
+    monkeypatch.undo()
+    assert run_catalogue(task, source, out).stars == 4
+
+
 def test_status_two_where_no_star_is_left(model, sky, source, tmp_path):
     for k, path in enumerate(sorted(source.rglob("*.parquet"))):
         foreign(path, sky, np.arange(4 * k, 4 * k + 4), lambda k, f: f * np.nan)

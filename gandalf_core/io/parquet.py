@@ -4,8 +4,9 @@
 """
 
 import json
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -81,7 +82,7 @@ def iter_parts(
     divide: whether rows that cannot be read together are looked at one by one, as far as that helps. Raises
     SpectraError for a file that cannot be used as a whole.
     """
-    with _open(path) as file:
+    with open_parquet(path) as file:
         _check_layout(file)
         check_rows(file, chunk, Path(path).stat().st_size, _useful(file, errors))
         reader = _Reader(file, path, Checks(keep_spikes=keep_spikes, part=True))
@@ -118,7 +119,7 @@ def _medium_of(stars: SpectraSet) -> Statement:
 
 def iter_latents(path: str | Path, chunk: int = 8 * CHUNK) -> Iterator[LatentSet]:
     """The latents of a Parquet file, in sets of at most `chunk`. SpectraError as from `iter_parquet`."""
-    with _open(path) as file:
+    with open_parquet(path) as file:
         meta = _meta(file)
         for batch in file.iter_batches(batch_size=chunk):
             yield _latents(pa.Table.from_batches([batch]), meta)
@@ -130,7 +131,8 @@ def has_row_per_star(path: str | Path) -> bool:
         with open(path, "rb") as stream:
             if stream.read(4) != b"PAR1":
                 return False
-        schema = pq.read_schema(path)
+            stream.seek(0)
+            schema = pq.read_schema(stream)
     except (OSError, pa.ArrowException):
         return False
     return any(role_of(leaf.name) == FLUX and leaf.is_list for leaf in leaves(schema))
@@ -146,7 +148,7 @@ class Footer(NamedTuple):
 
 def footer_of(path: str | Path) -> Footer:
     """The footer of a file of stars. Raises SpectraError when it is damaged."""
-    with _open(path) as file:
+    with open_parquet(path) as file:
         ours = _meta(file).get("kind") == "spectra"
         return Footer(file.metadata.num_rows, _has_integer_ids(file.schema_arrow), ours)
 
@@ -165,23 +167,36 @@ def _has_integer_ids(schema: pa.Schema) -> bool:
 
 def count_rows(path: str | Path) -> int:
     """Number of rows of a Parquet file, from its footer alone. Raises SpectraError when it is damaged."""
-    with _open(path) as file:
+    with open_parquet(path) as file:
         return file.metadata.num_rows
 
 
 @contextmanager
-def _open(path: str | Path) -> Iterator[pq.ParquetFile]:
-    """A Parquet file by its path; whatever goes wrong inside the block names it."""
-    if not Path(path).is_file():
-        raise SpectraError(f"{path}: no such file")
-    with open(path, "rb") as stream:
+def open_parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file by its path. Whatever goes wrong inside the block is a SpectraError that names it."""
+    with _stream(path) as stream:
         if stream.read(4) != b"PAR1":
             raise SpectraError(
                 f"{path}: is not a Parquet file, and other formats are not streamed: "
                 "convert it with `ingest` first"
             )
-    with parsing(str(path), "Parquet file"), pq.ParquetFile(path, pre_buffer=False) as file:
-        yield file
+        # Arrow reads faster by itself, but knows paths in UTF-8 alone
+        source = path if os.fsencode(path) == os.fspath(path).encode("utf-8", "replace") else stream
+        with parsing(str(path), "Parquet file"), pq.ParquetFile(source, pre_buffer=False) as file:
+            yield file
+
+
+@contextmanager
+def _stream(path: str | Path) -> Iterator[BinaryIO]:
+    """A file's stream. SpectraError, caused by that of the system, when it cannot be read."""
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(open(path, "rb"))
+        except FileNotFoundError as error:
+            raise SpectraError(f"{path}: no such file") from error
+        except OSError as error:
+            raise SpectraError(f"{path}: cannot be read ({error.strerror})") from error
+        yield stream
 
 
 def _meta(file: pq.ParquetFile) -> dict[str, Any]:

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from ..io.checking import Checks
 from ..io.folders import data_files, is_partition, partitions
-from ..io.parquet import has_row_per_star, iter_parts
-from ..io.sniff import parsing
+from ..io.parquet import has_row_per_star, iter_parts, open_parquet
 from ..jobs.progress import Progress, silent
 from ..sources import sets_of
 
@@ -115,7 +113,7 @@ class Walk:
 
 def footer(path: Path) -> tuple[int, dict[str, str]]:
     """The number of rows of a Parquet file, and the types of its columns. SpectraError names the file."""
-    with parsing(str(path), "Parquet file"), pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         return file.metadata.num_rows, {field.name: str(field.type) for field in file.schema_arrow}
 
 
