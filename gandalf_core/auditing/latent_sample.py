@@ -17,7 +17,7 @@ from .probes import refuse_unknown
 Errors = ArrayLike | Mapping[str, ArrayLike] | None  # 1σ of the labels: (P,), (N, P), or by name
 MOST_STARS, MOST_VALUES, MOST_DIMENSIONS = 30_000, 6_000_000, 1000  # what fits into a few GB of memory
 LARGEST_LABEL = 1e100  # its square, summed over stars, is a number
-FAINTEST = 2.0**-200  # of the largest dimension: a smaller one is enlarged to this, so that squares are not 0
+FAINTEST = -200  # binary exponent: a dimension this much smaller than the largest is enlarged to it
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,7 @@ def latent_sample(
     _check_names(names, removed, kept)
     table, values = _matrix(z, "z"), _matrix(labels, "labels")
     _check_shapes(table, values, names)
+    values = np.where(np.isinf(values), np.nan, values)
     sample = LatentSample(table, values, names, (removed, kept))
     errors, note = _label_errors(label_errors, values, names)
     sample = replace(sample, label_errors=errors, notes=(note,) if note else ())
@@ -125,7 +126,7 @@ def _check_labels(sample: LatentSample) -> None:
         if largest > LARGEST_LABEL:
             raise AuditError(f"{name} reaches {largest:.1g}: write NaN where it is missing")
         if len(known) and np.ptp(known) <= 1e-12 * largest and name in (*sample.signs[0], *sample.signs[1]):
-            raise AuditError(f"{name} is {known[0]:g} in all {len(known):,} stars: leave it out")
+            raise AuditError(f"{name} is {known[0]:zg} in all {len(known):,} stars: leave it out")
 
 
 # --- rows ---
@@ -171,25 +172,19 @@ def _rows(count: int) -> str:
 
 
 def rescaled(z: np.ndarray) -> np.ndarray:
-    """z (N, Z) from its first row on and at most 1, each dimension large enough that its square is not 0.
+    """z (N, Z) from its first row on, at most 1, each dimension large enough that its square is not 0.
 
     A dimension that does not vary becomes 0. All factors are powers of two: no digit is lost.
     """
-    largest = np.abs(z).max(initial=0.0)
-    small = z / _power(largest) if largest > 0 else z
-    moved = small - small[:1]
-    size = np.abs(moved).max(0, initial=0.0)
-    if not size.any():
+    own = np.frexp(np.abs(z).max(0))[1]  # (Z,) binary exponents, above the dimension's largest value
+    moved = np.ldexp(z, -own)
+    moved = moved - moved[:1]
+    size = np.frexp(np.abs(moved).max(0))[1]
+    varies = moved.any(0)
+    if not varies.any():
         return np.zeros_like(z)
-    moved = moved / _power(size.max())
-    size = size / _power(size.max())
-    lift = np.where(size > 0, np.maximum(FAINTEST / _power(np.where(size > 0, size, 1.0)), 1.0), 1.0)
-    return moved * lift
-
-
-def _power(size: Any) -> Any:
-    """The power of two next above a size, at most the largest there is."""
-    return np.ldexp(1.0, np.minimum(np.frexp(size)[1], 1023))
+    largest = (own + size)[varies].max()
+    return np.ldexp(moved, np.maximum(own + size - largest, FAINTEST) - size)
 
 
 # --- errors of labels ---
