@@ -10,6 +10,8 @@ from .slider_verdict import slider_entries
 from .verdict import p_text, probe_words, signed, stratum_words
 
 LIMITS = {"detectable": "Found from", "upper": "At most"}  # key of an entry -> head of its column
+LEAK_HEADS = ("Parameter", "Partial R²", "p", *LIMITS.values(), "Bits", "R² from the latent")
+LEAK_HEADS += ("R² from the other parameters",)
 BEYOND = "beyond all sizes tried"
 GIVEN = "given the other removed ones"
 READING = (
@@ -44,10 +46,9 @@ def table_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def leak_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The rows of the removed parameters alone, with what was measured of the leak and what it rests on."""
-    heads = ("Parameter", *leak_cells({}), "R² from the latent", "R² from the other parameters")
+    """The rows of the removed parameters alone: what was measured of the leak and what it rests on."""
     rows = table_rows({"removed": report.get("removed")})
-    return [{head: row[head] for head in heads} for row in rows]
+    return [{head: row[head] for head in LEAK_HEADS} for row in rows]
 
 
 def _row(what: str, part: str, entry: Mapping[str, Any], slider: Mapping[str, Any]) -> dict[str, str]:

@@ -208,7 +208,7 @@ def counterfactual(report: Mapping[str, Any]) -> go.Figure:
             errors += beside
     figure.update_traces(name="the slider", selector=0)
     figure.add_hline(y=1, line={"color": style.GREY, "width": 1.5, "dash": "dash"})
-    figure.update_traces(textfont_size=12 if len(figure.data) == 1 else 9)
+    figure.update_traces(textfont_size=12 if len(list(figure.select_traces())) == 1 else 9)
     figure.update_layout(bargap=0.1)
     figure.update_xaxes(title_text="Slider")
     top = max(1.15, max(errors) * 1.15)
