@@ -139,7 +139,7 @@ def test_each_sentence_has_the_grade_of_its_decision():
         (leak(0.0, 0.003, 0.009, None), "readable", "but any amount may be there"),
         (leak(0.004, 0.003, 0.009, 0.012, bits=0.04), "readable", "tells 0.040 bits of how far it scatters"),
         (leak(0.0, 0.6, 0.16, 0.05), "cannot tell", "linear leaks below partial R² = 0.160 are often missed"),
-        (leak(0.0, 0.04, 0.009, 0.024), "cannot tell", "but partial R² = 0.024 or more may be there"),
+        (leak(0.0, 0.04, 0.009, 0.024), "cannot tell", "but up to partial R² = 0.024 may be there"),
         (leak(0.0, 0.6, None, 0.3), "cannot tell", "not even a large leak would be found"),
         (leak(0.06, 0.6, 0.009, 0.004), "cannot tell", "which a test does not confirm (p = 0.600)"),
         (leak(0.004, 0.003, 0.05, 0.012), "cannot tell", "a test finds a trace of it (p = 0.003)"),
@@ -225,6 +225,9 @@ def test_errors_of_the_other_labels_are_told_of():
     entry = leak(0.004, 0.4, 0.009, 0.014, label_errors=free, as_given={"partial": 0.06, "p": 0.003})
     text = on_removed("teff", entry).text
     assert "is removed" in text and "0.060 is read with them, 0.004 ± 0.006 without." in text
+    doubtful = {"strata": [tail(0.85, 0.0033)], "given_removed": leak(0.34, 0.003, 0.009, 0.44)}
+    said = on_removed("teff", entry | doubtful)
+    assert said == Sentence("good", text), "errors are not allowed for among few stars"
     found = on_removed("teff", leak(0.06, 0.003, 0.009, 0.07, typical_errors=0.031)).text
     assert found.endswith(" Errors of the other parameters as catalogues have them would make 0.031 of this.")
     assert "catalogues" not in on_removed("teff", leak(0.0, 0.6, 0.009, 0.004, typical_errors=0.031)).text

@@ -52,8 +52,11 @@ def does_not_vary(entry: Mapping[str, Any]) -> bool:
 
 
 def telling_stratum(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The tail of a kept label whose stars tell much more than all of them together, if there is one."""
-    parts = entry.get("strata") or []
+    """The tail of a kept label whose stars tell much more than all of them together, if there is one.
+
+    None where errors of labels were allowed for, which among few stars they are not.
+    """
+    parts = [] if entry.get("label_errors") else entry.get("strata") or []
     worst = max(parts, key=lambda s: s["partial"], default=None)
     if worst is None or worst["p"] > max(FALSE_ALARMS / len(parts), SMALLEST_P):
         return None
@@ -61,8 +64,11 @@ def telling_stratum(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def tells_more_together(entry: Mapping[str, Any]) -> bool:
-    """Whether a reader who also knows the other removed labels reads much more of this one."""
-    together = entry.get("given_removed")
+    """Whether a reader who also knows the other removed labels reads much more of this one.
+
+    Never where errors of labels were allowed for: those of the other removed ones are not.
+    """
+    together = None if entry.get("label_errors") else entry.get("given_removed")
     if not together or removal(together) != "readable":
         return False
     alone = entry["partial"] if removal(entry) == "readable" else 0.0

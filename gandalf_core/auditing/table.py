@@ -26,7 +26,8 @@ READING = (
 )
 STRATA_READING = (
     "The same among the stars at either end of every known parameter, where a leak in few stars shows. Each "
-    "row has a p of its own, so that among forty of them one is low by chance."
+    "row has a p of its own, so that among forty of them one is low by chance; errors of labels are not "
+    "allowed for."
 )
 
 

@@ -133,8 +133,8 @@ def _what_may_be(entry: Mapping[str, Any]) -> str:
             "use more stars"
         )
     else:
-        largest = f"{size(upper)} or more" if is_number(upper) else "any amount"
-        what = f"nothing was found for sure ({chance(entry)}), but partial R² = {largest} may be there"
+        most = f"up to partial R² = {size(upper)}" if is_number(upper) else "any amount"
+        what = f"nothing was found for sure ({chance(entry)}), but {most} may be there"
     return f"{what}, and the limit is {signed(REMOVED_LIMIT)}; about {stars_needed(entry):,} stars would tell"
 
 
