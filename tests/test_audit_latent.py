@@ -196,6 +196,23 @@ def test_unknown_errors_are_filled_in_and_said():
     assert latent_sample(LEAK.z, LABELS, NAMES, (("teff",), ("mh",))).label_errors is None
 
 
+def test_errors_of_kept_labels_do_not_make_an_honest_latent_guilty():
+    """It holds the true kept labels, of which the catalogue's are noisy copies, and nothing else."""
+    rng = np.random.default_rng(0)
+    true = rng.standard_normal((1500, 2))
+    y = true @ [0.9, -0.5] + 0.6 * rng.standard_normal(1500)
+    labels = np.column_stack([y, true + 0.4 * rng.standard_normal((1500, 2))])
+    z = np.hstack([true + 0.1 * rng.standard_normal((1500, 2)), rng.standard_normal((1500, 4))])
+    kept = {"kept": ("mh", "vsini")}
+    without = audited(z, labels, **kept)["removed"]["teff"]
+    report = audited(z, labels, label_errors={"mh": 0.4, "vsini": 0.4}, **kept)
+    entry = report["removed"]["teff"]
+    assert without["verdict"] == "readable" and without["typical_errors"] is not None
+    assert entry["verdict"] != "readable" and entry["p"] > 0.025
+    assert entry["as_given"]["partial"] == pytest.approx(without["partial"]) and without["partial"] > 0.1
+    assert "Errors of the other parameters are allowed for" in report["verdict"][0]
+
+
 # --- what does not fit ---
 
 WRONG = {
