@@ -1,6 +1,7 @@
 """One star, or some, as other people's tools write them: the same columns in every format and layout."""
 
 import io
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -43,5 +44,7 @@ def _table(kind: str, table: Table) -> bytes:
     text = kind in ("csv", "commented", "ecsv")
     out = io.StringIO() if text else io.BytesIO()
     names = {"csv": "ascii.csv", "commented": "ascii.commented_header", "ecsv": "ascii.ecsv"}
-    table.write(out, format=names.get(kind, kind))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names and units that a VOTable should not have
+        table.write(out, format=names.get(kind, kind))
     return out.getvalue().encode() if text else out.getvalue()

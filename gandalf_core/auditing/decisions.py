@@ -33,12 +33,18 @@ def removal(entry: Mapping[str, Any]) -> str:
     spread = is_found(entry) and not entry.get("label_errors") and (entry.get("bits") or 0.0) >= SPREAD_BITS
     if small and sensitive and not spread:
         return "removed"
-    return "readable" if is_found(entry) and (spread or not small) else "cannot tell"
+    found = is_found(entry) and (spread or not small)
+    return "readable" if found and not may_be_the_floor(entry) else "cannot tell"
 
 
 def is_found(entry: Mapping[str, Any]) -> bool:
     """Whether the test finds the label in the latent."""
     return is_number(entry.get("p")) and entry["p"] <= FALSE_ALARMS
+
+
+def may_be_the_floor(entry: Mapping[str, Any]) -> bool:
+    """Whether all that was read may be what the floor did not learn of the other labels."""
+    return (entry.get("unlearned") or 0.0) >= max(entry.get("partial") or 0.0, REMOVED_LIMIT / 2)
 
 
 def is_known(entry: Mapping[str, Any]) -> bool:

@@ -64,6 +64,7 @@ def leak_entry(leak: Leak, kept: tuple[str, ...]) -> dict[str, Any]:
         **limits_entry(leak.linear),
         "even": None if leak.even is None else limits_entry(leak.even),
         "bits": leak.bits,
+        "unlearned": leak.unlearned,
         "strata": [
             {
                 "label": kept[s.column],

@@ -14,18 +14,20 @@ import numpy as np
 from .probes import standardised
 
 LEAF = 25  # stars of like kept labels among which residuals are dealt, at least
-BUMPS, STARS_PER_BUMP = 120, 50  # local functions of the kept labels: at most so many, one for so many stars
+BUMPS, STARS_PER_BUMP = 120, 50  # local functions of the kept labels: at most, and one for so many stars
 SPREAD_RANGE = 3.0  # local spreads differ from their median by this factor at most
+NEIGHBOURS = 4  # that agree with a star where the floor was not learned
 ROUNDING = 1e-7  # directions of the basis weaker than this part of the strongest are rounding
 
 
-def kept_basis(kept: np.ndarray, seed: int = 0) -> np.ndarray:
+def kept_basis(kept: np.ndarray, seed: int = 0, bumps: int | None = None) -> np.ndarray:
     """(N, B) functions of the kept labels (N, K): a constant, polynomials, local bumps; B = 1 for K = 0."""
     n = len(kept)
+    bumps = min(BUMPS, n // STARS_PER_BUMP) if bumps is None else bumps
     parts = [np.ones((n, 1))]
     if kept.shape[1]:
         unit = np.clip(standardised(kept), -4, 4)
-        parts += [standardised(_powers(unit)), *_bumps(unit, seed)]
+        parts += [standardised(_powers(unit)), *_bumps(unit, seed, bumps)]
     return np.hstack(parts)
 
 
@@ -36,11 +38,10 @@ def _powers(unit: np.ndarray) -> np.ndarray:
     return PolynomialFeatures(degree, include_bias=False).fit_transform(unit)
 
 
-def _bumps(unit: np.ndarray, seed: int) -> list[np.ndarray]:
+def _bumps(unit: np.ndarray, seed: int, count: int) -> list[np.ndarray]:
     """Gaussians around some of the stars, as wide as the distance to their neighbours among the centres."""
     from scipy.spatial.distance import cdist
 
-    count = min(BUMPS, len(unit) // STARS_PER_BUMP)
     if count < 8:
         return []
     centres = unit[np.random.default_rng([seed, 11]).permutation(len(unit))[:count]]
@@ -82,6 +83,23 @@ def deals(leaf: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     for row in out:
         row[order] = np.lexsort((rng.random(len(leaf)), leaf))
     return out
+
+
+def unlearned(residual: np.ndarray, kept: np.ndarray) -> float:
+    """The share of the variance of a residual (N,) on which stars of nearly equal kept labels (N, K) agree.
+
+    A floor that was learned leaves nothing of that kind. 0 where the agreement may be chance (3 σ).
+    """
+    from scipy.spatial import cKDTree
+
+    n, variance = len(residual), residual.var()
+    if not kept.shape[1] or not variance:
+        return 0.0
+    nearest = cKDTree(standardised(kept)).query(standardised(kept), NEIGHBOURS + 1)[1][:, 1:]
+    centred = residual - residual.mean()
+    share = float((centred * centred[nearest].mean(1)).mean() / variance)
+    # pairs count twice where each is the other's neighbour, as most are
+    return share if share > 3 * np.sqrt(1.6 / (NEIGHBOURS * n)) else 0.0
 
 
 def local_spread(residual: np.ndarray, basis: np.ndarray) -> np.ndarray:

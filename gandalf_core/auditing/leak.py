@@ -14,7 +14,7 @@ from .decisions import FALSE_ALARMS
 from .excess import joint_readings, partial_r2
 from .features import NARROW, feature_sets, whitened
 from .floor import Floor, fit_floor
-from .innocence import Innocence
+from .innocence import Innocence, unlearned
 from .label_errors import NoiseFree, floor_loss, noise_free
 from .leak_test import (
     DEALS,
@@ -46,7 +46,8 @@ class Leak:
     `even`: what would have been found and what may have been missed, for a leak of the value and for one of
     random sign (None where it was not tried); `bits`; `strata`; `given_removed`: the same for a reader who
     also knows the other removed labels; `noise_free`: what would be left if the kept labels had no errors,
-    where these are known; `typical_errors`: where they are not, what errors of a catalogue could make.
+    where these are known; `typical_errors`: where they are not, what errors of a catalogue could make;
+    `unlearned`: the share of what is open that the kept labels could still tell.
     """
 
     joint: Reading
@@ -60,6 +61,7 @@ class Leak:
     given_removed: "Leak | None" = None
     noise_free: NoiseFree | None = None
     typical_errors: float | None = None
+    unlearned: float = 0.0
 
     @property
     def excess(self) -> float:
@@ -183,6 +185,7 @@ def _one_leak(
         linear=limits("linear", *about),
         even=limits("quadratic", *about) if 0 < e.sets["linear"].shape[1] <= NARROW else None,
         bits=bits(e.ridges, alone, e.innocence.unit[:, label], e.kept),
+        unlearned=unlearned(e.floor.residual[:, label], e.kept),
         strata=strata(whitened(e.z), e.innocence, columns, floor, readings, e.folds),
     )
 

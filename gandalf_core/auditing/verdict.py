@@ -17,6 +17,7 @@ from .decisions import (
     ends_of,
     is_found,
     is_known,
+    may_be_the_floor,
     removal,
     retention,
     telling_stratum,
@@ -113,6 +114,12 @@ def _readable(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
 def _cannot_tell(plain: str, entry: Mapping[str, Any], beyond: str) -> str:
     if is_known(entry):
         return f"The other parameters tell {plain} by themselves, so nothing is left for the latent to tell."
+    if is_found(entry) and may_be_the_floor(entry):
+        return (
+            f"These stars cannot tell whether {plain} is removed: a test finds it ({chance(entry)}), but "
+            "stars of nearly equal other parameters still agree in what these leave open (partial R² = "
+            f"{size(entry['unlearned'])}), so the find may be no leak; use many more stars."
+        )
     return f"These stars cannot tell whether {plain} is removed: {_what_may_be(entry)}."
 
 
