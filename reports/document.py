@@ -13,17 +13,17 @@ from .stored import MODELS, ROOT, SAMPLE, SEEDS, STORED, audit_path, audited_on,
 from .variants import GENERATOR, PAPER, PHYSICAL, slug
 
 NOTES = STORED / "notes.md"  # what the numbers mean and what falls short, in words
-MARK, END = "<!-- measured:real-stars -->", "<!-- /measured:real-stars -->"
+REAL_STARS, AUDITS = "real-stars", "audits"  # parts of the README between marks
 
 
 def write() -> None:
-    """docs/results.md and docs/audit.md with their pictures, docs/mutation.md, the README's table."""
+    """docs/results.md and docs/audit.md with their pictures, docs/mutation.md, the README's tables."""
     mutation.write_document()
     instrument_document.write()
     pictures.draw(_pictures(), ROOT / "docs" / "images" / "results")
     write_text(ROOT / "docs" / "results.md", results_text())
     readme = ROOT / "README.md"
-    write_text(readme, with_real_stars(readme.read_text(encoding="utf-8")))
+    write_text(readme, with_measurements(readme.read_text(encoding="utf-8")))
 
 
 def _head(seeds_on: str, shipped_on: str) -> str:
@@ -65,11 +65,18 @@ def results_text() -> str:
     return "\n".join(part for part in parts if part)
 
 
-def with_real_stars(readme: str) -> str:
-    """The README's text with the table of real stars as it is stored."""
-    before, _, after = readme.partition(MARK)
-    table = tables.real_star_table(load(STORED / "real-stars.json"))
-    return before + MARK + "\n" + table + END + after.partition(END)[2]
+def with_measurements(readme: str) -> str:
+    """The README's text with the tables of real stars and of removed labels as they are stored."""
+    audits = {m: load(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
+    parts = {
+        REAL_STARS: tables.real_star_table(load(STORED / "real-stars.json")),
+        AUDITS: leak_tables.claims_table(audits),
+    }
+    for name, table in parts.items():
+        mark, end = f"<!-- measured:{name} -->", f"<!-- /measured:{name} -->"
+        before, _, after = readme.partition(mark)
+        readme = before + mark + "\n" + table + end + after.partition(end)[2]
+    return readme
 
 
 def _pictures() -> dict[str, pictures.Picture]:

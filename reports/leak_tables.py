@@ -32,6 +32,17 @@ def _leak_table(audits: dict[str, Report]) -> str:
     return table(["model", *LEAK_HEADS], rows) if rows else ""
 
 
+def claims_table(audits: dict[str, Report]) -> str:
+    """One row per label that a shipped model claims to remove: verdict, what is read, what may be there."""
+    rows = [
+        [f"`{model}`", plain(n), entry["verdict"], number(entry["partial"]), number(entry["upper"])]
+        for model, report in audits.items()
+        if not is_first_edition(report)
+        for n, entry in report["removed"].items()
+    ]
+    return table(["model", "claims to remove", "verdict", "partial R² read", "at most"], rows)
+
+
 def _first_edition_table(audits: dict[str, Report]) -> str:
     rows = [
         [

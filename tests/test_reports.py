@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from reports import mutation
-from reports.document import results_text, with_real_stars
+from reports.document import results_text, with_measurements
 from reports.experiments import recipe_key
 from reports.goals import goals_table
 from reports.measuring import measure
@@ -17,7 +17,7 @@ from reports.variants import BASES, slug
 def test_the_document_is_what_the_stored_runs_say():
     assert results_text() == (ROOT / "docs" / "results.md").read_text()
     readme = (ROOT / "README.md").read_text()
-    assert with_real_stars(readme) == readme
+    assert with_measurements(readme) == readme
 
 
 def test_the_bound_is_quoted_for_each_bin_of_signal_to_noise():
@@ -46,7 +46,9 @@ def test_an_unknown_part_is_named_before_the_work():
         measure(["audits", "tables"])
 
 
-@pytest.mark.parametrize("command", ["measure", "stars", "write", "seeds", "ablation", "bayes", "coverage", "mutation"])
+@pytest.mark.parametrize(
+    "command", ["measure", "stars", "write", "seeds", "ablation", "bayes", "coverage", "mutation"]
+)
 def test_the_commands_explain_themselves(command):
     arguments = [sys.executable, "-m", "reports", command, "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT, check=True)

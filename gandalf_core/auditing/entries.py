@@ -61,7 +61,7 @@ def leak_entry(leak: Leak, kept: tuple[str, ...]) -> dict[str, Any]:
         "partial": leak.partial,
         "p": leak.p,
         "reader": None if leak.reader is None else leak.reader._asdict(),
-        **limits_entry(leak.linear),
+        **limits_entry(leak.linear, leak.partial),
         "even": None if leak.even is None else limits_entry(leak.even),
         "bits": leak.bits,
         "unlearned": leak.unlearned,
@@ -96,9 +96,12 @@ def _noise_free(entry: dict[str, Any], free: NoiseFree) -> dict[str, Any]:
     }
 
 
-def limits_entry(limits: Limits) -> dict[str, float | None]:
-    """`detectable` and `upper`; None for a size beyond all that were tried."""
-    pairs = (("detectable", limits.detectable), ("upper", limits.upper))
+def limits_entry(limits: Limits, partial: float = 0.0) -> dict[str, float | None]:
+    """`detectable` and `upper`; None for a size beyond all that were tried.
+
+    Slower readers may read more (`partial`) than those of the test account for; no less can be there.
+    """
+    pairs = (("detectable", limits.detectable), ("upper", max(limits.upper, partial)))
     return {key: value if np.isfinite(value) else None for key, value in pairs}
 
 
