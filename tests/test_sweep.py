@@ -209,7 +209,8 @@ def test_the_study_is_an_optuna_study_in_sqlite(source, tmp_path):
 def test_several_processes_share_the_work(source, tmp_path):
     run_sweep(tmp_path, small(source, model__latent_size="1,2,3"), workers=2)
     assert sorted(results(tmp_path)["model.latent_size"]) == [1, 2, 3]
-    assert not multiprocessing.active_children()
+    left = [child for child in multiprocessing.active_children() if type(child).__name__ != "LokyProcess"]
+    assert not left  # joblib keeps its own for the next call
 
 
 def test_a_node_that_another_worker_has_finished_meanwhile_is_left_to_it(source, tmp_path, monkeypatch):

@@ -14,7 +14,8 @@ LATENT_ARGUMENTS = (
     arg(
         "--latent",
         metavar="FILE",
-        help="instead of MODEL and STARS: audit anybody's latents, from this file (npz, Parquet, AnnData, …)",
+        help="instead of MODEL and STARS: audit anybody's latents, from this file (npz, Parquet, AnnData, …; "
+        "default: none, a model is audited)",
     ),
     arg(
         "--removed",

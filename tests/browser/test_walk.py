@@ -225,7 +225,7 @@ def test_a_training_is_stopped_resumed_used_and_deleted(open_browser, server, tm
     io.write_stars(tmp_path / "few.npz", simulate(500, seed=12))
     visit(page, f"{server}/data?model=generator", "Data")
     drop(page, tmp_path / "few.npz")
-    expect(page.get_by_text("few.npz: 500 stars")).to_be_visible()
+    expect(page.get_by_text("few.npz: 500 stars, 800 pixels")).to_be_visible()
     settle(page)
     go(page, "Train")
     sample = (
