@@ -10,7 +10,7 @@ from gandalf_core.auditing.decisions import FALSE_ALARMS
 from gandalf_core.figures.certificate import WANTED, null_histograms, power_curves
 
 from . import plants
-from .instrument import FOLDER, LEAK, NULL, SEEN, STATED, WHOLE
+from .instrument import FOLDER, LEAK, NULL, SEEN, STATED, WHOLE, cells
 from .markdown import table
 from .pictures import Picture, draw
 from .stored import ROOT, STORED, load
@@ -34,6 +34,7 @@ def text() -> str:
     return "\n".join(
         [
             WORDS.read_text(encoding="utf-8"),
+            _progress(),
             "## False alarms\n",
             _null_table(),
             "## Planted leaks\n",
@@ -44,6 +45,17 @@ def text() -> str:
             *shown,
         ]
     )
+
+
+def _progress() -> str:
+    """How many of the draws are done, as long as some are missing."""
+    wanted = sum(cell.draws for cell in cells())
+    done = sum(
+        min(cell.draws, len(load(cell.path).get(cell.key, {"values": []})["values"])) for cell in cells()
+    )
+    if done == wanted:
+        return f"All {wanted:,} draws of the certificate are done.\n"
+    return f"**The certificate is not complete: {done:,} of its {wanted:,} draws are done.**\n"
 
 
 def stored(what: str, stars: int) -> dict[str, Any]:
