@@ -90,12 +90,13 @@ def unlearned(residual: np.ndarray, kept: np.ndarray) -> float:
 
     A floor that was learned leaves nothing of that kind. 0 where the agreement may be chance (3 σ).
     """
-    from scipy.spatial import cKDTree
+    from sklearn.neighbors import NearestNeighbors
 
     n, variance = len(residual), residual.var()
     if not kept.shape[1] or not variance:
         return 0.0
-    nearest = cKDTree(standardised(kept)).query(standardised(kept), NEIGHBOURS + 1)[1][:, 1:]
+    unit = standardised(kept)
+    nearest = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(unit).kneighbors(unit)[1][:, 1:]
     centred = residual - residual.mean()
     share = float((centred * centred[nearest].mean(1)).mean() / variance)
     # pairs count twice where each is the other's neighbour, as most are
