@@ -18,7 +18,7 @@ from gandalf_core.auditing.excess import joint_readings, partial_r2
 from gandalf_core.auditing.floor import fit_floor
 from gandalf_core.auditing.leak import Examination, leak_tests
 from gandalf_core.auditing.leak_test import targets
-from gandalf_core.auditing.limits import limits
+from gandalf_core.auditing.limits import Trial, limits
 from gandalf_core.auditing.probes import Probing
 
 from . import plants
@@ -141,5 +141,5 @@ def stated(sample: plants.Sample, seed: int) -> dict[str, float]:
     """The limits that the audit states for an innocent latent."""
     e = Examination(*sample, Probing(("ridge",), seed))
     columns = e.columns(0)
-    found = limits("linear", e.innocence, 0, e.directions, columns, e.evidence(columns))
+    found = limits("linear", Trial(e.innocence, e.directions, columns, e.evidence(columns)))
     return {"detectable": round(found.detectable, 5), "upper": round(found.upper, 5)}

@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from gandalf_core.auditing.bootstrap import difference_interval, r2_interval
 from gandalf_core.auditing.floor import fit_floor
-from gandalf_core.auditing.innocence import deals, leaves
+from gandalf_core.auditing.innocence import deals, leaves, powers
 from gandalf_core.auditing.leak import Examination, Leak, conditional_leaks
 from gandalf_core.auditing.leak_test import p_value, surprise
 from gandalf_core.auditing.probes import (
@@ -18,7 +18,6 @@ from gandalf_core.auditing.probes import (
     best,
     check_enough,
     fold_numbers,
-    label_basis,
     read,
 )
 from gandalf_core.data.scores import r_squared
@@ -103,7 +102,7 @@ def test_the_floor_follows_a_curved_relation_between_labels():
     removed = np.sin(2 * kept[:, :1]) + 0.1 * rng.standard_normal((800, 1))
     (floor,) = fit_floor(kept, removed, FAST).readings()
     assert floor.r2 > 0.95
-    assert label_basis(kept).shape == (800, 14)  # every product up to the fourth degree
+    assert powers(kept).shape == (800, 14)  # every product up to the fourth degree
 
 
 def test_without_kept_labels_the_floor_is_the_mean():

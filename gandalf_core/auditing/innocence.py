@@ -27,11 +27,12 @@ def kept_basis(kept: np.ndarray, seed: int = 0, bumps: int | None = None) -> np.
     parts = [np.ones((n, 1))]
     if kept.shape[1]:
         unit = np.clip(standardised(kept), -4, 4)
-        parts += [standardised(_powers(unit)), *_bumps(unit, seed, bumps)]
+        parts += [standardised(powers(unit)), *_bumps(unit, seed, bumps)]
     return np.hstack(parts)
 
 
-def _powers(unit: np.ndarray) -> np.ndarray:
+def powers(unit: np.ndarray) -> np.ndarray:
+    """(N, ·) products of standardised kept labels (N, K): up to the fourth degree of three, fewer of more."""
     from sklearn.preprocessing import PolynomialFeatures
 
     degree = 4 if unit.shape[1] <= 3 else 2 if unit.shape[1] <= 8 else 1

@@ -12,7 +12,7 @@ import numpy as np
 from .bits import bits
 from .decisions import FALSE_ALARMS
 from .excess import joint_readings, partial_r2
-from .features import NARROW, feature_sets, whitened
+from .features import NARROW, feature_sets
 from .floor import Floor, fit_floor
 from .innocence import Innocence, unlearned
 from .label_errors import NoiseFree, floor_loss, noise_free
@@ -29,7 +29,7 @@ from .leak_test import (
     evidence,
     targets,
 )
-from .limits import Limits, limits
+from .limits import Limits, Trial, limits
 from .probes import ALL_PROBES, Probing, Reading
 from .ridge import FoldedRidge
 from .strata import Stratum, strata
@@ -96,13 +96,17 @@ class Examination:
         self.sets = feature_sets(self.z, self.kept, probing.seed)
 
     @cached_property
+    def beyond(self) -> dict[str, np.ndarray]:
+        """{name: (N, D)} the sets of functions of the latent, off the kept labels."""
+        return {name: self.innocence.beyond_kept(x) for name, x in self.sets.items()}
+
+    @cached_property
     def directions(self) -> dict[str, Directions]:
-        return directions(self.sets, self.innocence)
+        return directions(self.beyond)
 
     @cached_property
     def ridges(self) -> dict[str, FoldedRidge]:
-        beyond = {n: self.innocence.beyond_kept(x) for n, x in self.sets.items() if x.shape[1]}
-        return {name: FoldedRidge(x, self.folds) for name, x in beyond.items()}
+        return {name: FoldedRidge(x, self.folds) for name, x in self.beyond.items() if x.shape[1]}
 
     def columns(self, label: int) -> dict[str, np.ndarray]:
         """{target: (N, 1 + M)} the targets of one label as they are and dealt."""
@@ -112,8 +116,7 @@ class Examination:
         """What the readers find in these targets."""
         scores = all_scores(self.directions, columns)
         if "axes" in self.sets:
-            single = np.hstack([self.sets["linear"], self.sets["axes"]])
-            add_single(scores, self.innocence.beyond_kept(single), columns)
+            add_single(scores, np.hstack([self.beyond["linear"], self.beyond["axes"]]), columns)
         if self.sets["linear"].shape[1] > NARROW:
             add_kernel(scores, self.sets["linear"], columns)
         return evidence(scores)
@@ -175,18 +178,18 @@ def _one_leak(
         return Leak(joint, floor, 1.0, None)
     columns = e.columns(label)
     seen = e.evidence(columns)
-    about = (e.innocence, label, e.directions, columns, seen)
+    trial = Trial(e.innocence, e.directions, columns, seen)
     alone = {n: t for n, t in targets(e.innocence, label).items() if n in ("value", "magnitude", "tails")}
     return Leak(
         joint,
         floor,
         seen.p,
         seen.reader,
-        linear=limits("linear", *about),
-        even=limits("quadratic", *about) if 0 < e.sets["linear"].shape[1] <= NARROW else None,
+        linear=limits("linear", trial),
+        even=limits("quadratic", trial) if 0 < e.sets["linear"].shape[1] <= NARROW else None,
         bits=bits(e.ridges, alone, e.innocence.unit[:, label], e.kept),
         unlearned=unlearned(e.floor.residual[:, label], e.kept),
-        strata=strata(whitened(e.z), e.innocence, columns, floor, readings, e.folds),
+        strata=strata(e.sets["linear"], e.innocence, columns, floor, readings, e.folds),
     )
 
 

@@ -91,15 +91,12 @@ class Evidence:
     @property
     def threshold(self) -> float:
         """The surprise beyond which the test rejects."""
-        allowed = (
-            int(FALSE_ALARMS * (1 + DEALS)) - 1
-        )  # deals at least as surprising that p ≤ FALSE_ALARMS bears
+        allowed = int(FALSE_ALARMS * (1 + DEALS)) - 1  # so many deals may be as surprising
         return float(np.sort(self.strongest[1:])[::-1][allowed])
 
-    def of_scores(self, rows: slice | np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Weighted surprise of scores (len(rows), ·) of the readers `rows`."""
-        parts = (self.mean[rows], self.spread[rows], self.skewness[rows])
-        return self.bonus[rows] + surprise(scores, *parts)
+    def of_reader(self, row: int, scores: np.ndarray) -> np.ndarray:
+        """Weighted surprise of further scores (·) of the reader at `row`."""
+        return self.bonus[row] + surprise(scores, self.mean[row], self.spread[row], self.skewness[row])
 
 
 def p_value(observed: float, deals: np.ndarray) -> float:
@@ -110,9 +107,8 @@ def p_value(observed: float, deals: np.ndarray) -> float:
 # --- directions and targets ---
 
 
-def directions(sets: Mapping[str, np.ndarray], innocence: Innocence) -> dict[str, Directions]:
-    """{name: directions} of each set of functions (N, D), off the kept labels."""
-    beyond = {name: innocence.beyond_kept(x) for name, x in sets.items()}
+def directions(beyond: Mapping[str, np.ndarray]) -> dict[str, Directions]:
+    """{name: directions} of each set of functions (N, D) off the kept labels."""
     return {name: Directions(*_directions(x, FINEST.get(name))) for name, x in beyond.items()}
 
 

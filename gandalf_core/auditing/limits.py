@@ -8,6 +8,7 @@ Shapes: N stars, S sizes, M deals.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,44 +28,38 @@ class Limits:
     upper: float
 
 
-def limits(
-    features: str,
-    innocence: Innocence,
-    label: int,
-    found: Mapping[str, Directions],
-    columns: Mapping[str, np.ndarray],
-    evidence: Evidence,
-) -> Limits:
+class Trial(NamedTuple):
+    """One removed label as it was tested: what a leak is planted into."""
+
+    innocence: Innocence
+    directions: Mapping[str, Directions]
+    columns: Mapping[str, np.ndarray]  # target -> (N, 1 + M)
+    evidence: Evidence
+
+
+def limits(features: str, trial: Trial) -> Limits:
     """The limits for a leak that the set `features` sees: `linear`, or `quadratic` for one of random sign."""
-    reached = planted(features, innocence, label, found, columns, evidence)
-    detected = (reached > evidence.threshold).mean(1)
-    larger = (reached > evidence.strongest[0]).mean(1)
+    reached = planted(features, trial)
+    detected = (reached > trial.evidence.threshold).mean(1)
+    larger = (reached > trial.evidence.strongest[0]).mean(1)
     return Limits(size_at(detected, FOUND), size_at(larger, EXCEEDED))
 
 
-def planted(
-    features: str,
-    innocence: Innocence,
-    label: int,
-    found: Mapping[str, Directions],
-    columns: Mapping[str, np.ndarray],
-    evidence: Evidence,
-) -> np.ndarray:
+def planted(features: str, trial: Trial) -> np.ndarray:
     """(S, DEALS) the strongest surprise when a leak of each of SIZES is planted in each deal.
 
     The planted dimension is √(s/(1 − s))·(dealt residual) + noise of unit variance; ridge sees of it what
     the functions of the kept labels and the set's own directions leave. For `quadratic` it is the square of a
     dimension of random sign that does so; its products with the others are as good as noise and left out.
     """
+    innocence, directions, columns, evidence = trial
     rng = np.random.default_rng([innocence.seed, 14])
-    axes, n = found[features], len(innocence.residual)
+    axes, n = directions[features], len(innocence.residual)
     deals = columns[VALUE][:, 1 : 1 + DEALS]  # unit length, off the kept labels
     noise = innocence.beyond_kept(rng.standard_normal((n, DEALS)))
     inner = {"signal": axes.u.T @ deals, "noise": axes.u.T @ noise}  # each (D, DEALS)
     amplitude = np.sqrt(SIZES / (1 - SIZES) * n)[:, None]  # of deals at unit length: (S, 1)
-    length = _squares(
-        amplitude, _grams(deals, noise, inner)
-    )  # (S, DEALS) what is new in the planted dimension
+    length = _squares(amplitude, _grams(deals, noise, inner))  # (S, DEALS) of what the plant adds
     strongest = np.broadcast_to(evidence.strongest[1:], length.shape).copy()
     for i, reader in enumerate(evidence.readers):
         if reader.features != features or reader.target not in TARGETS:
@@ -76,7 +71,7 @@ def planted(
         )
         fit = np.square(along) / length / (1 + reader.penalty)
         base = axes.shrinkage(reader.penalty) @ np.square(told) if len(told) else 0.0
-        strongest = np.maximum(strongest, evidence.of_scores(np.array([i]), base + fit))
+        strongest = np.maximum(strongest, evidence.of_reader(i, base + fit))
     return strongest
 
 

@@ -83,16 +83,6 @@ def standardised(x: np.ndarray) -> np.ndarray:
     return (x - x.mean(0)) / np.where(spread > 0, spread, 1)
 
 
-def label_basis(labels: np.ndarray) -> np.ndarray:
-    """(N, ·) polynomials of standardised labels (N, K), so that a linear probe follows curved relations."""
-    from sklearn.preprocessing import PolynomialFeatures
-
-    if not labels.shape[1]:
-        return labels
-    degree = 4 if labels.shape[1] <= 3 else 2 if labels.shape[1] <= 8 else 1
-    return standardised(PolynomialFeatures(degree, include_bias=False).fit_transform(standardised(labels)))
-
-
 def narrowed(x: np.ndarray, seed: int = 0) -> np.ndarray:
     """x (N, D) itself, or its first WIDE principal components in units of the strongest.
 
@@ -109,11 +99,11 @@ def narrowed(x: np.ndarray, seed: int = 0) -> np.ndarray:
 def inputs(x: np.ndarray, kept: np.ndarray, probes: tuple[str, ...]) -> dict[str, np.ndarray]:
     """What each probe sees of x (N, D) and of kept labels (N, K).
 
-    Ridge sees polynomials of the labels, the others at most WIDE principal components of x.
+    Ridge sees x alone, the others at most WIDE principal components of it and the labels.
     """
     x, kept = standardised(np.asarray(x, float)), standardised(np.asarray(kept, float))
     narrow = np.hstack([narrowed(x), kept])
-    return {p: np.hstack([x, label_basis(kept)]) if p == "ridge" else narrow for p in probes}
+    return {p: x if p == "ridge" else narrow for p in probes}
 
 
 # --- training and reading ---
@@ -122,11 +112,6 @@ def inputs(x: np.ndarray, kept: np.ndarray, probes: tuple[str, ...]) -> dict[str
 def fold_numbers(n: int, seed: int = 0) -> np.ndarray:
     """(N,) the fold, 0 to FOLDS − 1, of each star: a permutation by seed."""
     return np.random.default_rng([seed, n]).permutation(n) % FOLDS
-
-
-def fold_means(y: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """(N, T) the mean of y (N, T) over the folds that a star is not in: what a probe without inputs reads."""
-    return np.stack([y[folds != f].mean(0) for f in range(FOLDS)])[folds]
 
 
 def make_probe(name: str, n: int, seed: int) -> Any:
