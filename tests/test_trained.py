@@ -246,8 +246,15 @@ def test_rows_are_plain_dictionaries_with_the_promised_keys(plain, stars):
         "alphafe_error",
         "chi2",
         "outlier_score",
+        "verdict",
+        "reason",
+        "outside",
+        "velocity_kms",
     ]
-    assert row["id"] == stars.ids[1] and all(type(v) is float for k, v in row.items() if k != "id")
+    assert row["id"] == stars.ids[1] and type(row["outside"]) is bool
+    assert type(row["verdict"]) is str and type(row["reason"]) is str
+    others = {"id", "outside", "verdict", "reason"}
+    assert all(type(v) is float for k, v in row.items() if k not in others)
 
 
 def test_a_stars_prediction_does_not_depend_on_its_company(plain):

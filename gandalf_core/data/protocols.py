@@ -33,7 +33,7 @@ class StarMap(Protocol):
 
 
 class StarPredictions(Protocol):
-    """Labels that a model reads from N stars; values and errors (N, P), chi2 and outlier_score (N,)."""
+    """Labels that a model reads from N stars; values and errors (N, P), the others (N,)."""
 
     @property
     def ids(self) -> np.ndarray: ...
@@ -52,6 +52,18 @@ class StarPredictions(Protocol):
 
     @property
     def outlier_score(self) -> np.ndarray: ...
+
+    @property
+    def verdict(self) -> np.ndarray: ...
+
+    @property
+    def reason(self) -> np.ndarray: ...
+
+    @property
+    def outside(self) -> np.ndarray: ...
+
+    @property
+    def velocity_kms(self) -> np.ndarray: ...
 
     def __len__(self) -> int: ...
 
