@@ -1,4 +1,4 @@
-"""STARS, as the command line and the app name them: readable files, or `simulated:N[:SEED]`.
+"""STARS, as the command line and the app name them: readable files, or `simulated:N[:SEED[:KIND]]`.
 
 One star that cannot be used never stops the others: they are taken in, and an `Intake` says why it is left
 out. Shapes: N stars, L pixels.
@@ -17,12 +17,12 @@ from .io.checking import DEFAULT, Checks
 from .io.read import each_file, none_left, reject, usable_of, without_repeats
 from .io.understanding import Understanding, notes_of, understandings
 from .parameters import MAX_SEED, MAX_STARS
-from .simulator import simulate
+from .simulator import KINDS, simulate
 
 SIMULATED = "simulated:"
 MAX_IDS = 500_000  # stars among which an id that comes twice is noticed
 MAX_NAMED = 3
-_SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10}))?")
+_SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10})(?::(\w+))?)?")
 
 Refuse = Callable[[SpectraSet], dict[int, str]]  # {row: why that star cannot be used}
 
@@ -148,8 +148,8 @@ def sets_of(
     from .io.parquet import has_row_per_star, iter_parts
 
     if spec.startswith(SIMULATED):
-        count, seed = check_source(spec)
-        yield spec, simulate(count, seed=seed)
+        count, seed, kind = check_source(spec)
+        yield spec, simulate(count, seed=seed, kind=kind)
     elif streamed and has_row_per_star(spec):
         try:
             for part in iter_parts(spec, keep_spikes=checks.keep_spikes):
@@ -161,14 +161,19 @@ def sets_of(
         yield from each_file([spec], checks, others)
 
 
-def check_source(spec: str) -> tuple[int, int]:
-    """N and SEED of `simulated:N[:SEED]`, (0, 0) for a file. SpectraError for what is nearly the former."""
+def check_source(spec: str) -> tuple[int, int, str]:
+    """N, SEED and KIND of `simulated:N[:SEED[:KIND]]`, 0 stars for a file.
+
+    SpectraError for what is nearly the former.
+    """
     if not spec.startswith(SIMULATED):
-        return 0, 0
+        return 0, 0, ""
     match = _SIMULATED.fullmatch(spec)
-    if not match or not 1 <= int(match[1]) <= MAX_STARS or int(match[2] or 0) > MAX_SEED:
+    known = match and 1 <= int(match[1]) <= MAX_STARS and int(match[2] or 0) <= MAX_SEED
+    if not match or not known or (match[3] or "") not in KINDS:
+        kinds = ", ".join(filter(None, KINDS))
         raise SpectraError(
-            f"{spec}: write simulated:N or simulated:N:SEED "
-            f"with 1 ≤ N ≤ {MAX_STARS:,} and SEED ≤ {MAX_SEED:,}"
+            f"{spec}: write simulated:N, simulated:N:SEED or simulated:N:SEED:KIND "
+            f"with 1 ≤ N ≤ {MAX_STARS:,}, SEED ≤ {MAX_SEED:,} and KIND one of {kinds}"
         )
-    return int(match[1]), int(match[2] or 0)
+    return int(match[1]), int(match[2] or 0), match[3] or ""

@@ -1,9 +1,10 @@
-"""Make `data/rvs_grid.npz`, the grid at Gaia RVS resolution, from the raw synthetic spectra (data/README.md).
+"""Make the grids at Gaia RVS resolution in data/ from the raw synthetic spectra (data/README.md).
 
-    PYTHONPATH=. python scripts/pack_grid.py rvs_lte_grid.npz
+    PYTHONPATH=. python scripts/pack_grid.py rvs_lte_grid2.npz
+    PYTHONPATH=. python scripts/pack_grid.py rvs_lte_grid_b.npz --nature b
 
 Each raw spectrum (0.005 nm steps, no instrument profile) is convolved with a Gaussian of FWHM λ/11,500 and
-averaged over samples of 0.01 nm.
+averaged over samples of 0.01 nm. Several raw grids of one nature become one.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import argparse
 import numpy as np
 
 from gandalf_core.atomic import atomic
-from gandalf_core.simulator.grids import FINE_NM, FLUX_UNIT, GRID_FILE, RESOLVING_POWER, pack_flux
+from gandalf_core.simulator.grids import FINE_NM, FLUX_UNIT, GRID_FILES, RESOLVING_POWER, pack_flux
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 
@@ -25,15 +26,24 @@ def instrument_matrix(raw_nm: np.ndarray) -> np.ndarray:
     return (weights / weights.sum(0)).astype(np.float32)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Pack the raw grid of synthetic spectra for the simulator.")
-    parser.add_argument("raw", help="the raw grid, rvs_lte_grid.npz")
-    with np.load(parser.parse_args().raw) as raw:
+def observed(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 5) labels and (N, L) spectra at R = 11,500 of a raw grid."""
+    with np.load(path) as raw:
         labels, raw_nm = raw["labels"], raw["wavelength_nm"]
         flux = raw["flux"].astype(np.float32) / FLUX_UNIT
-    with atomic(GRID_FILE) as stream:
-        np.savez_compressed(stream, labels=labels, **pack_flux(flux @ instrument_matrix(raw_nm)))
-    print(f"{len(labels)} spectra, {GRID_FILE.stat().st_size / 1e6:.1f} MB -> {GRID_FILE}")
+    return labels, flux @ instrument_matrix(raw_nm)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Pack raw grids of synthetic spectra for the simulator.")
+    parser.add_argument("raw", nargs="+", help="raw grids, for example rvs_lte_grid2.npz")
+    parser.add_argument("--nature", choices=GRID_FILES, default="a", help="b: other physics, for tests alone")
+    args = parser.parse_args()
+    labels, flux = (np.concatenate(parts) for parts in zip(*map(observed, args.raw), strict=True))
+    path = GRID_FILES[args.nature]
+    with atomic(path) as stream:
+        np.savez_compressed(stream, labels=labels, **pack_flux(flux))
+    print(f"{len(labels)} spectra, {path.stat().st_size / 1e6:.1f} MB -> {path}")
 
 
 if __name__ == "__main__":

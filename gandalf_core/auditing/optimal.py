@@ -156,7 +156,7 @@ def posterior(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """(P,) mean, (P,) standard deviation and effective candidates of one star: flux (L,), noise `error`."""
     near, broadening, log_proposal = candidates(estimate, setting, count, rng)
-    spectra = observe(apply_nuisances(emulate(near), nuisances_of(estimate, broadening)), len(flux))
+    spectra = observe(apply_nuisances(emulate(near, np.zeros(len(near))), nuisances_of(estimate, broadening)), len(flux))
     residual = setting.metric.whitened(flux - spectra, np.full(len(near), error))
     linear = np.array([n not in LABELS and n != "broadening_kms" for n in estimate.names])
     offset = (prior_mean(estimate.names, setting.config) - estimate.centre)[linear]

@@ -1,5 +1,6 @@
 """Which stars serve what: by star, fixed by a seed, whatever the order of the rows. No star serves twice."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ TEST_FRACTION = 0.2  # the paper's 80/20: 51,444 and 12,861 of 64,305
 # of the training split, held back from the networks: a twentieth, the calibrating stars more where few are
 TWENTIETH, MOST = 0.05, 2000
 TENTH, ENOUGH = 0.1, 500
+UNIFORM = r"sim\d+u-\d+"  # ids of simulated stars dealt uniformly: no sample of the sky, so they only train
 
 
 class Division(NamedTuple):
@@ -40,13 +42,20 @@ def split(
     """Rows that train and rows that test, each in increasing order.
 
     ids: (N,) strings; stars with the same id land on the same side. The choice depends only on the set of ids
-    and the seed.
+    and the seed. Simulated stars that were dealt uniformly train, unless all were.
     """
     unique, inverse = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(unique))
+    judging = _may_judge(unique)
+    order = np.random.default_rng(seed).permutation(len(judging))
     is_test = np.zeros(len(unique), bool)
-    is_test[order[: round(test_fraction * len(unique))]] = True
+    is_test[judging[order[: round(test_fraction * len(judging))]]] = True
     return np.flatnonzero(~is_test[inverse]), np.flatnonzero(is_test[inverse])
+
+
+def _may_judge(ids: np.ndarray) -> np.ndarray:
+    """Rows of the ids (N,) that may test, calibrate or be compared with: all but stars dealt uniformly."""
+    uniform = np.array([re.fullmatch(UNIFORM, i) is not None for i in ids.tolist()], bool)
+    return np.arange(len(ids)) if uniform.all() else np.flatnonzero(~uniform)
 
 
 def division(ids: np.ndarray) -> Division:
@@ -63,12 +72,13 @@ def held_back(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     The choice depends only on the set of ids.
     """
     unique, inverse = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
-    count = len(unique)
+    judging = _may_judge(unique)
+    count = len(judging)
     calibrating = round(min(MOST, max(TWENTIETH * count, min(ENOUGH, TENTH * count))))
     compared = round(min(MOST, TWENTIETH * count))
     order = np.random.default_rng(HELD_BACK_SEED).permutation(count)
-    part = np.zeros(count, int)
-    part[order[:calibrating]] = 1
-    part[order[calibrating : calibrating + compared]] = 2
+    part = np.zeros(len(unique), int)
+    part[judging[order[:calibrating]]] = 1
+    part[judging[order[calibrating : calibrating + compared]]] = 2
     fitting, calibration, reference = (np.flatnonzero(part[inverse] == k) for k in range(3))
     return fitting, calibration, reference

@@ -11,6 +11,7 @@ from .nuisances import NuisanceConfig, priors
 from .population import components, stages
 from .recipe import is_simulated
 from .stars import (
+    KINDS,
     READABLE_NUISANCES,
     nuisance_values,
     nuisances_for,
@@ -22,6 +23,7 @@ from .stars import (
 from .version import simulator_identity
 
 __all__ = [
+    "KINDS",
     "PIXELS_800",
     "PIXELS_2401",
     "READABLE_NUISANCES",

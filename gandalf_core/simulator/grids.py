@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ModelError, SpectraError
 from ..places import data_folder
 
-GRID_FILE = data_folder() / "rvs_grid.npz"
+GRID_FILES = {"a": data_folder() / "rvs_grid.npz", "b": data_folder() / "rvs_grid_b.npz"}
 FLUX_UNIT = 50_000  # the stored grid counts flux in 1/50,000
 RESOLVING_POWER = 11_500  # Gaia RVS
 LIGHT_KMS = 299_792.458
@@ -58,18 +58,19 @@ def unpack_flux(packed: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 @cache
-def grid_labels() -> np.ndarray:
-    """(N, 4) float64 labels of the grid's nodes, in physical units."""
-    return _stored("labels")["labels"]
+def grid_labels(nature: str = "a") -> np.ndarray:
+    """(N, 5) float64 labels of a grid's nodes, in physical units; the last is cn."""
+    return _stored(nature, "labels")["labels"]
 
 
-def grid_flux() -> np.ndarray:
+def grid_flux(nature: str = "a") -> np.ndarray:
     """(N, 2421) float32 spectra of the nodes at R = 11,500 on FINE_NM."""
-    return unpack_flux(_stored("bends_low", "bends_high"))
+    return unpack_flux(_stored(nature, "bends_low", "bends_high"))
 
 
-def _stored(*names: str) -> dict[str, np.ndarray]:
-    if not GRID_FILE.exists():
-        raise ModelError(f"{GRID_FILE} is missing: the simulator needs it; restore it from the repository")
-    with np.load(GRID_FILE) as stored:
+def _stored(nature: str, *names: str) -> dict[str, np.ndarray]:
+    path = GRID_FILES[nature]
+    if not path.exists():
+        raise ModelError(f"{path} is missing: the simulator needs it; restore it from the repository")
+    with np.load(path) as stored:
         return {name: stored[name] for name in names}

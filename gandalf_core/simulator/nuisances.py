@@ -68,18 +68,20 @@ OFF = NuisanceConfig(
 
 
 def draw(
-    seed: int, k: np.ndarray, config: NuisanceConfig, teff: np.ndarray, snr: tuple[float, float] | None
+    seed: int, k: np.ndarray, config: NuisanceConfig, labels: np.ndarray, snr: tuple[float, float] | None
 ) -> dict[str, np.ndarray]:
     """Nuisance values of the stars k (N,): (N,) each, and `continuum` (N, K).
 
-    teff: (N,), used only where `broadening_teff_correlation` ties broadening to it. snr: as in `simulate`.
+    labels: (N, 4), on whose teff `broadening_teff_correlation` may tie broadening. snr: as in `simulate`.
     """
     # further out the deepest cores would fall below zero
     calcium = np.clip(streams.normal(seed, "calcium", k), -2.5, 2.5)
     return {
+        "cn": np.zeros(len(k)),
         "snr": signal_to_noise(streams.uniform(seed, "snr", k), snr),
         "shift_kms": config.shift_kms * streams.normal(seed, "shift", k),
-        "broadening_kms": config.broadening_kms * _tied(streams.uniform(seed, "broadening", k), teff, config),
+        "broadening_kms": config.broadening_kms
+        * _tied(streams.uniform(seed, "broadening", k), labels[:, 0], config),
         "calcium_depth": (config.calcium > 0) * (config.calcium_mean + config.calcium * calcium),
         "dib_depth": config.dib_depth * np.minimum(-np.log1p(-streams.uniform(seed, "dib depth", k)), 6),
         "dib_velocity_kms": (config.dib_depth > 0) * DIB_SPREAD_KMS * streams.normal(seed, "dib velocity", k),

@@ -5,11 +5,13 @@ Not a model of the Galaxy: simple analytic isochrones in (teff, logg) that move 
 those of the survey (54,422 stars of APOGEE and 9,883 of GALAH, 8 ≤ G ≤ 14). Shapes: N stars.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..parameters import LABELS, STELLAR
 from . import streams
-from .emulator import inside
+from .emulator import BOX, inside
 
 COMPONENTS = ("thin disc", "thick disc", "halo")
 STAGES = ("main sequence", "subgiant", "red-giant branch", "red clump")
@@ -22,6 +24,10 @@ ALPHA_SCATTER = np.array([0.032, 0.038, 0.055])
 TEFF_SCATTER, LOGG_SCATTER = 45.0, 0.04
 LIMITS = np.array([[STELLAR[name].low for name in LABELS], [STELLAR[name].high for name in LABELS]])
 ROUNDS = 200  # of redrawing the stars that fell outside; a few dozen are enough
+# mock: the reference sample. uniform: everywhere in the emulator's region. wide: mock, but for one in TWELVE,
+# so that of the four fifths that train a tenth is dealt uniformly and stars off the sequences are known too.
+DEALT = ("mock", "uniform", "wide")
+TWELVE = 12
 
 
 def classes(seed: int, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -43,22 +49,56 @@ def stages(n: int, seed: int = 0) -> np.ndarray:
     return np.array(STAGES)[classes(seed, np.arange(n))[1]]
 
 
+def is_uniform(dealt: str, k: np.ndarray) -> np.ndarray:
+    """(N,) true for the stars k whose labels are dealt uniformly."""
+    return (k % TWELVE == TWELVE - 1) if dealt == "wide" else np.full(len(k), dealt == "uniform")
+
+
+def dealt_labels(dealt: str, seed: int, k: np.ndarray) -> np.ndarray:
+    """(N, 4) teff, logg, mh, alphafe of the stars k (N,), dealt as one of DEALT."""
+    everywhere = is_uniform(dealt, k)
+    out = np.empty((len(k), 4))
+    for draw, here in ((labels, ~everywhere), (uniform_labels, everywhere)):
+        if here.any():
+            out[here] = draw(seed, k[here])
+    return out
+
+
 def labels(seed: int, k: np.ndarray) -> np.ndarray:
-    """(N, 4) teff, logg, mh, alphafe of the stars k (N,).
+    """(N, 4) teff, logg, mh, alphafe of the stars k (N,) of the mock sample.
 
     They are redrawn within a star's class until they lie in the sample's ranges and the emulator's region.
     """
     component, stage = classes(seed, k)
-    out = np.full((len(k), 4), np.nan)
-    todo = np.arange(len(k))
+
+    def propose(attempt: int, rows: np.ndarray) -> np.ndarray:
+        uniform = streams.uniform(seed, f"labels {attempt}", k[rows], 4)
+        normal = streams.normal(seed, f"scatter {attempt}", k[rows], 4)
+        drawn = _draw(component[rows], stage[rows], uniform, normal)
+        usual = ((drawn >= LIMITS[0]) & (drawn <= LIMITS[1])).all(1)
+        return np.where(usual[:, None], drawn, np.nan)
+
+    return _until_inside(len(k), propose)
+
+
+def uniform_labels(seed: int, k: np.ndarray) -> np.ndarray:
+    """(N, 4) teff, logg, mh, alphafe of the stars k (N,), dealt uniformly over the emulator's region."""
+
+    def propose(attempt: int, rows: np.ndarray) -> np.ndarray:
+        return BOX[0] + (BOX[1] - BOX[0]) * streams.uniform(seed, f"anywhere {attempt}", k[rows], 4)
+
+    return _until_inside(len(k), propose)
+
+
+def _until_inside(n: int, propose: Callable[[int, np.ndarray], np.ndarray]) -> np.ndarray:
+    """(n, 4) the first proposal for each star that lies in the emulator's region."""
+    out = np.full((n, 4), np.nan)
+    todo = np.arange(n)
     for attempt in range(ROUNDS):
         if not len(todo):
             return out
-        uniform = streams.uniform(seed, f"labels {attempt}", k[todo], 4)
-        normal = streams.normal(seed, f"scatter {attempt}", k[todo], 4)
-        proposal = _draw(component[todo], stage[todo], uniform, normal)
-        good = ((proposal >= LIMITS[0]) & (proposal <= LIMITS[1])).all(1)
-        good[good] = inside(proposal[good])
+        proposal = propose(attempt, todo)
+        good = inside(proposal)
         out[todo[good]] = proposal[good]
         todo = todo[~good]
     raise RuntimeError(f"{len(todo)} stars have no labels inside the emulator's region after {ROUNDS} draws")

@@ -11,15 +11,17 @@ from ..data.spectra import SpectraSet, same_grid
 from ..errors import ConfigError, SpectraError
 from ..io import rebin
 from ..parameters import LABELS, MAX_SEED
-from . import population, streams
+from . import streams
 from .effects import apply_nuisances
 from .emulator import emulate, inside
 from .grids import PIXELS_800, observe, wavelengths
 from .noise import model_errors, unit_noise
 from .nuisances import DEFAULT, OFF, NuisanceConfig
-from .recipe import Recipe, is_simulated, origins, seeds_and_numbers, star_ids
+from .recipe import Recipe, is_simulated, origin_of_ids, origins
 
 ROW_MULTIPLE = 32  # matrix products of this many rows, or a multiple, repeat to the last bit
+# kind of simulated stars: nature and how labels are dealt
+KINDS = {"": ("a", "mock"), "b": ("b", "mock"), "uniform": ("a", "uniform"), "wide": ("a", "wide")}
 # nuisances with one value per star that leave a trace in the spectrum
 READABLE_NUISANCES = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth")
 
@@ -34,6 +36,7 @@ def simulate(
     clean: bool = False,
     pixels: int = 800,
     nuisances: NuisanceConfig = DEFAULT,
+    kind: str = "",
 ) -> SpectraSet:
     """The first n stars of `seed`, with ids `sim<seed>-<k>`; star k is the same for every n.
 
@@ -44,20 +47,28 @@ def simulate(
       with median 45. `flux_error` is 1/snr per 0.03 nm pixel and √3/snr per 0.01 nm sample, the same all
       along a star's spectrum; None without noise.
     clean: neither noise nor nuisances. pixels: 800 (0.03 nm) or 2401 (0.01 nm).
+    kind: one of KINDS. `b`: another nature, with other physics at the same labels, for tests alone (ids
+      `sim<seed>b-<k>`). `uniform`: labels dealt uniformly over the grid's region (ids `sim<seed>u-<k>`).
+      `wide`: the mock sample, but for every twelfth star, which is dealt uniformly.
 
     Raises SpectraError for impossible arguments.
     """
     _check(n, seed, snr)
+    if kind not in KINDS:
+        raise SpectraError(
+            f"no kind '{kind}' of simulated stars; there are: {', '.join(filter(None, KINDS))}"
+        )
     grid, limits = wavelengths(pixels), (float(snr[0]), float(snr[1])) if snr else None
-    recipe = Recipe(int(seed), limits, labels is not None, OFF if clean else nuisances)
+    config = OFF if clean else nuisances
+    recipe = Recipe(int(seed), limits, labels is not None, config, *KINDS[kind])
     k, noisy = np.arange(n), recipe.config.noise
-    physical = population.labels(seed, k) if labels is None else _physical(labels, tuple(label_names), n)
+    physical = recipe.dealt_labels(k) if labels is None else _physical(labels, tuple(label_names), n)
     values = recipe.draw(k, physical)
     columns = _columns(label_names, physical, values) if labels is None else labels
     flux = spectra(recipe, k, physical, values, pixels, noise=noisy)
     error = np.repeat(_flux_error(values["snr"][:, None], pixels), pixels, 1) if noisy else None
     provenance = {"simulated": recipe.settings()}
-    return SpectraSet(flux, grid, star_ids(seed, k), columns, label_names, error, np.isnan(flux), provenance)
+    return SpectraSet(flux, grid, recipe.ids(k), columns, label_names, error, np.isnan(flux), provenance)
 
 
 def simulate_by_id(ids: np.ndarray) -> SpectraSet:
@@ -66,10 +77,12 @@ def simulate_by_id(ids: np.ndarray) -> SpectraSet:
     ids: (N,). Raises SpectraError when one is not the id of a simulated star.
     """
     ids = np.asarray(ids, str)
-    seeds = np.unique(seeds_and_numbers(ids)[0]).tolist()
-    for seed in seeds:
+    seeds, kinds, _ = origin_of_ids(ids)
+    recipes = []
+    for seed, kind in sorted(set(zip(seeds.tolist(), kinds.tolist(), strict=True))):
         _check(1, seed, None)
-    parts = [{"simulated": Recipe(seed, None, False, DEFAULT).settings()} for seed in seeds]
+        recipes.append(Recipe(seed, None, False, DEFAULT, *KINDS["uniform" if kind == "u" else kind]))
+    parts = [{"simulated": recipe.settings()} for recipe in recipes]
     blank = np.full((len(ids), len(PIXELS_800)), np.nan, np.float32)
     unlabelled = np.empty((len(ids), 0))
     bare = SpectraSet(blank, PIXELS_800, ids, unlabelled, (), None, np.isnan(blank), {"parts": parts})
@@ -157,7 +170,8 @@ def spectra(
     for b in np.unique(block):
         chunk = rows[block == b]
         whole = np.resize(chunk, -(-len(chunk) // ROW_MULTIPLE) * ROW_MULTIPLE)
-        samples = apply_nuisances(emulate(labels[whole]), {name: v[whole] for name, v in values.items()})
+        own = {name: value[whole] for name, value in values.items()}
+        samples = apply_nuisances(emulate(labels[whole], own["cn"], recipe.nature), own)
         if recipe.config.model_error:
             samples += model_errors(recipe.seed, k[whole], recipe.config)
         if noise:

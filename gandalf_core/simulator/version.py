@@ -4,12 +4,11 @@ from functools import cache
 from pathlib import Path
 
 from ..data.identity import identity
-from .emulator import EMULATOR_FILE
-from .grids import GRID_FILE
+from .emulator import EMULATOR_FILES
 
 
 @cache
 def simulator_identity() -> str:
     """Identifies the stars that this simulator makes: its data files and its code."""
-    paths = [EMULATOR_FILE, GRID_FILE, *sorted(Path(__file__).parent.glob("*.py"))]
+    paths = [*EMULATOR_FILES.values(), *sorted(Path(__file__).parent.glob("*.py"))]
     return identity({path.name: path.read_bytes() for path in paths if path.is_file()})
