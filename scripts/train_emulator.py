@@ -11,6 +11,7 @@ from a, a minute. Shapes: M nodes, L samples, K components.
 import argparse
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -115,7 +116,7 @@ def figures_of(labels: np.ndarray, error: np.ndarray) -> dict[str, object]:
     size, by_star = np.abs(error), np.sqrt((error**2).mean(1))
     worst = np.argsort(by_star)[::-1][:5]
     by_teff = {}
-    for low, high in zip(TEFF_EDGES[:-1], TEFF_EDGES[1:], strict=True):
+    for low, high in pairwise(TEFF_EDGES):
         here = (labels[:, 0] >= low) & (labels[:, 0] < high)
         by_teff[f"{low}-{high} K"] = {
             "nodes": int(here.sum()),

@@ -72,7 +72,7 @@ class Recipe:
         return population.dealt_labels(self.dealt, self.seed, k)
 
     def ids(self, k: np.ndarray) -> np.ndarray:
-        """(n,) ids of the stars k: `sim<seed>-<k>`, with b after the seed in nature b, u where dealt uniformly."""
+        """(n,) ids of the stars k: `sim<seed>-<k>`, b after the seed: nature b, u: dealt uniformly."""
         kind = np.full(len(k), "b" if self.nature == "b" else "")
         if not self.given_labels:
             kind = np.char.add(kind, np.where(population.is_uniform(self.dealt, k), "u", ""))
