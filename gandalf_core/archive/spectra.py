@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..atomic import write_text
+from ..data.instruments import KEY as INSTRUMENT
 from ..data.spectra import SpectraSet
 from ..errors import ArchiveError, SpectraError
 from ..io import ParquetWriter, covering, iter_parquet
@@ -191,7 +192,8 @@ def _on_grid(
 ) -> tuple[list[SpectraSet], dict[str, str]]:
     """The spectra that cover the grid (L,), with the stars' labels, and {id: cause} of the others."""
     order = {i: k for k, i in enumerate(as_strings(stars.ids))}
-    about = {"spectra": "Gaia DR3 RVS", "labels": sorted({SURVEYS[k].name for k in stars.survey})}
+    labelled = sorted({SURVEYS[k].name for k in stars.survey})
+    about = {"spectra": "Gaia DR3 RVS", "labels": labelled, INSTRUMENT: "gaia-rvs"}
     pieces, refused = [], {}
     for part in sets:
         binned, causes = covering(part[np.isin(part.ids, list(order))], grid)

@@ -3,11 +3,14 @@
 Shapes: N stars, L pixels, P labels.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from ..data.instruments import KEY as INSTRUMENT
+from ..data.instruments import declared, recognised
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from .calcium import looks_like_air
@@ -142,8 +145,14 @@ def _noted(kept: Found, fillers: np.ndarray | None, found: Found, checks: Checks
         rejected={str(found.ids[row]): cause for row, cause in sorted(found.refused.items())},
         remarks=(*read.remarks, *remarks),
     )
-    about = kept.provenance | {KEY: read.to_json()}
+    about = kept.provenance | _instrument(kept.provenance, grid) | {KEY: read.to_json()}
     return SpectraSet(flux, grid, kept.ids, labels, kept.label_names, kept.flux_error, mask, about)
+
+
+def _instrument(provenance: Mapping[str, Any], wavelength_nm: np.ndarray) -> dict[str, str]:
+    """The instrument to add to a provenance that names none: the one whose own grid (L,) this is."""
+    name = None if any(declared(provenance)) else recognised(wavelength_nm)
+    return {} if name is None else {INSTRUMENT: name}
 
 
 def _in_vacuum(kept: Found, mask: np.ndarray, checks: Checks) -> tuple[np.ndarray, Understanding]:

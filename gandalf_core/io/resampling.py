@@ -3,6 +3,7 @@
 Shapes: N stars, K source samples, L target pixels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.instruments import Instrument, instrument_of
 from ..data.spectra import MIN_COVERAGE, SpectraSet, same_grid
 from ..errors import SpectraError
 
@@ -31,9 +33,13 @@ def resample(stars: SpectraSet, wavelength_nm: np.ndarray, origin: str | None = 
     samples of 0.01 nm become the means of three over 800 pixels of 0.03 nm, and the odd last sample is
     dropped. A target pixel narrower than the source samples is interpolated linearly between the two nearest.
     Masked samples carry no weight; a pixel with less than half of its weight usable is masked; gaps and the
-    outside of the grid are never filled. Errors are propagated as if neighbouring samples were independent
-    (σ/√3 for three), which holds for Gaia's mean spectra at 0.03 nm; interpolated pixels share samples, so
-    their errors are correlated.
+    outside of the grid are never filled.
+
+    Errors are propagated with the noise correlation of the stars' instrument (`data.instruments`), which
+    their provenance names: files on the grids of Gaia's RVS archive and simulated stars are `gaia-rvs`, whose
+    neighbouring samples correlate, so that the mean of three has .87 of the error of one. Where nothing is
+    known samples count as independent (σ/√3). An error is that of one pixel; pixels share noise, and
+    `Instrument.bands` says how much.
 
     Raises SpectraError naming `origin` (default: the file in their provenance) and the stars that cover less
     than `MIN_COVERAGE` of the target grid.
@@ -88,7 +94,7 @@ def rebin(stars: SpectraSet, wavelength_nm: np.ndarray) -> SpectraSet:
         return stars
     _check_grid("source", stars.wavelength_nm)
     _check_grid("target", grid)
-    weights = _weights(stars.wavelength_nm.tobytes(), grid.tobytes())
+    weights = _weights(stars.wavelength_nm.tobytes(), grid.tobytes(), instrument_of(stars))
     flux = np.empty((len(stars), len(grid)), np.float32)
     mask = np.empty(flux.shape, bool)
     error = None if stars.flux_error is None else np.empty_like(flux)
@@ -111,14 +117,15 @@ def _check_grid(name: str, grid: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class _Weights:
-    """matrix (L, K): weight of each sample in each pixel; squared: its squares.
+    """matrix (L, K): weight of each sample in each pixel.
 
-    full: (L,) the weight of a pixel whose samples are all usable (1 inside the grid).
+    full: (L,) the weight of a pixel whose samples are all usable (1 inside the grid). products: what samples
+    that are 0, 1, 2 … apart add to a pixel's variance: (L, K) products of their weights and correlation.
     """
 
     matrix: "csr_matrix"
-    squared: "csr_matrix"
     full: np.ndarray
+    products: "tuple[csr_matrix, ...]"
 
 
 def _mean(flux: np.ndarray, mask: np.ndarray, weights: _Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -132,8 +139,12 @@ def _mean(flux: np.ndarray, mask: np.ndarray, weights: _Weights) -> tuple[np.nda
 
 
 def _error_of_mean(error: np.ndarray, mask: np.ndarray, usable: np.ndarray, weights: _Weights) -> np.ndarray:
-    """(n, L) one standard deviation of `_mean`, from that of the samples (n, K)."""
-    return np.sqrt((weights.squared @ _columns(np.square(error), mask)).T) / usable
+    """(n, L) one standard deviation of `_mean`, from that of the samples (n, K): wᵀ C w of its weights w."""
+    error = _columns(error, mask)  # (K, n)
+    variance = weights.products[0] @ np.square(error)
+    for apart, product in enumerate(weights.products[1:], 1):
+        variance += product @ (error[:-apart] * error[apart:])
+    return np.sqrt(variance.T) / usable
 
 
 def _columns(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -146,7 +157,7 @@ def _columns(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _weights(source: bytes, target: bytes) -> _Weights:
+def _weights(source: bytes, target: bytes, instrument: Instrument) -> _Weights:
     """The weights between two grids, given by the bytes of their float64 wavelengths."""
     import scipy.sparse
 
@@ -170,7 +181,23 @@ def _weights(source: bytes, target: bytes) -> _Weights:
     matrix = scipy.sparse.csr_matrix(
         (values.astype(np.float32), (rows, columns)), shape=(len(target_nm), len(source_nm))
     )
-    return _Weights(matrix, matrix.multiply(matrix).tocsr(), np.asarray(matrix.sum(1), np.float32).ravel())
+    full = np.asarray(matrix.sum(1), np.float32).ravel()
+    return _Weights(matrix, full, tuple(_products(matrix, instrument.bands(source_nm))))
+
+
+def _products(matrix: "csr_matrix", bands: np.ndarray) -> "Iterator[csr_matrix]":
+    """Of samples j = 0, 1, … apart, (L, K − j): weight × weight × correlation, twice for j > 0.
+
+    bands: (B, K) correlations, as `Instrument.bands` gives them. It ends where no pixel holds both samples.
+    """
+    columns = matrix.tocsc()
+    for apart, correlation in enumerate(bands):
+        samples = len(correlation) - apart
+        pair = columns[:, :samples].multiply(columns[:, apart:])
+        product = pair.multiply((2 if apart else 1) * correlation[:samples]).tocsr().astype(np.float32)
+        if apart and not product.nnz:
+            return
+        yield product
 
 
 def _edges(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
