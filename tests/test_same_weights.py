@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import with_fields
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.networks.autoencoder import set_components
 from gandalf_core.parameters import LABELS
 from gandalf_core.training.trainer import Trainer
 
@@ -221,6 +222,9 @@ def in_double_precision(trainer: Trainer) -> Trainer:
     """The trainer in numbers whose rounding is far below what a step changes: equality can be strict."""
     for module in trainer.modules.values():
         module.double()
+    if trainer.config.model.components:  # orthonormal to as many digits
+        axes = torch.linalg.qr(trainer.encoder.axes.weight.detach().T)[0].T
+        set_components(trainer.encoder, trainer.decoder, axes)
     parts = {
         k: v.double() if v is not None and v.is_floating_point() else v for k, v in vars(trainer.data).items()
     }

@@ -16,6 +16,7 @@ from gandalf_core.training.batches import Batch, pixel_weights, scaled_errors, s
 from gandalf_core.training.mean_spectrum import prepare_mean, refit_mean
 from gandalf_core.training.objective import autoencoder_loss
 from gandalf_core.training.schedule import one_cycle
+from gandalf_core.training.step import train_discriminators
 from gandalf_core.training.trainer import Trainer
 from gandalf_core.training.views import two_views
 
@@ -70,11 +71,11 @@ def test_the_mean_spectrum_is_fitted_first_and_then_held(stars):
 
 def test_the_discriminators_step_does_not_move_the_encoder(stars):
     trainer = a_trainer(stars, adversary__steps=2)
-    batch = trainer.data.select(torch.arange(64))
+    feed = trainer.draw(torch.arange(64), ramp=1.0)
     trainer.encoder.train()
-    mu = trainer.encode(batch).detach()
+    mu = trainer.call("latents", feed.batch.tensors()).detach()
     encoder, decoder, adversary = map(weights, trainer.modules.values())
-    trainer.train_discriminators(batch, mu)
+    train_discriminators(trainer, feed, mu, updates=2)
     assert unchanged({k: v for k, v in encoder.items() if "norm" not in k}, weights(trainer.encoder))
     assert unchanged(decoder, weights(trainer.decoder))
     assert not unchanged(adversary, weights(trainer.adversary))
@@ -111,12 +112,16 @@ def fields_of(batch: Batch) -> dict[str, torch.Tensor]:
 def test_a_batch_is_some_rows_of_the_training_split(stars):
     stars = with_errors(stars)
     data = a_trainer(stars, "generator", adversary__nuisances={"vbroad": 1.0}).data
+    data = replace(data, mean=torch.randn(360, 48), beyond=torch.randn(360, 1))
     assert len(data) == 360 and all(values is not None for values in fields_of(data).values())
     rows = torch.tensor([5, 0, 359])
     part = fields_of(data.select(rows))
     for name, values in fields_of(data).items():
         expected = values[:, rows] if name in ("bins", "target") else values[rows]
         assert torch.equal(torch.nan_to_num(part[name]), torch.nan_to_num(expected)), name
+    for name, values in fields_of(data.part(7, 20)).items():
+        expected = fields_of(data.select(torch.arange(7, 27)))[name]
+        assert torch.equal(torch.nan_to_num(values), torch.nan_to_num(expected)), name
     assert [len(chunk) for chunk in data.chunks()] == [360]
     assert len(data.select(rows)) == 3
 
@@ -382,28 +387,62 @@ def test_the_joint_discriminator_and_the_conditional_encoder_train(stars):
 
 def test_two_views_of_a_spectrum_have_noises_that_know_nothing_of_each_other(stars):
     trainer = a_trainer(stars, "physical-removed", training__input_noise=0.5)
-    trainer.random = torch.Generator().manual_seed(0)
     batch = trainer.data.select(torch.arange(64))
     own = batch.error * torch.randn(batch.x.shape, generator=torch.Generator().manual_seed(5))
-    observed = replace(batch, x=batch.x + own)
-    encoded, compared = two_views(observed, batch.error, 0.5, torch.Generator().manual_seed(0))
-    first, second = ((v.x - batch.x) / batch.error for v in (encoded, compared))  # the noises of the views
+    noise = batch.error * torch.randn(batch.x.shape, generator=torch.Generator().manual_seed(0))
+    views = two_views(batch.x + own, noise, 0.5)
+    first, second = ((x - batch.x) / batch.error for x in views)  # the noises of the views
     assert abs(float((first * second).mean())) < 0.15 < 0.9 < float((first * own / batch.error).mean())
     assert float(first.std()) == pytest.approx(1.25**0.5, rel=0.05)
     assert float(second.std()) == pytest.approx(5**0.5, rel=0.05)
 
 
 def test_the_encoder_sees_a_noisy_view_beside_the_spectra_as_they_are(stars):
-    trainer = a_trainer(stars, "physical-removed", training__input_noise=0.5, model__normalise_latent=False)
-    batch = trainer.data.select(torch.arange(64))
-    encoded, compared = two_views(batch, batch.error, 0.5, torch.Generator().manual_seed(0))
-    against, mu_noisy, mu = trainer.encode_views(batch)
-    assert torch.equal(against.x, compared.x)
-    assert torch.allclose(mu_noisy, trainer.encode(encoded), atol=1e-6)
+    changes = {"training__input_noise": 0.5, "model__normalise_latent": False, "model__components": 0}
+    trainer = a_trainer(stars, "physical-removed", **changes)
+    batch, unit = trainer.data.select(torch.arange(64)), torch.randn(64, stars.flux.shape[1])
+    encoded, expected = two_views(batch.x, batch.error * unit, 0.5)
+    compared, mu_noisy, mu = trainer.call("latents_of_views", batch.tensors(), unit)
+    assert torch.equal(compared, expected)
+    assert torch.allclose(mu_noisy, trainer.encode(replace(batch, x=encoded)), atol=1e-6)
     assert torch.allclose(mu, trainer.encode(batch), atol=1e-6)
     assert not torch.allclose(mu, mu_noisy, atol=1e-3)
-    plain, same, mu = trainer.encode_views(replace(batch, error=None))
-    assert plain.x is batch.x and same is mu
+    assert torch.allclose(trainer.call("latents", batch.tensors()), mu, atol=1e-6)
+
+
+@pytest.mark.parametrize("by_error", [True, False])
+def test_a_step_in_components_has_the_loss_and_the_gradient_of_one_in_pixels(stars, by_error):
+    """The same noise in both; noise beyond the components, which no weight changes, counts as expected."""
+    changes = {"training__input_noise": 0.5, "training__weight_by_error": by_error, "model__components": 6}
+    stars = with_errors(stars)
+    trainer = a_trainer(replace(stars, mask=np.zeros_like(stars.mask)), "generator", **changes)
+    encoder, decoder, share, rows = trainer.encoder.eval(), trainer.decoder, 6 / 48, torch.arange(64)
+    unit = torch.randn(64, 6)
+    pixels, inside = trainer.data.select(rows), trainer.seen.select(rows)
+    assert inside.x.shape == inside.mean.shape == (64, 6) and (inside.weight is not None) == by_error
+    weight = pixels.weight if by_error else torch.ones(64, 1)
+
+    encoded, compared = two_views(pixels.x, pixels.error * unit @ encoder.axes.weight / share**0.5, 0.5)
+    mu = encoder(encoded)
+    in_pixels = ((decoder(mu, pixels.conditions) - compared).square() * weight).mean()
+    beyond = (weight * (pixels.error / 0.5).square()).mean() * (1 - share)
+
+    compared, mu_noisy, mu = trainer.call("latents_of_views", inside.tensors(), unit)
+    terms = trainer.call("terms", mu_noisy, (mu, mu), inside.tensors() | {"x": compared}, 0.0)
+    assert terms[1].item() == pytest.approx((in_pixels + beyond).item(), rel=1e-5)
+    for weights_of in (encoder.net[0].weight, decoder.rest[0].weight):
+        ours, theirs = (
+            torch.autograd.grad(t, weights_of, retain_graph=True)[0] for t in (terms[1], in_pixels)
+        )
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6 * float(theirs.abs().max()) + 1e-7)
+
+
+@pytest.mark.parametrize("mask", [True, False])
+def test_masked_pixels_and_squashed_outputs_are_compared_pixel_by_pixel(stars, mask):
+    changes = {} if mask else {"model__output_activation": "sigmoid", "model__flux_scaling": "range"}
+    stars = with_errors(stars) if mask else stars
+    trainer = a_trainer(stars, "bottleneck", **changes, model__components=6, model__mean_hidden=())
+    assert not trainer.learner.in_components and trainer.seen.x is trainer.data.x
 
 
 def test_networks_work_in_the_principal_components_of_the_training_spectra(stars):

@@ -37,7 +37,11 @@ class Encoder(nn.Module):
     def raw(self, x: Tensor) -> Tensor:  # (N, L [+ C]) -> (N, Z)
         """The latent before its normalisation."""
         spectrum, labels = self.axes(x[:, : self.pixels]), x[:, self.pixels :]
-        return self.squash(self.net(torch.cat([spectrum, labels], 1) if labels.shape[1] else spectrum))
+        return self.from_axes(torch.cat([spectrum, labels], 1) if labels.shape[1] else spectrum)
+
+    def from_axes(self, seen: Tensor) -> Tensor:  # (N, R [+ C]) -> (N, Z)
+        """The latent before its normalisation, of spectra that are in the network's axes already."""
+        return self.squash(self.net(seen))
 
 
 class Decoder(nn.Module):
@@ -59,6 +63,11 @@ class Decoder(nn.Module):
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
         rest = self.rest(torch.cat([z, y], 1))
         return self.squash(self.axes(rest if self.mean is None else self.mean(y).detach() + rest))
+
+    def mean_spectrum(self, y: Tensor) -> Tensor:  # (N, C) -> (N, L)
+        """m(y) in pixels, of a decoder that has a mean part."""
+        assert self.mean is not None
+        return self.axes(self.mean(y).detach())
 
 
 @torch.no_grad()

@@ -23,7 +23,10 @@ ERROR_FLOOR = 0.006
 
 @dataclass(frozen=True)
 class Batch:
-    """N stars: the whole training split, the validation split, or what one step sees of them."""
+    """N stars: the whole training split, the validation split, or what one step sees of them.
+
+    A step sees them in the networks' axes (axes.py): L is then R where there are components.
+    """
 
     x: Tensor  # (N, L) scaled flux
     conditions: Tensor  # (N, C) standardised labels that the decoder receives
@@ -33,22 +36,23 @@ class Batch:
     weight: Tensor | None = None  # (N, 1), or (N, L) where pixels are masked; None: all count the same
     error: Tensor | None = None  # (N, 1) noise of each spectrum, scaled; None: the encoder sees x as it is
     nuisances: Tensor | None = None  # (N, Q) standardised, NaN = unknown; None: no head reads them
+    mean: Tensor | None = None  # (N, L) m(y) in the axes of x; None: the decoder has no mean part
+    beyond: Tensor | None = None  # (N, 1) the part of L_rec that no choice in the axes of x changes; None: 0
 
     def __len__(self) -> int:
         return len(self.x)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The fields that are there, by name."""
+        return {name: values for name, values in vars(self).items() if values is not None}
+
     def select(self, rows: Tensor) -> "Batch":
         """The stars at these row numbers."""
-        return Batch(
-            x=self.x.index_select(0, rows),
-            conditions=self.conditions.index_select(0, rows),
-            standard=self.standard.index_select(0, rows),
-            bins=self.bins.index_select(1, rows),
-            target=self.target.index_select(1, rows),
-            weight=None if self.weight is None else self.weight.index_select(0, rows),
-            error=None if self.error is None else self.error.index_select(0, rows),
-            nuisances=None if self.nuisances is None else self.nuisances.index_select(0, rows),
-        )
+        return Batch(**{n: v.index_select(_star_axis(n), rows) for n, v in self.tensors().items()})
+
+    def part(self, start: int, count: int) -> "Batch":
+        """`count` stars from the row `start` on, without a copy; also of batches stacked model by model."""
+        return Batch(**{n: v.narrow(_star_axis(n), start, count) for n, v in self.tensors().items()})
 
     def chunks(self) -> Iterator["Batch"]:
         """All stars in order, at most CHUNK at a time."""
@@ -57,6 +61,11 @@ class Batch:
     def encoder_input(self, config: ModelConfig) -> Tensor:
         """(N, L), or (N, L + C) for a conditional encoder."""
         return torch.cat([self.x, self.conditions], 1) if config.conditional_encoder else self.x
+
+
+def _star_axis(field: str) -> int:
+    """The axis of a field that counts stars, from the end."""
+    return -1 if field == "bins" else -2
 
 
 class StarTensors:

@@ -47,16 +47,20 @@ def autoencoder_loss(
     adversary: Adversary,
     z: Tensor,
     batch: Batch,
-    ramp: float,
+    ramp: float | Tensor,
     exported: tuple[Tensor, Tensor] | None = None,
+    redrawn: Tensor | None = None,
 ) -> Terms:
     """The formula at the top of this module. `ramp` (0-1) scales the adversarial term in the first epochs.
 
     z: (N, Z), from which the decoder redraws the spectra.  exported: μ and z (N, Z) that the adversary reads,
-    where `z` is that of spectra with added noise.
+    where `z` is that of spectra with added noise.  redrawn: x̂ in the axes of `batch.x`, where these are not
+    pixels.
     """
     mu, exported_z = exported or (z, z)
-    reconstruction = weighted_mse(decoder(z, batch.conditions), batch.x, batch.weight)
+    guess = decoder(z, batch.conditions) if redrawn is None else redrawn
+    reconstruction = weighted_mse(guess, batch.x, batch.weight)
+    reconstruction = reconstruction if batch.beyond is None else reconstruction + batch.beyond.mean()
     adversarial = adversary.term(exported_z, batch) + adversary.dependence_term(mu, batch)
     heads = adversary.head_term(z, batch) + adversary.nuisance_term(z, batch)
     weight = adversary.config.training.centring

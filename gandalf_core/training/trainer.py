@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,16 +19,16 @@ from ..config.schema import Config
 from ..data.components import principal
 from ..data.spectra import SpectraSet
 from ..errors import ModelError
-from ..networks.autoencoder import Decoder, Encoder, networks_width, set_components, set_normalisation
+from ..networks.autoencoder import networks_width, set_components, set_normalisation
 from . import checkpoints
-from .adversary import Adversary
+from .axes import in_axes, works_in_components
 from .batches import Batch, StarTensors
+from .learner import Learner
 from .mean_spectrum import prepare_mean, refit_mean
-from .objective import autoencoder_loss
 from .records import EpochRecord, accuracies, check_finite, validation_mse
 from .sample import training_sample
 from .schedule import one_cycle
-from .views import two_views
+from .step import Feed, draw, update
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -72,6 +73,8 @@ class Trainer:
         self._choose_components()
         self.history: list[EpochRecord] = []
         self.random = self._epoch_random(0)
+        self._seen: Batch | None = None
+        self._order, self._extra_seconds = torch.arange(0), 0.0
 
     # --- preparation ---
 
@@ -85,11 +88,10 @@ class Trainer:
 
     def _build_networks(self, pixels: int) -> None:
         c = self.config
-        with torch.random.fork_rng():
-            torch.manual_seed(c.training.seed)
-            self.encoder = Encoder(c.model, pixels).to(self.device)
-            self.decoder = Decoder(c.model, pixels).to(self.device)
-            self.adversary = Adversary(c).to(self.device)
+        self.learner = Learner(c, pixels, self.device)
+        self.encoder, self.decoder = self.learner.encoder, self.learner.decoder
+        self.adversary = self.learner.adversary
+        self.learner.in_components = works_in_components(c.model, self.data)
         trained = (self.encoder.net, self.decoder.rest, self.adversary.heads, self.adversary.nuisance_heads)
         weights = [p for module in trained for p in module.parameters()]
         opponent = self.adversary.discriminators.parameters()
@@ -110,6 +112,14 @@ class Trainer:
         """The networks by the names they have in a checkpoint."""
         return {"encoder": self.encoder, "decoder": self.decoder, "adversary": self.adversary}
 
+    @property
+    def seen(self) -> Batch:
+        """The training split as a step sees it (axes.py)."""
+        if self._seen is None:
+            amount = self.config.training.input_noise
+            self._seen = in_axes(self.encoder, self.decoder, self.data, self.config.model, amount)
+        return self._seen
+
     # --- the loop ---
 
     def epochs(self) -> Iterator[EpochRecord]:
@@ -118,18 +128,58 @@ class Trainer:
         The seconds of the first and last record include what is fitted before and after the loop. ModelError
         when the loss is not finite.
         """
-        while len(self.history) < self.config.training.epochs:
+        while not self.finished:
             yield self._next_epoch()
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left."""
+        return len(self.history) >= self.config.training.epochs
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of an epoch."""
+        return len(self.data) // self.config.training.batch_size
+
+    @property
+    def updates(self) -> int:
+        """The number of updates of the discriminators in a step."""
+        return self.config.adversary.steps if self.adversary.watched else 0
 
     @denormals_as_zero()
     def _next_epoch(self) -> EpochRecord:
-        extra = 0.0 if self.history else self._fit_before()
+        self.start_epoch()
         started = time.perf_counter()
-        losses = self._one_epoch(len(self.history))
-        seconds = time.perf_counter() - started
+        totals = torch.zeros(4, device=self.device)
+        for i in range(self.steps):
+            totals += update(self, self.feed(i), self.updates)
+        return self.finish_epoch(totals / self.steps, time.perf_counter() - started)
+
+    def start_epoch(self) -> None:
+        """Fit what comes before the first epoch, and shuffle the stars."""
+        self._extra_seconds = 0.0 if self.history else self._fit_before()
+        self.random = self._epoch_random(len(self.history))
+        for module in self.modules.values():
+            module.train()
+        self._order = torch.randperm(len(self.data), generator=self.random, device=self.device)
+
+    def feed(self, i: int) -> Feed:
+        """What the step of this number takes in; sets the learning rate of the step."""
+        size, ramp = self.config.training.batch_size, self.config.adversary.ramp_epochs
+        epoch = len(self.history)
+        self._set_learning_rate((epoch * self.steps + i) / (self.config.training.epochs * self.steps))
+        strength = min(1.0, (epoch + i / self.steps) / ramp) if ramp else 1.0
+        return self.draw(self._order[i * size : (i + 1) * size], strength)
+
+    def finish_epoch(self, losses: Tensor, seconds: float, together: int = 1) -> EpochRecord:
+        """Add the epoch to the history, and fit what comes after the last one. ModelError if it diverged.
+
+        losses: (4,) mean `Terms`.  seconds: of this model alone, or its share of those of `together` models.
+        """
         if len(self.history) + 1 == self.config.training.epochs:
-            extra += self._fit_after()
-        self.history.append(self._record(losses, seconds, extra))
+            self._extra_seconds += self._fit_after()
+        record = self._record(losses, seconds, self._extra_seconds)
+        self.history.append(replace(record, seconds_left=record.seconds_left * together))
         check_finite(self.history[-1], self.config)
         return self.history[-1]
 
@@ -137,6 +187,7 @@ class Trainer:
         """Fit the decoder's mean part; the seconds that took."""
         started = time.perf_counter()
         prepare_mean(self.encoder, self.decoder, self.data, self.config)
+        self._seen = None  # m is another one now
         return time.perf_counter() - started
 
     def _fit_after(self) -> float:
@@ -145,25 +196,11 @@ class Trainer:
         if model.normalise_latent:
             set_normalisation(self.encoder, (c.encoder_input(model) for c in self.data.chunks()))
         refit_mean(self.encoder, self.decoder, self.data, self.config)
+        self._seen = None
         return time.perf_counter() - started
 
     def _epoch_random(self, epoch: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(self.config.training.seed * 1_000_003 + epoch)
-
-    def _one_epoch(self, epoch: int) -> Tensor:
-        """(4,) mean of the loss terms over the epoch's batches, without waiting for the device."""
-        self.random = self._epoch_random(epoch)
-        for module in self.modules.values():
-            module.train()
-        size, n, ramp = self.config.training.batch_size, len(self.data), self.config.adversary.ramp_epochs
-        order = torch.randperm(n, generator=self.random, device=self.device)
-        steps = n // size
-        totals = torch.zeros(4, device=self.device)
-        for i in range(steps):
-            self._set_learning_rate((epoch * steps + i) / (self.config.training.epochs * steps))
-            strength = min(1.0, (epoch + i / steps) / ramp) if ramp else 1.0
-            totals += self.step(order[i * size : (i + 1) * size], strength)
-        return totals / steps
 
     def _set_learning_rate(self, progress: float) -> None:
         t = self.config.training
@@ -174,49 +211,27 @@ class Trainer:
 
     def step(self, rows: Tensor, ramp: float = 1.0) -> Tensor:
         """One update of the auto-encoder, after one or several of the discriminators; (4,) its `Terms`."""
-        batch = self.data.select(rows)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            compared, mu_noisy, mu = self.encode_views(batch)
-            if self.adversary.watched:
-                self.train_discriminators(batch, mu.detach())
-            z = self.with_noise(mu_noisy)
-            exported = mu, z if mu is mu_noisy else self.with_noise(mu)
-            terms = autoencoder_loss(self.decoder, self.adversary, z, compared, ramp, exported)
-        self.optimiser.zero_grad(set_to_none=True)
-        terms.total.backward()
-        self.optimiser.step()
-        return torch.stack(terms).detach()
+        return update(self, self.draw(rows, ramp), self.updates)
 
-    def train_discriminators(self, batch: Batch, mu: Tensor) -> None:
-        """`adversary.steps` updates of the discriminators: on μ (N, Z) of the batch, then of fresh ones."""
-        for step in range(self.config.adversary.steps):
-            if step:
-                size = (len(batch),)
-                rows = torch.randint(len(self.data), size, generator=self.random, device=self.device)
-                batch = self.data.select(rows)
-                with torch.no_grad():
-                    mu = self.encode(batch)
-            loss = self.adversary.discriminator_loss(self.with_noise(mu), batch)
-            self.opponent.zero_grad(set_to_none=True)
-            loss.backward()
-            self.opponent.step()
+    def draw(self, rows: Tensor, ramp: float) -> Feed:
+        """The stars at these rows and the random numbers of a step."""
+        feed = draw(self.seen, rows, self.config, self.updates, self.random)
+        return replace(feed, ramp=ramp)
+
+    def call(self, method: str, *inputs: Any) -> Any:
+        """What a method of the learner returns."""
+        return self.learner(method, *inputs)
+
+    def minimise(self, loss: Tensor, opponents: bool) -> None:
+        """One update along the gradient of a loss, of the auto-encoder or of the discriminators."""
+        optimiser = self.opponent if opponents else self.optimiser
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
 
     def encode(self, batch: Batch) -> Tensor:
-        """(N, Z) the latent μ, without its noise."""
+        """(N, Z) the latent μ of spectra in pixels, without its noise."""
         return self.encoder(batch.encoder_input(self.config.model))
-
-    def encode_views(self, batch: Batch) -> tuple[Batch, Tensor, Tensor]:
-        """The batch that the loss compares with, the μ that is decoded, and μ of the spectra as they are.
-
-        With `input_noise` the first two are two noisy views of the spectra (`two_views`).
-        """
-        if batch.error is None:
-            mu = self.encode(batch)
-            return batch, mu, mu
-        noisy, compared = two_views(batch, batch.error, self.config.training.input_noise, self.random)
-        both = replace(batch, x=torch.cat([noisy.x, batch.x]), conditions=batch.conditions.repeat(2, 1))
-        mu_noisy, mu = self.encode(both).chunk(2)
-        return compared, mu_noisy, mu
 
     def with_noise(self, mu: Tensor) -> Tensor:
         """(N, Z) the exported latent: μ plus the noise of the recipe."""
@@ -271,3 +286,4 @@ class Trainer:
         ModelError when it is missing or damaged, or belongs to another configuration or to other stars.
         """
         self.history = [EpochRecord(**r) for r in checkpoints.load(folder, self._state)]
+        self._seen = None
