@@ -1,34 +1,39 @@
 """How well can any unbiased method measure a simulated star? The Cramér-Rao bound.
 
-Covariance of a spectrum: photon noise with the correlation that the archive's band limit gives it, plus the
-simulator's model error. Every nuisance is free but for its population spread, which enters as a Gaussian
-prior of that standard deviation (a weak one: an exponential band depth and a uniform broadening are not
-Gaussian); labels have no prior. Shapes: N stars, L pixels, P labels, K derivatives (labels, then nuisances).
+Covariance of a spectrum: its noise, of its true size and with the correlation of its instrument, plus the
+simulator's model errors, which go with the depth of its lines. (The size of the noise is a nuisance, too, but
+a spectrum of 800 pixels shows it to 3 %, and it tells nothing of the labels.) Every nuisance is free but for
+its population spread, which enters as a Gaussian prior of that standard deviation (a weak one: an exponential
+band depth and a uniform broadening are not Gaussian); labels have no prior. Shapes: N stars, L pixels,
+P labels, K derivatives (labels, then nuisances), B bands of a covariance matrix.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg import cholesky_banded, get_lapack_funcs
 
 from ..data.spectra import SpectraSet, same_grid
 from ..errors import AuditError
 from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
 from ..simulator import (
+    PIXELS_800,
+    PIXELS_2401,
+    ErrorModel,
     NuisanceConfig,
     is_simulated,
     jacobian,
-    model_error_covariance,
+    nuisance_priors,
     nuisance_values,
-    priors,
+    truth,
 )
-from ..simulator.grids import PIXELS_800, PIXELS_2401
-from ..simulator.noise import NOISE_BEYOND, NOISE_EDGE_PER_NM
+from ..simulator.nuisances import Prior
 
 SNR_EDGES = (15, 30, 45, 60, 100, 400)  # per 0.03 nm pixel
 CHUNK = 500  # stars at a time: limits the memory of the derivatives
-SAMPLE_NM = 0.01  # between two samples of the archive
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +80,14 @@ def rms_per_snr(
 def cramer_rao(whitened: np.ndarray, prior_sigma: np.ndarray | None = None) -> np.ndarray:
     """(N, K, K) smallest covariance of K parameters: (J C⁻¹ Jᵀ + prior⁻²)⁻¹ (Rao 1945; Gaussian errors).
 
-    whitened: (N, K, L) derivatives in units in which the errors have unit covariance. prior_sigma: (K,), inf
-    for no prior. NaN for a star whose derivatives are not finite.
+    whitened: (N, K, L) derivatives in units in which the errors have unit covariance. prior_sigma: (K,) or
+    (N, K), inf for no prior. NaN for a star whose derivatives are not finite.
     """
     whitened = np.asarray(whitened, float)
     information = whitened @ whitened.transpose(0, 2, 1)
     if prior_sigma is not None:
-        information = information + np.diag(np.asarray(prior_sigma, float) ** -2.0)
+        diagonal = np.einsum("nkk->nk", information)  # a view
+        diagonal += np.asarray(prior_sigma, float) ** -2.0
     out = np.full(information.shape, np.nan)
     good = np.isfinite(information).all((1, 2))
     scale = np.sqrt(np.diagonal(information[good], axis1=1, axis2=2))
@@ -92,41 +98,45 @@ def cramer_rao(whitened: np.ndarray, prior_sigma: np.ndarray | None = None) -> n
 
 
 @dataclass(frozen=True, eq=False)
-class Metric:
-    """A basis (L, L) in which errors on one grid are independent; the model error's variance (L,) there."""
+class Whitener:
+    """Turns spectra (..., L) into numbers whose errors are independent and of unit variance.
 
-    basis: np.ndarray
-    variance: np.ndarray
-
-    def whitened(self, x: np.ndarray, error: np.ndarray) -> np.ndarray:
-        """x (..., L) in units of unit error covariance; `error` (...) is the same along a spectrum."""
-        return x @ self.basis / np.sqrt(np.asarray(error)[..., None] ** 2 + self.variance)
-
-
-def error_metric(wavelength_nm: np.ndarray, config: NuisanceConfig) -> Metric:
-    """The basis in which photon noise (of any size) and model error are diagonal together."""
-    noise, model = noise_correlation(wavelength_nm), model_error_covariance(wavelength_nm, config)
-    values, vectors = np.linalg.eigh(noise)
-    white = vectors / np.sqrt(np.maximum(values, 1e-6 * values.max()))
-    variance, turn = np.linalg.eigh(white.T @ model @ white)
-    return Metric(white @ turn, np.maximum(variance, 0))
-
-
-def noise_correlation(wavelength_nm: np.ndarray) -> np.ndarray:
-    """(L, L) covariance of noise of unit flux_error, averaged into the pixels.
-
-    White up to 20 cycles/nm, a fiftieth beyond. AuditError for a grid that is not the simulator's.
+    factor: (B, L) the Cholesky factor of the errors' covariance, in lower banded form.
     """
-    width = 3 if same_grid(wavelength_nm, PIXELS_800) else 1
-    if width == 1 and not same_grid(wavelength_nm, PIXELS_2401):
+
+    factor: np.ndarray
+
+    @classmethod
+    def of(cls, covariance: np.ndarray) -> "Whitener":
+        """From a covariance (B, L) in lower banded form."""
+        return cls(cholesky_banded(covariance, lower=True))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """(..., L) whitened, for x (..., L)."""
+        columns = np.reshape(x, (-1, x.shape[-1])).astype(float).T
+        (solve,) = get_lapack_funcs(("tbtrs",), (self.factor,))
+        return solve(self.factor, columns, uplo="L")[0].T.reshape(x.shape)
+
+
+def whiteners(stars: SpectraSet, config: NuisanceConfig) -> list[Whitener | None]:
+    """That of each of N simulated stars, by its true spectrum and noise; None for one without a spectrum.
+
+    AuditError when the grid is not the simulator's.
+    """
+    grid = stars.wavelength_nm
+    if not (same_grid(grid, PIXELS_800) or same_grid(grid, PIXELS_2401)):
         raise AuditError("bounds are computed on the simulator's own grids of 800 or 2401 pixels only")
-    frequency = np.fft.rfftfreq(2**14, SAMPLE_NM)
-    by_lag = np.fft.irfft(np.where(frequency <= NOISE_EDGE_PER_NM, 1.0, NOISE_BEYOND))
-    pixel = np.arange(len(wavelength_nm))
-    lag = (
-        width * (pixel[:, None] - pixel)[:, :, None] + (np.arange(width)[:, None] - np.arange(width)).ravel()
-    )
-    return width * by_lag[np.abs(lag)].mean(2)
+    model, smooth = ErrorModel.on(grid, config), truth(stars, without=("model_error",)).flux
+    return [
+        Whitener.of(model.covariance(flux, error)) if np.isfinite(flux).all() else None
+        for flux, error in zip(smooth, noise_level(stars), strict=True)
+    ]
+
+
+def whitened(x: np.ndarray, by: list[Whitener | None]) -> np.ndarray:
+    """(N, ..., L) what belongs to N stars, each by its own whitener; NaN where there is none."""
+    pairs = zip(by, x, strict=True)
+    return np.stack([np.full(one.shape, np.nan) if white is None else white(one) for white, one in pairs])
 
 
 def config_of(stars: SpectraSet) -> NuisanceConfig:
@@ -138,16 +148,14 @@ def config_of(stars: SpectraSet) -> NuisanceConfig:
     return NuisanceConfig(**stars.provenance["simulated"]["nuisances"])
 
 
-def free_parameters(names: list[str], config: NuisanceConfig) -> tuple[np.ndarray, np.ndarray]:
-    """(K,) which parameters are free, and (K,) their prior widths, inf for labels.
+def free_parameters(names: list[str], priors: Mapping[str, Prior]) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) which parameters are free, and (N, K) their prior widths for N stars, inf for labels.
 
     A nuisance that is switched off is known.
     """
-    width = priors(config)
-    sigma = np.array(
-        [np.inf if n in LABELS else width["continuum" if n.startswith("continuum") else n] for n in names]
-    )
-    return sigma > 0, sigma
+    anything = np.full(len(priors["cn"].spread), np.inf)
+    sigma = np.stack([anything if n in LABELS else priors[n].spread for n in names], 1)
+    return np.all(sigma > 0, axis=0), sigma
 
 
 def star_bounds(stars: SpectraSet, progress: Progress = silent) -> Bounds:
@@ -156,20 +164,19 @@ def star_bounds(stars: SpectraSet, progress: Progress = silent) -> Bounds:
     AuditError for stars that are not of one simulation.
     """
     config = config_of(stars)
-    metric = error_metric(stars.wavelength_nm, config)
     sigma = np.full((len(stars), len(LABELS)), np.nan)
     for start in range(0, len(stars), CHUNK):
         part = stars[start : start + CHUNK]
         derivatives, names = jacobian(part)
-        free, prior = free_parameters(names, config)
-        white = metric.whitened(derivatives[:, free], noise_level(part)[:, None])
-        covariance = cramer_rao(white, prior[free])
+        free, prior = free_parameters(names, nuisance_priors(part))
+        white = whitened(derivatives[:, free], whiteners(part, config))
+        covariance = cramer_rao(white, prior[:, free])
         sigma[start : start + CHUNK] = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)[:, : len(LABELS)])
         progress(min(1.0, (start + CHUNK) / len(stars)), "Cramér-Rao bounds")
     return Bounds(stars.ids, LABELS, sigma, nuisance_values(stars)["snr"])
 
 
 def noise_level(stars: SpectraSet) -> np.ndarray:
-    """(N,) the flux error of simulated stars, which does not change along a spectrum."""
+    """(N,) true size of the noise of simulated stars, which does not change along a spectrum."""
     assert stars.flux_error is not None, "checked by config_of"
-    return np.median(stars.flux_error, 1).astype(float)
+    return np.median(stars.flux_error, 1).astype(float) * nuisance_values(stars)["noise_scale"]

@@ -4,11 +4,13 @@ No method that knows a star by its spectrum alone has a smaller mean square erro
 sampling: candidates are labels of the mock population, drawn more often near the Cramér-Rao ellipse, so the
 prior is exact without a formula for its density. Of the nuisances, broadening (whose effect is quadratic near
 0) is drawn with each candidate under the population's uniform prior; the others are marginalised in closed
-form, by linearisation at their estimate and with Gaussian priors of the population's mean and spread.
+form, by linearisation at their estimate and with Gaussian priors of the population's mean and spread, that of
+cn under the candidate's labels. The errors' covariance is that of the star's own true spectrum and noise.
 
 Shapes: N stars, L pixels, P labels, K free parameters, M candidates of one star, H nuisances marginalised.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +21,20 @@ from ..errors import AuditError
 from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
 from ..seeds import POPULATION_SEED
-from ..simulator import NuisanceConfig, jacobian, nuisance_values, population, true_labels, truth
+from ..simulator import (
+    NuisanceConfig,
+    jacobian,
+    nuisance_priors,
+    nuisance_values,
+    population,
+    true_labels,
+    truth,
+)
 from ..simulator.effects import apply_nuisances
-from ..simulator.emulator import emulate
+from ..simulator.emulator import CN_RANGE, emulate
 from ..simulator.grids import observe
-from ..simulator.nuisances import CONTINUUM_TERMS
-from .bounds import Metric, config_of, cramer_rao, error_metric, free_parameters, noise_level
+from ..simulator.nuisances import CALCIUM_LINES, CONTINUUM_TERMS, Prior, nitrogen
+from .bounds import Whitener, config_of, cramer_rao, free_parameters, whitened, whiteners
 
 POPULATION = 300_000
 CANDIDATES = 500
@@ -59,12 +69,15 @@ class Optimal:
 class Estimate:
     """A star's linearised fit: where candidates are sought and nuisances linearised.
 
-    slopes: (K, L) whitened derivatives. names (K,), prior (K,) widths, inf for labels. centre: (K,) estimates
-    of the labels and of the nuisances. covariance: (K, K), the Cramér-Rao one.
+    white: of the star's errors. slopes: (K, L) whitened derivatives. names (K,). mean, prior: (K,) means and
+    widths of the priors, inf for labels. centre: (K,) estimates of the labels and of the nuisances.
+    covariance: (K, K), the Cramér-Rao one.
     """
 
+    white: Whitener
     slopes: np.ndarray
     names: tuple[str, ...]
+    mean: np.ndarray
     prior: np.ndarray
     centre: np.ndarray
     covariance: np.ndarray
@@ -76,10 +89,10 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What all stars share: the nuisances' population, the errors' metric, labels (·, P) of the sample."""
+    """What all stars share: their nuisances' population and nature, and labels (·, P) of the sample."""
 
     config: NuisanceConfig
-    metric: Metric
+    nature: str
     pool: np.ndarray
 
 
@@ -88,20 +101,19 @@ def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress = silent)
 
     AuditError when the stars are not simulated, or were simulated with labels of the user's own.
     """
-    config = config_of(stars)
-    if stars.provenance["simulated"]["given_labels"]:
+    config, settings = config_of(stars), stars.provenance["simulated"]
+    if settings["given_labels"] or settings.get("dealt", "mock") != "mock":
         raise AuditError(
             "these stars' labels were given, so the mock sample is not their prior: simulate without labels"
         )
     pool = population.labels(POPULATION_SEED, np.arange(POPULATION))
-    setting = Setting(config, error_metric(stars.wavelength_nm, config), pool)
+    setting = Setting(config, settings.get("nature", "a"), pool)
     rng = np.random.default_rng(seed)
     moments = []
-    each = zip(estimates(stars, setting), stars.flux, noise_level(stars), strict=True)
-    for i, (estimate, flux, error) in enumerate(each, 1):
-        moments.append(posterior(estimate, flux, error, setting, rng))
+    for i, (estimate, flux) in enumerate(zip(estimates(stars, setting), stars.flux, strict=True), 1):
+        moments.append(posterior(estimate, flux, setting, rng))
         if moments[-1][2] < ENOUGH:
-            moments[-1] = posterior(estimate, flux, error, setting, rng, 10 * CANDIDATES)
+            moments[-1] = posterior(estimate, flux, setting, rng, 10 * CANDIDATES)
         if i % 10 == 0:
             progress(i / len(stars), "posterior means")
     mean, sigma, effective = (np.array(part) for part in zip(*moments, strict=True))
@@ -111,19 +123,19 @@ def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress = silent)
 def estimates(stars: SpectraSet, setting: Setting) -> list[Estimate]:
     """One Gauss-Newton step from each star's truth: near the best fit, where candidates are worth drawing."""
     derivatives, every = jacobian(stars)
-    free, prior = free_parameters(every, setting.config)
-    names, prior = tuple(n for n, f in zip(every, free, strict=True) if f), prior[free]
-    slopes = setting.metric.whitened(derivatives[:, free], noise_level(stars)[:, None])
+    priors = nuisance_priors(stars)
+    free, prior = free_parameters(every, priors)
+    names, prior = tuple(n for n, f in zip(every, free, strict=True) if f), prior[:, free]
+    white = whiteners(stars, setting.config)
+    slopes = whitened(derivatives[:, free], white)
     covariances = cramer_rao(slopes, prior)
     noise_free = truth(stars, without=("model_error",)).flux
-    residual = setting.metric.whitened(stars.flux - noise_free, noise_level(stars))
-    start = true_parameters(stars, names)  # (N, K)
-    pull = (prior_mean(names, setting.config) - start) / prior**2
-    pull[:, np.isinf(prior)] = 0
+    residual = whitened(stars.flux - noise_free, white)
+    start, mean = true_parameters(stars, names), prior_mean(names, priors)  # (N, K)
+    pull = (mean - start) / prior**2
     step = np.einsum("nkj,nj->nk", covariances, np.einsum("nkl,nl->nk", slopes, residual) + pull)
-    return [
-        Estimate(s, names, prior, c, v) for s, c, v in zip(slopes, start + step, covariances, strict=True)
-    ]
+    each = zip(white, slopes, mean, prior, start + step, covariances, strict=True)
+    return [Estimate(w, s, names, *rest) for w, s, *rest in each if w is not None]
 
 
 def true_parameters(stars: SpectraSet, names: tuple[str, ...]) -> np.ndarray:
@@ -136,36 +148,40 @@ def true_parameters(stars: SpectraSet, names: tuple[str, ...]) -> np.ndarray:
     return np.stack([columns[n] for n in names], 1)
 
 
-def prior_mean(names: tuple[str, ...], config: NuisanceConfig) -> np.ndarray:
-    """(K,) mean of each nuisance in the population; 0 for labels, whose prior is the pool of candidates."""
-    means = {
-        "calcium_depth": config.calcium_mean,
-        "dib_depth": config.dib_depth,
-        "broadening_kms": config.broadening_kms / 2,
-    }
-    return np.array([means.get(n, 0.0) for n in names])
+def prior_mean(names: tuple[str, ...], priors: Mapping[str, Prior]) -> np.ndarray:
+    """(N, K) mean of each nuisance in the population; 0 for labels, whose prior is the pool of candidates."""
+    nothing = np.zeros(len(priors["cn"].mean))
+    return np.stack([nothing if n in LABELS else priors[n].mean for n in names], 1)
 
 
 def posterior(
-    estimate: Estimate,
-    flux: np.ndarray,
-    error: float,
-    setting: Setting,
-    rng: np.random.Generator,
-    count: int = CANDIDATES,
+    estimate: Estimate, flux: np.ndarray, setting: Setting, rng: np.random.Generator, count: int = CANDIDATES
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """(P,) mean, (P,) standard deviation and effective candidates of one star: flux (L,), noise `error`."""
+    """(P,) mean, (P,) standard deviation and effective candidates of one star of flux (L,)."""
     near, broadening, log_proposal = candidates(estimate, setting, count, rng)
-    spectra = observe(apply_nuisances(emulate(near, np.zeros(len(near))), nuisances_of(estimate, broadening)), len(flux))
-    residual = setting.metric.whitened(flux - spectra, np.full(len(near), error))
+    cn = np.full(count, np.clip(estimate.of("cn"), *CN_RANGE))
+    spectra = apply_nuisances(emulate(near, cn, setting.nature), nuisances_of(estimate, broadening))
+    residual = estimate.white(flux - observe(spectra, len(flux)))
     linear = np.array([n not in LABELS and n != "broadening_kms" for n in estimate.names])
-    offset = (prior_mean(estimate.names, setting.config) - estimate.centre)[linear]
+    mean, width = nuisance_population(estimate, near, setting)
     slopes = estimate.slopes[linear]
-    likelihood = marginal(residual - offset @ slopes, slopes, estimate.prior[linear])
+    shifted = residual - (mean - estimate.centre)[:, linear] @ slopes
+    likelihood = marginal(shifted, slopes, width[:, linear])
     weight = np.exp(likelihood - log_proposal - (likelihood - log_proposal).max())
     weight /= weight.sum()
     mean = weight @ near
     return mean, np.sqrt(weight @ np.square(near - mean)), float(1 / np.square(weight).sum())
+
+
+def nuisance_population(
+    estimate: Estimate, labels: np.ndarray, setting: Setting
+) -> tuple[np.ndarray, np.ndarray]:
+    """(M, K) means and (M, K) widths of the priors under candidates' labels (M, P), on which cn depends."""
+    mean, width = (np.tile(row, (len(labels), 1)) for row in (estimate.mean, estimate.prior))
+    if "cn" in estimate.names:
+        i = estimate.names.index("cn")
+        mean[:, i], width[:, i] = nitrogen(labels, setting.config)
+    return mean, width
 
 
 def candidates(
@@ -198,7 +214,7 @@ def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.nda
     """Nuisance values of the candidates: their own broadening (M,), else the star's estimates."""
     values = {
         n: np.full(len(broadening), estimate.of(n))
-        for n in ("shift_kms", "calcium_depth", "dib_depth", "dib_velocity_kms")
+        for n in ("shift_kms", "calcium_depth", *CALCIUM_LINES, "dib_depth", "dib_velocity_kms")
     }
     continuum = [estimate.of(f"continuum{i}") for i in range(CONTINUUM_TERMS)]
     return values | {"broadening_kms": broadening, "continuum": np.tile(continuum, (len(broadening), 1))}
@@ -207,9 +223,16 @@ def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.nda
 def marginal(residual: np.ndarray, slopes: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """(M,) log likelihood, up to a constant, of whitened residuals (M, L), linear nuisances integrated out.
 
-    With whitened slopes S (H, L) and prior widths (H,): −½(rᵀr − bᵀ(diag(prior⁻²) + S Sᵀ)⁻¹b), b = S r
-    (Woodbury's identity).
+    With whitened slopes S (H, L) and prior widths w: −½(rᵀr − bᵀ A⁻¹ b) − ½ ln det A − Σ ln w, where
+    A = diag(w⁻²) + S Sᵀ and b = S r (Woodbury's identity). prior: (M, H), or (H,) for all, with which the
+    last two terms are constant and left out.
     """
     b = residual @ slopes.T  # (M, H)
-    inner = np.diag(prior**-2.0) + slopes @ slopes.T
-    return -0.5 * (np.square(residual).sum(1) - np.einsum("mh,hm->m", b, np.linalg.solve(inner, b.T)))
+    inner = slopes @ slopes.T + np.square(1 / prior)[..., None, :] * np.eye(len(slopes))
+    fit = np.einsum(
+        "mh,mh->m",
+        b,
+        np.linalg.solve(np.broadcast_to(inner, (len(b), *inner.shape[-2:])), b[..., None])[..., 0],
+    )
+    constant = np.linalg.slogdet(inner)[1] / 2 + np.log(prior).sum(-1) if prior.ndim > 1 else 0.0
+    return -0.5 * (np.square(residual).sum(1) - fit) - constant

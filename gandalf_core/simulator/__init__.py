@@ -3,11 +3,11 @@
 `simulate` makes them; `truth` shows them without noise or under other labels.
 """
 
-from .derivatives import jacobian
+from .derivatives import jacobian, nuisance_priors
 from .emulator import inside
 from .grids import PIXELS_800, PIXELS_2401
-from .noise import model_error_covariance
-from .nuisances import NuisanceConfig, priors
+from .noise import ErrorModel
+from .nuisances import NuisanceConfig
 from .population import components, stages
 from .recipe import is_simulated
 from .stars import (
@@ -27,15 +27,15 @@ __all__ = [
     "PIXELS_800",
     "PIXELS_2401",
     "READABLE_NUISANCES",
+    "ErrorModel",
     "NuisanceConfig",
     "components",
     "inside",
     "is_simulated",
     "jacobian",
-    "model_error_covariance",
+    "nuisance_priors",
     "nuisance_values",
     "nuisances_for",
-    "priors",
     "simulate",
     "simulate_by_id",
     "simulator_identity",

@@ -11,7 +11,8 @@ from ..data.spectra import SpectraSet, same_grid
 from ..errors import SpectraError
 from ..parameters import LABELS
 from .grids import PIXELS_800, wavelengths
-from .nuisances import CONTINUUM_TERMS
+from .nuisances import CALCIUM_LINES, CONTINUUM_TERMS, Prior, priors
+from .population import is_uniform
 from .recipe import Recipe, origins
 from .stars import spectra
 
@@ -20,7 +21,9 @@ LABEL_STEPS = {"teff": 25.0, "logg": 0.05, "mh": 0.03, "alphafe": 0.03}
 NUISANCE_STEPS = {
     "shift_kms": 0.5,
     "broadening_kms": 1.0,
+    "cn": 0.05,
     "calcium_depth": 0.05,
+    **dict.fromkeys(CALCIUM_LINES, 0.05),
     "dib_depth": 0.01,
     "dib_velocity_kms": 3.0,
 }
@@ -33,8 +36,8 @@ def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
 
     The names are the labels, then the nuisances. Central differences of LABEL_STEPS, NUISANCE_STEPS and
     CONTINUUM_STEP, per unit of the quantity (teff: per K); one-sided where a step leaves the emulator's
-    region, NaN where both do. K is 14: take a few thousand stars at a time. Some nuisances have no effect on
-    a star (the band's velocity where there is no band): give them their prior, see `priors`.
+    region, NaN where both do. K is 18: take a few thousand stars at a time. Some nuisances have no effect on
+    a star (the band's velocity where there is no band): give them their prior, see `nuisance_priors`.
 
     Raises SpectraError when the grid is not one of the simulator's, or the stars are not simulated.
     """
@@ -51,6 +54,20 @@ def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
         for i, name in enumerate(names):
             out[rows, i] = _derivative(smooth, k, labels, values, name, pixels)
     return out, names
+
+
+def nuisance_priors(stars: SpectraSet) -> dict[str, Prior]:
+    """Mean and spread (N,) of each nuisance in the population that the simulated stars come from.
+
+    Raises SpectraError when stars are not simulated.
+    """
+    out: dict[str, Prior] = {}
+    for recipe, rows, k in origins(stars):
+        own = recipe.dealt_labels(k)
+        for name, part in priors(recipe.config, own, is_uniform(recipe.dealt, k)).items():
+            whole = out.setdefault(name, Prior(*np.full((2, len(stars)), np.nan)))
+            whole.mean[rows], whole.spread[rows] = part
+    return out
 
 
 def _derivative(

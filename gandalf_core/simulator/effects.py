@@ -9,7 +9,7 @@ from scipy.special import j1
 
 from ..parameters import CALCIUM_CORES_NM, CALCIUM_HALF_WIDTH_NM
 from .grids import CENTRE_NM, FINE_NM, FREQUENCY, LIGHT_KMS, MARGIN, PERIOD
-from .nuisances import CONTINUUM_TERMS
+from .nuisances import CALCIUM_LINES, CONTINUUM_TERMS
 
 DIB_NM, DIB_SIGMA_NM, DIB_REACH_NM = 862.32, 0.15, 1.2  # centre, width, and how far it is computed
 LIMB_DARKENING = 0.6
@@ -21,17 +21,17 @@ def apply_nuisances(flux: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarr
     In this order: Ca II cores, rotation and shift, interstellar band, continuum. values: as `nuisances.draw`
     returns them.
     """
-    depth, weights = (values[name].astype(np.float32) for name in ("calcium_depth", "continuum"))
-    flux = 1 - (1 - flux) * (1 + depth[:, None] * calcium_profile())
+    deepening = values["calcium_depth"][:, None] + np.stack([values[name] for name in CALCIUM_LINES], 1)
+    flux = 1 - (1 - flux) * (1 + deepening.astype(np.float32) @ calcium_profiles())
     out = shift_and_broaden(flux, values["shift_kms"], values["broadening_kms"])
     absorb_band(out, values["dib_depth"], values["dib_velocity_kms"])
-    out *= 1 + weights @ continuum_basis()
+    out *= 1 + values["continuum"].astype(np.float32) @ continuum_basis()
     return out[:, MARGIN:-MARGIN]
 
 
-def calcium_profile() -> np.ndarray:
-    """(L,) 1 at the centre of each Ca II line, falling as a squared cosine to 0 at ±0.12 nm."""
-    distance = np.abs(FINE_NM[:, None] - np.array(CALCIUM_CORES_NM)).min(1) / CALCIUM_HALF_WIDTH_NM
+def calcium_profiles() -> np.ndarray:
+    """(3, L) of each Ca II line: 1 at its centre, falling as a squared cosine to 0 at ±0.12 nm."""
+    distance = np.abs(FINE_NM - np.array(CALCIUM_CORES_NM)[:, None]) / CALCIUM_HALF_WIDTH_NM
     return np.where(distance < 1, np.cos(np.pi / 2 * np.minimum(distance, 1)) ** 2, 0).astype(np.float32)
 
 

@@ -60,8 +60,14 @@ class Recipe:
         )
 
     def draw(self, k: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        """Nuisance values of the stars k (n,), whose true labels are `labels` (n, 4)."""
-        return nuisances.draw(self.seed, k, self.config, labels, self.snr)
+        """Nuisance values of the stars k (n,), whose true labels are `labels` (n, 4).
+
+        Where labels are given, cn goes with those that star k has in the sample: it is the same star under
+        other parameters, nuisance by nuisance.
+        """
+        own = self.dealt_labels(k) if self.given_labels else labels
+        everywhere = population.is_uniform(self.dealt, k)
+        return nuisances.draw(self.seed, k, self.config, own, self.snr, everywhere)
 
     def own_labels(self, stars: SpectraSet, rows: np.ndarray, k: np.ndarray) -> np.ndarray:
         """(n, 4) labels that the stars at `rows` were simulated with."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..data.instruments import KEY as INSTRUMENT_KEY
 from ..data.spectra import SpectraSet, same_grid
 from ..errors import ConfigError, SpectraError
 from ..io import rebin
@@ -15,7 +16,7 @@ from . import streams
 from .effects import apply_nuisances
 from .emulator import emulate, inside
 from .grids import PIXELS_800, observe, wavelengths
-from .noise import model_errors, unit_noise
+from .noise import INSTRUMENT, add_errors, flux_error
 from .nuisances import DEFAULT, OFF, NuisanceConfig
 from .recipe import Recipe, is_simulated, origin_of_ids, origins
 
@@ -23,7 +24,7 @@ ROW_MULTIPLE = 32  # matrix products of this many rows, or a multiple, repeat to
 # kind of simulated stars: nature and how labels are dealt
 KINDS = {"": ("a", "mock"), "b": ("b", "mock"), "uniform": ("a", "uniform"), "wide": ("a", "wide")}
 # nuisances with one value per star that leave a trace in the spectrum
-READABLE_NUISANCES = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth")
+READABLE_NUISANCES = ("shift_kms", "calcium_depth", "broadening_kms", "dib_depth", "cn")
 
 
 def simulate(
@@ -44,8 +45,10 @@ def simulate(
       other, carried along. Labels outside the emulator's region give a masked spectrum of NaN. Without
       labels: the mock reference sample, whose `label_names` may also name a nuisance (`broadening_kms`).
     snr: S/N of the continuum per 0.03 nm pixel, log-uniform between these two; without, log-normal in 15-400
-      with median 45. `flux_error` is 1/snr per 0.03 nm pixel and √3/snr per 0.01 nm sample, the same all
-      along a star's spectrum; None without noise.
+      with median 45. Noise correlates between neighbours as in Gaia's RVS, which the provenance names
+      (`data.instruments`): `flux_error` is 1/snr per 0.03 nm pixel and 1/(.87 snr) per 0.01 nm sample, the
+      same all along a star's spectrum. It is nominal: the noise is `noise_scale` times that, a nuisance whose
+      mean square is 1. None without noise.
     clean: neither noise nor nuisances. pixels: 800 (0.03 nm) or 2401 (0.01 nm).
     kind: one of KINDS. `b`: another nature, with other physics at the same labels, for tests alone (ids
       `sim<seed>b-<k>`). `uniform`: labels dealt uniformly over the grid's region (ids `sim<seed>u-<k>`).
@@ -66,8 +69,8 @@ def simulate(
     values = recipe.draw(k, physical)
     columns = _columns(label_names, physical, values) if labels is None else labels
     flux = spectra(recipe, k, physical, values, pixels, noise=noisy)
-    error = np.repeat(_flux_error(values["snr"][:, None], pixels), pixels, 1) if noisy else None
-    provenance = {"simulated": recipe.settings()}
+    error = np.repeat(flux_error(values["snr"][:, None], pixels), pixels, 1) if noisy else None
+    provenance = {"simulated": recipe.settings(), INSTRUMENT_KEY: INSTRUMENT.name}
     return SpectraSet(flux, grid, recipe.ids(k), columns, label_names, error, np.isnan(flux), provenance)
 
 
@@ -82,12 +85,12 @@ def simulate_by_id(ids: np.ndarray) -> SpectraSet:
     for seed, kind in sorted(set(zip(seeds.tolist(), kinds.tolist(), strict=True))):
         _check(1, seed, None)
         recipes.append(Recipe(seed, None, False, DEFAULT, *KINDS["uniform" if kind == "u" else kind]))
-    parts = [{"simulated": recipe.settings()} for recipe in recipes]
+    parts = [{"simulated": recipe.settings(), INSTRUMENT_KEY: INSTRUMENT.name} for recipe in recipes]
     blank = np.full((len(ids), len(PIXELS_800)), np.nan, np.float32)
     unlabelled = np.empty((len(ids), 0))
     bare = SpectraSet(blank, PIXELS_800, ids, unlabelled, (), None, np.isnan(blank), {"parts": parts})
     stars = truth(bare, true_labels(bare), noise=True)
-    errors = np.repeat(_flux_error(nuisance_values(bare)["snr"][:, None], 800), len(PIXELS_800), 1)
+    errors = np.repeat(flux_error(nuisance_values(bare)["snr"][:, None], 800), len(PIXELS_800), 1)
     return replace(stars, flux_error=errors)
 
 
@@ -118,8 +121,10 @@ def truth(
 def nuisance_values(stars: SpectraSet) -> dict[str, np.ndarray]:
     """The nuisances of simulated stars, (N,) each; `continuum` is (N, 5), the terms of the slow residual.
 
-    snr (of the continuum, per 0.03 nm pixel), shift_kms, broadening_kms, calcium_depth (relative deepening of
-    the Ca II cores), dib_depth, dib_velocity_kms. Raises SpectraError when stars are not simulated.
+    snr (of the continuum, per 0.03 nm pixel), noise_scale (true over nominal noise), shift_kms,
+    broadening_kms, cn (change of the nitrogen abundance, dex), calcium_depth (relative deepening of all three
+    Ca II cores), calcium_850, calcium_854, calcium_866 (of one core beyond that), dib_depth,
+    dib_velocity_kms. Raises SpectraError when stars are not simulated.
     """
     out: dict[str, np.ndarray] = {}
     for recipe, rows, k in origins(stars):
@@ -172,17 +177,9 @@ def spectra(
         whole = np.resize(chunk, -(-len(chunk) // ROW_MULTIPLE) * ROW_MULTIPLE)
         own = {name: value[whole] for name, value in values.items()}
         samples = apply_nuisances(emulate(labels[whole], own["cn"], recipe.nature), own)
-        if recipe.config.model_error:
-            samples += model_errors(recipe.seed, k[whole], recipe.config)
-        if noise:
-            samples += _flux_error(values["snr"][whole, None], 2401) * unit_noise(recipe.seed, k[whole])
+        add_errors(samples, recipe.seed, k[whole], recipe.config, own, noise)
         flux[chunk] = observe(samples, pixels)[: len(chunk)]
     return flux
-
-
-def _flux_error(snr: np.ndarray, pixels: int) -> np.ndarray:
-    """One standard deviation per pixel, float32. A 0.01 nm sample has √3 times that of a 0.03 nm pixel."""
-    return ((np.sqrt(3) if pixels == 2401 else 1) / snr).astype(np.float32)
 
 
 def _check(n: int, seed: int, snr: tuple[float, float] | None) -> None:
