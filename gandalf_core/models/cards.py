@@ -43,7 +43,9 @@ AUDITED = {  # part of an audit's summary -> head of its column
 CITATIONS = (
     "GANDALF: Manteiga et al. 2025, A&A 694, A326; Santoveña, Dafonte & Manteiga 2024, arXiv:2411.05960",
     "Synthetic spectra: PySME (Wehrhahn et al. 2023, A&A 671, A171), STAGGER photospheres (Magic et al. "
-    "2013, A&A 557, A26), VALD (Ryabchikova et al. 2015), Gaia-ESO gf values (Heiter et al. 2021)",
+    "2013, A&A 557, A26), VALD (Ryabchikova et al. 2015), Gaia-ESO gf values (Heiter et al. 2021), CN of "
+    "linemake (Placco et al. 2021; Sneden et al. 2014; Brooke et al. 2014), solar abundances (Grevesse, "
+    "Asplund & Sauval 2007); calibrated on the Sun (Chance & Kurucz 2010) and two dwarfs (ESA/Gaia/DPAC)",
 )
 
 
