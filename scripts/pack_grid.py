@@ -4,10 +4,13 @@
     PYTHONPATH=. python scripts/pack_grid.py rvs_lte_grid_b.npz --nature b
 
 Each raw spectrum (0.005 nm steps, no instrument profile) is convolved with a Gaussian of FWHM λ/11,500 and
-averaged over samples of 0.01 nm. Several raw grids of one nature become one.
+averaged over samples of 0.01 nm. Several raw grids of one nature become one, which says what they were and
+what made them.
 """
 
 import argparse
+import json
+from pathlib import Path
 
 import numpy as np
 
@@ -34,6 +37,13 @@ def observed(path: str) -> tuple[np.ndarray, np.ndarray]:
     return labels, flux @ instrument_matrix(raw_nm)
 
 
+def origin(path: str) -> dict[str, object]:
+    """A raw grid's name, how many spectra it has, and the versions that made them, as far as it says."""
+    with np.load(path) as raw:
+        made_by = json.loads(str(raw["made_by"])) if "made_by" in raw.files else {}
+        return {"file": Path(path).name, "spectra": len(raw["labels"]), "made_by": made_by}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Pack raw grids of synthetic spectra for the simulator.")
     parser.add_argument("raw", nargs="+", help="raw grids, for example rvs_lte_grid2.npz")
@@ -42,7 +52,8 @@ def main() -> None:
     labels, flux = (np.concatenate(parts) for parts in zip(*map(observed, args.raw), strict=True))
     path = GRID_FILES[args.nature]
     with atomic(path) as stream:
-        np.savez_compressed(stream, labels=labels, **pack_flux(flux))
+        made_by = np.array(json.dumps([origin(raw) for raw in args.raw]))
+        np.savez_compressed(stream, labels=labels, made_by=made_by, **pack_flux(flux))
     print(f"{len(labels)} spectra, {path.stat().st_size / 1e6:.1f} MB -> {path}")
 
 

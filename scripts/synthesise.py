@@ -70,7 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on from what was stored", file=sys.stderr)
+        stored = options.table or options.more
+        advice = ": the same command goes on from what was stored last" if stored else ""
+        print(f"interrupted{advice}", file=sys.stderr)
         return 130
 
 

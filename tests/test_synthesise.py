@@ -19,7 +19,7 @@ from gandalf_core.parameters import CALCIUM_CORES_NM
 from gandalf_core.simulator.grids import FLUX_UNIT, GRID_FILES, pack_flux
 from scripts import raw_grid, rvs_spectrum, synthesise
 from scripts.grid_points import RANGES, sobol_points, table_points
-from scripts.pack_grid import instrument_matrix, observed
+from scripts.pack_grid import instrument_matrix, observed, origin
 from scripts.raw_grid import RawGrid, compute, differences, unfinished
 from scripts.rvs_spectrum import LABEL_NAMES, RAW_NM, has_photosphere, photospheres
 
@@ -157,6 +157,7 @@ def test_a_raw_grid_has_the_layout_that_is_packed(tmp_path, computed):
         assert json.loads(str(stored["made_by"])) == VERSIONS
         assert (stored["wavelength_nm"][[0, -1]] == pytest.approx([845.8, 870.2])) and len(RAW_NM) == 4881
         np.testing.assert_allclose(stored["flux"][1] / FLUX_UNIT, invented(points[1]), atol=1.01e-5)
+    assert origin(str(tmp_path / "grid.npz")) == {"file": "grid.npz", "spectra": 2, "made_by": VERSIONS}
     labels, flux = observed(str(tmp_path / "grid.npz"))
     np.testing.assert_array_equal(labels, points)
     np.testing.assert_allclose(flux[0], invented(points[0]) @ instrument_matrix(RAW_NM), atol=2e-5)
