@@ -127,7 +127,7 @@ def test_restoration_reads_nuisances_back_and_a_mean_spectrum_does_not_pass():
         restoration(Decoder(stars, mean_spectrum=m), stars, reader=near_truth(stars)) for m in (False, True)
     )
     assert perfect["rms"] == pytest.approx(0, abs=1e-6) and perfect["rms_all"] == pytest.approx(
-        0.006, abs=0.001
+        0.008, abs=0.001
     )
     assert mean["rms"] > 0.01 and perfect["stars_bright"] + perfect["stars_middle"] <= 300
     assert all(v > 0.8 for v in perfect["nuisances"].values()) and all(
