@@ -8,6 +8,7 @@ from .emulator import inside
 from .grids import PIXELS_800, PIXELS_2401
 from .noise import ErrorModel
 from .nuisances import NuisanceConfig
+from .oddities import simulate_active, simulate_binaries
 from .population import components, stages
 from .recipe import is_simulated
 from .stars import (
@@ -37,6 +38,8 @@ __all__ = [
     "nuisance_values",
     "nuisances_for",
     "simulate",
+    "simulate_active",
+    "simulate_binaries",
     "simulate_by_id",
     "simulator_identity",
     "stages",

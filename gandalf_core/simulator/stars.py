@@ -56,7 +56,7 @@ def simulate(
 
     Raises SpectraError for impossible arguments.
     """
-    _check(n, seed, snr)
+    check_arguments(n, seed, snr)
     if kind not in KINDS:
         raise SpectraError(
             f"no kind '{kind}' of simulated stars; there are: {', '.join(filter(None, KINDS))}"
@@ -83,7 +83,7 @@ def simulate_by_id(ids: np.ndarray) -> SpectraSet:
     seeds, kinds, _ = origin_of_ids(ids)
     recipes = []
     for seed, kind in sorted(set(zip(seeds.tolist(), kinds.tolist(), strict=True))):
-        _check(1, seed, None)
+        check_arguments(1, seed, None)
         recipes.append(Recipe(seed, None, False, DEFAULT, *KINDS["uniform" if kind == "u" else kind]))
     parts = [{"simulated": recipe.settings(), INSTRUMENT_KEY: INSTRUMENT.name} for recipe in recipes]
     blank = np.full((len(ids), len(PIXELS_800)), np.nan, np.float32)
@@ -182,7 +182,8 @@ def spectra(
     return flux
 
 
-def _check(n: int, seed: int, snr: tuple[float, float] | None) -> None:
+def check_arguments(n: int, seed: int, snr: tuple[float, float] | None) -> None:
+    """Raises SpectraError for a number of stars, a seed or limits of S/N that nothing can be made of."""
     if not all(isinstance(v, int | np.integer) for v in (n, seed)) or n < 1 or not 0 <= seed <= MAX_SEED:
         needs = f"whole numbers, at least one star and a seed of 0 to {MAX_SEED:,}"
         raise SpectraError(f"cannot simulate {n} stars with seed {seed}: {needs} are needed")
