@@ -225,10 +225,10 @@ def in_double_precision(trainer: Trainer) -> Trainer:
     if trainer.config.model.components:  # orthonormal to as many digits
         axes = torch.linalg.qr(trainer.encoder.axes.weight.detach().T)[0].T
         set_components(trainer.encoder, trainer.decoder, axes)
-    parts = {
-        k: v.double() if v is not None and v.is_floating_point() else v for k, v in vars(trainer.data).items()
-    }
-    trainer.data = replace(trainer.data, **parts)
+    for name in ("data", "validation"):
+        fields = getattr(trainer, name).tensors()
+        parts = {k: v.double() if v.is_floating_point() else v for k, v in fields.items()}
+        setattr(trainer, name, replace(getattr(trainer, name), **parts))
     return trainer
 
 

@@ -1,0 +1,75 @@
+"""Several models of equal shapes, whose products are one batched product.
+
+Their weights lie one above the other along a leading axis of models, and each model's own networks hold
+slices of them: its optimisers, checkpoints and validation know nothing of the others. Forward and backward
+passes are those of `Learner`, mapped over the models.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, vmap
+from torch.optim import Optimizer
+
+from ..networks.layers import for_a_stack
+from .learner import Learner
+
+
+class Stacked:
+    """A `Team` (step.py) of several models. The optimisers are those of each model."""
+
+    def __init__(
+        self,
+        learners: Sequence[Learner],
+        optimisers: Sequence[Optimizer],
+        opponents: Sequence[Optimizer],
+    ) -> None:
+        self._learners, self._optimisers = learners, {False: optimisers, True: opponents}
+        self._shell = for_a_stack(learners[0])
+        weights = [dict(learner.named_parameters()) for learner in learners]
+        self._weights = {name: _stack([w[name] for w in weights]) for name in weights[0]}
+        buffers = [dict(learner.named_buffers()) for learner in learners]
+        self._buffers = {name: _stack([b[name] for b in buffers]) for name in buffers[0]}
+        self._slices = {name: [w[name] for w in weights] for name in weights[0]}
+        own = {id(p) for group in opponents[0].param_groups for p in group["params"]}
+        self._is_opponent = {name: id(p) in own for name, p in weights[0].items() if p.requires_grad}
+
+    def call(self, method: str, *inputs: Any) -> Any:
+        """What a method of `Learner` returns, with a leading axis of models."""
+        shell = self._shell
+
+        def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], *own: Any) -> Any:
+            return functional_call(shell, (weights, buffers), (method, *own), tie_weights=False)
+
+        axes = [None if isinstance(value, int | float) else 0 for value in inputs]
+        return vmap(one, in_dims=(0, 0, *axes))(self._weights, self._buffers, *inputs)
+
+    def minimise(self, loss: Tensor, opponents: bool) -> None:
+        """One update of each model, by its own optimiser, along its own part of the gradient."""
+        names = [n for n, is_opponent in self._is_opponent.items() if is_opponent == opponents]
+        for name in names:
+            self._weights[name].grad = None
+        loss.backward()
+        for name in names:
+            gradient = self._weights[name].grad
+            for k, weight in enumerate(self._slices[name]):
+                weight.grad = None if gradient is None else gradient[k]
+        for optimiser in self._optimisers[opponents]:
+            optimiser.step()
+
+    def release(self) -> None:
+        """Give each model weights of its own again; the stack's memory is freed."""
+        for learner in self._learners:
+            for tensor in (*learner.parameters(), *learner.buffers()):
+                tensor.data = tensor.data.clone()
+                tensor.grad = None
+
+
+def _stack(each: list[Tensor]) -> Tensor:
+    """The tensors of all models as one; each is a slice of it from now on."""
+    together = torch.stack([t.data for t in each])
+    for tensor, own in zip(each, together, strict=True):
+        tensor.data = own
+    return together.requires_grad_(each[0].requires_grad)
