@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import block_diag
 
 if TYPE_CHECKING:
     from sklearn.neural_network import MLPRegressor
@@ -41,6 +42,16 @@ class ArrayNetwork:
         A linear step before the first layer is part of that layer.
         """
         return ArrayNetwork((matrix @ self.weights[0], *self.weights[1:]), self.biases)
+
+    def plus(self, other: "ArrayNetwork") -> "ArrayNetwork":
+        """The network that gives the sum of both, which read the same and have equally many layers."""
+        first = np.hstack([self.weights[0], other.weights[0]])
+        middle = [
+            np.asarray(block_diag(a, b)) for a, b in zip(self.weights[1:-1], other.weights[1:-1], strict=True)
+        ]
+        last = np.vstack([self.weights[-1], other.weights[-1]])
+        inner = [np.concatenate(pair) for pair in zip(self.biases[:-1], other.biases[:-1], strict=True)]
+        return ArrayNetwork((first, *middle, last), (*inner, self.biases[-1] + other.biases[-1]))
 
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:
         """Its arrays by name, for `np.savez`."""

@@ -6,13 +6,14 @@ Shapes: N stars, D numbers per star (pixels or latent dimensions), F features, P
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import ModelError
 from .conformal import LEVEL
 from .network import ArrayNetwork, indices
+from .quality import Measures, Quality
 from .uncertainty import ErrorModel
 
 CHUNK = 8192  # stars evaluated at once: the activations stay in the cache
@@ -26,6 +27,14 @@ class LabelGroup:
     members: tuple[ArrayNetwork, ...]
 
 
+class Reading(NamedTuple):
+    """Values and errors, (N, P) each in physical units, and correlations of the errors, (N, P, P)."""
+
+    values: np.ndarray
+    errors: np.ndarray
+    correlations: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Regressor:
     """Labels from D numbers per star.
@@ -36,10 +45,11 @@ class Regressor:
     x_mean, x_scale: (D,), and one more for log10 S/N where `reads_snr`.
     y_mean, y_scale: (P,) in physical units.
     groups: networks on standardised inputs.
-    errors: half-widths from the standardised predictions and log10 S/N.
+    errors: half-widths from the standardised predictions, log10 S/N and the measures of `quality`.
     snr: median S/N of the fit, which stands for an unknown one; NaN when the fit knew none.
     summary: seconds, epochs, held-out loss, and `calibration` (see `conformal.promise`); JSON-serialisable.
     reads_snr: the networks see a star's S/N beside its D numbers.
+    quality: what else the error bars depend on.
     """
 
     names: tuple[str, ...]
@@ -52,6 +62,7 @@ class Regressor:
     snr: float
     summary: dict[str, Any] = field(default_factory=dict)
     reads_snr: bool = False
+    quality: Quality = field(default_factory=Quality)
 
     @property
     def labels_read(self) -> tuple[str, ...]:
@@ -60,18 +71,39 @@ class Regressor:
         return tuple(self.names[column] for column in columns)
 
     def predict(
-        self, x: np.ndarray, snr: np.ndarray | None = None, level: float = LEVEL
+        self,
+        x: np.ndarray,
+        snr: np.ndarray | None = None,
+        level: float = LEVEL,
+        quality: Measures | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Values and errors, (N, P) each in physical units, for x (N, D); errors are half-widths.
 
         snr: (N,) per pixel, as in the fit; where None or NaN the fit's median is used.  level: what share of
-        truths the errors should hold, by default 1σ; `conformal` says what is promised. A label that too few
-        stars had in the fit is NaN. Raises ModelError for x of another width than in the fit, or not finite,
-        and as `ErrorModel.half_width`.
+        truths the errors should hold, by default 1σ; `conformal` says what is promised.  quality: how well
+        the model fits each star; likewise, and without effect where the error bars do not depend on it. A
+        label that too few stars had in the fit is NaN. Raises ModelError for x of another width than in the
+        fit, or not finite, and as `ErrorModel.half_width`.
         """
+        return self.read(x, snr, level, quality)[:2]
+
+    def read(
+        self,
+        x: np.ndarray,
+        snr: np.ndarray | None = None,
+        level: float = LEVEL,
+        quality: Measures | None = None,
+    ) -> Reading:
+        """As `predict`, and how the errors of different labels go together."""
         standard = self._standard(x, snr)
-        errors = self.errors.half_width(self._features(standard, snr), level) * self.y_scale
-        return standard * self.y_scale + self.y_mean, errors
+        features = self._features(standard, snr, quality)
+        errors = self.errors.half_width(features, level) * self.y_scale
+        values = standard * self.y_scale + self.y_mean
+        return Reading(values, errors, self.errors.correlations(features))
+
+    def values(self, x: np.ndarray, snr: np.ndarray | None = None) -> np.ndarray:
+        """(N, P) values alone."""
+        return self._standard(x, snr) * self.y_scale + self.y_mean
 
     def widths(self, x: np.ndarray, snr: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Values and the half-widths that belong to a score of 0, (N, P) each in physical units."""
@@ -87,12 +119,16 @@ class Regressor:
         return replace(self, errors=self.errors.conformed(*self.residuals(x, y, snr)))
 
     def residuals(
-        self, x: np.ndarray, y: np.ndarray, snr: np.ndarray | None = None
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        snr: np.ndarray | None = None,
+        quality: Measures | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """(N, F) features of the error model and (N, P) true − predicted in units of the labels' spread."""
         standard = self._standard(x, snr)
         true = (np.asarray(y, np.float64) - self.y_mean) / self.y_scale
-        return self._features(standard, snr), true - standard
+        return self._features(standard, snr, quality), true - standard
 
     def _standard(self, x: np.ndarray, snr: np.ndarray | None) -> np.ndarray:
         """(N, P) float64 predictions in units of the labels' spread."""
@@ -116,12 +152,14 @@ class Regressor:
         snr = np.full(n_stars, self.snr) if snr is None else np.asarray(snr, np.float64)
         return np.log10(np.where(snr > 0, snr, self.snr))
 
-    def _features(self, standard: np.ndarray, snr: np.ndarray | None) -> np.ndarray:
+    def _features(
+        self, standard: np.ndarray, snr: np.ndarray | None, quality: Measures | None = None
+    ) -> np.ndarray:
         """(N, F) what the width of an error bar depends on."""
-        features = np.nan_to_num(standard)
-        if not np.isfinite(self.snr):
-            return features
-        return np.column_stack([features, self._log_snr(len(features), snr)])
+        features = [np.nan_to_num(standard), self.quality.features(len(standard), quality)]
+        if np.isfinite(self.snr):
+            features.insert(1, self._log_snr(len(standard), snr)[:, None])
+        return np.hstack(features)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as arrays for `np.savez`; `from_arrays` gives the same regressor to the bit."""
@@ -135,7 +173,7 @@ class Regressor:
             "reads_snr": np.array(self.reads_snr),
             "summary": np.array(json.dumps(self.summary)),
         }
-        stored |= self.errors.arrays("errors_")
+        stored |= self.errors.arrays("errors_") | self.quality.arrays("quality_")
         for g, group in enumerate(self.groups):
             stored[f"group{g}_columns"] = group.columns
             for m, member in enumerate(group.members):
@@ -157,6 +195,7 @@ class Regressor:
                 snr=float(arrays["snr"]),
                 summary=json.loads(str(arrays["summary"])),
                 reads_snr=bool(arrays.get("reads_snr", False)),
+                quality=Quality.from_arrays(arrays, "quality_"),
             )
         except KeyError as missing:
             raise ModelError(f"a stored regressor lacks the array {missing}: fit it again") from None

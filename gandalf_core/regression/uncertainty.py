@@ -1,11 +1,12 @@
 """How wide an error bar must be: half-widths of |residual| for any level, from what is known about a star.
 
 Three steps, each on stars of its own. The many stars that trained a regressor tell best *where* it errs more:
-`shape`, a small network for the mean of log |residual|, is fitted to them. Stars that were held out correct
-it: `level`, what must be added to the shape, is additive and piecewise linear in every feature and fitted by
-quantile regression (Koenker & Bassett 1978; the majorise-minimise iteration of Hunter & Lange 2000). Others,
-which neither of the two has seen, tell *by how much*: their scores, log |residual| − shape − level, put in
-order, are limits with a promise (`conformal`).
+`shape`, small networks for the logarithm of the mean |residual|, is fitted to them. Stars that were held out
+correct it: `level`, what must be added to the shape, is additive and piecewise linear in every feature and
+fitted by quantile regression (Koenker & Bassett 1978; the majorise-minimise iteration of Hunter & Lange
+2000). Others, which neither of the two has seen, tell *by how much*: their scores, log |residual| − shape −
+level, put in order, are limits with a promise (`conformal`). They also tell how the errors of the labels go
+together.
 Shapes: N stars, F features, K knots, C basis functions, S scores, P labels.
 """
 
@@ -17,11 +18,13 @@ import numpy as np
 
 from ..errors import ModelError
 from .conformal import LEVEL, in_order, limits
+from .correlation import ErrorCorrelation, fit_correlation
 from .network import ArrayNetwork
 
 MIN_RESIDUALS = 20  # of a label; with fewer its level is flat
 MIN_FOR_SHAPE = 2000  # stars with every label; with fewer the shape is flat
 SMALLEST = 1e-4  # |residual| in units of a label's spread, below which its logarithm says nothing
+MOST_PERCENT = 99.5  # of |residual|: what is larger counts as this large for the shape, whatever the tail
 HIDDEN, EPOCHS, BATCH = (48, 24), 150, 256  # of the network for the shape
 RIDGE, RIDGE_BESIDE_SHAPE = 3.0, 30.0  # of the quantile regression; beside a shape it only corrects
 ROUNDS, EPSILON = 60, 1e-3
@@ -40,6 +43,7 @@ class ErrorModel:
     shape: scaled features (N, F) → (N, P); None where it is flat.
     scores: (S, P) of calibrating stars, in order, NaN at the end; None in a model of an earlier version,
         whose level holds the limit of 68 % and whose promise is not exact.
+    correlation: of the errors of different labels; None in a model of an earlier version.
     """
 
     low: np.ndarray
@@ -48,6 +52,7 @@ class ErrorModel:
     coefficients: np.ndarray
     shape: ArrayNetwork | None = None
     scores: np.ndarray | None = None
+    correlation: ErrorCorrelation | None = None
 
     @classmethod
     def unfitted(cls) -> "ErrorModel":
@@ -74,6 +79,13 @@ class ErrorModel:
             raise ModelError("these error bars come from an earlier version, which knew 68 % intervals only")
         return 0.0
 
+    def correlations(self, features: np.ndarray) -> np.ndarray:
+        """(N, P, P) correlation of the errors of stars with these features (N, F); NaN where not known."""
+        if self.correlation is not None:
+            return self.correlation.at(self.scaled(features))
+        labels = self.coefficients.shape[1]
+        return np.tile(np.where(np.eye(labels) > 0, 1.0, np.nan), (len(features), 1, 1))
+
     def levelled(self, features: np.ndarray, residuals: np.ndarray) -> "ErrorModel":
         """The same shape at the level of the residuals (N, P; NaN = unknown) of stars that trained nothing.
 
@@ -93,7 +105,11 @@ class ErrorModel:
 
         features (N, F), residuals (N, P; NaN = unknown).
         """
-        return replace(self, scores=in_order(_log(residuals) - self.log_width(features)))
+        log_width = self.log_width(features)
+        scores = in_order(_log(residuals) - log_width)
+        in_widths = residuals / np.exp(log_width + np.nan_to_num(limits(scores), posinf=0.0))
+        correlation = fit_correlation(self.scaled(features), in_widths)
+        return replace(self, scores=scores, correlation=correlation)
 
     def scaled(self, features: np.ndarray) -> np.ndarray:
         """(N, F) features in 0-1, clipped to the range of the fit."""
@@ -106,6 +122,7 @@ class ErrorModel:
         """Its arrays by name, for `np.savez`."""
         stored = {f"{prefix}{n}": getattr(self, n) for n in ("low", "high", "knots", "coefficients")}
         stored |= {} if self.scores is None else {f"{prefix}scores": self.scores}
+        stored |= {} if self.correlation is None else self.correlation.arrays(f"{prefix}correlation_")
         return stored | ({} if self.shape is None else self.shape.arrays(f"{prefix}shape_"))
 
     @classmethod
@@ -119,6 +136,7 @@ class ErrorModel:
             coefficients=np.asarray(arrays[f"{prefix}coefficients"]),
             shape=shape if shape.weights else None,
             scores=np.asarray(arrays[f"{prefix}scores"]) if f"{prefix}scores" in arrays else None,
+            correlation=ErrorCorrelation.from_arrays(arrays, f"{prefix}correlation_"),
         )
 
 
@@ -134,18 +152,33 @@ def fit_shape(features: np.ndarray, residuals: np.ndarray, seed: int = 0) -> Err
     finite = np.isfinite(residuals[:, usable]).all(1)
     if finite.sum() < MIN_FOR_SHAPE:
         return model
-    shape = _fit_network(model.scaled(features[finite]), _log(residuals[finite]), usable, seed)
+    shape = _fit_network(model.scaled(features[finite]), residuals[finite], usable, seed)
     return replace(model, shape=shape)
 
 
-def _fit_network(scaled: np.ndarray, target: np.ndarray, usable: np.ndarray, seed: int) -> ArrayNetwork:
-    """Scaled features (N, F) → mean of log |residual| of every label (N, P); 0 for one that no star has."""
+def _fit_network(scaled: np.ndarray, residuals: np.ndarray, usable: np.ndarray, seed: int) -> ArrayNetwork:
+    """Scaled features (N, F) → log of the mean |residual| of every label (N, P); 0 for one that no star has.
+
+    Of noise and of a bias the 68 % width is nearly the same multiple of the mean |residual|, not so of its
+    mean logarithm, which small residuals decide. But only the logarithm is learnt as well where residuals are
+    small: a first network learns its mean, a second one the mean of what is left.
+    """
+    scaled = scaled.astype(np.float32)
+    target = np.where(usable, _log(residuals), 0.0)
+    first = _fitted(scaled, target, "squared_error", seed)
+    left = np.exp(target - first(scaled))
+    left = np.minimum(left, np.percentile(left, MOST_PERCENT, axis=0))
+    return first.plus(_fitted(scaled, left, "poisson", seed + 1))
+
+
+def _fitted(scaled: np.ndarray, target: np.ndarray, loss: str, seed: int) -> ArrayNetwork:
+    """The mean of the target (N, P), or with the loss of Poisson the logarithm of its mean."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
-    target = np.where(usable, target, 0.0).astype(np.float32)
-    centre = target.mean(0)
+    centre, logarithm = target.mean(0), loss == "poisson"
     network = MLPRegressor(
+        loss=loss,
         hidden_layer_sizes=HIDDEN,
         alpha=1e-2,
         batch_size=BATCH,  # pyright: ignore[reportArgumentType] - inferred from the default "auto"
@@ -157,9 +190,10 @@ def _fit_network(scaled: np.ndarray, target: np.ndarray, usable: np.ndarray, see
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the level is set afterwards, whatever the shape
-        network.fit(scaled.astype(np.float32), np.squeeze(target - centre))
-    centred = ArrayNetwork.of(network)
-    return replace(centred, biases=(*centred.biases[:-1], centred.biases[-1] + centre))
+        own = target / centre if logarithm else target - centre
+        network.fit(scaled, np.squeeze(own.astype(np.float32)))
+    centred, offset = ArrayNetwork.of(network), np.log(centre) if logarithm else centre
+    return replace(centred, biases=(*centred.biases[:-1], (centred.biases[-1] + offset).astype(np.float32)))
 
 
 def _log(residuals: np.ndarray) -> np.ndarray:
