@@ -18,6 +18,8 @@ PLANTED_SEED = 700_000  # and up: labels of the draws of `python -m reports inst
 REVERSED_SEED = 800_000  # and up: labels of others of these draws
 POPULATION_SEED = 770_001  # the prior of the Bayes-optimal reference
 INSTRUMENT_SEED = 880_001  # the audit's own reader of spectra
+ORDINARY_SEED = 770_011  # and the next: what is ordinary for a verdict, and whether it is right
+TEMPLATE_SEED = 770_021  # templates at which a physical fit starts
 COVERAGE_SEED = 660_000  # and up, one for each draw of `python -m reports coverage`
 
 JUDGING_BLOCK = range(990_001, 991_000)

@@ -8,6 +8,9 @@ import numpy as np
 CONTINUUM = (0.5, 1.5)  # the median of a normalised spectrum lies between them, whatever its lines
 LARGEST_ERROR = 10.0  # beside a flux near 1, a sample with such an error says nothing
 LEAST_ERROR = 1e-6  # no detector counts 1e12 photons
+KNOWN_LEVEL = 0.04  # by which the continuum of a spectrum may lie above or below 1 ...
+KNOWN_TILT = 0.13  # ... and rise or fall from edge to edge: four times what the simulated stars have
+CURE = "divide the flux by its continuum"
 MIN_SAMPLES = 20  # usable ones, without which a spectrum is not judged: no grid is covered by them
 _STRIDE = 16
 _BLOCK = 64  # samples on each side of the middle that show the errors of a star
@@ -27,9 +30,25 @@ def unnormalised(flux: np.ndarray, mask: np.ndarray) -> tuple[dict[int, str], in
         else:
             causes[int(row)] = (
                 f"its median flux is {middle:.3g}, so it cannot be a normalised spectrum, whose continuum is "
-                "near 1: divide the flux by its continuum"
+                f"near 1: {CURE}"
             )
     return causes, constant
+
+
+def poorly_normalised(level: float, tilt: float) -> str:
+    """What is wrong with a continuum at `level` that rises by `tilt` from edge to edge; "" for nothing.
+
+    Such a spectrum can be read, but models were trained on stars with a better continuum.
+    """
+    if abs(tilt) > KNOWN_TILT:
+        way = "rises" if tilt > 0 else "falls"
+        return (
+            f"not normalised: its continuum {way} by {abs(tilt):.0%} from edge to edge, models know up to "
+            f"{KNOWN_TILT:.0%}: {CURE}"
+        )
+    if abs(level - 1) > KNOWN_LEVEL:
+        return f"not normalised: its continuum lies at {level:.2f}, not at 1: {CURE}"
+    return ""
 
 
 def _suspects(flux: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -1,0 +1,240 @@
+"""The words of a verdict, and the sentence with numbers behind each of them.
+
+Shapes: N stars.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..io.normalised import poorly_normalised
+from ..parameters import STELLAR
+from .deviations import Deviations
+from .region import beyond_grid
+
+NORMAL, NOISY, ACTIVE = "ordinary", "noisy", "active chromosphere"
+COMPOSITE, OUTSIDE = "composite or fast rotator", "outside the sample"
+WORDS = (NORMAL, NOISY, ACTIVE, COMPOSITE, OUTSIDE)
+
+UNUSUAL = 0.95  # the score above which a star is not called ordinary
+TELLING = 0.1  # probability over its weight below which a measure can be the cause of a high score
+FAR = 1e-3  # probability below which a misfit is far outside
+EXPLAINED = 0.3  # of the excess of chi², so that a second spectrum is its cause
+PIXELS = 750  # used in a fit, about
+PULL = 5.0  # errors by which a fit would go on beyond the limits of the grid
+KNOWN_ROTATION_KMS = 25.0  # models know up to 20
+FAINT_SNR = 15.0  # below, noise hides most of what could be unusual
+AT_REST_KMS = 6.0  # models know shifts of 1.5 km/s; a larger one than this is to be corrected
+AT_REST_ERRORS = 4.0  # and a shift must be that many of its errors
+FAST_KMS = 50.0  # a shift that two stars around one centre hardly have
+AIR_KMS, AIR_WITHIN_KMS = -82.5, 8.0  # the shift of wavelengths in air at 858 nm
+SHIFT_CURE = "--shift auto, or the button on the page Parameters, moves it to rest"
+
+
+class Verdict(NamedTuple):
+    """word: one of WORDS.  reason: a sentence.  outside: beyond what models know."""
+
+    word: str
+    reason: str
+    outside: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """Of ordinary stars of the same S/N and kind, (N,) each.
+
+    misfit, worst_misfit: median and 95 % of chi².  core: median excess of the Ca II cores.  rotation: 95 %.
+    """
+
+    misfit: np.ndarray
+    worst_misfit: np.ndarray
+    core: np.ndarray
+    rotation: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """All that a verdict rests on.
+
+    rare: probability that an ordinary star has a larger deviation, by measure (N,).  weights: of the
+    measures.  score: (N,).  within: (S, 4) labels of some ordinary stars.
+    """
+
+    found: Deviations
+    rare: Mapping[str, np.ndarray]
+    weights: Mapping[str, float]
+    score: np.ndarray
+    usual: Usual
+    within: np.ndarray
+
+    def unusual(self, row: int) -> bool:
+        """Whether a star is not called ordinary."""
+        return bool(self.score[row] > UNUSUAL)
+
+    def telling(self, measure: str, row: int) -> bool:
+        """Whether a star is unusual, and for this measure."""
+        return self.unusual(row) and self.rarer(measure, row, TELLING * self.weights[measure])
+
+    def rarer(self, measure: str, row: int, limit: float) -> bool:
+        """Whether a probability is known and below a limit."""
+        return bool(self.rare[measure][row] < limit)
+
+
+def verdict(cases: Cases, row: int) -> Verdict:
+    """The verdict on the star in this row."""
+    far = cases.rarer("misfit", row, FAR)
+    broad = bool(cases.found.rotation_least[row] > KNOWN_ROTATION_KMS)
+    if text := _second(cases, row) or _rotation(cases, row):
+        # the mean of two stars may move by itself
+        frame = _frame(cases, row) if abs(cases.found.velocity_kms[row]) > FAST_KMS else ""
+        both = f"{text}; {frame}" if frame else text
+        return Verdict(COMPOSITE, _with_odds(both, cases, row), far or broad or bool(frame))
+    if text := _noise(cases, row) or _local(cases, row):
+        return Verdict(NOISY, _with_odds(text, cases, row), far)
+    if far:
+        return Verdict(OUTSIDE, _edge(cases, row) or _misfit(cases, row), True)
+    if text := _edge(cases, row) or _frame(cases, row):
+        return Verdict(OUTSIDE, text, True)
+    if text := _core(cases, row):
+        return Verdict(ACTIVE, _with_odds(text, cases, row), False)
+    if cases.unusual(row):
+        return Verdict(NOISY, _with_odds(_misfit(cases, row), cases, row), False)
+    if cases.found.snr[row] < FAINT_SNR:
+        text = f"S/N {cases.found.snr[row]:.0f} per pixel: noise hides most of what could be unusual"
+        return Verdict(NOISY, text, False)
+    return Verdict(NORMAL, _ordinary(cases, row), False)
+
+
+# --- causes ---
+
+
+def _second(cases: Cases, row: int) -> str:
+    """A second spectrum, where it explains much of the misfit."""
+    found = cases.found
+    chi2, gain = found.chi2[row], found.second[row] * found.chi2[row] / PIXELS
+    if not cases.telling("second", row) or gain < EXPLAINED * (chi2 - cases.usual.misfit[row]):
+        return ""
+    share = f"about {100 * np.clip(found.second_share[row], 0.01, 0.99):.0f} % of the light"
+    return (
+        f"a second spectrum at {found.second_kms[row]:+.0f} km/s with {share} lowers chi² from {chi2:.2f} to "
+        f"{chi2 - gain:.2f}"
+    )
+
+
+def _rotation(cases: Cases, row: int) -> str:
+    """Lines that are too broad, where the misfit is not much rarer than that."""
+    rare = float(cases.rare["rotation"][row])
+    if not cases.telling("rotation", row) or cases.rarer("misfit", row, rare / 10):
+        return ""
+    return (
+        f"its lines are as broad as a rotation of {cases.found.rotation_kms[row]:.0f} km/s makes them "
+        f"(ordinary: below {cases.usual.rotation[row]:.0f}): a fast rotator, two stars close in velocity, "
+        "or a lower resolution"
+    )
+
+
+def _core(cases: Cases, row: int) -> str:
+    """Ca II cores that are filled in, where the misfit is not as rare."""
+    rare = float(cases.rare["core"][row])
+    if not cases.telling("core", row) or cases.rarer("misfit", row, min(rare, FAR)):
+        return ""
+    filled = cases.found.core[row] - cases.usual.core[row]
+    return (
+        f"the cores of the Ca II triplet are filled by {filled:.2f} of the continuum more than those of "
+        f"{_star(cases.found, row)} without activity"
+    )
+
+
+def _noise(cases: Cases, row: int) -> str:
+    """Residuals that scatter from pixel to pixel as much as over all."""
+    if not cases.telling("misfit", row) or cases.telling("structure", row):
+        return ""
+    times = np.sqrt(cases.found.chi2[row] / cases.usual.misfit[row])
+    return (
+        f"its residuals scatter {times:.1f} times as much as the flux errors say, evenly along the spectrum: "
+        "the errors are too small"
+    )
+
+
+def _local(cases: Cases, row: int) -> str:
+    """A few pixels that deviate in an otherwise good fit."""
+    found = cases.found
+    if not cases.telling("local", row) or found.trimmed[row] > cases.usual.worst_misfit[row]:
+        return ""
+    return (
+        f"a deviation of {found.local_depth[row]:+.2f} of the continuum at {found.local_nm[row]:.2f} nm in "
+        "an otherwise good fit: a cosmic-ray hit, another artefact, or a line that the synthetic spectra lack"
+    )
+
+
+# --- beyond what models know ---
+
+
+def _edge(cases: Cases, row: int) -> str:
+    """A best fit at the edge of the synthetic spectra that would go on, or one beyond them."""
+    labels, pull = cases.found.labels[row], cases.found.pull[row]
+    if (pull > PULL).any():
+        j = int(pull.argmax())
+        where = f"cn = {labels[j]:.1f}"
+        if j < len(STELLAR):
+            label = list(STELLAR.values())[j]
+            where = f"{label.plain} = {label.format(labels[j])}"
+        return f"its best fit ends at the edge of the synthetic spectra, {where}, and would go on"
+    errors = cases.found.label_errors[row]
+    if beyond_grid(labels[None, :4], errors[None, :4], cases.within)[0]:
+        return f"its best fit, {_star(cases.found, row)}, lies beyond the synthetic spectra"
+    return ""
+
+
+def _frame(cases: Cases, row: int) -> str:
+    """A spectrum that is not at rest, not in vacuum or not normalised."""
+    found = cases.found
+    if is_shifted(found.velocity_kms[row], found.velocity_error[row]):
+        return f"{shift_text(found.velocity_kms[row], found.velocity_error[row])}: {SHIFT_CURE}"
+    return poorly_normalised(float(found.level[row]), float(found.tilt[row]))
+
+
+def is_shifted(velocity_kms: np.ndarray | float, error_kms: np.ndarray | float) -> np.ndarray:
+    """(N,) true for shifts that are to be corrected; a shift that is not known is none."""
+    limit = np.maximum(AT_REST_KMS, AT_REST_ERRORS * np.nan_to_num(error_kms))
+    return np.nan_to_num(np.abs(velocity_kms)) > limit
+
+
+def shift_text(velocity_kms: float, error_kms: float) -> str:
+    """A shift with its error, and what it looks like."""
+    error = f" ± {error_kms:.1f}" if np.isfinite(error_kms) else ""
+    cause = ", as wavelengths in air are" if abs(velocity_kms - AIR_KMS) < AIR_WITHIN_KMS else ""
+    return f"its lines are shifted by {velocity_kms:+.1f}{error} km/s{cause}"
+
+
+def _misfit(cases: Cases, row: int) -> str:
+    found, worst = cases.found, cases.usual.worst_misfit[row]
+    return (
+        f"even the best fit, {_star(found, row)}, has chi² {found.chi2[row]:.2f}; that of 19 in 20 ordinary "
+        f"stars of S/N {found.snr[row]:.0f} is below {worst:.2f}"
+    )
+
+
+def _ordinary(cases: Cases, row: int) -> str:
+    found = cases.found
+    return (
+        f"{_star(found, row)} fits it with chi² {found.chi2[row]:.2f} at S/N {found.snr[row]:.0f}, and "
+        "nothing stands out"
+    )
+
+
+# --- parts of sentences ---
+
+
+def _star(found: Deviations, row: int) -> str:
+    teff, logg, mh = found.labels[row, :3]
+    return f"a star of {teff:,.0f} K, log g {logg:.1f}, [M/H] {mh:+.1f}"
+
+
+def _with_odds(text: str, cases: Cases, row: int) -> str:
+    """The text, and how many ordinary stars are as unusual."""
+    one_in = 1 / max(1 - float(cases.score[row]), 1e-6)
+    rounded = round(one_in, -max(int(np.log10(one_in)) - 1, 0))
+    return f"{text} (1 in {rounded:,.0f} ordinary stars is as unusual)"
