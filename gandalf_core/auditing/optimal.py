@@ -36,6 +36,7 @@ from ..simulator.grids import observe
 from ..simulator.nuisances import CALCIUM_LINES, CONTINUUM_TERMS, Prior, nitrogen
 from .bounds import Whitener, config_of, cramer_rao, free_parameters, whitened, whiteners
 
+BAND = ("dib_depth", "dib_velocity_kms")
 POPULATION = 300_000
 CANDIDATES = 500
 # by which the proposal's variance exceeds the linearised one: wide tails cost little, narrow ones bias
@@ -214,7 +215,7 @@ def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.nda
     """Nuisance values of the candidates: their own broadening (M,), else the star's estimates."""
     values = {
         n: np.full(len(broadening), estimate.of(n))
-        for n in ("shift_kms", "calcium_depth", *CALCIUM_LINES, "dib_depth", "dib_velocity_kms")
+        for n in ("shift_kms", "calcium_depth", *CALCIUM_LINES, "pseudo_continuum", *BAND)
     }
     continuum = [estimate.of(f"continuum{i}") for i in range(CONTINUUM_TERMS)]
     return values | {"broadening_kms": broadening, "continuum": np.tile(continuum, (len(broadening), 1))}

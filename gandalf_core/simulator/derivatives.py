@@ -24,11 +24,12 @@ NUISANCE_STEPS = {
     "cn": 0.05,
     "calcium_depth": 0.05,
     **dict.fromkeys(CALCIUM_LINES, 0.05),
+    "pseudo_continuum": 0.2,
     "dib_depth": 0.01,
     "dib_velocity_kms": 3.0,
 }
 CONTINUUM_STEP = 0.001
-NEVER_NEGATIVE = ("broadening_kms", "dib_depth")
+NEVER_NEGATIVE = ("broadening_kms", "pseudo_continuum", "dib_depth")
 
 
 def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
@@ -36,7 +37,7 @@ def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
 
     The names are the labels, then the nuisances. Central differences of LABEL_STEPS, NUISANCE_STEPS and
     CONTINUUM_STEP, per unit of the quantity (teff: per K); one-sided where a step leaves the emulator's
-    region, NaN where both do. K is 18: take a few thousand stars at a time. Some nuisances have no effect on
+    region, NaN where both do. K is 19: take a few thousand stars at a time. Some nuisances have no effect on
     a star (the band's velocity where there is no band): give them their prior, see `nuisance_priors`.
 
     Raises SpectraError when the grid is not one of the simulator's, or the stars are not simulated.

@@ -18,15 +18,31 @@ LIMB_DARKENING = 0.6
 def apply_nuisances(flux: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
     """(N, 2401) observed samples of emulated spectra (N, L) under the nuisance values; the margin is cut off.
 
-    In this order: Ca II cores, rotation and shift, interstellar band, continuum. values: as `nuisances.draw`
-    returns them.
+    In this order: Ca II cores, rotation and shift, interstellar band, the level at which the spectrum is
+    normalised, continuum. values: as `nuisances.draw` returns them.
     """
     deepening = values["calcium_depth"][:, None] + np.stack([values[name] for name in CALCIUM_LINES], 1)
     flux = 1 - (1 - flux) * (1 + deepening.astype(np.float32) @ calcium_profiles())
     out = shift_and_broaden(flux, values["shift_kms"], values["broadening_kms"])
     absorb_band(out, values["dib_depth"], values["dib_velocity_kms"])
-    out *= 1 + values["continuum"].astype(np.float32) @ continuum_basis()
-    return out[:, MARGIN:-MARGIN]
+    out = out[:, MARGIN:-MARGIN]
+    normalise(out, values)
+    return out
+
+
+def normalise(flux: np.ndarray, values: dict[str, np.ndarray]) -> None:
+    """Divide spectra (N, 2401) over their true continuum, in place, by what observers take for it."""
+    flux *= 1 + values["pseudo_continuum"].astype(np.float32)[:, None] * blanketing(flux)[:, None]
+    flux *= 1 + values["continuum"].astype(np.float32) @ continuum_basis()[:, MARGIN:-MARGIN]
+
+
+def blanketing(flux: np.ndarray) -> np.ndarray:
+    """(N,) how far the 85th percentile of spectra (N, L) lies below their continuum.
+
+    Observers divide a spectrum by a smooth curve near its tops, which are not free of lines.
+    """
+    rank = int(0.85 * flux.shape[1])
+    return 1 - np.partition(flux, rank, axis=1)[:, rank]
 
 
 def calcium_profiles() -> np.ndarray:

@@ -38,6 +38,9 @@ class NuisanceConfig:
     # rms relative error of flux_error itself at low S/N, where few transits show it
     noise_scale: float = 0.20
     continuum: float = 0.0105  # rms of a slow multiplicative residual, .0095 of it a slope
+    # spectra are normalised where 85 % of their samples lie below, not at the true continuum: the level is raised
+    # by a share, uniform between 0 and this, of how far the former lies below the latter
+    pseudo_continuum: float = 1.2
     shift_kms: float = 1.5  # rms of the residual velocity shift
     broadening_kms: float = 20.0  # v sin i is uniform between 0 and this
     # rms scatter, common to the three Ca II cores, of their relative depth: activity fills all three, ...
@@ -77,6 +80,7 @@ OFF = NuisanceConfig(
     noise=False,
     noise_scale=0,
     continuum=0,
+    pseudo_continuum=0,
     shift_kms=0,
     broadening_kms=0,
     calcium=0,
@@ -116,6 +120,7 @@ def draw(
         **dict(zip(CALCIUM_LINES, (config.calcium_nlte * NLTE_SHARE + lines).T, strict=True)),
         "dib_depth": config.dib_depth * np.minimum(-np.log1p(-streams.uniform(seed, "dib depth", k)), 6),
         "dib_velocity_kms": (config.dib_depth > 0) * DIB_SPREAD_KMS * streams.normal(seed, "dib velocity", k),
+        "pseudo_continuum": config.pseudo_continuum * streams.uniform(seed, "pseudo-continuum", k),
         "continuum": continuum_spread(config) * streams.normal(seed, "continuum", k, CONTINUUM_TERMS),
     }
 
@@ -187,6 +192,7 @@ def priors(
         "shift_kms": (0.0, config.shift_kms),
         "broadening_kms": (config.broadening_kms / 2, config.broadening_kms / np.sqrt(12)),
         "calcium_depth": ((config.calcium > 0) * config.calcium_mean, config.calcium),
+        "pseudo_continuum": (config.pseudo_continuum / 2, config.pseudo_continuum / np.sqrt(12)),
         "dib_depth": (config.dib_depth, config.dib_depth),
         "dib_velocity_kms": (0.0, DIB_SPREAD_KMS * (config.dib_depth > 0)),
     }

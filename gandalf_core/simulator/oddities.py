@@ -15,7 +15,7 @@ from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from ..parameters import LABELS
 from . import streams
-from .effects import apply_nuisances, calcium_profiles, continuum_basis
+from .effects import apply_nuisances, calcium_profiles, normalise
 from .emulator import NATURES, emulate
 from .grids import CENTRE_NM, FINE_NM, LIGHT_KMS, MARGIN, observe, wavelengths
 from .noise import INSTRUMENT, add_errors, flux_error
@@ -119,7 +119,7 @@ def _stars(
         own = recipe.dealt_labels(k)
         values = recipe.draw(k, own)
         samples, further = make(recipe, k, own, values)
-        samples *= 1 + values["continuum"].astype(np.float32) @ continuum_basis()[:, MARGIN:-MARGIN]
+        normalise(samples, values)
         add_errors(samples, recipe.seed, k, recipe.config, values, noisy)
         flux.append(observe(samples, pixels))
         labels.append(np.column_stack([own, further]))
@@ -140,8 +140,8 @@ def _stars(
 
 
 def _light(recipe: Recipe, labels: np.ndarray, values: Values) -> np.ndarray:
-    """(n, 2401) spectra of single stars without noise, model errors and slow continuum residual."""
-    flat = values | {"continuum": np.zeros_like(values["continuum"])}
+    """(n, 2401) spectra of single stars over their true continuum, without noise and model errors."""
+    flat = values | {name: np.zeros_like(values[name]) for name in ("pseudo_continuum", "continuum")}
     return apply_nuisances(emulate(labels, values["cn"], recipe.nature), flat)
 
 

@@ -123,7 +123,8 @@ def nuisance_values(stars: SpectraSet) -> dict[str, np.ndarray]:
 
     snr (of the continuum, per 0.03 nm pixel), noise_scale (true over nominal noise), shift_kms,
     broadening_kms, cn (change of the nitrogen abundance, dex), calcium_depth (relative deepening of all three
-    Ca II cores), calcium_850, calcium_854, calcium_866 (of one core beyond that), dib_depth,
+    Ca II cores), calcium_850, calcium_854, calcium_866 (of one core beyond that),
+    pseudo_continuum (how far the level is raised, in units of `effects.blanketing`), dib_depth,
     dib_velocity_kms. Raises SpectraError when stars are not simulated.
     """
     out: dict[str, np.ndarray] = {}
