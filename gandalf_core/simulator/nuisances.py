@@ -38,8 +38,8 @@ class NuisanceConfig:
     # rms relative error of flux_error itself at low S/N, where few transits show it
     noise_scale: float = 0.20
     continuum: float = 0.0105  # rms of a slow multiplicative residual, .0095 of it a slope
-    # spectra are normalised where 85 % of their samples lie below, not at the true continuum: the level is raised
-    # by a share, uniform between 0 and this, of how far the former lies below the latter
+    # spectra are normalised where 85 % of their samples lie below, not at the true continuum: the level is
+    # raised by a share, uniform between 0 and this, of how far the former lies below the latter
     pseudo_continuum: float = 1.2
     shift_kms: float = 1.5  # rms of the residual velocity shift
     broadening_kms: float = 20.0  # v sin i is uniform between 0 and this
