@@ -13,10 +13,11 @@ from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.io import rebin
 from gandalf_core.io.folders import data_files
 from gandalf_core.products.census import Census, scatter
-from gandalf_core.products.line_shift import line_shifts
+from gandalf_core.models.line_shift import line_shifts
 from gandalf_core.products.validation import validate
 from gandalf_core.products.walking import Walk, spread
 from gandalf_core.simulator import simulate
+from gandalf_core.simulator.nuisances import OFF
 
 KEYS = {
     *("stars", "pixels", "medium", "errors", "mask", "ids", "labels", "ignored", "missing", "rejected"),
@@ -178,6 +179,15 @@ def test_the_scatter_of_neighbours_is_the_noise_of_a_pixel():
     noise = np.random.default_rng(0).normal(0, [[0.01], [0.1]], (2, 4000))
     stars = SpectraSet(1 + noise, np.linspace(846, 870, 4000), ["a", "b"], np.empty((2, 0)), ())
     np.testing.assert_allclose(scatter(stars), [0.01, 0.1], rtol=0.05)
+
+
+@pytest.mark.parametrize("pixels", [800, 2401])
+def test_the_scatter_of_neighbours_allows_for_the_correlation_of_the_instrument(pixels):
+    smooth = simulate(1, seed=3, clean=True, pixels=pixels)
+    only, labels = replace(OFF, noise=True), np.repeat(smooth.labels, 200, 0)
+    noisy = simulate(200, seed=3, pixels=pixels, nuisances=only, labels=labels, snr=(9, 9))
+    noise = replace(noisy, flux=noisy.flux - smooth.flux)
+    assert np.median(scatter(noise) / noise.flux_error[:, 0]) == pytest.approx(1, abs=0.02)
 
 
 def test_many_masked_pixels_repeated_ids_and_labels_beyond_the_sample_are_warned_of(run, tmp_path):

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..data.instruments import instrument_of
 from ..data.spectra import SpectraSet
 from ..io.ids import as_integers
-from .line_shift import line_shifts
+from ..models.line_shift import line_shifts
 
 MAX_SHIFTS = 2000  # stars whose line shift is measured
 NOISE_SCALE = 1.482602 / np.sqrt(6)  # from the median of |2 f(i) − f(i−2) − f(i+2)| to one standard deviation
@@ -110,7 +111,8 @@ class Census:
 def scatter(stars: SpectraSet) -> np.ndarray:
     """(N,) noise of one pixel, from the scatter between neighbours (Stoehr et al. 2008, DER_SNR).
 
-    Correlated noise and narrow lines make it wrong by a factor of two or so; NaN where it is not known.
+    How their noise correlates is that of their instrument. Unknown correlation and narrow lines make it wrong
+    by a factor of two or so; NaN where it is not known.
     """
     flux = np.where(stars.mask, np.nan, stars.flux)
     noise = np.full(len(stars), np.nan)
@@ -118,6 +120,13 @@ def scatter(stars: SpectraSet) -> np.ndarray:
         return noise
     bend = np.abs(2 * flux[:, 2:-2] - flux[:, :-4] - flux[:, 4:])
     known = np.isfinite(bend).any(1)
-    noise[known] = NOISE_SCALE * np.nanmedian(bend[known], 1)
+    noise[known] = NOISE_SCALE * np.nanmedian(bend[known], 1) / _bend_of_noise(stars)
     noise[noise == 0] = np.nan
     return noise
+
+
+def _bend_of_noise(stars: SpectraSet) -> float:
+    """The spread of 2 x(k) − x(k − 2) − x(k + 2) in noise, over that in independent pixels."""
+    bands = instrument_of(stars).bands(stars.wavelength_nm)
+    two, four = (bands[lag, 0] if lag < len(bands) else 0.0 for lag in (2, 4))
+    return float(np.sqrt(1 - 4 / 3 * two + four / 3))
