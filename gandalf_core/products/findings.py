@@ -15,7 +15,7 @@ from ..io.names import FLUX
 from ..io.understanding import ASSUMED, Understanding
 from ..parameters import parameter
 from .census import Census
-from .line_shift import AIR_KMS
+from ..models.line_shift import AIR_KMS
 
 GOOD, WARN, BAD = "good", "warn", "bad"
 AT_REST_KMS = 10.0  # a median shift of lines below it is the noise of the stars and of the grid
