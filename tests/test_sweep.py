@@ -104,6 +104,25 @@ def test_every_node_of_a_grid_once_and_the_best_first(source, tmp_path):
     assert from_json(to_json(best_config(tmp_path))) == best_config(tmp_path)
 
 
+def test_trials_that_train_together_score_as_they_do_one_by_one(source, tmp_path, monkeypatch, one_probe):
+    """Two trials share their steps, two are impossible."""
+    axes = {"lambda_scale": "0.5,2.0", "training__batch_size": "64,100000"}
+    sweep = small(source, name="physical-removed", score="excess", **axes)
+    run_sweep(tmp_path / "together", sweep)
+    monkeypatch.setattr(runner, "TOGETHER", 1)
+    run_sweep(tmp_path / "alone", sweep)
+    frames = [
+        results(tmp_path / f).set_index(["lambda_scale", "training.batch_size"])
+        for f in ("together", "alone")
+    ]
+    together, alone = (frame.sort_index() for frame in frames)
+    assert together["state"].tolist() == alone["state"].tolist() == ["complete", "fail"] * 2
+    mse, score = ([f[c].to_numpy(float) for f in (together, alone)] for c in ("reconstruction_mse", "score"))
+    np.testing.assert_allclose(*mse, rtol=1e-4)
+    np.testing.assert_allclose(*score, atol=0.15)  # rounding of a weight draws other noise of the latent
+    assert alone["reconstruction_mse"].nunique() == 2
+
+
 def test_a_finished_sweep_does_nothing_and_another_is_refused(source, tmp_path):
     run_sweep(tmp_path, small(source, model__latent_size="1,3"))
     before = results(tmp_path)
@@ -152,15 +171,16 @@ def test_a_folder_with_any_name_holds_a_sweep(source, tmp_path):
 
 
 def test_a_stopped_sweep_resumes_with_the_interrupted_trial(source, tmp_path, monkeypatch):
-    real, seen = runner.score_trial, []
+    real, seen = runner.score_trials, []
 
-    def stopped_in_the_second(trial, sweep, stars):
-        seen.append(trial.number)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        return real(trial, sweep, stars)
+    def stopped_in_the_second(trials, sweep, stars):
+        for trial, outcome in real(trials, sweep, stars):
+            seen.append(trial.number)
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+            yield trial, outcome
 
-    monkeypatch.setattr(runner, "score_trial", stopped_in_the_second)
+    monkeypatch.setattr(runner, "score_trials", stopped_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(tmp_path, small(source))
     assert len(results(tmp_path)) == 1
@@ -214,11 +234,12 @@ def test_several_processes_share_the_work(source, tmp_path):
 
 
 def test_a_node_that_another_worker_has_finished_meanwhile_is_left_to_it(source, tmp_path, monkeypatch):
-    def overtaken(trial, sweep, stars):
-        trial.study.tell(trial.number, 1.0)
-        trial.set_user_attr("seconds", 1.0)
+    def overtaken(trials, sweep, stars):
+        for trial in trials:
+            trial.study.tell(trial.number, 1.0)
+            yield trial, 2.0
 
-    monkeypatch.setattr("gandalf_core.sweeps.study.score_trial", overtaken)
+    monkeypatch.setattr("gandalf_core.sweeps.study.score_trials", overtaken)
     run_sweep(tmp_path, small(source, model__latent_size="1,2,3"), workers=1)
     study = open_study(tmp_path, load_sweep(tmp_path))
     assert [t.value for t in study.get_trials()] == [1.0, 1.0, 1.0]

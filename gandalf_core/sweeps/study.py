@@ -24,7 +24,7 @@ from ..io.claim import claim
 from ..jobs.progress import Progress, silent
 from .space import Sweep, with_values
 from .stars import identity_of_stars
-from .trial import score_trial, training_stars
+from .trial import score_trials, training_stars
 
 if TYPE_CHECKING:
     import optuna
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 STUDY = "sweep"
 LOCK_SECONDS = 60  # how long a process waits for another one's write
+# Trials that train at once in one process. TPE learns nothing from those that run beside the one it proposes.
+TOGETHER, TOGETHER_BY_TPE = 8, 4
 INTERNAL_ATTRIBUTES = ("epoch", "node")  # of a trial, not shown in the table of results
 
 
@@ -50,10 +52,11 @@ def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: P
     study = open_study(folder, sweep)
     _enqueue(study, sweep)
     if workers == 1:
-        for _ in _run_trials(folder, sweep):
+        for _ in _run_trials(folder, sweep, 0, TOGETHER):
             progress(*_state(study, sweep))
         return
-    with _worker_processes(folder, min(workers, sweep.count)) as processes:
+    workers = min(workers, sweep.count)
+    with _worker_processes(folder, workers, min(TOGETHER, -(-sweep.count // workers))) as processes:
         while any(p.is_alive() for p in processes):
             progress(*_state(study, sweep))
             time.sleep(1.0)
@@ -88,7 +91,7 @@ def open_study(folder: str | Path, sweep: Sweep, worker: int = 0) -> "optuna.Stu
     study = optuna.create_study(storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True)
     trials = len(study.get_trials(deepcopy=False))
     study.sampler = optuna.samplers.TPESampler(
-        seed=sweep.seed + 1000 * worker + 1_000_003 * trials, multivariate=True
+        seed=sweep.seed + 1000 * worker + 1_000_003 * trials, multivariate=True, constant_liar=True
     )
     return study
 
@@ -106,11 +109,11 @@ def _enqueue(study: "optuna.Study", sweep: Sweep) -> None:
 
 
 @contextlib.contextmanager
-def _worker_processes(folder: Path, workers: int) -> Iterator[list[BaseProcess]]:
-    """Processes that share the cores; they end with the block."""
+def _worker_processes(folder: Path, workers: int, together: int) -> Iterator[list[BaseProcess]]:
+    """Processes that share the cores, each training so many trials at once; they end with the block."""
     context = multiprocessing.get_context("spawn")  # a fork after threads have run may hang
     processes: list[BaseProcess] = [
-        context.Process(target=_work, args=(str(folder), k), daemon=True) for k in range(workers)
+        context.Process(target=_work, args=(str(folder), k, together), daemon=True) for k in range(workers)
     ]
     try:
         with _threads_of_children(max(1, (os.cpu_count() or 1) // workers)):
@@ -136,32 +139,45 @@ def _threads_of_children(threads: int) -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def _work(folder: str, number: int) -> None:
+def _work(folder: str, number: int, together: int) -> None:
     """What a worker process does."""
-    for _ in _run_trials(Path(folder), load_sweep(folder), number):
+    for _ in _run_trials(Path(folder), load_sweep(folder), number, together):
         pass
 
 
-def _run_trials(folder: Path, sweep: Sweep, worker: int = 0) -> Iterator[None]:
-    """Run trials until there are enough; yields after each."""
+def _run_trials(folder: Path, sweep: Sweep, worker: int, together: int) -> Iterator[None]:
+    """Run trials, so many at once, until there are enough; yields after each."""
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     study, stars = open_study(folder, sweep, worker), None
-    while not has_enough_trials(study, sweep):
+    together = together if sweep.sampler == "grid" else min(together, TOGETHER_BY_TPE)
+    while trials := _next_trials(study, sweep, together):
+        stars = training_stars(sweep) if stars is None else stars
+        for trial, outcome in score_trials(trials, sweep, stars):
+            try:
+                if isinstance(outcome, GandalfError):
+                    trial.set_user_attr("cause", str(outcome))
+                    study.tell(trial, state=TrialState.FAIL)
+                else:
+                    study.tell(trial, outcome, skip_if_finished=True)
+            except UpdateFinishedTrialError:
+                pass  # SQLite now and then gives one node to two workers at once; the other one was faster
+            yield
+
+
+def _next_trials(study: "optuna.Study", sweep: Sweep, together: int) -> "list[optuna.Trial]":
+    """The trials to run next, at most so many; none when there are enough."""
+    from optuna.trial import TrialState
+
+    trials = []
+    while len(trials) < together and not has_enough_trials(study, sweep):
         trial = study.ask()
         if sweep.sampler == "grid" and "node" not in trial.user_attrs:  # another worker took the last node
             study.tell(trial, state=TrialState.FAIL)
-            return
-        stars = training_stars(sweep) if stars is None else stars
-        try:
-            study.tell(trial, score_trial(trial, sweep, stars), skip_if_finished=True)
-        except UpdateFinishedTrialError:
-            pass  # SQLite now and then gives one node to two workers at once; the other one was faster
-        except GandalfError as error:
-            trial.set_user_attr("cause", str(error))
-            study.tell(trial, state=TrialState.FAIL)
-        yield
+            break
+        trials.append(trial)
+    return trials
 
 
 def has_enough_trials(study: "optuna.Study", sweep: Sweep) -> bool:

@@ -7,6 +7,7 @@ trial trains on 80 % of the others and is scored on the rest of them.
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..auditing.entries import leakage
@@ -16,7 +17,7 @@ from ..auditing.report import planned
 from ..config.schema import Config
 from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
-from ..errors import ConfigError, ModelError
+from ..errors import ConfigError, GandalfError, ModelError
 from .space import Sweep, with_values
 from .stars import check_stars
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import optuna
 
     from ..training.records import EpochRecord
+    from ..training.trainer import Trainer
 
 QUICK_PROBES = ("ridge", "trees")
 
@@ -40,27 +42,73 @@ def training_stars(sweep: Sweep) -> SpectraSet:
     return stars[split(stars.ids)[0]]
 
 
-def score_trial(trial: "optuna.Trial", sweep: Sweep, stars: SpectraSet) -> float:
-    """Train an Optuna trial's configuration and score it, on the stars of a training split.
+def score_trials(
+    trials: "Sequence[optuna.Trial]", sweep: Sweep, stars: SpectraSet
+) -> "Iterator[tuple[optuna.Trial, float | GandalfError]]":
+    """Train the configurations of Optuna trials, those of equal shapes together, and score each.
 
-    Measures become attributes of the trial. Raises ConfigError for an impossible combination of values,
-    ModelError for a training that diverged.
+    stars: a training split. A trial comes as soon as it is scored, or with the error that made it fail: an
+    impossible combination of values, or a training that diverged. Measures become attributes of the trial.
     """
     from ..data.splits import held_back, split
-    from ..models.fit import bare_model
+    from ..training.together import Together
     from ..training.trainer import Trainer
 
+    stars = stars[held_back(stars.ids)[0]]
+    fit_rows, score_rows = split(stars.ids)
+    fitted, scored = stars[fit_rows], stars[score_rows]
+    ready: list[optuna.Trial] = []
+    impossible: list[tuple[optuna.Trial, GandalfError]] = []
+
+    def trainers() -> Iterator[Trainer]:
+        for trial in trials:
+            try:
+                yield Trainer(fitted, _config(trial, sweep), sweep.device)
+                ready.append(trial)
+            except GandalfError as error:
+                impossible.append((trial, error))
+
+    several = Together(trainers())
+    yield from impossible
+    for done in several.epochs():
+        trial = ready[done.index]
+        if done.error:
+            yield trial, done.error
+        elif done.record:
+            trial.set_user_attr("epoch", done.record.epoch)
+            if several.trainers[done.index].finished:
+                yield trial, _outcome(trial, several.trainers[done.index], stars, scored, sweep)
+
+
+def _config(trial: "optuna.Trial", sweep: Sweep) -> Config:
+    """The configuration of a trial. ConfigError where its values do not go together."""
     config = with_values(sweep.config, {a.path: a.suggest(trial) for a in sweep.axes})
     if sweep.score == "reconstruction" and not config.training.validation_fraction:
         raise ConfigError("training.validation_fraction is 0: no star is left to score a reconstruction by")
-    stars = stars[held_back(stars.ids)[0]]
-    fit_rows, score_rows = split(stars.ids)
-    trainer = Trainer(stars[fit_rows], config, sweep.device)
-    for record in trainer.epochs():
-        trial.set_user_attr("epoch", record.epoch)
-    measures = training_measures(config, trainer.history)
+    return config
+
+
+def _outcome(
+    trial: "optuna.Trial", trainer: "Trainer", stars: SpectraSet, scored: SpectraSet, sweep: Sweep
+) -> "float | GandalfError":
+    try:
+        return _score(trial, trainer, stars, scored, sweep)
+    except GandalfError as error:
+        return error
+
+
+def _score(
+    trial: "optuna.Trial", trainer: "Trainer", stars: SpectraSet, scored: SpectraSet, sweep: Sweep
+) -> float:
+    """The score of a trial whose training is finished. ModelError when it diverged.
+
+    stars: all that the trial has, scored: those that it is scored on.
+    """
+    from ..models.fit import bare_model
+
+    measures = training_measures(trainer.config, trainer.history)
     if sweep.score != "reconstruction":
-        measures |= probe_measures(measured(bare_model(trainer, stars), sweep.seed), stars[score_rows], sweep)
+        measures |= probe_measures(measured(bare_model(trainer, stars), sweep.seed), scored, sweep)
     for name, value in measures.items():
         trial.set_user_attr(name, value)
     score = measures["reconstruction_mse" if sweep.score == "reconstruction" else "score"]

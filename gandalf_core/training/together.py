@@ -5,7 +5,7 @@ numbers, λ and learning rates; each ends in the weights that it would have reac
 """
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -51,14 +51,20 @@ class Together:
     `leave` takes one of them out: from its next epoch on the others share the steps among themselves.
     """
 
-    def __init__(self, trainers: Sequence[Trainer]) -> None:
-        self.trainers = list(trainers)
+    def __init__(self, trainers: Iterable[Trainer]) -> None:
+        self.trainers: list[Trainer] = []
         self._left: set[int] = set()
-        _share_equal_stars(self.trainers)
+        for trainer in trainers:  # made one by one, so that equal stars are never held twice for long
+            _share_equal_stars(trainer, self.trainers)
+            self.trainers.append(trainer)
 
     def leave(self, index: int) -> None:
         """Stop this training after its last finished epoch."""
         self._left.add(index)
+
+    def stop(self) -> None:
+        """Stop all after the epoch that they are in."""
+        self._left = set(range(len(self.trainers)))
 
     def epochs(self) -> Iterator[Finished]:
         """Train all to their last epochs, yielding each epoch of each.
@@ -138,10 +144,9 @@ def _stack(trainers: list[Trainer]) -> Stacked:
     )
 
 
-def _share_equal_stars(trainers: list[Trainer]) -> None:
-    """Hold spectra that several trainings have in common only once."""
-    for k, trainer in enumerate(trainers):
-        for other in trainers[:k]:
-            if trainer.data.x.shape == other.data.x.shape and torch.equal(trainer.data.x, other.data.x):
-                trainer.data = replace(trainer.data, x=other.data.x)
-                break
+def _share_equal_stars(trainer: Trainer, others: list[Trainer]) -> None:
+    """Hold spectra that a training has in common with another one only once."""
+    for other in others:
+        if trainer.data.x.shape == other.data.x.shape and torch.equal(trainer.data.x, other.data.x):
+            trainer.data = replace(trainer.data, x=other.data.x)
+            return
