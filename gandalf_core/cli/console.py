@@ -54,6 +54,10 @@ class Console:
         if self.job:
             self.job.restart_metrics([jsonable(asdict(r)) for r in trainer.history])
 
+    def epoch_of(self, name: str, record: "EpochRecord") -> None:
+        """An epoch of one of several trainings is finished."""
+        self.say(f"{name}  {epoch_line(record)}")
+
     def epoch_done(self, record: "EpochRecord") -> None:
         """An epoch of a training is finished."""
         print(epoch_line(record), file=sys.stderr, flush=True)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..jobs.folder import handling, raise_stopped
-from .console import Console
+from .console import Console, start_line
 
 if TYPE_CHECKING:
     from ..config.schema import Config
     from ..data.spectra import SpectraSet
+    from ..errors import GandalfError
     from ..models.fit import Extras
     from ..models.trained import TrainedModel
     from ..training.trainer import Trainer
@@ -44,6 +45,34 @@ def run_epochs(trainer: "Trainer", folder: Path, console: Console) -> bool:
             if stop.requested:
                 return False
     return True
+
+
+def run_together(
+    trainers: "dict[str, Trainer]", folders: dict[str, Path], console: Console
+) -> "dict[str, GandalfError] | None":
+    """Train several to their last epochs, each with a checkpoint after each of its epochs.
+
+    The errors of those that failed, by name; the others go on. None when Ctrl-C stopped them before the end.
+    """
+    from ..training.together import Together
+
+    names, failed = list(trainers), {}
+    for name, trainer in trainers.items():
+        console.say(f"{name}  {start_line(trainer)}")
+    several = Together(list(trainers.values()))
+    with stopping_after_epoch() as stop:
+        for done in several.epochs():
+            name = names[done.index]
+            if done.record:
+                trainers[name].save_checkpoint(folders[name])
+                console.epoch_of(name, done.record)
+            elif done.error:
+                failed[name] = done.error
+                console.say(f"{name}  {done.error}")
+            if stop.requested:
+                several.stop()
+    stopped = any(not t.finished for name, t in trainers.items() if name not in failed)
+    return None if stopped else failed
 
 
 @dataclass

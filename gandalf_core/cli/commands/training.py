@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
-from ..arguments import DEVICE, KEEP_SPIKES, MAPS, MAPS_NOISE_KEY, STARS
+from ..arguments import DEVICE, KEEP_SPIKES, MAPS, MAPS_NOISE_KEY, STARS, whole_number
 from ..choices import CONFIG_ARGUMENTS, base_config, config_from
 from ..console import Console, facts, heading, table
 from ..keys import given_key
 from ..registry import Report, arg, command
+from ..seeds import seed_configs, train_seeds
 from ..streams import stars_for
 from ..training_steps import make_trainer, run_epochs, save_finished
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ...config.schema import Config
     from ...models.trained import TrainedModel
     from ...sources import Intake
+
+MOST_SEEDS = 100  # at once: all of them are in memory
 
 
 @command(
@@ -35,6 +38,13 @@ if TYPE_CHECKING:
     ),
     arg("--resume", action="store_true", help="continue from the checkpoint in --out"),
     arg(
+        "--seeds",
+        type=whole_number(1, MOST_SEEDS),
+        metavar="N",
+        help="train N models at once, with --seed and the seeds after it, each in a folder seed-S of --out "
+        "(default: one model, in --out itself)",
+    ),
+    arg(
         "--map",
         action="append",
         default=[],
@@ -47,7 +57,8 @@ def train(args: Namespace, console: Console) -> Report:
     """Train on 80 % of the stars (by id) and measure on the rest.
 
     Ctrl-C stops after the epoch (pressed twice: at once) and leaves a checkpoint; the same command with
-    --resume continues from it, to the same weights.
+    --resume continues from it, to the same weights. Models of several seeds share their steps, which takes
+    less time than one after the other; each equals its own training alone, up to rounding.
     """
     from ...models.fit import Extras
     from ...simulator.judging import refuse_reserved_sources
@@ -59,6 +70,10 @@ def train(args: Namespace, console: Console) -> Report:
     console.say("reading stars")
     stars, intake = stars_for(args, console)
     config, folder = config_from(args, stars.label_names), Path(args.out)
+    extras = Extras(maps=tuple(args.map), source=" ".join(args.stars), key=key)
+    if args.seeds:
+        done = train_seeds(stars, seed_configs(config, args.seeds), extras, args, console)
+        return _report_of_seeds(done, folder, intake, console)
     if args.resume and not (folder / CHECKPOINT).is_file() and (folder / "config.json").is_file():
         return _finished_before(folder, config, intake, console)
     trainer = make_trainer(stars, config, folder, args.device, args.resume)
@@ -66,9 +81,25 @@ def train(args: Namespace, console: Console) -> Report:
         console.say(f"stopped after epoch {len(trainer.history)}: the same command with --resume continues")
         history = [asdict(r) for r in trainer.history]
         return Report(summary(folder, history) | {"stopped": True} | intake.result())
-    extras = Extras(maps=tuple(args.map), source=" ".join(args.stars), key=key)
     model = save_finished(trainer, stars, extras, folder, console)
     return _report(model, folder, intake)
+
+
+def _report_of_seeds(
+    done: "tuple[dict[str, TrainedModel], dict[str, str]] | None",
+    folder: Path,
+    intake: "Intake",
+    console: Console,
+) -> Report:
+    if done is None:
+        console.say("stopped: the same command with --resume continues")
+        return Report({"models": {}, "failed": {}, "stopped": True} | intake.result())
+    models, failed = done
+    reports = {name: _report(model, folder / name, intake) for name, model in models.items()}
+    result = {"models": {n: r.result for n, r in reports.items()}, "failed": failed, "stopped": False}
+    text = "\n\n".join(f"--- {name}\n{report.text}" for name, report in reports.items())
+    failure = "; ".join(f"{name}: {cause}" for name, cause in failed.items())
+    return Report(result | intake.result(), text, failure or None)
 
 
 def _finished_before(folder: Path, config: "Config", intake: "Intake", console: Console) -> Report:
