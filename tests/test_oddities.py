@@ -32,7 +32,7 @@ def binaries():
 def test_they_say_what_they_are(binaries):
     assert binaries.ids[:2].tolist() == ["sim7-binary-0", "sim7-binary-1"]
     assert simulate_active(1, 7, nature="b").ids.tolist() == ["sim7b-active-0"]
-    assert not is_simulated(binaries) and binaries.provenance["odd"]["binary"]["flux_ratio"] == [0.3, 1.0]
+    assert not is_simulated(binaries) and binaries.provenance["odd"]["binary"]["flux_ratio"] == (0.3, 1.0)
     assert instrument_of(binaries).name == "gaia-rvs" and not binaries.mask.any()
     with pytest.raises(SpectraError, match="reserved for judging"):
         refuse_reserved(simulate_binaries(1, 990_001).ids, "train on")

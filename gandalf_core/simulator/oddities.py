@@ -6,7 +6,7 @@ k is the same for every n. Shapes: N stars, n of one block, L pixels.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -30,7 +30,7 @@ ACTIVE_LABELS = (*LABELS, "filling")
 
 Limits = float | tuple[float, float]  # one value for all stars, or uniform between two
 Values = dict[str, np.ndarray]
-# from numbers, labels and nuisances of a block of stars: spectra (n, 2401) without noise, and further labels
+# from the numbers, labels and nuisances of a block of stars: spectra (n, 2401) without errors, further labels
 Make = Callable[[Recipe, np.ndarray, np.ndarray, Values], tuple[np.ndarray, np.ndarray]]
 
 
@@ -54,27 +54,35 @@ def simulate_binaries(
 
     Raises SpectraError for impossible arguments.
     """
-    apart, ratio = _limits("separation_kms", separation_kms), _limits("flux_ratio", flux_ratio)
-    if apart[1] > FASTEST_KMS:
-        raise SpectraError(f"separation_kms up to {apart[1]:g}: at most {FASTEST_KMS:g} km/s are simulated")
+    pairs = _Pairs(_limits("separation_kms", separation_kms), _limits("flux_ratio", flux_ratio))
+    if pairs.separation_kms[1] > FASTEST_KMS:
+        widest = f"separation_kms up to {pairs.separation_kms[1]:g}"
+        raise SpectraError(f"{widest}: at most {FASTEST_KMS:g} km/s are simulated")
+    recipe = _recipe(n, seed, snr, nature, nuisances)
+    return _stars(n, recipe, pixels, pairs, BINARY_LABELS, {"binary": asdict(pairs)})
 
-    def make(
-        recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: Values
+
+@dataclass(frozen=True)
+class _Pairs:
+    """How binaries are made: limits of the velocity between the two stars, and of their flux ratio."""
+
+    separation_kms: tuple[float, float]
+    flux_ratio: tuple[float, float]
+
+    def __call__(
+        self, recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: Values
     ) -> tuple[np.ndarray, np.ndarray]:
-        share = _uniform(ratio, seed, "flux ratio", k)
-        side = np.where(streams.uniform(seed, "blue or red", k) < 0.5, -1, 1)
-        separation = side * _uniform(apart, seed, "separation", k)
+        """Spectra of the pairs k; flux ratio, separation and labels of the second star."""
+        ratio = _uniform(self.flux_ratio, recipe.seed, "flux ratio", k)
+        side = np.where(streams.uniform(recipe.seed, "blue or red", k) < 0.5, -1, 1)
+        separation = side * _uniform(self.separation_kms, recipe.seed, "separation", k)
         other = recipe.dealt_labels(k + PARTNER)
         moved = recipe.draw(k + PARTNER, other)
         moved |= {name: values[name] for name in ("dib_depth", "dib_velocity_kms")}
         moved["shift_kms"] = values["shift_kms"] + separation
-        weight = (share / (1 + share)).astype(np.float32)[:, None]
+        weight = (ratio / (1 + ratio)).astype(np.float32)[:, None]
         first, second = _light(recipe, labels, values), _light(recipe, other, moved)
-        return first * (1 - weight) + second * weight, np.column_stack([share, separation, other])
-
-    settings = {"binary": {"separation_kms": list(apart), "flux_ratio": list(ratio)}}
-    recipe = _recipe(n, seed, snr, nature, nuisances)
-    return _stars(n, recipe, pixels, make, BINARY_LABELS, settings)
+        return first * (1 - weight) + second * weight, np.column_stack([ratio, separation, other])
 
 
 def simulate_active(
@@ -93,19 +101,25 @@ def simulate_active(
     value, or uniform between two. The other arguments are those of `simulate_binaries`. Labels: the star's,
     and `filling`. Raises SpectraError for impossible arguments.
     """
-    limits = _limits("filling", filling)
+    activity = _Activity(_limits("filling", filling))
+    recipe = _recipe(n, seed, snr, nature, nuisances)
+    return _stars(n, recipe, pixels, activity, ACTIVE_LABELS, {"active": asdict(activity)})
 
-    def make(
-        recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: Values
+
+@dataclass(frozen=True)
+class _Activity:
+    """How active stars are made: limits of the filling of their Ca II cores."""
+
+    filling: tuple[float, float]
+
+    def __call__(
+        self, recipe: Recipe, k: np.ndarray, labels: np.ndarray, values: Values
     ) -> tuple[np.ndarray, np.ndarray]:
-        amount = _uniform(limits, seed, "filling", k)
+        """Spectra of the stars k, and their filling."""
+        amount = _uniform(self.filling, recipe.seed, "filling", k)
         usual = np.full(len(k), recipe.config.calcium_mean)
         flux = _light(recipe, labels, values | {"calcium_depth": usual})
         return flux + amount.astype(np.float32)[:, None] * _emission(values["shift_kms"]), amount[:, None]
-
-    settings = {"active": {"filling": list(limits)}}
-    recipe = _recipe(n, seed, snr, nature, nuisances)
-    return _stars(n, recipe, pixels, make, ACTIVE_LABELS, settings)
 
 
 def _stars(
