@@ -84,12 +84,25 @@ def test_trials_with_other_strengths_rates_noises_and_lengths_share_their_steps(
         assert_equal(ours, other, without_effect(other))
 
 
+@pytest.mark.parametrize("recipe", ["paper-", ""])
+def test_what_one_removes_another_may_keep(noisy_stars, recipe):
+    """The discriminators and heads of each read columns of their own."""
+    names = f"{recipe}physical-removed", f"{recipe}chemical-removed"
+    together, alone = ([some(noisy_stars, n, [{}])[0] for n in names] for _ in range(2))
+    assert len({shapes(t) for t in together}) == 1
+    run(together)
+    for ours, other in zip(together, alone, strict=True):
+        list(other.epochs())
+        assert_equal(ours, other, without_effect(other))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"model__latent_size": 5},
         {"adversary__lambdas": {"teff": 1.0}},
-        {"adversary__lambdas": {"teff": -1.0, "logg": 1.0, "mh": 1.0, "alphafe": -1.0}},
+        {"adversary__lambdas": {"teff": -1.0, "logg": 1.0, "mh": 1.0, "alphafe": 1.0}},
+        {"adversary__lambdas": {"teff": 0.0, "logg": 1.0, "mh": -1.0, "alphafe": -1.0}},
         {"training__batch_size": 32},
         {"model__noise": 0.0},
         {"adversary__dependence": 0.7},

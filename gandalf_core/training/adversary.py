@@ -22,6 +22,10 @@ class Adversary(nn.Module):
     lambdas: Tensor  # (K,)
     head_weights: Tensor  # (number of heads,)
     nuisance_weights: Tensor  # (Q,)
+    seen: (
+        Tensor  # the columns of `seen_columns`; a tensor, since models of other labels may train beside this
+    )
+    head_truth: Tensor  # those of `head_columns`
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -45,10 +49,12 @@ class Adversary(nn.Module):
         self._hold("lambdas", [a.lambdas[n] for n in self.watched])
         self._hold("head_weights", [abs(a.lambdas[n]) for n in self.with_heads])
         self._hold("nuisance_weights", [*a.nuisances.values()])
+        self._hold("seen", self.seen_columns, torch.int64)
+        self._hold("head_truth", self.head_columns, torch.int64)
 
-    def _hold(self, name: str, values: list[float]) -> None:
+    def _hold(self, name: str, values: list[float] | list[int], dtype: torch.dtype = torch.float32) -> None:
         """Keep constants on the device of the networks, outside checkpoints."""
-        self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+        self.register_buffer(name, torch.tensor(values, dtype=dtype), persistent=False)
 
     def log_probabilities(self, z: Tensor, standard: Tensor, frozen: bool = False) -> Tensor:
         """(K, N, B) log-probability that each discriminator gives each bin.
@@ -64,7 +70,9 @@ class Adversary(nn.Module):
 
     def _inputs(self, z: Tensor, standard: Tensor) -> Tensor:
         """What the discriminators see: z (N, Z) and, if so configured, the true kept labels."""
-        return torch.cat([z, torch.nan_to_num(standard[:, self.seen_columns])], 1) if self.seen_columns else z
+        if not self.seen_columns:
+            return z
+        return torch.cat([z, torch.nan_to_num(standard.index_select(1, self.seen))], 1)
 
     def _marginals(self, joint: Tensor) -> Tensor:  # (N, B^K) -> (K, N, B)
         n, labels, bins = len(joint), len(self.watched), self.config.adversary.bins
@@ -118,7 +126,7 @@ class Adversary(nn.Module):
         """Scalar: Σ |λ_i|·(h_i(z) − y_i)² over the stars that have the label."""
         if not self.with_heads:
             return batch.x.new_zeros(())
-        truth = batch.standard[:, self.head_columns].T
+        truth = batch.standard.index_select(1, self.head_truth).T
         return (self.head_weights * known_mse(self.heads(z)[..., 0], truth)).sum()
 
     def nuisance_term(self, z: Tensor, batch: Batch) -> Tensor:

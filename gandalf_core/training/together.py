@@ -128,14 +128,21 @@ class Together:
 
 def shapes(trainer: Trainer) -> Hashable:
     """Equal for trainings that can take their steps together."""
-    config = trainer.config
+    config, adversary = trainer.config, trainer.adversary
     if config.adversary.joint:  # its loss looks at the stars before it chooses a formula
         return id(trainer)
-    signs = {name: (v > 0) - (v < 0) for name, v in config.lambdas.items()}
-    alike = {"adversary.lambdas": signs, "model.noise": float(config.model.noise > 0)}
+    ones = dict.fromkeys(config.adversary.nuisances, 1.0)
+    alike = {
+        "adversary.lambdas": {},
+        "adversary.nuisances": ones,
+        "model.noise": float(config.model.noise > 0),
+    }
+    readers = len(adversary.watched), len(adversary.with_heads), len(adversary.seen_columns)
+    removed = adversary.removed_rows if adversary.dependence else ()
     data = {n: (str(v.dtype), v.shape[1:]) for n, v in trainer.data.tensors().items()}
-    data = {name: shape for name, shape in data.items() if name not in ("bins", "target")}
-    return to_json(with_fields(config, FREE | alike)), trainer.steps, str(trainer.device), str(data)
+    fields = {name: shape for name, shape in data.items() if name not in ("bins", "target")}
+    formulas = to_json(with_fields(config, FREE | alike))
+    return formulas, readers, tuple(removed), trainer.steps, str(trainer.device), str(fields)
 
 
 def _stack(trainers: list[Trainer]) -> Stacked:
