@@ -21,6 +21,7 @@ from gandalf_core.seeds import JUDGING_SEED, STANDARD_SEED
 from gandalf_core.simulator import true_labels
 from gandalf_core.sources import load_stars
 from gandalf_core.training.checkpoints import CHECKPOINT
+from gandalf_core.training.together import Together
 
 from .stored import CHOICES, JUDGED, MODELS, SAMPLE, SEEDS, STORED, WORK, load, store
 from .variants import BASES, Changes, slug
@@ -35,30 +36,41 @@ BAYES_STARS = f"simulated:200:{JUDGING_SEED}"
 
 def audit_seeds(only: list[str]) -> None:
     """Audit every model with every seed on stars by which nothing was chosen; seed 0 is as shipped."""
-    sample, judged = None, None
-    for seed in SEEDS:
-        for name in MODELS:
-            path = STORED / "seeds" / f"{name}-{seed}.json"
-            if path.is_file() or (only and path.stem not in only):
-                continue
-            sample, judged = sample or load_stars(SAMPLE), judged or load_stars(JUDGED)
-            model = trained(name, seed, sample) if seed else load_model(name)
+    missing = [
+        (name, seed, path)
+        for name in MODELS
+        for seed in SEEDS
+        if not (path := STORED / "seeds" / f"{name}-{seed}.json").is_file()
+        and (not only or path.stem in only)
+    ]
+    if not missing:
+        return
+    sample, judged = load_stars(SAMPLE), load_stars(JUDGED)
+    for name in dict.fromkeys(name for name, _, _ in missing):
+        paths = {seed: path for other, seed, path in missing if other == name}
+        models = trained(name, [seed for seed in paths if seed], sample)
+        for seed, path in paths.items():
+            model = models[seed] if seed else load_model(name)
             store(path, {"source": JUDGED} | _latent_audit(model, judged))
 
 
-def trained(name: str, seed: int, sample: SpectraSet) -> TrainedModel:
-    """A preset trained with another seed, resumed from its checkpoint.
+def trained(name: str, seeds: list[int], sample: SpectraSet) -> dict[int, TrainedModel]:
+    """A preset trained together with other seeds, each resumed from its checkpoint: seed → model.
 
-    Without regressors and maps: an audit needs neither.
+    Without regressors and maps: an audit needs neither. Raises ModelError when one diverges.
     """
-    folder = WORK / f"seed-{seed}" / name
-    trainer = trainer_for(sample, with_fields(preset(name), {"training.seed": seed}), "cpu")
-    if (folder / CHECKPOINT).is_file():
-        trainer.load_checkpoint(folder)
-    for record in trainer.epochs():
-        trainer.save_checkpoint(folder)
-        print(f"{name}, seed {seed}: epoch {record.epoch} of {record.epochs}", flush=True)
-    return bare_model(trainer, sample)
+    folders = [WORK / f"seed-{seed}" / name for seed in seeds]
+    trainers = [trainer_for(sample, with_fields(preset(name), {"training.seed": s}), "cpu") for s in seeds]
+    for trainer, folder in zip(trainers, folders, strict=True):
+        if (folder / CHECKPOINT).is_file():
+            trainer.load_checkpoint(folder)
+    for done in Together(trainers).epochs():
+        if done.record is None:
+            raise done.error or AssertionError("an epoch without record or error")
+        trainers[done.index].save_checkpoint(folders[done.index])
+        what = f"{name}, seed {seeds[done.index]}"
+        print(f"{what}: epoch {done.record.epoch} of {done.record.epochs}", flush=True)
+    return {s: bare_model(trainer, sample) for s, trainer in zip(seeds, trainers, strict=True)}
 
 
 def _latent_audit(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command `pretrain`: makes the shipped models again, one by one; it can be stopped and resumed."""
+"""The command `pretrain`: makes the shipped models again; it can be stopped and resumed."""
 
 import time
 from argparse import Namespace
@@ -12,7 +12,7 @@ from ..arguments import DEVICE, EPOCHS, MAPS, MAPS_NOISE_KEY, positive, seed
 from ..console import Console
 from ..keys import given_key
 from ..registry import Report, arg, command
-from ..training_steps import judge, make_trainer, run_epochs, save_finished
+from ..training_steps import judge, make_trainer, run_together, save_finished
 
 if TYPE_CHECKING:
     from ...data.spectra import SpectraSet
@@ -58,7 +58,7 @@ NOT_JUDGED = "none"
     arg("--again", action="store_true", help="make models again that exist already"),
 )
 def pretrain(args: Namespace, console: Console) -> Report:
-    """Train, measure, judge and store every shipped model.
+    """Train, measure, judge and store every shipped model; those of equal shapes train together.
 
     A model that exists already, from the same stars and configuration, is skipped; a stopped training
     continues from its checkpoint in --work when the command is given again.
@@ -80,14 +80,22 @@ def pretrain(args: Namespace, console: Console) -> Report:
     if not missing:
         return Report({"models": models, "stopped": False})
     stars = _load(args.stars, console)
-    for name, config in missing.items():
+    begun = {n: c for n, c in missing.items() if args.again or not _exists(Path(args.work) / n, c, source)}
+    trainers = _trainers(begun, stars, args)
+    failed = run_together(trainers, {n: Path(args.work) / n for n in begun}, console)
+    if failed is None:
+        console.say("stopped: the same command continues")
+        return Report({"models": models, "stopped": True})
+    for name in [n for n in missing if n not in failed]:
         console.say(f"--- {name}")
         started = time.perf_counter()
-        if not _make(name, config, stars, source, args, console):
-            console.say("stopped: the same command continues")
-            return Report({"models": models, "stopped": True})
+        if trainer := trainers.pop(name, None):
+            started -= sum(record.seconds for record in trainer.history)
+            _finish(name, trainer, stars, source, args, console)
+        _judge_and_install(name, args, console)
         models[name] = {"path": str(out / name), "seconds": time.perf_counter() - started}
-    return Report({"models": models, "stopped": False})
+    causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
+    return Report({"models": models, "stopped": False}, failure=causes or None)
 
 
 def _source(spec: str) -> str:
@@ -130,31 +138,21 @@ def _exists(folder: Path, config: Config, source: str) -> bool:
         return False
 
 
-def _make(
-    name: str, config: Config, stars: "SpectraSet", source: str, args: Namespace, console: Console
-) -> bool:
-    """Train, finish, judge and install one model; False when stopped before its last epoch."""
-    work = Path(args.work) / name
-    if _exists(work, config, source) and not args.again:
-        console.say(f"{work}: finished before, nothing left to train")
-    elif not _train(name, config, stars, source, args, console):
-        return False
-    if args.judge != NOT_JUDGED:
-        judge(work, args.out / PLAIN if name != PLAIN else None, args.judge, console)
-    _install(work, args.out / name)
-    return True
+def _trainers(configs: dict[str, Config], stars: "SpectraSet", args: Namespace) -> "dict[str, Trainer]":
+    """Trainers of these models, where there is a checkpoint from there on."""
+    work = {name: Path(args.work) / name for name in configs}
+    return {
+        name: make_trainer(stars, config, work[name], args.device, resume=_resumable(work[name], config))
+        for name, config in configs.items()
+    }
 
 
-def _train(
-    name: str, config: Config, stars: "SpectraSet", source: str, args: Namespace, console: Console
-) -> bool:
-    """Train and finish one model in the folder of work; False when stopped before its last epoch."""
+def _finish(
+    name: str, trainer: "Trainer", stars: "SpectraSet", source: str, args: Namespace, console: Console
+) -> None:
+    """Finish one trained model in the folder of work."""
     from ...models.fit import MAP_STARS, Extras
 
-    work = Path(args.work) / name
-    trainer = make_trainer(stars, config, work, args.device, resume=_resumable(work, config))
-    if not run_epochs(trainer, work, console):
-        return False
     maps = tuple(args.map or MAPS)
     extras = Extras(
         maps=maps,
@@ -164,8 +162,15 @@ def _train(
         source=source,
         key=given_key(args),
     )
-    save_finished(trainer, stars, extras, work, console)
-    return True
+    save_finished(trainer, stars, extras, Path(args.work) / name, console)
+
+
+def _judge_and_install(name: str, args: Namespace, console: Console) -> None:
+    """Audit a finished model, and put it in the place of the shipped one."""
+    work = Path(args.work) / name
+    if args.judge != NOT_JUDGED:
+        judge(work, args.out / PLAIN if name != PLAIN else None, args.judge, console)
+    _install(work, args.out / name)
 
 
 def _resumable(work: Path, config: Config) -> bool:
