@@ -17,6 +17,8 @@ BENCHMARKS = {  # name -> (module, function); a module is imported when it is ne
     "training-paper-256": ("training", "paper_256"),
     "training-paper-50": ("training", "paper_50"),
     "training-bottleneck-256": ("training", "bottleneck_256"),
+    "training-three-seeds": ("training", "three_seeds"),
+    "training-eight-trials": ("training", "eight_trials"),
     "scaling": ("training", "scaling"),
     "encode": ("encoding", "million"),
     "regressors": ("learning", "regressors"),

@@ -55,7 +55,10 @@ def layers(
 
 
 def step_products(config: Config, pixels: int) -> list[Product]:
-    """Every product of one update of the discriminators and the auto-encoder."""
+    """Every product of one update of the discriminators and the auto-encoder.
+
+    Of spectra without masked pixels, which a step sees in components if there are any (training/axes.py).
+    """
     m, a, n = config.model, config.adversary, config.training.batch_size
     adversary = Adversary(config)
     labels = len(m.condition_on)
@@ -64,21 +67,14 @@ def step_products(config: Config, pixels: int) -> list[Product]:
     rest = (m.latent_size + labels, *m.decoder_hidden, seen)
     views = n * (2 if config.training.input_noise else 1)
     products = [*layers(encoder, views, inputs="inner"), *layers(rest, n)]
-    if m.components:
-        products += [
-            *layers((pixels, seen), views + n * (a.steps - 1), inputs="none"),
-            *layers((seen, pixels), n, weights=False),
-        ]
-    if m.mean_hidden:
-        # only forward: m is fitted by itself
-        products += [*layers((labels, *m.mean_hidden, seen), n, inputs="none")] * m.mean_networks
-        products += layers(rest, 2 * n) if config.training.centring else []
+    if m.mean_hidden and config.training.centring:
+        products += layers(rest, 2 * n)
     if adversary.watched:
         sizes, count = _stack_sizes(adversary.discriminators)
         products += [*layers(sizes, n, stack=count, inputs="inner")] * a.steps + [
             *layers(sizes, n, stack=count, weights=False)
         ]
-        products += [*layers(encoder, n, inputs="none")] * (a.steps - 1)
+        products += layers(encoder, n * (a.steps - 1), inputs="none") if a.steps > 1 else []
     for heads in (adversary.heads, adversary.nuisance_heads):
         sizes, count = _stack_sizes(heads)
         products += layers(sizes, n, stack=count) if count else []

@@ -1,5 +1,6 @@
 """Training: an epoch against its matrix products, and against an epoch of a quarter of the stars."""
 
+from itertools import islice
 from statistics import median
 
 from benchmarks.products import encode_products, flop, runner, seconds, step_products
@@ -7,6 +8,7 @@ from benchmarks.rows import Row, sample, training_split
 from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import with_fields
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.training.together import Together
 from gandalf_core.training.trainer import Trainer
 
 EPOCHS = 4  # the first warms up, the last one also finishes the model
@@ -64,6 +66,39 @@ def against_products(recipe: str, batch: int, stars: SpectraSet) -> tuple[float,
     }
 
 
+def three_seeds(quick: bool) -> list[Row]:
+    changes = [{"training.seed": k} for k in range(3)]
+    what = "three seeds together / one alone, paper, batch 50"
+    return [_together("training-three-seeds", what, 50, changes, (2.0, 1.7), quick)]
+
+
+def eight_trials(quick: bool) -> list[Row]:
+    """Trials of a sweep: other λ and learning rates."""
+    changes = [
+        {"adversary.lambdas.teff": 0.01 * (1 + k), "training.learning_rate": 1e-3 * (1 + k % 2)}
+        for k in range(8)
+    ]
+    what = "eight trials together / one alone, paper, batch 256"
+    return [_together("training-eight-trials", what, 256, changes, (6.5, 5.5), quick)]
+
+
+def _together(
+    name: str, what: str, batch: int, changes: list[dict], goals: tuple[float, float], quick: bool
+) -> Row:
+    """Time of an epoch of several models that share their steps / time of one alone, epochs in turn."""
+    stars = training_split(quick)
+    alone = _trainer("paper-physical-removed", stars, batch)
+    several = Together(_trainer("paper-physical-removed", stars, batch, **c) for c in changes)
+    together, times = several.epochs(), []
+    for record in alone.epochs():
+        seconds = sum(done.record.seconds for done in islice(together, len(changes)) if done.record)
+        times.append((seconds, record.seconds))
+    times = times[1:-1]
+    beside = {"epoch_seconds": median(s for s, _ in times), "alone_seconds": median(a for _, a in times)}
+    ratio = median(s / a for s, a in times)
+    return Row(name, what, ratio, *goals, False, beside | {"stars": len(alone.data)})
+
+
 def scaling(quick: bool) -> list[Row]:
     """Time for all stars over time for a quarter of them: 4 if linear."""
     stars = sample(quick)
@@ -99,14 +134,14 @@ def _encode_seconds(stars: SpectraSet) -> float:
     return min(seconds(lambda: model.encode(stars)) for _ in range(3))
 
 
-def _trainer(recipe: str, stars: SpectraSet, batch: int) -> Trainer:
+def _trainer(recipe: str, stars: SpectraSet, batch: int, **changes: float) -> Trainer:
     short = {
         "training.batch_size": batch,
         "training.epochs": EPOCHS,
         "training.mean_epochs": 1,
         "training.validation_fraction": 0.0,
     }
-    return Trainer(stars, with_fields(preset(recipe), short), "cpu")
+    return Trainer(stars, with_fields(preset(recipe), short | changes), "cpu")
 
 
 def matmul(quick: bool) -> list[Row]:
