@@ -25,8 +25,8 @@ from gandalf_core.seeds import CHOICE_SEED
 from gandalf_core.simulator import PIXELS_800, PIXELS_2401, simulate
 from gandalf_core.simulator.effects import shift_and_broaden
 from gandalf_core.simulator.emulator import emulate
-from gandalf_core.simulator.grids import MARGIN
-from gandalf_core.simulator.noise import INSTRUMENT, PIXEL_ERROR
+from gandalf_core.simulator.grids import INSTRUMENT, MARGIN
+from gandalf_core.simulator.noise import PIXEL_ERROR
 from gandalf_core.simulator.nuisances import CALCIUM_LINES, DEFAULT, NLTE_SHARE
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -9,12 +9,14 @@ from functools import cache
 
 import numpy as np
 
+from ..data.instruments import instrument
 from ..errors import ModelError, SpectraError
 from ..places import data_folder
 
 GRID_FILES = {"a": data_folder() / "rvs_grid.npz", "b": data_folder() / "rvs_grid_b.npz"}
 FLUX_UNIT = 50_000  # the stored grid counts flux in 1/50,000
-RESOLVING_POWER = 11_500  # Gaia RVS
+INSTRUMENT = instrument("gaia-rvs")  # whose spectra are simulated
+RESOLVING_POWER = INSTRUMENT.resolving_power
 LIGHT_KMS = 299_792.458
 
 STEP_NM = 0.01

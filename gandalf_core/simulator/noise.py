@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from ..data.instruments import instrument, pixel_bands
+from ..data.instruments import pixel_bands
 from . import streams
-from .grids import FREQUENCY, PERIOD, PIXELS_2401, STEP_NM
+from .grids import FREQUENCY, INSTRUMENT, PERIOD, PIXELS_2401, STEP_NM
 from .nuisances import NuisanceConfig
 
-INSTRUMENT = instrument("gaia-rvs")  # whose spectra are simulated
 PIXEL_ERROR = INSTRUMENT.error_of_mean(3)  # of a 0.03 nm pixel, in units of that of a 0.01 nm sample
 REACH = 5.7  # correlation lengths beyond which model errors count as independent: below 1e-7
 

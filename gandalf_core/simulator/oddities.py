@@ -17,8 +17,8 @@ from ..parameters import LABELS
 from . import streams
 from .effects import apply_nuisances, calcium_profiles, normalise
 from .emulator import NATURES, emulate
-from .grids import CENTRE_NM, FINE_NM, LIGHT_KMS, MARGIN, observe, wavelengths
-from .noise import INSTRUMENT, add_errors, flux_error
+from .grids import CENTRE_NM, FINE_NM, INSTRUMENT, LIGHT_KMS, MARGIN, observe, wavelengths
+from .noise import add_errors, flux_error
 from .nuisances import DEFAULT, NuisanceConfig
 from .recipe import Recipe
 from .stars import check_arguments

@@ -15,8 +15,8 @@ from ..parameters import LABELS, MAX_SEED
 from . import streams
 from .effects import apply_nuisances
 from .emulator import emulate, inside
-from .grids import PIXELS_800, observe, wavelengths
-from .noise import INSTRUMENT, add_errors, flux_error
+from .grids import INSTRUMENT, PIXELS_800, observe, wavelengths
+from .noise import add_errors, flux_error
 from .nuisances import DEFAULT, OFF, NuisanceConfig
 from .recipe import Recipe, is_simulated, origin_of_ids, origins
 
