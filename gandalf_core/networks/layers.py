@@ -4,11 +4,13 @@ Shapes: N stars, I inputs, O outputs, K networks of a stack.
 """
 
 import copy
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -61,38 +63,53 @@ class Stack(nn.Module):
         weights, biases = list(self.weights), list(self.biases)
         if frozen:
             weights, biases = [w.detach() for w in weights], [b.detach() for b in biases]
-        hidden = torch.baddbmm(biases[0], x.expand(len(weights[0]), *x.shape), weights[0])
-        for weight, bias in zip(weights[1:], biases[1:], strict=True):
-            hidden = torch.baddbmm(bias, self.activation(hidden), weight)
-        return hidden
+        networks = weights[0].shape[:-2]  # (K,), or (models, K)
+        hidden = x.unsqueeze(-3).expand(*networks, *x.shape[-2:]).flatten(0, -3)
+        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            hidden = self.activation(hidden) if layer else hidden
+            hidden = torch.baddbmm(bias.flatten(0, -3), hidden, weight.flatten(0, -3))
+        return hidden.unflatten(0, networks)
 
 
-class StackedLinear(nn.Linear):
-    """A layer whose weights are mapped over a stack of models by `vmap`: one batched product for all.
+class ManyLinear(nn.Linear):
+    """The same layer of M models, as one batched product: (M, N, I) → (M, N, O)."""
 
-    PyTorch's own rule gives the gradient of the weights in another order than they lie in memory, and copies
-    it; that takes as long as the products themselves.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:  # (N, I) -> (N, O)
-        bias = self.weight.new_zeros(len(self.weight)) if self.bias is None else self.bias
+    def forward(self, input: Tensor) -> Tensor:
+        bias = self.weight.new_zeros(self.weight.shape[:2]) if self.bias is None else self.bias
         return _Product.apply(input, self.weight, bias)
 
 
+class ManyNorm(nn.BatchNorm1d):
+    """The batch normalisation of M models, without an affine part: (M, N, Z) → (M, N, Z)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        models, _, latent = input.shape
+        mean, variance, count = (
+            self.get_buffer(n) for n in ("running_mean", "running_var", "num_batches_tracked")
+        )
+        count.add_(1)
+        flat = input.transpose(0, 1).flatten(1)
+        normal = F.batch_norm(
+            flat, mean.view(-1), variance.view(-1), None, None, True, self.momentum or 0.0, self.eps
+        )
+        return normal.unflatten(1, (models, latent)).transpose(0, 1)
+
+
 class _Product(torch.autograd.Function):
-    """x·Wᵀ + b: (M, N, I), (M, O, I), (M, O) → (M, N, O) for M models."""
+    """x·Wᵀ + b: (M, N, I), (M, O, I), (M, O) → (M, N, O).
+
+    PyTorch's own gradient of W comes in another order than W lies in memory, and is copied into it; that
+    takes half as long as the products.
+    """
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
         return torch.baddbmm(bias[:, None], x, weight.mT)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,), (x, weight) = gradients, ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.needs_input_grad
         return (
             torch.bmm(gradient, weight) if of_x else None,
@@ -100,20 +117,19 @@ class _Product(torch.autograd.Function):
             gradient.sum(1) if of_bias else None,
         )
 
-    @staticmethod
-    def vmap(info: Any, dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
-        """Called with the axis of models of each input; None: the same input for all."""
-        leading = [
-            t.expand(info.batch_size, *t.shape) if dim is None else t.movedim(dim, 0)
-            for t, dim in zip(inputs, dims, strict=True)
-        ]
-        return _Product.apply(*leading), 0
+
+MANY = {nn.Linear: ManyLinear, nn.BatchNorm1d: ManyNorm}
 
 
-def for_a_stack(module: nn.Module) -> nn.Module:
-    """A copy of the networks of a model, without weights, to be mapped over the weights of several."""
-    shell = copy.deepcopy(module).to("meta")
-    for part in shell.modules():
-        if type(part) is nn.Linear:
-            part.__class__ = StackedLinear
-    return shell
+def many_of(network: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """A network of these shapes for several models.
+
+    tensors: its weights and buffers by name, with a leading axis of models.
+    """
+    many = copy.deepcopy(network).to("meta")
+    for part in many.modules():
+        part.__class__ = MANY.get(type(part), type(part))
+    for name, values in tensors.items():
+        place, _, leaf = name.rpartition(".")
+        setattr(many.get_submodule(place), leaf, values)
+    return many

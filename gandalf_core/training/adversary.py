@@ -1,6 +1,7 @@
 """The discriminators of the watched labels and the regression heads of the reinforced ones.
 
-Shapes: N stars, Z latent, P labels, C conditioned labels, K discriminators, B bins, Q nuisances.
+Shapes: N stars, Z latent, P labels, C conditioned labels, K discriminators, B bins, Q nuisances; a leading
+axis of models, where several train together, stays.
 """
 
 import torch
@@ -66,13 +67,13 @@ class Adversary(nn.Module):
         if self.config.adversary.joint:
             return self._marginals(torch.log_softmax(out[0], -1))
         # over so few bins the processor's kernel is several times faster along a middle axis
-        return torch.log_softmax(out.transpose(1, 2).contiguous(), 1).transpose(1, 2)
+        return torch.log_softmax(out.transpose(-2, -1).contiguous(), -2).transpose(-2, -1)
 
     def _inputs(self, z: Tensor, standard: Tensor) -> Tensor:
         """What the discriminators see: z (N, Z) and, if so configured, the true kept labels."""
         if not self.seen_columns:
             return z
-        return torch.cat([z, torch.nan_to_num(standard.index_select(1, self.seen))], 1)
+        return torch.cat([z, torch.nan_to_num(_columns(standard, self.seen))], -1)
 
     def _marginals(self, joint: Tensor) -> Tensor:  # (N, B^K) -> (K, N, B)
         n, labels, bins = len(joint), len(self.watched), self.config.adversary.bins
@@ -86,7 +87,7 @@ class Adversary(nn.Module):
         """Scalar that the discriminators minimise: Σ_i CE_i, or the cross-entropy over the joint bins."""
         if self.config.adversary.joint:
             return self._joint_loss(z, batch)
-        return true_cross_entropy(self.log_probabilities(z, batch.standard), batch.bins).sum()
+        return true_cross_entropy(self.log_probabilities(z, batch.standard), batch.bins).sum(-1)
 
     def _joint_loss(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: mean of −log q over the combinations of bins that a star's known labels leave open."""
@@ -106,33 +107,45 @@ class Adversary(nn.Module):
     def term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar of the discriminators: −Σ λ_i·CE_i, or its bounded form (objective.py)."""
         if not self.watched:
-            return batch.x.new_zeros(())
+            return _nothing(z)
         log_q = self.log_probabilities(z, batch.standard, frozen=True)
         on_truth = -self.lambdas * true_cross_entropy(log_q, batch.bins)
         if self.config.adversary.target == "maximise":
-            return on_truth.sum()
-        confusion = -(batch.target * log_q).sum(2)  # (K, N): H(t_i, q_i)
-        towards = self.lambdas * confusion.mean(1)
-        return torch.where(self.lambdas > 0, towards, on_truth).sum()
+            return on_truth.sum(-1)
+        confusion = -(batch.target * log_q).sum(-1)  # (K, N): H(t_i, q_i)
+        towards = self.lambdas * confusion.mean(-1)
+        return torch.where(self.lambdas > 0, towards, on_truth).sum(-1)
 
     def dependence_term(self, mu: Tensor, batch: Batch) -> Tensor:
         """Scalar: γ·Σ C² over the removed labels (dependence.py)."""
         if self.dependence is None:
-            return batch.x.new_zeros(())
-        rows = self.removed_rows
-        return self.config.adversary.dependence * self.dependence(mu, batch.bins[rows], batch.target[rows])
+            return _nothing(mu)
+        bins, target = batch.bins[..., self.removed_rows, :], batch.target[..., self.removed_rows, :, :]
+        return self.config.adversary.dependence * self.dependence(mu, bins, target)
 
     def head_term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: Σ |λ_i|·(h_i(z) − y_i)² over the stars that have the label."""
         if not self.with_heads:
-            return batch.x.new_zeros(())
-        truth = batch.standard.index_select(1, self.head_truth).T
-        return (self.head_weights * known_mse(self.heads(z)[..., 0], truth)).sum()
+            return _nothing(z)
+        truth = _columns(batch.standard, self.head_truth).mT
+        return (self.head_weights * known_mse(self.heads(z)[..., 0], truth)).sum(-1)
 
     def nuisance_term(self, z: Tensor, batch: Batch) -> Tensor:
         """Scalar: Σ w_j·(g_j(z, y) − n_j)² over the stars whose nuisance is known, weighted as in L_rec."""
         if batch.nuisances is None:
-            return batch.x.new_zeros(())
-        guess = self.nuisance_heads(torch.cat([z, batch.conditions], 1))[..., 0]
-        star_weight = None if batch.weight is None else batch.weight.mean(1)
-        return (self.nuisance_weights * known_mse(guess, batch.nuisances.T, star_weight)).sum()
+            return _nothing(z)
+        guess = self.nuisance_heads(torch.cat([z, batch.conditions], -1))[..., 0]
+        star_weight = None if batch.weight is None else batch.weight.mean(-1)
+        return (self.nuisance_weights * known_mse(guess, batch.nuisances.mT, star_weight)).sum(-1)
+
+
+def _nothing(z: Tensor) -> Tensor:
+    """0 as a scalar; (models,) where several train together."""
+    return z.new_zeros(z.shape[:-2])
+
+
+def _columns(values: Tensor, columns: Tensor) -> Tensor:
+    """(N, number of columns) some columns of (N, P); each of several models has its own."""
+    if columns.ndim == 1:
+        return values.index_select(1, columns)
+    return values.gather(2, columns[:, None].expand(-1, values.shape[1], -1))

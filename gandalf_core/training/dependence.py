@@ -35,10 +35,10 @@ class Dependence(nn.Module):
 
     def forward(self, mu: Tensor, bins: Tensor, target: Tensor) -> Tensor:
         """Scalar. mu: (N, Z); bins: (K, N), −1 = missing; target: (K, N, B) p(bin) of a reader without z."""
-        count = target.shape[2]
+        count = target.shape[-1]
         residual = (F.one_hot(bins.clamp(min=0), count) - target) * (bins >= 0)[..., None] * count**0.5
-        features = torch.cat([mu, (mu.square() - 1) * self.scale], 1)
-        present = torch.matmul(features.T, residual) / len(mu)  # (K, 2Z, B)
+        features = torch.cat([mu, (mu.square() - 1) * self.scale], -1)
+        present = torch.matmul(features.mT.unsqueeze(-3), residual) / mu.shape[-2]  # (K, 2Z, B)
         with torch.no_grad():
             self.running.mul_(MEMORY).add_(present, alpha=1 - MEMORY)
-        return (self.running * present).sum()
+        return (self.running * present).sum((-3, -2, -1))

@@ -1,7 +1,7 @@
 """The networks of one model, and what one step computes with them.
 
-A step calls these methods by name, through `forward`: the same code serves one model and, mapped over a stack
-of weights (stacked.py), several of equal shapes. It draws no random number and waits for no value.
+The same code serves one model and, with stacked weights (stacked.py), several of equal shapes: everything
+then has a leading axis of models. It draws no random number and waits for no value.
 Shapes: N stars, L pixels or components, Z latent.
 """
 
@@ -45,19 +45,19 @@ class Learner(nn.Module):
         """What the loss compares with (N, L), μ of the noisy view, and μ of the spectra as they are."""
         noise = stars["error"] * unit_noise
         seen, compared = two_views(stars["x"], noise, self.config.training.input_noise)
-        both = {"conditions": stars["conditions"].repeat(2, 1)}
-        mu_noisy, mu = self.encoder.norm(self._raw(torch.cat([seen, stars["x"]]), both)).chunk(2)
+        both = {"conditions": torch.cat([stars["conditions"]] * 2, -2)}
+        mu_noisy, mu = self.encoder.norm(self._raw(torch.cat([seen, stars["x"]], -2), both)).chunk(2, -2)
         return compared, mu_noisy, mu
 
     def latents_of_parts(self, stars: Tensors, parts: int) -> Tensor:
         """(parts, N, Z) μ of several batches encoded together, each normalised by itself."""
-        raw = self._raw(stars["x"], stars).chunk(parts)
-        return torch.stack([self.encoder.norm(part) for part in raw])
+        raw = self._raw(stars["x"], stars).chunk(parts, -2)
+        return torch.stack([self.encoder.norm(part) for part in raw], -3)
 
     def _raw(self, x: Tensor, stars: Tensors) -> Tensor:
         seen = x if self.in_components else self.encoder.axes(x)
         if self.config.model.conditional_encoder:
-            seen = torch.cat([seen, stars["conditions"]], 1)
+            seen = torch.cat([seen, stars["conditions"]], -1)
         return self.encoder.from_axes(seen)
 
     def discriminator_loss(self, z: Tensor, stars: Tensors) -> Tensor:
@@ -72,10 +72,10 @@ class Learner(nn.Module):
         terms = autoencoder_loss(
             self.decoder, self.adversary, z, batch, ramp, exported, self._redrawn(z, batch)
         )
-        return torch.stack(terms)
+        return torch.stack(terms, -1)
 
     def _redrawn(self, z: Tensor, batch: Batch) -> Tensor:
         """(N, L) x̂ in the axes of the batch."""
-        rest = self.decoder.rest(torch.cat([z, batch.conditions], 1))
+        rest = self.decoder.rest(torch.cat([z, batch.conditions], -1))
         drawn = rest if self.in_components else self.decoder.axes(rest)
         return self.decoder.squash(drawn if batch.mean is None else batch.mean + drawn)

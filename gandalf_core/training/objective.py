@@ -34,7 +34,7 @@ from .losses import square_of_mean, weighted_mse
 
 
 class Terms(NamedTuple):
-    """The auto-encoder's loss and its parts, all scalars."""
+    """The auto-encoder's loss and its parts, all scalars; (models,) where several train together."""
 
     total: Tensor
     reconstruction: Tensor  # L_rec
@@ -60,7 +60,7 @@ def autoencoder_loss(
     mu, exported_z = exported or (z, z)
     guess = decoder(z, batch.conditions) if redrawn is None else redrawn
     reconstruction = weighted_mse(guess, batch.x, batch.weight)
-    reconstruction = reconstruction if batch.beyond is None else reconstruction + batch.beyond.mean()
+    reconstruction = reconstruction if batch.beyond is None else reconstruction + batch.beyond.mean((-2, -1))
     adversarial = adversary.term(exported_z, batch) + adversary.dependence_term(mu, batch)
     heads = adversary.head_term(z, batch) + adversary.nuisance_term(z, batch)
     weight = adversary.config.training.centring

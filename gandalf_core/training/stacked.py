@@ -1,19 +1,17 @@
 """Several models of equal shapes, whose products are one batched product.
 
 Their weights lie one above the other along a leading axis of models, and each model's own networks hold
-slices of them: its optimisers, checkpoints and validation know nothing of the others. Forward and backward
-passes are those of `Learner`, mapped over the models.
+slices of them: its optimisers, checkpoints and validation know nothing of the others.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.func import functional_call, vmap
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..networks.layers import for_a_stack
+from ..networks.layers import many_of
 from .learner import Learner
 
 
@@ -27,24 +25,18 @@ class Stacked:
         opponents: Sequence[Optimizer],
     ) -> None:
         self._learners, self._optimisers = learners, {False: optimisers, True: opponents}
-        self._shell = for_a_stack(learners[0])
-        weights = [dict(learner.named_parameters()) for learner in learners]
-        self._weights = {name: _stack([w[name] for w in weights]) for name in weights[0]}
-        buffers = [dict(learner.named_buffers()) for learner in learners]
-        self._buffers = {name: _stack([b[name] for b in buffers]) for name in buffers[0]}
-        self._slices = {name: [w[name] for w in weights] for name in weights[0]}
         own = {id(p) for group in opponents[0].param_groups for p in group["params"]}
-        self._is_opponent = {name: id(p) in own for name, p in weights[0].items() if p.requires_grad}
+        each = [dict(learner.named_parameters()) for learner in learners]
+        self._slices = {name: [weights[name] for weights in each] for name in each[0]}
+        self._weights = {n: nn.Parameter(_stack(s), s[0].requires_grad) for n, s in self._slices.items()}
+        buffers = [dict(learner.named_buffers()) for learner in learners]
+        stacked = {name: _stack([b[name] for b in buffers]) for name in buffers[0]}
+        self._many = many_of(learners[0], self._weights | stacked)
+        self._is_opponent = {n: id(w) in own for n, w in each[0].items() if w.requires_grad}
 
     def call(self, method: str, *inputs: Any) -> Any:
         """What a method of `Learner` returns, with a leading axis of models."""
-        shell = self._shell
-
-        def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], *own: Any) -> Any:
-            return functional_call(shell, (weights, buffers), (method, *own), tie_weights=False)
-
-        axes = [None if isinstance(value, int | float) else 0 for value in inputs]
-        return vmap(one, in_dims=(0, 0, *axes))(self._weights, self._buffers, *inputs)
+        return self._many(method, *inputs)
 
     def minimise(self, loss: Tensor, opponents: bool) -> None:
         """One update of each model, by its own optimiser, along its own part of the gradient."""
@@ -67,9 +59,9 @@ class Stacked:
                 tensor.grad = None
 
 
-def _stack(each: list[Tensor]) -> Tensor:
+def _stack(each: Sequence[Tensor]) -> Tensor:
     """The tensors of all models as one; each is a slice of it from now on."""
     together = torch.stack([t.data for t in each])
     for tensor, own in zip(each, together, strict=True):
         tensor.data = own
-    return together.requires_grad_(each[0].requires_grad)
+    return together
