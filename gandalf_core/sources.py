@@ -7,7 +7,7 @@ out. Shapes: N stars, L pixels.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,17 +27,28 @@ _SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10})(?::(\w+))?)?")
 Refuse = Callable[[SpectraSet], dict[int, str]]  # {row: why that star cannot be used}
 
 
+class Preparation(Protocol):
+    """What is done to stars on the wavelengths of their file, and sentences on what was done."""
+
+    @property
+    def notes(self) -> list[str]: ...
+
+    def __call__(self, stars: SpectraSet) -> SpectraSet: ...
+
+
 @dataclass
 class Intake:
     """What became of the stars of some sources; `pieces` fills it while it reads.
 
     keep_spikes: leave cosmic-ray hits as they are. refuse: what the stars must have beside a covered grid,
-    if anything. stars: how many can be used. rejected: {id or file: cause} of the others. read: how each file
-    was understood. remarks: further sentences. repeated: ids of more than one star, in order.
+    if anything. prepare: what is done to them first, if anything. stars: how many can be used. rejected:
+    {id or file: cause} of the others. read: how each file was understood. remarks: further sentences.
+    repeated: ids of more than one star, in order.
     """
 
     keep_spikes: bool = False
     refuse: Refuse | None = None
+    prepare: Preparation | None = None
     stars: int = 0
     rejected: dict[str, str] = field(default_factory=dict)
     read: list[Understanding] = field(default_factory=list)
@@ -49,6 +60,7 @@ class Intake:
     def notes(self) -> list[str]:
         """Sentences on how the files were read; who is left out stands in `rejected`."""
         notes = [*notes_of(replace(read, rejected={}) for read in self.read), *self.remarks]
+        notes += self.prepare.notes if self.prepare else []
         if self.repeated:
             names, more = list(self.repeated)[:MAX_NAMED], len(self.repeated) - MAX_NAMED
             others = f" and {more:,} more" if more > 0 else ""
@@ -76,6 +88,7 @@ class Intake:
                     reject(self.rejected, name, str(stars))
                     continue
                 wavelength_nm = stars.wavelength_nm if wavelength_nm is None else wavelength_nm
+                stars = self.prepare(stars) if self.prepare else stars
                 usable = self._needed(usable_of(stars, wavelength_nm, name, self.rejected))
                 if len(usable):
                     self._note(usable)

@@ -15,6 +15,7 @@ from gandalf_core.atomic import atomic
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models.ordinary import Sample, fit_ordinary
 from gandalf_core.models.verdicts import (
+    CONTINUUM,
     ORDINARY_FILE,
     SCORED,
     classes_of,
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--stars", type=int, default=STARS, help="of each nature")
     count = parser.parse_args().stars
     worlds = [sample(simulate(count, ORDINARY_SEED, snr=SNR, kind=kind)) for kind in ("wide", "b")]
-    arrays = fit_ordinary(worlds, SCORED).arrays()
+    arrays = fit_ordinary(worlds, SCORED | CONTINUUM).arrays()
     small = {name: a.astype(np.float32) if a.dtype == np.float64 else a for name, a in arrays.items()}
     with atomic(ORDINARY_FILE) as stream:
         np.savez_compressed(stream, allow_pickle=False, **small)

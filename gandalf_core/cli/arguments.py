@@ -80,6 +80,13 @@ KEEP_SPIKES = arg(
     help="leave single samples far above their neighbours as they are, instead of masking them as cosmic-ray "
     "hits",
 )
+SHIFT = arg(
+    "--shift",
+    choices=("none", "auto"),
+    default="none",
+    help="auto: move stars to rest whose lines are shifted by more than models know, and say which (default: "
+    "none, they are named and left as they are)",
+)
 MODEL = arg("model", metavar="MODEL", help="a model folder, or the name of an installed model (see `models`)")
 OUT = arg("out", metavar="OUT", help="the file to write; its suffix says the format")
 SEED = arg("--seed", type=seed, metavar="N", default=0, help="seed of everything random (default: 0)")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..data.latents import LatentSet
     from ..data.spectra import SpectraSet
+    from ..models.rest_frame import RestFrame
     from ..models.trained import TrainedModel
     from ..sources import Intake
 
@@ -22,7 +23,7 @@ Piece = TypeVar("Piece", "SpectraSet", "LatentSet")
 
 
 def intake_for(args: Namespace, *models: "TrainedModel", decoded: bool) -> "Intake":
-    """An intake as --keep-spikes says, which leaves out the stars that lack a label that a model needs.
+    """An intake as --keep-spikes and --shift say; it leaves out stars that lack a label that a model needs.
 
     decoded: whether the stars are decoded, too, or only encoded.
     """
@@ -35,7 +36,14 @@ def intake_for(args: Namespace, *models: "TrainedModel", decoded: bool) -> "Inta
             causes = lacking_labels(model, stars, decoded=decoded) | causes
         return causes
 
-    return Intake(args.keep_spikes, refuse)
+    return Intake(args.keep_spikes, refuse, to_rest(args, models[0]))
+
+
+def to_rest(args: Namespace, model: "TrainedModel") -> "RestFrame | None":
+    """What moves stars to rest, where --shift auto asks for it."""
+    from ..models.rest_frame import RestFrame
+
+    return RestFrame(model) if getattr(args, "shift", "none") == "auto" else None
 
 
 def stars_for(

@@ -3,13 +3,13 @@
 Shapes: N stars, L pixels.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 CONTINUUM = (0.5, 1.5)  # the median of a normalised spectrum lies between them, whatever its lines
 LARGEST_ERROR = 10.0  # beside a flux near 1, a sample with such an error says nothing
 LEAST_ERROR = 1e-6  # no detector counts 1e12 photons
-KNOWN_LEVEL = 0.04  # by which the continuum of a spectrum may lie above or below 1 ...
-KNOWN_TILT = 0.13  # ... and rise or fall from edge to edge: four times what the simulated stars have
 CURE = "divide the flux by its continuum"
 MIN_SAMPLES = 20  # usable ones, without which a spectrum is not judged: no grid is covered by them
 _STRIDE = 16
@@ -35,18 +35,27 @@ def unnormalised(flux: np.ndarray, mask: np.ndarray) -> tuple[dict[int, str], in
     return causes, constant
 
 
-def poorly_normalised(level: float, tilt: float) -> str:
-    """What is wrong with a continuum at `level` that rises by `tilt` from edge to edge; "" for nothing.
+class Continuum(NamedTuple):
+    """A continuum that lies at `level` and rises by `tilt` from edge to edge, both in units of a flux of 1."""
 
-    Such a spectrum can be read, but models were trained on stars with a better continuum.
+    level: float
+    tilt: float
+
+
+def poorly_normalised(continuum: Continuum, known_level: float, known_tilt: float) -> str:
+    """What is wrong with a continuum; "" for nothing.
+
+    known_level, known_tilt: by how much that of the spectra that models were trained on lies above or below 1,
+    and rises or falls.
     """
-    if abs(tilt) > KNOWN_TILT:
+    level, tilt = continuum
+    if abs(tilt) > known_tilt:
         way = "rises" if tilt > 0 else "falls"
         return (
             f"not normalised: its continuum {way} by {abs(tilt):.0%} from edge to edge, models know up to "
-            f"{KNOWN_TILT:.0%}: {CURE}"
+            f"{known_tilt:.0%}: {CURE}"
         )
-    if abs(level - 1) > KNOWN_LEVEL:
+    if abs(level - 1) > known_level:
         return f"not normalised: its continuum lies at {level:.2f}, not at 1: {CURE}"
     return ""
 

@@ -18,6 +18,7 @@ TAIL = 1 - LEVELS[-1]
 SPREAD = 1.0  # places on each side whose stars count, too: quantiles change slowly with S/N
 PER_PLACE = 150  # reference stars for which one more place is made
 MOST_PLACES = 12
+RAREST = 1e-9  # a probability below this is not told from it
 HALF = 0.5  # the level up to which the score is that of the first world alone
 
 
@@ -34,9 +35,9 @@ class Ordinary:
     """Quantiles of each measure of ordinary stars, and of the rarest of them.
 
     names: M measures; a larger value is more unusual.  weights: (M,) how readily each of them alone makes a
-    star unusual: its probability is divided by this, as in a weighted Bonferroni test.  places: (S,) log10 of
-    the S/N.  quantiles: (W, M, C, S, K) at LEVELS.  tails: (W, M, C, S) e-folding length
-    beyond.  joint, joint_tails: the same, without M, of −log10 of the smallest of a star's weighted
+    star unusual: its probability is divided by this, as in a weighted Bonferroni test; 0: it does not.
+    places: (S,) log10 of the S/N.  quantiles: (W, M, C, S, K) at LEVELS.  tails: (W, M, C, S) e-folding
+    length beyond.  joint, joint_tails: the same, without M, of −log10 of the smallest of a star's weighted
     probabilities.
     """
 
@@ -74,17 +75,20 @@ class Ordinary:
         leave = np.clip((LEVELS - HALF) / (LEVELS[-1] - HALF), 0, 1)
         worst = self.joint.max(0)
         joint = (1 - leave) * self.joint[0] + leave * worst
-        return 1 - _beyond(smallest, where, joint, self.joint_tails.max(0))
+        return 1 - np.maximum(_beyond(smallest, where, joint, self.joint_tails.max(0)), RAREST)
 
-    def typical(self, name: str, snr: np.ndarray, classes: np.ndarray, level: float = 0.5) -> np.ndarray:
+    def quantile(self, name: str, snr: np.ndarray, classes: np.ndarray, level: float) -> np.ndarray:
         """(N,) quantile of a measure among ordinary stars like these, in the world where it is largest."""
-        m, k = self.names.tolist().index(name), int(np.abs(LEVELS - level).argmin())
-        here = self.quantiles[:, m, :, :, k].max(0)  # (C, S)
-        return np.einsum("ncs,cs->n", self._where(snr, classes), here)
+        m, where = self.names.tolist().index(name), self._where(snr, classes)
+        k = int(np.abs(LEVELS - min(level, LEVELS[-1])).argmin())
+        here = self.quantiles[:, m, :, :, k]  # (W, C, S)
+        if level > LEVELS[-1]:
+            here = here + self.tails[:, m] * np.log(TAIL / (1 - level))
+        return np.einsum("ncs,cs->n", where, here.max(0))
 
     def smallest(self, rareness: Mapping[str, np.ndarray]) -> np.ndarray:
         """(N,) −log10 of the smallest known probability, each over its measure's weight."""
-        pairs = zip(self.names, self.weights, strict=True)
+        pairs = [pair for pair in zip(self.names, self.weights, strict=True) if pair[1] > 0]
         with np.errstate(divide="ignore"):
             logs = np.stack([np.log10(rareness[str(name)] / weight) for name, weight in pairs])
         known = np.isfinite(logs) | np.isneginf(logs)

@@ -128,7 +128,7 @@ def _waves(labels: np.ndarray) -> np.ndarray:
     """(N, 6, F) transforms of flux − 1 at labels (N, 5), cn the last of them, and of its five derivatives."""
     t, coefficients = _tables(), _coefficients(labels)
     n, _, k = coefficients.shape
-    waves = (coefficients.reshape(n * 6, k) @ t.waves).view(np.complex64).reshape(n, 6, -1)
+    waves = (coefficients.reshape(n * 6, k) @ t.waves).view(np.complex64).reshape(n, 6, len(t.frequency))
     waves[:, 0] += t.mean
     return waves
 
@@ -147,7 +147,7 @@ def _coefficients(labels: np.ndarray) -> np.ndarray:
         lengths = emulator[f"lengths{g}"]
         values = kernel(x, emulator["nodes"], lengths)
         steep = values * np.sqrt(values)
-        sums = (steep @ _moments(g)).reshape(len(x), 6, -1)
+        sums = (steep @ _moments(g)).reshape(len(x), 6, emulator[f"weights{g}"].shape[1])
         moved = sums[:, 1:] - x[:, :, None] * sums[:, :1]
         weights, polynomials = emulator[f"weights{g}"], emulator[f"polynomial{g}"]
         base = values @ weights + powers @ polynomials

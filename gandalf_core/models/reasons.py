@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..io.normalised import poorly_normalised
+from ..io.normalised import Continuum, poorly_normalised
 from ..parameters import STELLAR
 from .deviations import Deviations
+from .line_shift import AIR_KMS
 from .region import beyond_grid
 
 NORMAL, NOISY, ACTIVE = "ordinary", "noisy", "active chromosphere"
@@ -26,10 +27,10 @@ PIXELS = 750  # used in a fit, about
 PULL = 5.0  # errors by which a fit would go on beyond the limits of the grid
 KNOWN_ROTATION_KMS = 25.0  # models know up to 20
 FAINT_SNR = 15.0  # below, noise hides most of what could be unusual
-AT_REST_KMS = 6.0  # models know shifts of 1.5 km/s; a larger one than this is to be corrected
-AT_REST_ERRORS = 4.0  # and a shift must be that many of its errors
+AT_REST_KMS = 6.0  # a shift beyond this is to be corrected ...
+KNOWN_SHIFT_KMS = 1.5  # ... if it is four times what ordinary stars have, its own error included
 FAST_KMS = 50.0  # a shift that two stars around one centre hardly have
-AIR_KMS, AIR_WITHIN_KMS = -82.5, 8.0  # the shift of wavelengths in air at 858 nm
+AIR_WITHIN_KMS = 8.0  # of the shift that wavelengths in air have
 SHIFT_CURE = "--shift auto, or the button on the page Parameters, moves it to rest"
 
 
@@ -46,12 +47,15 @@ class Usual:
     """Of ordinary stars of the same S/N and kind, (N,) each.
 
     misfit, worst_misfit: median and 95 % of chi².  core: median excess of the Ca II cores.  rotation: 95 %.
+    tilt, level: by which hardly any continuum rises or falls, or lies above or below 1.
     """
 
     misfit: np.ndarray
     worst_misfit: np.ndarray
     core: np.ndarray
     rotation: np.ndarray
+    tilt: np.ndarray
+    level: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,19 +92,19 @@ def verdict(cases: Cases, row: int) -> Verdict:
     broad = bool(cases.found.rotation_least[row] > KNOWN_ROTATION_KMS)
     if text := _second(cases, row) or _rotation(cases, row):
         # the mean of two stars may move by itself
-        frame = _frame(cases, row) if abs(cases.found.velocity_kms[row]) > FAST_KMS else ""
+        frame = preparation(cases, row) if abs(cases.found.velocity_kms[row]) > FAST_KMS else ""
         both = f"{text}; {frame}" if frame else text
-        return Verdict(COMPOSITE, _with_odds(both, cases, row), far or broad or bool(frame))
+        return Verdict(COMPOSITE, with_odds(both, cases.score[row]), far or broad or bool(frame))
     if text := _noise(cases, row) or _local(cases, row):
-        return Verdict(NOISY, _with_odds(text, cases, row), far)
+        return Verdict(NOISY, with_odds(text, cases.score[row]), far)
     if far:
         return Verdict(OUTSIDE, _edge(cases, row) or _misfit(cases, row), True)
-    if text := _edge(cases, row) or _frame(cases, row):
+    if text := _edge(cases, row) or preparation(cases, row):
         return Verdict(OUTSIDE, text, True)
     if text := _core(cases, row):
-        return Verdict(ACTIVE, _with_odds(text, cases, row), False)
+        return Verdict(ACTIVE, with_odds(text, cases.score[row]), False)
     if cases.unusual(row):
-        return Verdict(NOISY, _with_odds(_misfit(cases, row), cases, row), False)
+        return Verdict(NOISY, with_odds(_misfit(cases, row), cases.score[row]), False)
     if cases.found.snr[row] < FAINT_SNR:
         text = f"S/N {cases.found.snr[row]:.0f} per pixel: noise hides most of what could be unusual"
         return Verdict(NOISY, text, False)
@@ -188,17 +192,18 @@ def _edge(cases: Cases, row: int) -> str:
     return ""
 
 
-def _frame(cases: Cases, row: int) -> str:
+def preparation(cases: Cases, row: int) -> str:
     """A spectrum that is not at rest, not in vacuum or not normalised."""
-    found = cases.found
+    found, usual = cases.found, cases.usual
     if is_shifted(found.velocity_kms[row], found.velocity_error[row]):
         return f"{shift_text(found.velocity_kms[row], found.velocity_error[row])}: {SHIFT_CURE}"
-    return poorly_normalised(float(found.level[row]), float(found.tilt[row]))
+    continuum = Continuum(float(found.level[row]), float(found.tilt[row]))
+    return poorly_normalised(continuum, float(usual.level[row]), float(usual.tilt[row]))
 
 
 def is_shifted(velocity_kms: np.ndarray | float, error_kms: np.ndarray | float) -> np.ndarray:
     """(N,) true for shifts that are to be corrected; a shift that is not known is none."""
-    limit = np.maximum(AT_REST_KMS, AT_REST_ERRORS * np.nan_to_num(error_kms))
+    limit = np.maximum(AT_REST_KMS, 4 * np.hypot(KNOWN_SHIFT_KMS, np.nan_to_num(error_kms)))
     return np.nan_to_num(np.abs(velocity_kms)) > limit
 
 
@@ -233,8 +238,8 @@ def _star(found: Deviations, row: int) -> str:
     return f"a star of {teff:,.0f} K, log g {logg:.1f}, [M/H] {mh:+.1f}"
 
 
-def _with_odds(text: str, cases: Cases, row: int) -> str:
+def with_odds(text: str, score: float) -> str:
     """The text, and how many ordinary stars are as unusual."""
-    one_in = 1 / max(1 - float(cases.score[row]), 1e-6)
+    one_in = 1 / max(1 - float(score), 1e-6)
     rounded = round(one_in, -max(int(np.log10(one_in)) - 1, 0))
     return f"{text} (1 in {rounded:,.0f} ordinary stars is as unusual)"

@@ -28,6 +28,7 @@ LEAST_SHARE = 0.6  # of PIXELS_800 that a grid must cover
 # the measures in the score, by how readily each makes a star unusual: activity differs from star to star by
 # nearly as much as makes an active star, so it has more than half of all
 SCORED = {"core": 0.6, "second": 0.1, "rotation": 0.1, "misfit": 0.07, "structure": 0.07, "local": 0.06}
+CONTINUUM = {"tilt": 0.0, "level": 0.0}  # measures of how a spectrum was normalised, which are no part of it
 DWARF_LOGG = (3.2, 3.8)  # between them a star counts in part as a giant, in part as a dwarf
 
 
@@ -37,7 +38,9 @@ class Verdicts:
 
     score: 0-1, the share of ordinary stars that are less unusual; NaN where it is not known.  word: one of
     `reasons.WORDS`.  reason: a sentence.  outside: beyond what models know.  velocity_kms, velocity_error: by
-    which the lines lie to the red.  parts: share of ordinary stars that are less unusual in each measure.
+    which the lines lie to the red.  preparation: what is wrong with how the spectrum was prepared, "" for
+    nothing: not at rest, not in vacuum, not normalised.  parts: share of ordinary stars
+    that are less unusual in each measure.
     labels, label_errors: (N, 4) of the best physical fit, NaN where there is none.
     """
 
@@ -47,6 +50,7 @@ class Verdicts:
     outside: np.ndarray
     velocity_kms: np.ndarray
     velocity_error: np.ndarray
+    preparation: np.ndarray
     parts: Mapping[str, np.ndarray] = field(default_factory=dict)
     labels: np.ndarray | None = None
     label_errors: np.ndarray | None = None
@@ -76,10 +80,12 @@ def physical_verdicts(stars: SpectraSet) -> Verdicts:
     rareness = ordinary.rareness(measures, snr, classes)
     score = ordinary.score(rareness, snr, classes)
     usual = reasons.Usual(
-        misfit=np.exp(ordinary.typical("misfit", snr, classes)),
-        worst_misfit=np.exp(ordinary.typical("misfit", snr, classes, 0.95)),
-        core=ordinary.typical("core", snr, classes),
-        rotation=ordinary.typical("rotation", snr, classes, 0.95),
+        misfit=np.exp(ordinary.quantile("misfit", snr, classes, 0.5)),
+        worst_misfit=np.exp(ordinary.quantile("misfit", snr, classes, 0.95)),
+        core=ordinary.quantile("core", snr, classes, 0.5),
+        rotation=ordinary.quantile("rotation", snr, classes, 0.95),
+        tilt=ordinary.quantile("tilt", snr, classes, 1 - reasons.FAR),
+        level=ordinary.quantile("level", snr, classes, 1 - reasons.FAR),
     )
     cases = reasons.Cases(found, rareness, SCORED, score, usual, templates()[0][:, :4])
     verdicts = [reasons.verdict(cases, row) for row in range(len(found))]
@@ -90,6 +96,7 @@ def physical_verdicts(stars: SpectraSet) -> Verdicts:
         outside=np.array([v.outside for v in verdicts], bool),
         velocity_kms=found.velocity_kms,
         velocity_error=found.velocity_error,
+        preparation=np.array([reasons.preparation(cases, row) for row in range(len(found))], str),
         parts={name: 1 - rare for name, rare in rareness.items()},
         labels=found.labels[:, :4],
         label_errors=found.label_errors[:, :4],
@@ -118,6 +125,8 @@ def measures_of(found: Deviations, with_errors: bool = True) -> dict[str, np.nda
         "core": found.core,
         "second": np.log1p(found.second),
         "rotation": found.rotation_kms,
+        "tilt": np.abs(found.tilt),
+        "level": np.abs(found.level - 1),
     }
 
 

@@ -5,17 +5,33 @@ Shapes: N stars, L pixels.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from ..data.instruments import instrument_of
 from ..data.spectra import SpectraSet
 from ..io.ids import as_integers
-from ..models.line_shift import line_shifts
+from ..models.reasons import is_shifted
+from ..models.rest_frame import correlated
+from ..models.verdicts import is_physical, physical_verdicts
 
-MAX_SHIFTS = 2000  # stars whose line shift is measured
+MAX_SHIFTS, MAX_FITTED = 2000, 300  # stars whose line shift is measured, and that are fitted one by one
 NOISE_SCALE = 1.482602 / np.sqrt(6)  # from the median of |2 f(i) − f(i−2) − f(i+2)| to one standard deviation
 BLOCK = 2048  # stars at once: their arrays stay small
+
+
+class Look(NamedTuple):
+    """What a closer look at a star shows.
+
+    preparation: what is wrong with how it was prepared, "" for nothing.  reason: why it is outside what
+    models know, "" where it is not.
+    """
+
+    velocity_kms: float
+    velocity_error: float
+    preparation: str = ""
+    reason: str = ""
 
 
 @dataclass
@@ -25,8 +41,8 @@ class Census:
     stars: how many were looked at. usable: how many of them can be used. samples, masked: flux values, and
     those that are masked. grids: stars on each grid, named by (pixels, first, last wavelength in nm). snr:
     median S/N per pixel of each usable star, NaN where errors are unknown. excess: flux error over the
-    scatter between neighbouring pixels, of each star. shift_kms: of the lines of usable stars, by id. ids: of
-    all stars, in pieces. labels: their values, in pieces.
+    scatter between neighbouring pixels, of each star. looks: at usable stars, by id. ids: of all stars, in
+    pieces. labels: their values, in pieces.
     """
 
     stars: int = 0
@@ -36,7 +52,7 @@ class Census:
     grids: Counter[tuple[int, float, float]] = field(default_factory=Counter)
     snr: list[np.ndarray] = field(default_factory=list)
     excess: list[np.ndarray] = field(default_factory=list)
-    shift_kms: dict[str, float] = field(default_factory=dict)
+    looks: dict[str, Look] = field(default_factory=dict)
     ids: list[np.ndarray] = field(default_factory=list)
     labels: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
@@ -56,27 +72,44 @@ class Census:
             self.excess.append(block.mean_error / scatter(block))
 
     def add_usable(self, stars: SpectraSet, mean_flux: np.ndarray | None) -> None:
-        """Count the usable ones of them, on a grid (L,): their S/N, and the shifts of MAX_SHIFTS in all.
+        """Count the usable ones of them, on a grid (L,): their S/N, and a closer look at the first.
 
-        mean_flux: (L,) the spectrum that they are compared with, if there is one.
+        mean_flux: (L,) the spectrum that they are compared with where they cannot be fitted, if there is one.
         """
         self.usable += len(stars)
         self.snr += [stars[start : start + BLOCK].snr for start in range(0, len(stars), BLOCK)]
-        left = MAX_SHIFTS - len(self.shift_kms)
-        if mean_flux is not None and left > 0 and len(stars):
-            shifts = line_shifts(stars[:left], mean_flux)
-            self.shift_kms |= dict(zip(stars.ids[:left].tolist(), shifts.tolist(), strict=True))
+        fitted = is_physical(stars.wavelength_nm)
+        left = (MAX_FITTED if fitted else MAX_SHIFTS) - len(self.looks)
+        some = stars[: max(left, 0)]
+        if len(some) and (fitted or mean_flux is not None):
+            looks = _by_fits(some) if mean_flux is None or fitted else _by_correlation(some, mean_flux)
+            self.looks |= dict(zip(some.ids.tolist(), looks, strict=True))
 
     @property
     def median_shift(self) -> float | None:
         """The median shift of the lines in km/s; None where most of them are not known."""
-        shifts = np.array(list(self.shift_kms.values()))
+        shifts = np.array([look.velocity_kms for look in self.looks.values()])
         known = shifts[np.isfinite(shifts)]
         return float(np.median(known)) if len(known) > len(shifts) / 2 else None
 
-    def shifted_ids(self, limit_kms: float) -> list[str]:
-        """The stars whose lines are shifted by more than that."""
-        return [star for star, shift in self.shift_kms.items() if abs(shift) > limit_kms]
+    @property
+    def shifted_ids(self) -> list[str]:
+        """The stars whose lines are shifted by more than models know."""
+        looks = self.looks.items()
+        return [star for star, look in looks if is_shifted(look.velocity_kms, look.velocity_error)]
+
+    @property
+    def poorly_normalised(self) -> dict[str, str]:
+        """What is wrong with the continuum of the stars that are not well normalised, by id."""
+        looks = self.looks.items()
+        return {s: k.preparation for s, k in looks if k.preparation.startswith("not normalised")}
+
+    @property
+    def outside(self) -> dict[str, str]:
+        """Why stars that are well prepared are outside what models know, by id."""
+        return {
+            star: look.reason for star, look in self.looks.items() if look.reason and not look.preparation
+        }
 
     @property
     def known_snr(self) -> np.ndarray:
@@ -106,6 +139,19 @@ class Census:
         """The known values of a label."""
         values = np.concatenate(self.labels[name])
         return values[np.isfinite(values)]
+
+
+def _by_fits(stars: SpectraSet) -> list[Look]:
+    """What the best physical fits of stars show."""
+    found = physical_verdicts(stars)
+    reasons = np.where(found.outside, found.reason, "")
+    columns = (found.velocity_kms, found.velocity_error, found.preparation, reasons)
+    return [Look(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _by_correlation(stars: SpectraSet, mean_flux: np.ndarray) -> list[Look]:
+    """What a comparison with a mean spectrum shows."""
+    return [Look(*row) for row in zip(*(a.tolist() for a in correlated(stars, mean_flux)), strict=True)]
 
 
 def scatter(stars: SpectraSet) -> np.ndarray:

@@ -13,14 +13,13 @@ from ..data.protocols import StarModel
 from ..data.spectra import MIN_COVERAGE
 from ..io.names import FLUX
 from ..io.understanding import ASSUMED, Understanding
+from ..models.line_shift import AIR_KMS
+from ..models.reasons import AIR_WITHIN_KMS, AT_REST_KMS
 from ..parameters import parameter
 from .census import Census
-from ..models.line_shift import AIR_KMS
 
 GOOD, WARN, BAD = "good", "warn", "bad"
-AT_REST_KMS = 10.0  # a median shift of lines below it is the noise of the stars and of the grid
-SHIFTED_KMS = 20.0  # a single star's shift beyond it is no noise
-AIR_WITHIN_KMS = 8.0
+MANY_OUTSIDE = 0.1  # of the stars looked at: so many beyond what models know are worth a word
 LOW_SNR, HIGHEST_SNR = 20.0, 3000.0
 TOO_LARGE = 4.0  # flux errors in units of the scatter between neighbouring pixels
 MUCH_MASKED = 0.1  # of all pixels
@@ -48,6 +47,8 @@ def findings(
         *on_grids(census, model),
         *on_medium(census, read),
         *on_shifts(census, read),
+        *on_continuum(census),
+        *on_outside(census),
         *on_errors(census, read),
         on_mask(census, read),
         *on_spikes(census, read),
@@ -113,7 +114,7 @@ def on_medium(census: Census, read: Sequence[Understanding]) -> Iterator[Finding
     if shift is not None and abs(shift) <= AT_REST_KMS:
         yield Finding(GOOD, f"{text}, and the lines lie where they belong")
     elif _looks_like_air(shift):
-        cure = "call the column wave_air, or convert it"
+        cure = "call the column wave_air, convert it, or use --shift auto"
         yield Finding(BAD, f"{text}, but the lines lie 0.24 nm too far to the blue, as in air: {cure}")
     else:
         yield Finding(WARN, text)
@@ -130,16 +131,35 @@ def on_shifts(census: Census, read: Sequence[Understanding]) -> Iterator[Finding
         return
     if abs(shift) > AT_REST_KMS:
         text = f"the lines are shifted by {shift:+.0f} km/s (median)"
-        yield Finding(BAD, f"{text}, the models know stars at rest: correct the radial velocity")
-        return
-    strange = census.shifted_ids(SHIFTED_KMS)
-    if len(strange):
-        text = (
-            f"lines shifted by more than {SHIFTED_KMS:.0f} km/s in {count(len(strange))} ({named(strange)})"
+        yield Finding(
+            BAD, f"{text}, the models know stars at rest: correct the radial velocity, or use --shift auto"
         )
-        yield Finding(WARN, f"{text}: is the radial velocity corrected?")
+        return
+    strange = census.shifted_ids
+    if strange:
+        text = (
+            f"lines shifted by more than {AT_REST_KMS:.0f} km/s in {count(len(strange))} ({named(strange)})"
+        )
+        yield Finding(WARN, f"{text}: correct the radial velocity, or use --shift auto")
     else:
         yield Finding(GOOD, f"lines at rest: shifted by {shift:+.1f} km/s (median)")
+
+
+def on_continuum(census: Census) -> Iterator[Finding]:
+    """Stars whose continuum rises, falls or lies elsewhere than models know."""
+    if poor := census.poorly_normalised:
+        star, cause = next(iter(poor.items()))
+        more = f" (and {len(poor) - 1:,} more)" if len(poor) > 1 else ""
+        yield Finding(WARN, f"{star}: {cause}{more}")
+
+
+def on_outside(census: Census) -> Iterator[Finding]:
+    """Many stars that are beyond what models know, if there are many."""
+    outside = census.outside
+    if len(outside) > MANY_OUTSIDE * len(census.looks):
+        star, reason = next(iter(outside.items()))
+        text = f"{count(len(outside))} of {len(census.looks):,} looked at beyond what models know"
+        yield Finding(WARN, f"{text}: {star}: {reason}")
 
 
 # --- errors and masks ---

@@ -16,6 +16,7 @@ from ..arguments import (
     NOISE_KEY,
     OUT,
     SEED,
+    SHIFT,
     STARS,
     named_number,
     number_from,
@@ -24,7 +25,7 @@ from ..arguments import (
 from ..console import Console, table
 from ..keys import about, exporting
 from ..registry import Report, UsageError, arg, command
-from ..streams import intake_for, join_latents, stars_for, write_pieces
+from ..streams import intake_for, join_latents, stars_for, to_rest, write_pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ...models.trained import TrainedModel
 
 
-@command("encode", "write the latents of stars", MODEL, STARS, KEEP_SPIKES, *EXPORTING, OUT)
+@command("encode", "write the latents of stars", MODEL, STARS, KEEP_SPIKES, SHIFT, *EXPORTING, OUT)
 def encode(args: Namespace, console: Console) -> Report:
     """Write the latents of stars as npz or Parquet (`z`, labels, ids), or as a table.
 
@@ -71,6 +72,7 @@ def encode(args: Namespace, console: Console) -> Report:
     MODEL,
     STARS,
     KEEP_SPIKES,
+    SHIFT,
     arg(
         "--set",
         action="append",
@@ -137,6 +139,7 @@ def _beyond(model: "TrainedModel", changes: dict[str, float], console: Console) 
     MODEL,
     STARS,
     KEEP_SPIKES,
+    SHIFT,
     arg("--of", choices=("latent", "spectra"), default="latent", help="what to map (default: latent)"),
     arg("--method", choices=MAPS, default="tsne", help="the method of the map (default: tsne)"),
     arg(
@@ -174,10 +177,12 @@ def project(args: Namespace, console: Console) -> Report:
     from ...maps.fitting import MapStars
     from ...maps.neighbours import neighbour_r2
     from ...models.store import load_model
+    from ...sources import Intake
 
     check_output(args.out, ARRAY_SUFFIXES, args.stars)
     model = exporting(load_model(args.model), args, console)
-    intake = intake_for(args, model, decoded=False) if args.of == "latent" else None
+    plain = Intake(args.keep_spikes, prepare=to_rest(args, model))
+    intake = intake_for(args, model, decoded=False) if args.of == "latent" else plain
     stars, intake = stars_for(args, console, model.wavelength_nm, intake)
     x = model.encode(stars).z if args.of == "latent" else model.scaler.flux_in(stars.flux, stars.mask)
     started = time.perf_counter()

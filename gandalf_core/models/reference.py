@@ -1,0 +1,214 @@
+"""What a model knows of the stars that are ordinary for it, stored with it; and the verdict on any star.
+
+Shapes: N stars, L pixels, P labels, Z latent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..data.latents import LatentSet
+from ..data.spectra import SpectraSet
+from ..parameters import LABELS
+from . import own_verdicts
+from .ordinary import Ordinary
+from .region import KnownLabels, known_labels
+from .verdicts import Verdicts, is_physical, physical_verdicts
+
+if TYPE_CHECKING:
+    from .trained import TrainedModel
+
+MANY = 200  # reference stars that show whether physical fits describe the sample
+DESCRIBED = 0.9  # median score of the reference stars, above which they do not
+FARTHEST = 1e-4  # probability of a distance in the latent beyond which a star is outside
+TAIL = 0.2  # of the distances, from which that one is extrapolated
+OLD = "this model is of an earlier version: train it again for a verdict"
+NO_STARS = "this model has no reference stars to compare with"
+LATENT_FAR = "its latent lies far from those of all training stars"
+
+
+@dataclass(frozen=True, eq=False)
+class OutlierReference:
+    """What is ordinary for a model.
+
+    Attributes
+    ----------
+    latent_mean: (Z,).  latent_whiten: (Z, Z), to uncorrelated numbers of unit variance.
+    latent_limit: () distance from the mean beyond which hardly an ordinary star lies.
+    physics: () whether synthetic spectra describe the stars; then the verdict rests on them.
+    known: labels of training stars; None where they have none.
+    pixel_error, with_errors, ordinary: where it does not: (L,) what reconstructions miss, () whether the
+        reference stars had flux errors, and how far they stray. None, too, for a model of an earlier version.
+    """
+
+    latent_mean: np.ndarray
+    latent_whiten: np.ndarray
+    latent_limit: np.ndarray
+    physics: np.ndarray
+    known: KnownLabels | None = None
+    pixel_error: np.ndarray | None = None
+    with_errors: np.ndarray | None = None
+    ordinary: Ordinary | None = None
+
+    def distance(self, z: np.ndarray) -> np.ndarray:
+        """(N,) distance of latents (N, Z) from the mean, in standard deviations of ordinary stars."""
+        return np.linalg.norm((z - self.latent_mean) @ self.latent_whiten, axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Its arrays by name, for `np.savez`."""
+        stored: dict[str, np.ndarray] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, KnownLabels | Ordinary):
+                stored |= {f"{field.name}.{name}": array for name, array in value.arrays().items()}
+            elif value is not None:
+                stored[field.name] = value
+        return stored
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "OutlierReference":
+        """The inverse of `arrays`. Of an earlier version's only the middle of the latent is kept."""
+        own: dict = {f.name: arrays[f.name] for f in fields(cls) if f.name in arrays}
+        own.setdefault("latent_limit", np.array(np.inf))
+        own.setdefault("physics", np.array(True))
+        for name, kind in (("known", KnownLabels), ("ordinary", Ordinary)):
+            start = f"{name}."
+            parts = {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
+            own[name] = kind(**parts) if parts else None
+        return cls(**own)
+
+
+def fit_reference(model: "TrainedModel", ordinary: SpectraSet, compared: SpectraSet) -> OutlierReference:
+    """What is ordinary for a model.
+
+    What is usual is learnt from `ordinary` stars, which trained the networks, how far ordinary stars stray
+    from `compared` ones, which did not: of one and the same stars distances would be too small.
+    """
+    z = model.encode(ordinary).z
+    values, vectors = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
+    reference = OutlierReference(
+        latent_mean=z.mean(0),
+        latent_whiten=vectors / np.sqrt(np.maximum(values, 1e-8 * values.max())),
+        latent_limit=np.array(np.inf),
+        physics=np.array(_described(compared)),
+        known=known_labels(ordinary.labels_for(model.label_names)),
+    )
+    latents = model.encode(compared)
+    distance = reference.distance(latents.z)
+    reference = replace(reference, latent_limit=np.array(_limit(distance)))
+    if reference.physics:
+        return reference
+    guess, hidden = model.decode(latents, model.labels_of(compared)[0]), model.hidden(compared)
+    errors = own_verdicts.pixel_errors(compared, guess, hidden)
+    known = compared.flux_error is not None
+    fit = own_verdicts.own_fit(compared, guess, hidden, errors, distance)
+    return replace(
+        reference,
+        pixel_error=errors,
+        with_errors=np.array(known),
+        ordinary=own_verdicts.own_ordinary(fit, True),
+    )
+
+
+def _described(stars: SpectraSet) -> bool:
+    """Whether physical fits describe most of the stars."""
+    if not is_physical(stars.wavelength_nm):
+        return False
+    return bool(np.nanmedian(physical_verdicts(stars[:MANY]).score) < DESCRIBED)
+
+
+def _limit(distance: np.ndarray) -> float:
+    """The distance that one ordinary star in 10,000 exceeds, by an exponential tail of distances (N,)."""
+    start = float(np.quantile(distance, 1 - TAIL))
+    above = distance[distance > start] - start
+    length = float(above.mean()) if len(above) else start
+    return start + length * float(np.log(TAIL / FARTHEST))
+
+
+# --- the verdict of a model ---
+
+
+def uses_physics(model: "TrainedModel") -> bool:
+    """Whether the verdict on stars rests on synthetic spectra, whatever the model."""
+    reference = model.outlier_reference
+    return is_physical(model.wavelength_nm) and (reference is None or bool(reference.physics))
+
+
+def verdicts(
+    model: "TrainedModel", stars: SpectraSet, latents: LatentSet, guess: np.ndarray, read: tuple
+) -> Verdicts:
+    """The verdict on stars on the model's grid.
+
+    latents: of the stars.  guess: (N, L) their reconstructions.  read: values and errors (N, P) of their
+    labels, as the model reads them from the spectra.
+    """
+    reference = model.outlier_reference
+    found = physical_verdicts(stars) if uses_physics(model) else _own(model, stars, latents, guess)
+    if reference is None:
+        return found
+    labels, errors = read if found.labels is None else _of_fit(found, model.label_names, read)
+    beyond = np.zeros(len(stars), bool)
+    texts: dict[int, str] = {}
+    if reference.known is not None:
+        beyond = reference.known.beyond(labels, errors)
+        for row in np.flatnonzero(beyond):
+            texts[int(row)] = _unlike(model.label_names, labels[row], reference.known.nearest(labels[row]))
+    far = reference.distance(latents.z) > reference.latent_limit
+    texts = {int(row): LATENT_FAR for row in np.flatnonzero(far)} | texts
+    return found.put_outside(beyond | far, texts)
+
+
+def _own(model: "TrainedModel", stars: SpectraSet, latents: LatentSet, guess: np.ndarray) -> Verdicts:
+    """The verdict by the model's own reconstruction."""
+    reference, n = model.outlier_reference, len(stars)
+    if reference is None or reference.ordinary is None or reference.pixel_error is None:
+        return _none(n, NO_STARS if reference is None else OLD)
+    fit = own_verdicts.own_fit(
+        stars, guess, model.hidden(stars), reference.pixel_error, reference.distance(latents.z)
+    )
+    said = stars.flux_error is not None or not reference.with_errors
+    score, rare = own_verdicts.own_score(fit, reference.ordinary, said)
+    rows = [own_verdicts.own_reason(fit, reference.ordinary, rare, score, row) for row in range(n)]
+    word, reason, outside = zip(*rows, strict=True) if rows else ((), (), ())
+    return Verdicts(
+        score=score,
+        word=np.array(word, str),
+        reason=np.array(reason, str),
+        outside=np.array(outside, bool),
+        velocity_kms=np.full(n, np.nan),
+        velocity_error=np.full(n, np.nan),
+        preparation=np.full(n, ""),
+        parts={name: 1 - values for name, values in rare.items()},
+    )
+
+
+def _none(n: int, why: str) -> Verdicts:
+    unknown = np.full(n, np.nan)
+    blank = np.full(n, "")
+    return Verdicts(unknown, blank, np.full(n, why), np.zeros(n, bool), unknown, unknown, blank)
+
+
+def _of_fit(
+    found: Verdicts, names: tuple[str, ...], read: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels `names` and errors (N, P): of the physical fit where it has them, else as read."""
+    labels, errors = read[0].copy(), read[1].copy()
+    assert found.labels is not None and found.label_errors is not None
+    for j, name in enumerate(names):
+        if name in LABELS:
+            labels[:, j] = found.labels[:, LABELS.index(name)]
+            errors[:, j] = found.label_errors[:, LABELS.index(name)]
+    return labels, errors
+
+
+def _unlike(names: tuple[str, ...], labels: np.ndarray, nearest: np.ndarray) -> str:
+    """That labels are those of no training star, and which is the nearest."""
+    from ..parameters import parameter
+
+    def said(values: np.ndarray) -> str:
+        texts = (f"{parameter(n).plain} {parameter(n).format(v)}" for n, v in zip(names, values, strict=True))
+        return ", ".join(texts)
+
+    return f"no training star has such labels ({said(labels)}); the most similar one has {said(nearest)}"
