@@ -160,11 +160,13 @@ def test_a_label_without_residuals_is_uncorrelated_and_too_few_stars_give_nothin
 def test_a_mixture_draws_each_star_by_a_coin():
     first, second = stars(2000, 1), stars(500, 2, wrong=True)
     both, of_second = mixed(first, second)
-    assert len(both) == 881, "500 tosses of either side are enough with four standard deviations to spare"
+    assert len(both) == 881, "500 of either kind are enough with four standard deviations to spare"
     assert abs(of_second / len(both) - 0.5) < 0.07
+    count = len(mixed(first, second, 0.2)[0])
+    assert 0.2 * count + 4 * np.sqrt(0.16 * count) == pytest.approx(500, abs=1)
     np.testing.assert_array_equal(both.x[-of_second:], second.x[:of_second])
     np.testing.assert_array_equal(both.quality["chi2"][:-of_second], first.quality["chi2"][: 881 - of_second])
-    counts = [mixed(first, second, seed)[1] for seed in range(40)]
+    counts = [mixed(first, second, seed=seed)[1] for seed in range(40)]
     assert len(set(counts)) > 15 and np.mean(counts) == pytest.approx(440.5, abs=10)
 
 

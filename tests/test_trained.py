@@ -250,10 +250,12 @@ def test_rows_are_plain_dictionaries_with_the_promised_keys(plain, stars):
         "reason",
         "outside",
         "velocity_kms",
+        "error_is_lower_limit",
+        "covariance",
     ]
-    assert row["id"] == stars.ids[1] and type(row["outside"]) is bool
+    assert row["id"] == stars.ids[1] and type(row["outside"]) is type(row["error_is_lower_limit"]) is bool
     assert type(row["verdict"]) is str and type(row["reason"]) is str
-    others = {"id", "outside", "verdict", "reason"}
+    others = {"id", "outside", "verdict", "reason", "error_is_lower_limit", "covariance"}
     assert all(type(v) is float for k, v in row.items() if k not in others)
 
 

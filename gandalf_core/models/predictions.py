@@ -1,10 +1,16 @@
 """`Predictions`: what a model says of stars, as arrays, rows or columns. Shapes: N stars, P labels."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from itertools import combinations
 from typing import Any
 
 import numpy as np
+
+from ..regression.correlation import unknown_correlations
+
+AT_LEAST = "at least"  # before the error of a star outside the sample: it is a lower limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +27,7 @@ class Predictions:
     verdict, reason: (N,) strings, in words what kind of star it looks like and why; empty where not known.
     outside: (N,) true beyond what the model knows: an error of such a star is a lower limit.
     velocity_kms: (N,) shift against the model's own spectrum, NaN where it is not known.
+    correlations: (N, P, P) of the errors; NaN beside the diagonal where they are not known.
     """
 
     ids: np.ndarray
@@ -34,8 +41,11 @@ class Predictions:
     reason: np.ndarray = field(default_factory=lambda: np.empty(0, str))
     outside: np.ndarray = field(default_factory=lambda: np.empty(0, bool))
     velocity_kms: np.ndarray = field(default_factory=lambda: np.empty(0))
+    correlations: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     def __post_init__(self) -> None:
+        if not len(self.correlations):
+            object.__setattr__(self, "correlations", unknown_correlations(*self.values.shape))
         for name, unknown in (("verdict", ""), ("reason", ""), ("outside", False), ("velocity_kms", np.nan)):
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, np.full(len(self.ids), unknown))
@@ -43,21 +53,64 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def columns(self) -> dict[str, np.ndarray]:
-        """A table: id, each label and its `_error`, then one column for everything else; each (N,)."""
+    @property
+    def covariance(self) -> np.ndarray:
+        """(N, P, P) of the errors, taken as normal with the 1σ errors as their spread."""
+        return self.errors[:, :, None] * self.errors[:, None, :] * self.correlations
+
+    def draws(self, count: int, seed: int = 0) -> np.ndarray:
+        """(N, count, P) values drawn from each star's normal distribution; NaN for a label that is not read.
+
+        Correlations that are not known count as none. The draws of a star depend on its id and the seed.
+        """
+        out = np.full((len(self), count, len(self.label_names)), np.nan)
+        for i, star in enumerate(self.ids.tolist()):
+            own = np.random.default_rng([seed, *hashlib.sha256(star.encode()).digest()[:8]])
+            root = _root(np.nan_to_num(self.correlations[i]))
+            out[i] = self.values[i] + (own.standard_normal(out[i].shape) @ root.T) * self.errors[i]
+        return out
+
+    def columns(self, *, correlations: bool = False) -> dict[str, np.ndarray]:
+        """A table: id, each label and its `_error`, then one column for everything else; each (N,).
+
+        correlations: also a column `<label>_<label>_corr` for every pair of labels.
+        """
         table = {"id": self.ids}
         for j, name in enumerate(self.label_names):
             table |= {name: self.values[:, j], f"{name}_error": self.errors[:, j]}
         others = ("chi2", "outlier_score", "verdict", "reason", "outside", "velocity_kms")
-        return table | {name: getattr(self, name) for name in others}
+        table |= {name: getattr(self, name) for name in others}
+        pairs = combinations(range(len(self.label_names)), 2) if correlations else ()
+        named = ((f"{self.label_names[i]}_{self.label_names[j]}_corr", (i, j)) for i, j in pairs)
+        return table | {name: self.correlations[:, i, j] for name, (i, j) in named}
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table as one plain dictionary per star."""
+        """The table as one plain dictionary per star, with its `covariance`, rows and columns by label.
+
+        `error_is_lower_limit` is true for a star outside.
+        """
         columns = {
             name: column.tolist() if column.dtype.kind in "UOb" else column.astype(float).tolist()
             for name, column in self.columns().items()
         }
+        columns["error_is_lower_limit"] = columns["outside"]
+        columns["covariance"] = self.covariance.tolist()
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def widened(errors: np.ndarray, values: np.ndarray, ranges: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """(N, P) errors, those of stars outside no smaller than the way from their labels back to the sample.
+
+    errors, values: (N, P).  ranges: (P, 2) of the sample.  outside: (N,) bool.
+    """
+    beyond = np.maximum(ranges[:, 0] - values, values - ranges[:, 1])
+    return np.where(outside[:, None] & (beyond > errors), beyond, errors)
+
+
+def _root(correlation: np.ndarray) -> np.ndarray:
+    """(P, P) matrix R with R Rᵀ the correlation matrix, which may have eigenvalues of 0."""
+    values, vectors = np.linalg.eigh(correlation)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
 def join_predictions(parts: Sequence[Predictions]) -> Predictions:

@@ -15,6 +15,7 @@ from ..regression.fitting import MIN_LABELLED, fit_regressor
 from ..regression.parts import Parts
 from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
 from ..simulator import is_simulated
+from .estimates import spectrum_values
 from .outliers import REAL_CHI2, Measured, OutlierReference, fit_outliers
 from .trained import TrainedModel
 
@@ -81,4 +82,4 @@ def _measured(model: TrainedModel, stars: SpectraSet) -> Measured:
     latents, labels = model.encode(stars), model.labels_of(stars)[0]
     chi2, core = model.fit_quality(stars, model.decode(latents, labels))
     chi2 = chi2 * REAL_CHI2 if is_simulated(stars) else chi2
-    return Measured(chi2, core, model.predict_from_spectrum(stars)[0], latents.z)
+    return Measured(chi2, core, spectrum_values(model, stars), latents.z)

@@ -22,9 +22,12 @@ from ..io import resample
 from ..maps.projection import Projection
 from ..networks.autoencoder import Decoder, Encoder
 from ..regression.crossed import AnyRegressor
+from ..regression.regressor import Reading
 from . import outliers
+from .estimates import spectrum_reading, spectrum_values
 from .noise import noise_domain, star_noise
 from .outliers import OutlierReference
+from .predicting import predict
 from .predictions import Predictions
 
 CHUNK = 8192  # stars at once: bounds the memory without costing speed
@@ -242,7 +245,7 @@ class TrainedModel:
         labels = stars.labels_for(self.label_names)
         own = np.asarray(np.isfinite(labels).all(1))
         if not own.all() and (self.regressor_spectrum is not None or self.condition_on):
-            estimates = self.predict_from_spectrum(self.on_grid(stars)[np.flatnonzero(~own)])[0]
+            estimates = spectrum_values(self, stars[np.flatnonzero(~own)])
             labels = labels.copy()
             labels[~own] = np.where(np.isfinite(labels[~own]), labels[~own], estimates)
         return labels, own
@@ -252,32 +255,18 @@ class TrainedModel:
 
         Raises ModelError when the folder holds no regressor for spectra.
         """
-        if self.regressor_spectrum is None:
-            raise ModelError(
-                f"{self.name}: no regressor from the spectrum in this model; give the stars' labels"
-            )
-        stars = self.on_grid(stars)
-        return self.regressor_spectrum.predict(self.scaler.fill(stars.flux, stars.mask), snr=stars.snr)
+        return self.read_spectrum(stars)[:2]
+
+    def read_spectrum(self, stars: SpectraSet) -> Reading:
+        """As `predict_from_spectrum`, with the correlations of the errors (N, P, P)."""
+        return spectrum_reading(self, self.on_grid(stars))
 
     def predict(self, stars: SpectraSet) -> Predictions:
         """Labels read from the exported latent, with uncertainty and fit quality.
 
         A removed label comes out with the spread of the sample as its error: the latent does not hold it.
         """
-        if self.regressor_latent is None:
-            raise ModelError(f"{self.name}: no regressor in this model folder")
-        stars = self.on_grid(stars)
-        latents = self.encode(stars)
-        values, errors = self.regressor_latent.predict(latents.z, snr=stars.snr)
-        labels, _ = self.labels_of(stars)
-        chi2, core = self.fit_quality(stars, self.decode(latents, labels))
-        score, percentiles = np.full(len(stars), np.nan), {}
-        if self.outlier_reference is not None:
-            with_errors = chi2 if stars.flux_error is not None else np.full(len(stars), np.nan)
-            estimates = labels if self.regressor_spectrum is None else self.predict_from_spectrum(stars)[0]
-            percentiles = self.outlier_reference.percentiles(with_errors, core, estimates, latents.z)
-            score = self.outlier_reference.score(percentiles)
-        return Predictions(stars.ids, self.label_names, values, errors, chi2, score, percentiles)
+        return predict(self, stars)
 
     # --- quality of a reconstruction ---
 

@@ -1,8 +1,8 @@
 """Error bars from stars of several kinds: of the physics that trained the regressor, and of another.
 
 No network is fitted here. Of the stars of each kind some tell *where* error bars are wider, others correct
-that, and others tell *by how much* (`uncertainty`). The last are drawn star by star from either kind by the
-toss of a coin, so that what is promised (`conformal`) holds for a star of a kind that is drawn likewise.
+that, and others tell *by how much* (`uncertainty`). The last are drawn star by star from either kind by
+chance, so that what is promised (`conformal`) holds for a star whose kind is drawn likewise.
 Shapes: N stars, D numbers per star, P labels.
 """
 
@@ -57,16 +57,22 @@ def together(parts: Sequence[Evidence]) -> Evidence:
     )
 
 
-def mixed(first: Evidence, second: Evidence, seed: int = 0) -> tuple[Evidence, int]:
-    """Stars of either kind, each drawn by the toss of a coin, and how many are of the second.
+def mixed(first: Evidence, second: Evidence, share: float = 0.5, seed: int = 0) -> tuple[Evidence, int]:
+    """Stars of either kind, each drawn by chance, and how many are of the second.
 
-    As many as the rarer kind has room for, even where it is drawn too often by four standard deviations.
+    share: probability of the second. As many as there is room for, even where one kind is drawn too often by
+    four standard deviations.
     """
-    rarer = min(len(first), len(second))
-    count = max(0, int(2 * rarer + 8 - 4 * np.sqrt(2 * rarer + 4)))
-    tossed = int((np.random.default_rng([seed, count]).random(count) < 0.5).sum())
+    count = min(_draws(len(first), 1 - share), _draws(len(second), share))
+    tossed = int((np.random.default_rng([seed, count]).random(count) < share).sum())
     of_second = int(np.clip(tossed, count - len(first), len(second)))
     return together([first[: count - of_second], second[:of_second]]), of_second
+
+
+def _draws(available: int, share: float) -> int:
+    """How many draws can be made until this share of them and four standard deviations are all there are."""
+    spread = 2 * np.sqrt(share * (1 - share))
+    return int(((np.sqrt(spread**2 + share * available) - spread) / share) ** 2)
 
 
 def calibrated(

@@ -93,13 +93,17 @@ def _smallest(fits: list[tuple[np.ndarray, np.ndarray, np.ndarray]], wanted: int
 def promise(calibration: dict[str, Any]) -> str:
     """One sentence: on which stars the error bars were calibrated, how, and what they promise.
 
-    calibration: that of a regressor's summary. Keys `method` (`split` or `cross`), `stars`, `folds`, `seen`.
+    calibration: that of a regressor's summary. Keys `method` (`split` or `cross`), `stars`, `folds`, `seen`;
+    `other_physics`, where there are some, how many more stars are of another nature.
     """
-    stars = f"{calibration['stars']:,} stars"
+    stars, others = f"{calibration['stars']:,} stars", calibration.get("other_physics", 0)
     if calibration["method"] == "split":
+        drawn = f" and {others:,} of other physics, drawn by chance" if others else ""
+        kind = "stars drawn likewise" if others else "stars like these"
         return (
-            f"split conformal, on {stars} that trained nothing: an interval of level p holds the truth of at "
-            "least p of stars like these, on average over them, not in every bin"
+            f"split conformal, on {stars}{drawn} that trained nothing: an interval of level p holds the "
+            f"truth of at least p of {kind}, on average over them, not in every bin"
+            + (", nor of either physics alone" if others else "")
         )
     crossed = f"cross-conformal (CV+, {calibration['folds']} folds), on {stars}"
     guarantee = (

@@ -49,6 +49,11 @@ class ErrorCorrelation:
         return cls(centres, matrices, float(arrays[f"{prefix}reach"]))
 
 
+def unknown_correlations(stars: int, labels: int) -> np.ndarray:
+    """(N, P, P) 1 on the diagonal and NaN beside it."""
+    return np.tile(np.where(np.eye(labels) > 0, 1.0, np.nan), (stars, 1, 1))
+
+
 def fit_correlation(scaled: np.ndarray, residuals: np.ndarray, seed: int = 0) -> ErrorCorrelation | None:
     """The correlations of residuals (N, P; NaN = unknown), each in units of its error bar.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .conformal import LEVEL, crossed_half_widths
 from .network import ArrayNetwork
-from .quality import Measures
+from .quality import Measures, Quality
 from .regressor import LabelGroup, Reading, Regressor
 from .uncertainty import ErrorModel
 
@@ -28,6 +28,11 @@ class CrossedRegressor:
 
     parts: tuple[Regressor, ...]
     summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> Quality:
+        """None that its error bars depend on."""
+        return Quality()
 
     @property
     def names(self) -> tuple[str, ...]:

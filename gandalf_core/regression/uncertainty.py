@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import ModelError
 from .conformal import LEVEL, in_order, limits
-from .correlation import ErrorCorrelation, fit_correlation
+from .correlation import ErrorCorrelation, fit_correlation, unknown_correlations
 from .network import ArrayNetwork
 
 MIN_RESIDUALS = 20  # of a label; with fewer its level is flat
@@ -83,8 +83,7 @@ class ErrorModel:
         """(N, P, P) correlation of the errors of stars with these features (N, F); NaN where not known."""
         if self.correlation is not None:
             return self.correlation.at(self.scaled(features))
-        labels = self.coefficients.shape[1]
-        return np.tile(np.where(np.eye(labels) > 0, 1.0, np.nan), (len(features), 1, 1))
+        return unknown_correlations(len(features), self.coefficients.shape[1])
 
     def levelled(self, features: np.ndarray, residuals: np.ndarray) -> "ErrorModel":
         """The same shape at the level of the residuals (N, P; NaN = unknown) of stars that trained nothing.

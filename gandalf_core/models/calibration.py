@@ -1,0 +1,115 @@
+"""Error bars of a model that know chi² and that the physics may be wrong, and those of a user's own stars.
+
+No star serves twice: of the training split, stars that trained say where errors are larger, those that
+validated correct that, and those that were held back say by how much (`readings`). Where the stars are
+simulated, stars of another nature that trained nothing join each of the three.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..data.spectra import SpectraSet
+from ..errors import ModelError
+from ..regression.calibration import Evidence, calibrated, mixed, recalibrated, together
+from ..regression.conformal import MIN_SCORES
+from ..regression.regressor import Regressor
+from ..seeds import OTHER_PHYSICS_SEED
+from ..simulator import is_simulated
+from ..simulator.judging import refuse_reserved
+from ..simulator.other_physics import like
+from .estimates import LATENT, SPECTRUM, fit_measures, regressor_of, spectrum_numbers
+
+if TYPE_CHECKING:
+    from .trained import TrainedModel
+
+OTHER_SHARE = 0.4  # probability that a calibrating star is of other physics
+STARS = 16_000  # of either kind at most; more change nothing
+LEVEL_SHARE, SCORES_SHARE = 1 / 8, 1 / 8  # of the stars of other physics; the rest tells the shape
+FIELDS = {LATENT: "regressor_latent", SPECTRUM: "regressor_spectrum"}
+
+
+def with_calibrated_errors(model: "TrainedModel", stars: SpectraSet) -> "TrainedModel":
+    """The model with error bars that know chi² and, for simulated stars (N,), other physics.
+
+    stars: of the training split. Each interval holds for a star that is like these with a probability of
+    1 − `OTHER_SHARE` and of other physics otherwise. Error bars that are crossed, because few stars
+    calibrate, stay as they are.
+    """
+    sources = [s for s, name in FIELDS.items() if isinstance(getattr(model, name), Regressor)]
+    if not sources:
+        return model
+    held_back = [model.check_ids, model.calibration_ids, model.reference_ids]
+    trained = np.flatnonzero(~np.isin(stars.ids, np.concatenate(held_back)))[:STARS]
+    roles = [trained, *(np.flatnonzero(np.isin(stars.ids, ids)) for ids in held_back[:2])]
+    known = [_Known.of(model, stars[rows]) for rows in roles]
+    others = _other_physics(model, stars, len(trained))
+    return replace(model, **{FIELDS[s]: _calibrated(model, s, known, others) for s in sources})
+
+
+def _calibrated(
+    model: "TrainedModel", source: str, known: "list[_Known]", others: "_Known | None"
+) -> Regressor:
+    """The regressor of one source with error bars from the stars for shape, level and scores."""
+    regressor, seed = regressor_of(model, source), model.config.training.seed
+    assert isinstance(regressor, Regressor)
+    shape, level, scores = (stars.evidence(source) for stars in known)
+    about = regressor.summary["calibration"] | {"stars": len(scores)}
+    if others is not None:
+        other = others.evidence(source)
+        first, second = (round(len(other) * share) for share in (LEVEL_SHARE, SCORES_SHARE))
+        shape = together([shape, other[first + second :]])
+        level = mixed(level, other[:first], OTHER_SHARE, seed)[0]
+        scores, count = mixed(scores, other[first : first + second], OTHER_SHARE, seed + 1)
+        about |= {"stars": len(scores) - count, "other_physics": count}
+    fitted = calibrated(regressor, shape, level, scores, seed)
+    return replace(fitted, summary=regressor.summary | {"calibration": about})
+
+
+def _other_physics(model: "TrainedModel", stars: SpectraSet, count: int) -> "_Known | None":
+    """Stars of another nature, as many as trained; None where the stars are not simulated."""
+    if not is_simulated(stars):
+        return None
+    return _Known.of(model, like(stars, count, OTHER_PHYSICS_SEED))
+
+
+class _Known:
+    """Stars with known labels as a model sees them: what each regressor reads, and how well they fit."""
+
+    def __init__(self, numbers: dict[str, np.ndarray], rest: Evidence) -> None:
+        self.numbers, self.rest = numbers, rest
+
+    @classmethod
+    def of(cls, model: "TrainedModel", stars: SpectraSet) -> "_Known":
+        """What the model needs to know of those stars that have a label."""
+        labelled = np.isfinite(stars.labels_for(model.label_names)).any(1)
+        stars = model.on_grid(stars[np.flatnonzero(labelled)])
+        latents = model.encode(stars)
+        numbers = {LATENT: latents.z, SPECTRUM: spectrum_numbers(model, stars)}
+        labels, quality = stars.labels_for(model.label_names), fit_measures(model, stars, latents)
+        return cls(numbers, Evidence(latents.z, labels, stars.snr, quality))
+
+    def evidence(self, source: str) -> Evidence:
+        """The stars as the regressor of one source reads them."""
+        return replace(self.rest, x=self.numbers[source])
+
+
+def recalibrate(model: "TrainedModel", stars: SpectraSet) -> "TrainedModel":
+    """The model with error bars as wide as a user's labelled stars (N,) ask for, real ones above all.
+
+    They tell level and scores of both regressors, and nothing else: values stay as they are, and so does
+    where error bars are wider. Stars that took part in making the model are left out. Raises ModelError where
+    fewer than `MIN_SCORES` others have labels, SpectraError for stars that are reserved for judging.
+    """
+    refuse_reserved(stars.ids, "calibrate on")
+    own = stars[model.held_out(stars) & stars.usable]
+    labelled = own.labels_for(model.label_names)
+    if np.isfinite(labelled).any(1).sum() < MIN_SCORES:
+        needed = f"at least {MIN_SCORES} with labels are needed to tell how wide error bars must be"
+        raise ModelError(f"{model.name}: too few of these {len(stars)} stars can calibrate it: {needed}")
+    known = _Known.of(model, own)
+    sources = [s for s, name in FIELDS.items() if getattr(model, name) is not None]
+    seed = model.config.training.seed
+    regressors = {FIELDS[s]: recalibrated(regressor_of(model, s), known.evidence(s), seed) for s in sources}
+    return replace(model, **regressors)

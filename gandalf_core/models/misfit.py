@@ -1,0 +1,36 @@
+"""How well a model fits a star, apart for deep lines, shallow lines and continuum.
+
+Where only the noise is larger than stated, all three are too large alike; where the physics is wrong, lines
+are. Error bars depend on them. Shapes: N stars, L pixels.
+"""
+
+import numpy as np
+
+from ..regression.quality import Measures
+
+# bounds of the depth of a pixel in the reconstruction, 1 − flux
+PARTS = {"chi2_continuum": (-np.inf, 0.06), "chi2_lines": (0.06, 0.3), "chi2_deep": (0.3, np.inf)}
+FEWEST = 10  # pixels that tell a chi²
+MODEL_ERROR = 0.007  # of the flux, as in `outliers.reduced_chi2`; without it bright stars alone would count
+
+
+def chi2_by_depth(flux: np.ndarray, guess: np.ndarray, error: np.ndarray, hidden: np.ndarray) -> Measures:
+    """Reduced chi² (N,) of the pixels of each of PARTS; NaN for fewer than `FEWEST` or without errors.
+
+    flux, guess, error: (N, L).  hidden: (N, L) true for pixels that say nothing.
+    """
+    stated = np.isfinite(error) & (error > 0)
+    variance = np.where(stated, error, 0.0) ** 2 + (MODEL_ERROR * flux) ** 2
+    terms = (flux - guess) ** 2 / np.maximum(variance, 1e-10)
+    usable = ~hidden & stated & np.isfinite(terms)
+    depth = 1 - guess
+    return {
+        name: _mean(terms, usable & (depth > low) & (depth <= high)) for name, (low, high) in PARTS.items()
+    }
+
+
+def _mean(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(N,) mean of the chosen values of each row; NaN for fewer than `FEWEST`."""
+    count = chosen.sum(1)
+    total = np.where(chosen, values, 0.0).sum(1)
+    return np.where(count >= FEWEST, total / np.maximum(count, 1), np.nan)
