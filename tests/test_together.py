@@ -8,6 +8,7 @@ from test_same_weights import in_double_precision
 from toy import toy_config, toy_stars
 
 from gandalf_core.models.fit import bare_model
+from gandalf_core.networks.layers import many_of
 from gandalf_core.training.together import Together, shapes
 from gandalf_core.training.trainer import Trainer
 
@@ -67,6 +68,36 @@ def test_seeds_together_end_where_each_ends_alone(noisy_stars, name):
         assert_equal(ours, other, without_effect(other))
     first, second = (state_of(t)["encoder.net.0.weight"] for t in together[:2])
     assert not torch.allclose(first, second, atol=1e-3)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("bias", [True, False])
+def test_layers_of_several_models_are_those_of_each(threads, bias):
+    """Values and gradients, however the models are dealt to the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        layers = [torch.nn.Linear(5, 4, bias=bias).double() for _ in range(3)]
+        stacked = {
+            n: torch.stack([dict(m.named_parameters())[n].detach() for m in layers])
+            for n in ("weight", "bias")
+            if n in dict(layers[0].named_parameters())
+        }
+        many = many_of(layers[0], {n: torch.nn.Parameter(v) for n, v in stacked.items()})
+        x, weight = torch.randn(3, 7, 5, dtype=torch.float64).requires_grad_(), torch.randn(3, 7, 4)
+        ours, theirs = many(x), torch.stack([layer(own) for layer, own in zip(layers, x, strict=True)])
+        torch.testing.assert_close(ours, theirs)
+        (of_ours,), (of_theirs,) = (
+            torch.autograd.grad((y * weight).sum(), x, retain_graph=True) for y in (ours, theirs)
+        )
+        torch.testing.assert_close(of_ours, of_theirs)
+        (ours * weight).sum().backward()
+        (theirs * weight).sum().backward()
+        for name, values in many.named_parameters():
+            expected = torch.stack([dict(m.named_parameters())[name].grad for m in layers])
+            torch.testing.assert_close(values.grad, expected)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_trials_with_other_strengths_rates_noises_and_lengths_share_their_steps(noisy_stars):

@@ -76,6 +76,8 @@ class ManyLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         bias = self.weight.new_zeros(self.weight.shape[:2]) if self.bias is None else self.bias
+        if input.is_cuda:
+            return torch.baddbmm(bias[:, None], input, self.weight.mT)
         return _Product.apply(input, self.weight, bias)
 
 
@@ -96,7 +98,7 @@ class ManyNorm(nn.BatchNorm1d):
 
 
 class _Product(torch.autograd.Function):
-    """x·Wᵀ + b: (M, N, I), (M, O, I), (M, O) → (M, N, O).
+    """x·Wᵀ + b on the processor: (M, N, I), (M, O, I), (M, O) → (M, N, O).
 
     PyTorch's own gradient of W comes in another order than W lies in memory, and is copied into it; that
     takes half as long as the products.
@@ -105,17 +107,34 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return torch.baddbmm(bias[:, None], x, weight.mT)
+        return _multiply(x, weight.mT).add_(bias[:, None])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), (x, weight) = gradients, ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.needs_input_grad
         return (
-            torch.bmm(gradient, weight) if of_x else None,
-            torch.bmm(gradient.mT, x) if of_weight else None,
+            _multiply(gradient, weight) if of_x else None,
+            _multiply(gradient.mT, x) if of_weight else None,
             gradient.sum(1) if of_bias else None,
         )
+
+
+def _multiply(left: Tensor, right: Tensor) -> Tensor:
+    """(M, A, B)·(M, B, C) → (M, A, C), every core with as much to do as the others.
+
+    A batched product gives whole models to the cores: of three models, one of two cores gets two.
+    """
+    models = len(left)
+    even = models - models % torch.get_num_threads()
+    if even == models:
+        return torch.bmm(left, right)
+    out = left.new_empty(models, left.shape[1], right.shape[2])
+    if even:
+        torch.bmm(left[:even], right[:even], out=out[:even])
+    for k in range(even, models):
+        torch.mm(left[k], right[k], out=out[k])
+    return out
 
 
 MANY = {nn.Linear: ManyLinear, nn.BatchNorm1d: ManyNorm}
