@@ -24,7 +24,7 @@ from gandalf_core.data.spectra import concatenate
 from gandalf_core.data.splits import division
 from gandalf_core.errors import AuditError, SpectraError
 from gandalf_core.io import write_stars
-from gandalf_core.models import fit, readings
+from gandalf_core.models import calibration, fit, readings
 from gandalf_core.models.cards import RESERVED_NOTE
 from gandalf_core.models.fit import Extras, train, trainer_for
 from gandalf_core.models.store import load_model, save_model
@@ -95,15 +95,20 @@ def ledger(monkeypatch):
     def conformed(_, regressor, x, *__):
         book.fits[-1]["calibrate"] = book.ids(x)
 
-    def outliers(_, ordinary, compared):
-        book.used["usual"] |= book.ids(ordinary.z)
-        book.used["reference"] |= book.ids(compared.z)
+    def calibrated(_, regressor, *told, seed):
+        for part, stars in zip(("shape", "level", "scores"), told, strict=True):
+            book.used[part] |= book.ids(stars.x)
+
+    def outliers(_, __, ordinary, compared):
+        book.used["usual"] |= set(ordinary.ids)
+        book.used["reference"] |= set(compared.ids)
 
     spy(TrainedModel, "encode", encoded)
     spy(StarTensors, "__call__", taken)
     spy(fitting, "network_inputs", inputs)
     spy(fitting, "fit_network", task)
     spy(Regressor, "conformed", conformed)
+    spy(calibration, "calibrated", calibrated)
     spy(readings, "fit_outliers", outliers)
     spy(fit, "card_figures", lambda _, model, tested: book.used["test"].update(tested.ids))
     spy(fit, "fit_projection", lambda _, x, method, stars: book.used["map"].update(stars.ids))
@@ -158,6 +163,10 @@ def test_no_star_of_a_training_serves_twice_and_the_folder_says_which_served_wha
     assert calibrating == set(model.calibration_ids), "the encoder has seen none of them"
     assert all(not one["stop"] - stored["validation"] - stored["networks"] for one in latent)
     assert (len(calibrating) < MIN_UNSEEN) == (how == "crossed")
+    if how == "split":  # crossed error bars stay as they were fitted
+        told = {"shape": "networks", "level": "validation"}
+        assert {part: ledger.used[part] for part in told} == {p: stored[name] for p, name in told.items()}
+        assert ledger.used["scores"] == calibrating
     assert model.card["calibration"]["latent"]["stars"] == len(calibrating)
     counts = [model.card["data"][part] for part in ("validation", "calibration", "reference", "test")]
     assert counts == [
@@ -173,13 +182,13 @@ def test_with_few_stars_the_calibration_is_crossed_and_everybody_is_told(tmp_pat
     arguments = ["train", str(tmp_path / "stars.npz"), "--preset", "autoencoder", "--epochs", "1"]
     assert main([*arguments, "--out", str(tmp_path / "m"), "--json"]) == 0
     out, err = capsys.readouterr()
-    calibration, card = json.loads(out)["calibration"], (tmp_path / "m" / "CARD.md").read_text()
+    told, card = json.loads(out)["calibration"], (tmp_path / "m" / "CARD.md").read_text()
     for source in ("latent", "spectrum"):
-        assert calibration[source]["method"] == "cross" and calibration[source]["folds"] == FOLDS
-        assert not calibration[source]["seen"]
-        said = f"error bars from the {source}: {promise(calibration[source])}"
+        assert told[source]["method"] == "cross" and told[source]["folds"] == FOLDS
+        assert not told[source]["seen"]
+        said = f"error bars from the {source}: {promise(told[source])}"
         assert said in err and said in card
-    assert "2p − 1" in promise(calibration["latent"]), "what CV+ is sure to hold"
+    assert "2p − 1" in promise(told["latent"]), "what CV+ is sure to hold"
 
 
 def test_calibrating_on_stars_that_the_encoder_has_seen_is_said():

@@ -63,7 +63,7 @@ def _calibrated(
         level = mixed(level, other[:first], OTHER_SHARE, seed)[0]
         scores, count = mixed(scores, other[first : first + second], OTHER_SHARE, seed + 1)
         about |= {"stars": len(scores) - count, "other_physics": count}
-    fitted = calibrated(regressor, shape, level, scores, seed)
+    fitted = calibrated(regressor, shape, level, scores, seed=seed)
     return replace(fitted, summary=regressor.summary | {"calibration": about})
 
 

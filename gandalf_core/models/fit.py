@@ -25,6 +25,7 @@ from ..regression.residuals import residual_statistics
 from ..simulator import is_simulated, simulator_identity
 from ..training.records import EpochRecord
 from ..training.trainer import Trainer
+from .calibration import with_calibrated_errors
 from .cards import describe
 from .readings import can_fit_regressors, fit_latent_regressor, fit_spectrum_regressor, outlier_reference
 from .trained import TrainedModel
@@ -149,6 +150,7 @@ def finish_model(trainer: Trainer, stars: SpectraSet, extras: Extras) -> Trained
         spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, trained, epochs)
         latent = fit_latent_regressor(model, trained, epochs)
         model = replace(model, regressor_latent=latent, regressor_spectrum=spectrum)
+        model = with_calibrated_errors(model, trained)
         model = replace(model, outlier_reference=outlier_reference(model, trained))
     model = replace(model, projections=_projections(model.under(extras.key), tested, extras))
     left_out = trainer.left_out + _unusable_held_back(stars)
@@ -209,7 +211,7 @@ def card_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:
     error = np.where(model.hidden(tested), np.nan, np.nan_to_num(tested.flux) - guess)
     return {
         "reconstruction_mse": float(np.nanmean(error**2)),
-        "median_chi2": float(np.median(model.fit_quality(tested, guess)[0])),
+        "median_chi2": float(np.median(model.chi2(tested, guess))),
         "parameters": {} if model.regressor_latent is None else _label_scores(model, tested),
     }
 
