@@ -17,7 +17,7 @@ from .io.checking import DEFAULT, Checks
 from .io.read import each_file, none_left, reject, usable_of, without_repeats
 from .io.understanding import Understanding, notes_of, understandings
 from .parameters import MAX_SEED, MAX_STARS
-from .simulator import KINDS, simulate
+from .simulator import KINDS, simulate_kind
 
 SIMULATED = "simulated:"
 MAX_IDS = 500_000  # stars among which an id that comes twice is noticed
@@ -162,7 +162,7 @@ def sets_of(
 
     if spec.startswith(SIMULATED):
         count, seed, kind = check_source(spec)
-        yield spec, simulate(count, seed=seed, kind=kind)
+        yield spec, simulate_kind(kind, count, seed=seed)
     elif streamed and has_row_per_star(spec):
         try:
             for part in iter_parts(spec, keep_spikes=checks.keep_spikes):

@@ -25,7 +25,7 @@ from gandalf_core.models.verdicts import (
     physical_verdicts,
 )
 from gandalf_core.seeds import ORDINARY_SEED
-from gandalf_core.simulator import simulate
+from gandalf_core.simulator import simulate_kind
 
 STARS = 12_000  # of each nature
 SNR = (8.0, 1000.0)
@@ -46,14 +46,14 @@ def main() -> None:
     )
     parser.add_argument("--stars", type=int, default=STARS, help="of each nature")
     count = parser.parse_args().stars
-    worlds = [sample(simulate(count, ORDINARY_SEED, snr=SNR, kind=kind)) for kind in ("wide", "b")]
+    worlds = [sample(simulate_kind(kind, count, ORDINARY_SEED, snr=SNR)) for kind in ("wide", "b")]
     arrays = fit_ordinary(worlds, SCORED | CONTINUUM).arrays()
     small = {name: a.astype(np.float32) if a.dtype == np.float64 else a for name, a in arrays.items()}
     with atomic(ORDINARY_FILE) as stream:
         np.savez_compressed(stream, allow_pickle=False, **small)
     ordinary_stars.cache_clear()
     for kind in ("", "b"):
-        stars = simulate(CHECKED, ORDINARY_SEED + 1, kind=kind)
+        stars = simulate_kind(kind, CHECKED, ORDINARY_SEED + 1)
         score, snr = physical_verdicts(stars).score, stars.snr
         shares = f"{(score > 0.95).mean():.3f} above .95, {(score > 0.99).mean():.3f} above .99"
         print(f"nature {kind or 'a'}: {shares}")

@@ -19,6 +19,7 @@ from gandalf_core.simulator import (
     nuisance_values,
     simulate,
     simulate_by_id,
+    simulate_kind,
     true_labels,
     truth,
 )
@@ -256,7 +257,7 @@ def test_the_grid_itself_is_inside():
 
 
 def test_another_nature_has_other_spectra_at_the_same_labels():
-    a, b = simulate(300, 7, clean=True), simulate(300, 7, clean=True, kind="b")
+    a, b = simulate(300, 7, clean=True), simulate_kind("b", 300, 7, clean=True)
     assert np.array_equal(a.labels, b.labels) and b.ids[7] == "sim7b-7"
     difference = np.sqrt(((a.flux - b.flux) ** 2).mean(1))
     dwarf = a.label("logg") > 4
@@ -274,7 +275,7 @@ def test_the_emulator_of_another_nature_knows_it_better_than_the_first_does():
 
 
 def test_a_twelfth_of_a_wide_sample_is_dealt_uniformly():
-    wide, mock, everywhere = simulate(240, 7, kind="wide"), simulate(240, 7), simulate(240, 7, kind="uniform")
+    wide, mock, everywhere = simulate_kind("wide", 240, 7), simulate(240, 7), simulate_kind("uniform", 240, 7)
     uniform = np.arange(240) % 12 == 11
     assert np.array_equal(np.char.find(wide.ids, "u-") > 0, uniform)
     assert np.array_equal(wide.labels[~uniform], mock.labels[~uniform])
@@ -285,14 +286,14 @@ def test_a_twelfth_of_a_wide_sample_is_dealt_uniformly():
 
 
 def test_uniform_stars_reach_where_the_mock_sample_does_not():
-    everywhere = simulate(600, 7, kind="uniform").labels
+    everywhere = simulate_kind("uniform", 600, 7).labels
     assert np.histogram(everywhere[:, 3], np.linspace(-0.2, 0.6, 5))[0].min() > 100
     assert (everywhere[:, 2] < -1.5).mean() > 0.2 and inside(everywhere).all()
 
 
 def test_an_unknown_kind_is_refused():
     with pytest.raises(SpectraError, match="'c'"):
-        simulate(3, kind="c")
+        simulate_kind("c", 3)
 
 
 def test_clean_stars_have_neither_noise_nor_nuisances():

@@ -20,6 +20,7 @@ from gandalf_core.simulator import (
     nuisance_values,
     simulate,
     simulate_by_id,
+    simulate_kind,
     truth,
 )
 from gandalf_core.simulator.noise import unit_noise
@@ -197,7 +198,7 @@ def test_nitrogen_is_usual_in_dwarfs_and_dredged_up_in_giants():
 
 
 def test_stars_dealt_over_the_whole_grid_have_any_nitrogen():
-    cn = nuisance_values(simulate(2000, 8, kind="uniform"))["cn"]
+    cn = nuisance_values(simulate_kind("uniform", 2000, 8))["cn"]
     counts = np.histogram(cn, bins=5, range=(-0.5, 1))[0]
     assert counts.sum() == 2000 and counts.min() > 320
 
@@ -232,7 +233,7 @@ def test_priors_are_the_spread_of_the_population():
 
 
 def test_priors_of_stars_dealt_uniformly_and_of_given_labels():
-    everywhere = simulate(3000, 8, kind="uniform")
+    everywhere = simulate_kind("uniform", 3000, 8)
     mean, spread = nuisance_priors(everywhere)["cn"]
     cn = nuisance_values(everywhere)["cn"]
     assert cn.mean() == pytest.approx(mean[0], abs=0.03) and cn.std() == pytest.approx(spread[0], rel=0.05)

@@ -18,6 +18,7 @@ from .stars import (
     nuisances_for,
     simulate,
     simulate_by_id,
+    simulate_kind,
     true_labels,
     truth,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "simulate_active",
     "simulate_binaries",
     "simulate_by_id",
+    "simulate_kind",
     "simulator_identity",
     "stages",
     "true_labels",

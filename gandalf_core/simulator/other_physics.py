@@ -14,7 +14,7 @@ from ..errors import SpectraError
 from ..parameters import LABELS
 from . import streams
 from .recipe import Recipe, origin_of_ids, origins
-from .stars import simulate
+from .stars import simulated_stars
 
 DEPTH_LENGTH_NM = 0.05  # correlation exp(-d²/2 length²) of what multiplies the depth of lines
 MOST_DEPTH_ERROR = 0.10  # greatest rms of it in `like`; real stars differ in how wrong the physics is
@@ -29,15 +29,9 @@ def like(stars: SpectraSet, n: int, seed: int) -> SpectraSet:
     stars that are not simulated.
     """
     recipe, rows = max(((r, rows) for r, rows, _ in origins(stars)), key=lambda pair: len(pair[1]))
-    made = simulate(
-        n,
-        seed,
-        labels=_labels(stars, rows, n, seed) if recipe.given_labels else None,
-        label_names=_names(stars, recipe),
-        snr=recipe.snr,
-        nuisances=recipe.config,
-        kind="b",
-    )
+    labels = _labels(stars, rows, n, seed) if recipe.given_labels else None
+    other = replace(recipe, seed=seed, nature="b", dealt="mock")
+    made = simulated_stars(other, n, 800, labels, _names(stars, recipe))
     made = made[made.usable]
     numbers = origin_of_ids(made.ids)[2]
     spread = MOST_DEPTH_ERROR * streams.uniform(seed, "depth error", numbers)

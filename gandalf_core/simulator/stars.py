@@ -37,7 +37,6 @@ def simulate(
     clean: bool = False,
     pixels: int = 800,
     nuisances: NuisanceConfig = DEFAULT,
-    kind: str = "",
 ) -> SpectraSet:
     """The first n stars of `seed`, with ids `sim<seed>-<k>`; star k is the same for every n.
 
@@ -50,28 +49,55 @@ def simulate(
       same all along a star's spectrum. It is nominal: the noise is `noise_scale` times that, a nuisance whose
       mean square is 1. None without noise.
     clean: neither noise nor nuisances. pixels: 800 (0.03 nm) or 2401 (0.01 nm).
-    kind: one of KINDS. `b`: another nature, with other physics at the same labels, for tests alone (ids
-      `sim<seed>b-<k>`). `uniform`: labels dealt uniformly over the grid's region (ids `sim<seed>u-<k>`).
-      `wide`: the mock sample, but for every twelfth star, which is dealt uniformly.
 
     Raises SpectraError for impossible arguments.
     """
     check_arguments(n, seed, snr)
-    if kind not in KINDS:
-        raise SpectraError(
-            f"no kind '{kind}' of simulated stars; there are: {', '.join(filter(None, KINDS))}"
-        )
-    grid, limits = wavelengths(pixels), (float(snr[0]), float(snr[1])) if snr else None
     config = OFF if clean else nuisances
-    recipe = Recipe(int(seed), limits, labels is not None, config, *KINDS[kind])
-    k, noisy = np.arange(n), recipe.config.noise
-    physical = recipe.dealt_labels(k) if labels is None else _physical(labels, tuple(label_names), n)
+    recipe = Recipe(int(seed), _limits(snr), labels is not None, config)
+    return simulated_stars(recipe, n, pixels, labels, tuple(label_names))
+
+
+def simulate_kind(
+    kind: str,
+    n: int,
+    seed: int = 0,
+    *,
+    snr: tuple[float, float] | None = None,
+    clean: bool = False,
+    pixels: int = 800,
+    nuisances: NuisanceConfig = DEFAULT,
+) -> SpectraSet:
+    """As `simulate` without labels, of one of KINDS.
+
+    `b`: another nature, with other physics at the same labels, for tests alone (ids `sim<seed>b-<k>`).
+    `uniform`: labels dealt uniformly over the grid's region (ids `sim<seed>u-<k>`). `wide`: the mock sample,
+    but for every twelfth star, which is dealt uniformly. An empty kind: the mock sample itself.
+    """
+    check_arguments(n, seed, snr)
+    if kind not in KINDS:
+        kinds = ", ".join(filter(None, KINDS))
+        raise SpectraError(f"no kind '{kind}' of simulated stars; there are: {kinds}")
+    recipe = Recipe(int(seed), _limits(snr), False, OFF if clean else nuisances, *KINDS[kind])
+    return simulated_stars(recipe, n, pixels, None, LABELS)
+
+
+def _limits(snr: tuple[float, float] | None) -> tuple[float, float] | None:
+    return (float(snr[0]), float(snr[1])) if snr else None
+
+
+def simulated_stars(
+    recipe: Recipe, n: int, pixels: int, labels: np.ndarray | None, names: tuple[str, ...]
+) -> SpectraSet:
+    """The first n stars of a recipe, whose labels (n, P) are given or dealt."""
+    grid, k, noisy = wavelengths(pixels), np.arange(n), recipe.config.noise
+    physical = recipe.dealt_labels(k) if labels is None else _physical(labels, names, n)
     values = recipe.draw(k, physical)
-    columns = _columns(label_names, physical, values) if labels is None else labels
+    columns = _columns(names, physical, values) if labels is None else labels
     flux = spectra(recipe, k, physical, values, pixels, noise=noisy)
     error = np.repeat(flux_error(values["snr"][:, None], pixels), pixels, 1) if noisy else None
     provenance = {"simulated": recipe.settings(), INSTRUMENT_KEY: INSTRUMENT.name}
-    return SpectraSet(flux, grid, recipe.ids(k), columns, label_names, error, np.isnan(flux), provenance)
+    return SpectraSet(flux, grid, recipe.ids(k), columns, names, error, np.isnan(flux), provenance)
 
 
 def simulate_by_id(ids: np.ndarray) -> SpectraSet:
