@@ -108,6 +108,14 @@ def test_truth_of_strangers_is_refused(stars):
         truth(stranger)
 
 
+def test_stars_of_an_earlier_simulator_have_no_truth_any_more(stars):
+    settings = {name: v for name, v in stars.provenance["simulated"].items() if name != "edition"}
+    old = replace(stars, provenance={"simulated": settings})
+    assert not is_simulated(old)
+    with pytest.raises(SpectraError, match="simulate them again"):
+        truth(old)
+
+
 def test_other_labels_leave_every_nuisance_and_the_noise_alone(stars):
     labels = np.tile(SUN, (600, 1))
     other = simulate(600, 7, labels=labels)

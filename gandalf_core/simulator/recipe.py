@@ -16,6 +16,9 @@ from ..parameters import LABELS
 from . import nuisances, population
 from .nuisances import NuisanceConfig
 
+# Raised whenever stars of the same seed and settings come out otherwise: files of an earlier edition keep
+# their spectra and labels, but nobody can make the same star under other labels any more.
+EDITION = 2
 _ID = re.compile(r"sim(\d{1,18})([bu]?)-(\d{1,18})")  # seed, kind, number; both numbers fit into 64 bits
 
 
@@ -40,6 +43,7 @@ class Recipe:
         return {
             "seed": self.seed,
             "snr": snr,
+            "edition": EDITION,
             "given_labels": self.given_labels,
             "nuisances": asdict(self.config),
             "nature": self.nature,
@@ -112,8 +116,8 @@ def origins(stars: SpectraSet) -> Iterator[tuple[Recipe, np.ndarray, np.ndarray]
         candidates = {recipe for recipe in recipes if recipe.seed == seed and recipe.makes(kind)}
         if len(candidates) != 1:
             raise SpectraError(
-                f"the provenance holds {len(candidates)} settings for the stars of seed {seed}, "
-                "not exactly one"
+                f"the provenance holds {len(candidates)} settings of today's simulator for the stars of seed "
+                f"{seed}, not exactly one: simulate them again"
             )
         rows = np.flatnonzero((seeds == seed) & (kinds == kind))
         yield candidates.pop(), rows, k[rows]
@@ -129,7 +133,7 @@ def is_simulated(stars: SpectraSet) -> bool:
 
 def _recipes(provenance: dict[str, Any]) -> Iterator[Recipe]:
     """Every recipe in a provenance, those of joined sets included."""
-    if "simulated" in provenance:
+    if "simulated" in provenance and provenance["simulated"].get("edition", 1) == EDITION:
         yield Recipe.from_settings(provenance["simulated"])
     for part in provenance.get("parts", ()):
         yield from _recipes(part)
