@@ -1,24 +1,23 @@
-"""The command `predict`: what it reads and writes, and how it tells its output file from its input files."""
+"""The command `predict`, and how it tells its output file from its input files."""
 
 import os
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...atomic import write_text
-from ...io.plain import to_json
-from ...parameters import parameter
-from ..arguments import EXPORTING, KEEP_SPIKES, MODEL, STARS
-from ..console import Console, heading, table
+from ..arguments import KEEP_SPIKES, MODEL, NOISE_KEY, SHIFT, STARS, positive, seed
+from ..console import Console
 from ..keys import about, exporting
+from ..prediction_files import SUFFIXES, predictions_table, rows, samples_file, write_predictions
 from ..registry import Report, UsageError, arg, command
 from ..streams import intake_for
 
 if TYPE_CHECKING:
     from ...models.predictions import Predictions
 
-SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".json")
 HEAD_BYTES = 65536  # of a file: the names of its columns are there
+LIMIT_NOTE = "where `outside` is true, errors are lower limits"
+INDEPENDENT_NOTE = "this model does not know how its errors correlate: each parameter is drawn by itself"
 
 
 @command(
@@ -27,40 +26,83 @@ HEAD_BYTES = 65536  # of a file: the names of its columns are there
     MODEL,
     STARS,
     KEEP_SPIKES,
+    SHIFT,
     arg(
         "--out",
         metavar="OUT",
         help=f"the file to write: {', '.join(SUFFIXES)} (default: a last name among STARS that is not a file "
         "of spectra; else none, and a table is printed)",
     ),
-    *EXPORTING,
+    arg(
+        "--samples",
+        type=positive,
+        metavar="N",
+        help="also draw N times from the joint distribution of each star's errors: into OUT where that is "
+        ".json, and with --json; else into a table OUT-samples (default: none)",
+    ),
+    arg(
+        "--correlations",
+        action="store_true",
+        help="a table also has a column for each pair of errors, e.g. teff_logg_corr (JSON has covariances)",
+    ),
+    arg(
+        "--seed",
+        type=seed,
+        metavar="N",
+        default=0,
+        help="seed of the draws of --samples, not of the latent's noise, see --noise-key (default: 0)",
+    ),
+    NOISE_KEY,
 )
 def predict(args: Namespace, console: Console) -> Report:
     """`predict MODEL STARS… [OUT]`: read parameters from the latent, with 1σ errors, in physical units.
 
-    Also gives the reduced chi² of the reconstruction and the outlier score (0 to 1). OUT is a table or JSON.
-    A star that cannot be used is named with its cause, and the others are done.
+    Also gives the covariance of the errors, the reduced chi² of the reconstruction, the outlier score (0 to
+    1) and what kind of star it looks like. OUT is a table or JSON. Errors of stars outside the model's sample
+    are lower limits. A star that cannot be used is named with its cause, and the others are done.
     """
     from ...models.cards import notes
     from ...models.predictions import join_predictions
     from ...models.store import load_model
 
     specs, out = split_output(args.stars, args.out)
+    _check_samples(args, out, specs)
     model = exporting(load_model(args.model), args, console)
     intake = intake_for(args, model, decoded=True)
     pieces = intake.pieces(specs, model.wavelength_nm)
     predictions = join_predictions([model.predict(stars) for stars in pieces])
     console.taken_in(intake)
-    for sentence in notes(model.card):
+    own = [*notes(model.card), *_notes(predictions, bool(args.samples))]
+    for sentence in own:
         console.note(sentence)
-    told = intake.result() | {"notes": [*intake.notes, *notes(model.card)]}
+    labels = list(predictions.label_names)
+    told = intake.result() | {"labels": labels, "notes": [*intake.notes, *own]}
+    draws = predictions.draws(args.samples, args.seed) if args.samples else None
     if out:
-        write_predictions(out, predictions, told)
+        write_predictions(out, predictions, told, draws, args.correlations)
         console.say(f"{len(predictions):,} stars written to {out}")
-    rows = predictions.rows() if args.json or not out else []
+    stars = rows(predictions, draws) if args.json or not out else []
     text = "" if out else predictions_table(predictions)
-    result = {"model": model.model_id, "stars": rows, **told, "file": out}
+    result = {"model": model.model_id, "stars": stars, **told, "file": out}
     return Report(about(model) | result, text)
+
+
+def _check_samples(args: Namespace, out: str | None, specs: list[str]) -> None:
+    """UsageError where the draws would go nowhere; SpectraError where their file cannot be written."""
+    from ...io import check_output
+
+    if args.samples and not out and not args.json:
+        raise UsageError("--samples needs a file: give OUT, or --json")
+    if args.samples and out and not out.lower().endswith(".json"):
+        check_output(samples_file(out), SUFFIXES, specs)
+
+
+def _notes(predictions: "Predictions", drawn: bool) -> list[str]:
+    """What to know before the numbers are used."""
+    import numpy as np
+
+    told = [LIMIT_NOTE] if predictions.outside.any() else []
+    return told + ([INDEPENDENT_NOTE] if drawn and np.isnan(predictions.correlations).any() else [])
 
 
 # --- the output file ---
@@ -101,29 +143,3 @@ def _holds_predictions(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     return b"outlier_score" in head and b"chi2" in head
-
-
-def write_predictions(out: str, predictions: "Predictions", told: dict[str, Any]) -> None:
-    """Write a table, or JSON, with one row per star; JSON also has what is `told` of the reading."""
-    if out.lower().endswith(".json"):
-        write_text(out, to_json({"stars": predictions.rows(), **told}))
-        return
-    from ...io import write_table
-
-    write_table(out, predictions.columns())
-
-
-# --- for people ---
-
-
-def predictions_table(predictions: "Predictions") -> str:
-    """Value ± error of each parameter, chi² and outlier score of each star."""
-    header = ["id", *map(heading, predictions.label_names), "chi2", "outlier score"]
-    return table(header, [_row(predictions, i) for i in range(len(predictions))])
-
-
-def _row(predictions: "Predictions", i: int) -> list[str]:
-    columns = zip(predictions.label_names, predictions.values[i], predictions.errors[i], strict=True)
-    cells = [f"{v:.{parameter(n).decimals}f} ± {e:.{parameter(n).decimals}f}" for n, v, e in columns]
-    fit = [f"{predictions.chi2[i]:.2f}", f"{predictions.outlier_score[i]:.2f}"]
-    return [str(predictions.ids[i]), *cells, *fit]

@@ -1,0 +1,98 @@
+"""What `predict` writes: a table or JSON with one row per star, and the draws of --samples beside it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..atomic import write_text
+from ..io.plain import to_json
+from ..parameters import parameter
+from .console import MAX_NAMED, heading, table
+
+if TYPE_CHECKING:
+    from ..models.predictions import Predictions
+
+SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".json")
+# FITS holds ASCII alone; ids are never changed
+ASCII = str.maketrans(
+    {"−": "-", "–": "-", "±": "+-", "²": "2", "×": "x", "α": "alpha", "σ": "sigma", "χ": "chi", "≥": ">="}
+)
+Draws = np.ndarray | None  # (N, S, P) of N stars, S draws and P labels
+
+
+def samples_file(out: str) -> str:
+    """The file of draws beside a table: `stars.csv` → `stars-samples.csv`."""
+    path = Path(out)
+    return str(path.with_name(f"{path.stem}-samples{path.suffix}"))
+
+
+def write_predictions(
+    out: str, predictions: "Predictions", told: dict[str, Any], draws: Draws, correlations: bool
+) -> None:
+    """Write a table, or JSON, with one row per star; JSON also has what is `told` of the reading.
+
+    draws: into the rows of JSON, else into a table of their own.  correlations: their columns in a table.
+    """
+    if out.lower().endswith(".json"):
+        write_text(out, to_json({"stars": rows(predictions, draws), **told}))
+        return
+    _write_table(out, predictions.columns(correlations=correlations))
+    if draws is not None:
+        _write_table(samples_file(out), sample_columns(predictions, draws))
+
+
+def rows(predictions: "Predictions", draws: Draws) -> list[dict[str, Any]]:
+    """One dictionary per star, with its `samples` (label → values) where there are draws."""
+    stars = predictions.rows()
+    if draws is not None:
+        for row, own in zip(stars, draws, strict=True):
+            row["samples"] = dict(zip(predictions.label_names, own.T.tolist(), strict=True))
+    return stars
+
+
+def sample_columns(predictions: "Predictions", draws: np.ndarray) -> dict[str, np.ndarray]:
+    """A table with one row per draw: the star's id, the number of the draw, the labels."""
+    stars, count, _ = draws.shape
+    columns = {"id": np.repeat(predictions.ids, count), "sample": np.tile(np.arange(count), stars)}
+    return columns | {name: draws[:, :, p].ravel() for p, name in enumerate(predictions.label_names)}
+
+
+def _write_table(out: str, columns: dict[str, np.ndarray]) -> None:
+    from ..io import write_table
+
+    if out.lower().endswith(".fits"):
+        columns = {name: _ascii(values) if name != "id" else values for name, values in columns.items()}
+    write_table(out, columns)
+
+
+def _ascii(values: np.ndarray) -> np.ndarray:
+    """Text in ASCII; other columns as they are."""
+    if values.dtype.kind != "U":
+        return values
+    texts = [text.translate(ASCII).encode("ascii", "replace").decode() for text in values.tolist()]
+    return np.array(texts, str)
+
+
+# --- for people ---
+
+
+def predictions_table(predictions: "Predictions") -> str:
+    """Value ± error of each parameter, chi², outlier score and verdict; then why stars are outside."""
+    header = ["id", *map(heading, predictions.label_names), "chi2", "outlier score", "verdict"]
+    lines = [table(header, [_row(predictions, i) for i in range(len(predictions))])]
+    outside = np.flatnonzero(predictions.outside)
+    lines += [f"{predictions.ids[i]}: {predictions.reason[i]}" for i in outside[:MAX_NAMED]]
+    if len(outside) > MAX_NAMED:
+        lines.append(f"{len(outside) - MAX_NAMED:,} more are outside the sample (--json gives the reasons)")
+    return "\n".join(lines)
+
+
+def _row(predictions: "Predictions", i: int) -> list[str]:
+    from ..models.predictions import AT_LEAST
+
+    sign = f"± {AT_LEAST} " if predictions.outside[i] else "± "
+    columns = zip(predictions.label_names, predictions.values[i], predictions.errors[i], strict=True)
+    cells = [f"{v:.{parameter(n).decimals}f} {sign}{e:.{parameter(n).decimals}f}" for n, v, e in columns]
+    fit = [f"{predictions.chi2[i]:.2f}", f"{predictions.outlier_score[i]:.2f}", str(predictions.verdict[i])]
+    return [str(predictions.ids[i]), *cells, *fit]
