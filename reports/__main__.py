@@ -49,8 +49,11 @@ def bayes(args: argparse.Namespace) -> None:
 
 def coverage(args: argparse.Namespace) -> None:
     from .coverage import measure_coverage
+    from .physics_coverage import measure_physics
 
-    measure_coverage()
+    if not args.only:
+        measure_coverage()
+    measure_physics(args.only)
 
 
 def instrument(args: argparse.Namespace) -> None:
@@ -94,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(ablation, "one switch of a recipe changed at a time", "only the variant of this name; may repeat")
     add(bayes, "the posterior mean of 200 stars beside the regressors; about 2 minutes")
-    add(coverage, "what error bars of new fits hold, over 20 samples of 400 and of 3,000 stars; 2 minutes")
+    about = "what error bars hold: of new fits to 400 and 3,000 stars, and of the models under wrong physics"
+    add(coverage, f"{about}; 10 minutes", "only the error bars of this model; may repeat")
     file = "only this file, e.g. null-500, leak-3000 or stated-1000; may repeat"
     certificate = add(instrument, "false alarms, leaks found and limits of the audit: docs/audit.md", file)
     certificate.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: 2)")

@@ -9,6 +9,8 @@ from . import instrument_document, leak_tables, mutation, pictures, tables
 from .coverage import coverage_table
 from .experiments import recipe_key
 from .goals import goals_table
+from .physics_coverage import PATH as PHYSICS_PATH
+from .physics_coverage import physics_table
 from .stored import MODELS, ROOT, SAMPLE, SEEDS, STORED, audit_path, audited_on, load, stars_in_words
 from .variants import GENERATOR, PAPER, PHYSICAL, slug
 
@@ -57,6 +59,7 @@ def results_text() -> str:
         tables.slider_table(audits),
         leak_tables.calibration_table(load(STORED / "calibration.json") or []),
         coverage_table(load(STORED / "coverage.json")),
+        physics_table(load(PHYSICS_PATH)),
         tables.bayes_table(bayes),
         tables.plain_table(load(STORED / "plain-against-pca.json")),
         tables.bound_table(load(STORED / "rms-over-bound.json")),

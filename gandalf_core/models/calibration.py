@@ -5,6 +5,7 @@ validated correct that, and those that were held back say by how much (`readings
 simulated, stars of another nature that trained nothing join each of the three.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,21 +44,36 @@ def with_calibrated_errors(model: "TrainedModel", stars: SpectraSet) -> "Trained
     held_back = [model.check_ids, model.calibration_ids, model.reference_ids]
     trained = np.flatnonzero(~np.isin(stars.ids, np.concatenate(held_back)))[:STARS]
     roles = [trained, *(np.flatnonzero(np.isin(stars.ids, ids)) for ids in held_back[:2])]
-    known = [_Known.of(model, stars[rows]) for rows in roles]
-    others = _other_physics(model, stars, len(trained))
-    return replace(model, **{FIELDS[s]: _calibrated(model, s, known, others) for s in sources})
+    known = [evidence(model, stars[rows]) for rows in roles]
+    others = None
+    if is_simulated(stars):
+        others = evidence(model, like(stars, len(trained), OTHER_PHYSICS_SEED))
+    regressors = {
+        FIELDS[s]: _calibrated(model, s, [one[s] for one in known], None if others is None else others[s])
+        for s in sources
+    }
+    return replace(model, **regressors)
+
+
+def evidence(model: "TrainedModel", stars: SpectraSet) -> dict[str, Evidence]:
+    """Those stars that have a label, as the regressor of each source (`latent`, `spectrum`) reads them."""
+    labelled = np.isfinite(stars.labels_for(model.label_names)).any(1)
+    stars = model.on_grid(stars[np.flatnonzero(labelled)])
+    latents = model.encode(stars)
+    labels, quality = stars.labels_for(model.label_names), fit_measures(model, stars, latents)
+    read = {LATENT: latents.z, SPECTRUM: spectrum_numbers(model, stars)}
+    return {source: Evidence(x, labels, stars.snr, quality) for source, x in read.items()}
 
 
 def _calibrated(
-    model: "TrainedModel", source: str, known: "list[_Known]", others: "_Known | None"
+    model: "TrainedModel", source: str, known: Sequence[Evidence], other: Evidence | None
 ) -> Regressor:
     """The regressor of one source with error bars from the stars for shape, level and scores."""
     regressor, seed = regressor_of(model, source), model.config.training.seed
     assert isinstance(regressor, Regressor)
-    shape, level, scores = (stars.evidence(source) for stars in known)
+    shape, level, scores = known
     about = regressor.summary["calibration"] | {"stars": len(scores)}
-    if others is not None:
-        other = others.evidence(source)
+    if other is not None:
         first, second = (round(len(other) * share) for share in (LEVEL_SHARE, SCORES_SHARE))
         shape = together([shape, other[first + second :]])
         level = mixed(level, other[:first], OTHER_SHARE, seed)[0]
@@ -65,34 +81,6 @@ def _calibrated(
         about |= {"stars": len(scores) - count, "other_physics": count}
     fitted = calibrated(regressor, shape, level, scores, seed=seed)
     return replace(fitted, summary=regressor.summary | {"calibration": about})
-
-
-def _other_physics(model: "TrainedModel", stars: SpectraSet, count: int) -> "_Known | None":
-    """Stars of another nature, as many as trained; None where the stars are not simulated."""
-    if not is_simulated(stars):
-        return None
-    return _Known.of(model, like(stars, count, OTHER_PHYSICS_SEED))
-
-
-class _Known:
-    """Stars with known labels as a model sees them: what each regressor reads, and how well they fit."""
-
-    def __init__(self, numbers: dict[str, np.ndarray], rest: Evidence) -> None:
-        self.numbers, self.rest = numbers, rest
-
-    @classmethod
-    def of(cls, model: "TrainedModel", stars: SpectraSet) -> "_Known":
-        """What the model needs to know of those stars that have a label."""
-        labelled = np.isfinite(stars.labels_for(model.label_names)).any(1)
-        stars = model.on_grid(stars[np.flatnonzero(labelled)])
-        latents = model.encode(stars)
-        numbers = {LATENT: latents.z, SPECTRUM: spectrum_numbers(model, stars)}
-        labels, quality = stars.labels_for(model.label_names), fit_measures(model, stars, latents)
-        return cls(numbers, Evidence(latents.z, labels, stars.snr, quality))
-
-    def evidence(self, source: str) -> Evidence:
-        """The stars as the regressor of one source reads them."""
-        return replace(self.rest, x=self.numbers[source])
 
 
 def recalibrate(model: "TrainedModel", stars: SpectraSet) -> "TrainedModel":
@@ -108,8 +96,8 @@ def recalibrate(model: "TrainedModel", stars: SpectraSet) -> "TrainedModel":
     if np.isfinite(labelled).any(1).sum() < MIN_SCORES:
         needed = f"at least {MIN_SCORES} with labels are needed to tell how wide error bars must be"
         raise ModelError(f"{model.name}: too few of these {len(stars)} stars can calibrate it: {needed}")
-    known = _Known.of(model, own)
+    known = evidence(model, own)
     sources = [s for s, name in FIELDS.items() if getattr(model, name) is not None]
     seed = model.config.training.seed
-    regressors = {FIELDS[s]: recalibrated(regressor_of(model, s), known.evidence(s), seed) for s in sources}
+    regressors = {FIELDS[s]: recalibrated(regressor_of(model, s), known[s], seed) for s in sources}
     return replace(model, **regressors)

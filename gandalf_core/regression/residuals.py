@@ -82,8 +82,11 @@ def interval_coverage(
     names: Sequence[str],
     errors: np.ndarray,
     snr: np.ndarray | None = None,
+    *,
+    more_than: int = MIN_IN_BIN,
+    snr_edges: Sequence[float] = SNR_EDGES,
 ) -> dict[str, list[dict]]:
-    """Share of stars whose truth lies within 1σ, per label, in bins of more than `MIN_IN_BIN` stars.
+    """Share of stars whose truth lies within 1σ, per label, in bins of more than so many stars.
 
     predicted, true, errors: (N, P); snr: (N,), NaN where unknown. Keys: `snr`, unless no star's is known, and
     `teff`, the true one, where it is a label; rows {low, high, stars, label: share}. A label that no star has
@@ -95,22 +98,26 @@ def interval_coverage(
     within = np.where(finite, np.abs(predicted - true) <= errors, np.nan)[:, columns]
     bins = {}
     if names and snr is not None and np.isfinite(snr).any():
-        bins["snr"] = _shares(snr, SNR_EDGES, within, names)
+        bins["snr"] = _shares(snr, snr_edges, within, names, more_than)
     if "teff" in names:
         teff = true[:, columns[names.index("teff")]]
         low, high = np.nanmin(teff) // TEFF_STEP, np.nanmax(teff) // TEFF_STEP + 1
-        bins["teff"] = _shares(teff, np.arange(low, high + 1) * TEFF_STEP, within, names)
+        bins["teff"] = _shares(teff, np.arange(low, high + 1) * TEFF_STEP, within, names, more_than)
     return bins
 
 
 def _shares(
-    quantity: np.ndarray, edges: Sequence[float] | np.ndarray, within: np.ndarray, names: Sequence[str]
+    quantity: np.ndarray,
+    edges: Sequence[float] | np.ndarray,
+    within: np.ndarray,
+    names: Sequence[str],
+    more_than: int,
 ) -> list[dict]:
     """One row per bin of the quantity (N,): limits, number of stars, share of `within` (N, P) per label."""
     rows = []
     for low, high in pairwise(edges):
         here = (quantity >= low) & (quantity < high)
-        if here.sum() > MIN_IN_BIN:
+        if here.sum() > more_than:
             limits = {"low": float(low), "high": None if np.isinf(high) else float(high)}
             shares = dict(zip(names, np.nanmean(within[here], 0).tolist(), strict=True))
             rows.append({**limits, "stars": int(here.sum()), **shares})
