@@ -7,7 +7,15 @@ from pages.ui.cache.outputs import predictions_of
 from pages.ui.cache.uploads import uploads_on_grid
 from pages.ui.parts import parameters, tables
 
-VIEWS = ["Diagrams", "Against the truth", "Residuals", "Error bars", "Representations", "Table"]
+VIEWS = [
+    "Diagrams",
+    "Joint errors",
+    "Against the truth",
+    "Residuals",
+    "Error bars",
+    "Representations",
+    "Table",
+]
 
 show.page_title(
     "Parameters",
@@ -22,7 +30,7 @@ tables.show_estimates(model, star, estimate)
 source = "latent"
 with st.container(horizontal=True, vertical_alignment="center"):
     view = pickers.choose("View", VIEWS, "parameter_view", label_visibility="collapsed")
-    if view != "Representations":  # which reads from all of them
+    if view not in ("Representations", "Joint errors"):  # which read from all of them
         source = pickers.choose(
             "Read from", ["latent", "spectrum"], "read_from", label_visibility="collapsed"
         )
@@ -33,6 +41,9 @@ with guards.showing_errors():
 true = stars.labels_for(model.label_names)
 if view == "Diagrams":
     parameters.show_diagrams(model, stars, predictions, uploaded, source)
+elif view == "Joint errors":
+    sources = ["latent", "spectrum"] if model.regressor_spectrum is not None else ["latent"]
+    parameters.show_joint_errors(model, star, {s: predictions_of(model, star, s) for s in sources}, stars)
 elif view == "Against the truth":
     parameters.show_against_truth(predictions, true)
 elif view == "Residuals":

@@ -10,6 +10,7 @@ from gandalf_core.auditing.decisions import REMOVED_LIMIT
 from gandalf_core.auditing.slider_verdict import on_sliders
 from gandalf_core.figures import (
     audits,
+    ellipses,
     latents,
     measured,
     panels,
@@ -372,3 +373,25 @@ def test_the_one_finished_trial_stands_in_the_middle_of_an_axis_with_different_t
 )
 def test_the_axis_of_a_field_suits_its_values(values, kind):
     assert sweeps.axis_type(values) == kind
+
+
+def test_joint_errors_are_drawn_as_given_with_kiel_axes_backwards_and_limits_dashed():
+    outline = np.column_stack([5000 + 100 * np.cos([0, 1, 2]), 4 + 0.2 * np.sin([0, 1, 2])])
+    values = np.array([5000.0, 4.0, -0.5, 0.1])
+    estimates = {
+        "from the latent": ellipses.Estimate(values, {("teff", "logg"): outline}, limit=True),
+        "from the spectrum": ellipses.Estimate(
+            values, {("teff", "logg"): outline, ("mh", "alphafe"): outline / 1e4}
+        ),
+    }
+    figure = ellipses.joint_errors(estimates, LABELS, others=LABEL_VALUES, own=values + 1)
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert [line.line.dash for line in lines] == ["dash", "solid", "solid"]
+    np.testing.assert_allclose(np.column_stack([lines[0].x, lines[0].y]), outline, rtol=1e-6)
+    assert lines[0].name == "from the latent (at least)"
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        assert axis.range[0] > axis.range[1], "hot stars to the left, giants at the top"
+    assert figure.layout.xaxis2.range[0] < figure.layout.xaxis2.range[1]
+    own = [trace for trace in figure.data if trace.name == "own labels"]
+    assert len(own) == 2 and own[0].x[0] == 5001
+    assert sum(bool(trace.showlegend) for trace in figure.data) == 4, "each thing once in the legend"

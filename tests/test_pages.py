@@ -19,14 +19,17 @@ from toy import toy_config, toy_stars
 from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.io import npz
-from gandalf_core.models.cards import FIRST_GRID_NOTE
+from gandalf_core.models.cards import EARLIER_NOTE
 from gandalf_core.models.files import read_arrays, write_arrays
+from gandalf_core.models.predictions import Predictions
+from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import LABELS
 from gandalf_core.simulator import simulate
 from gandalf_core.sweeps.space import Sweep, parse_axis
 from gandalf_core.sweeps.study import results, run_sweep
 from pages.ui.cache import stars as stars_cache
 from pages.ui.cache.models import load_model, model_folders
+from pages.ui.cache.outputs import _predictions as cache_of_predictions
 from pages.ui.cache.outputs import labels_of, latents_of, predictions_of
 from pages.ui.cache.uploads import load_upload, save_upload
 
@@ -375,6 +378,30 @@ def test_representations_of_unlabelled_stars_are_a_sentence_without_a_switch(app
     assert len(test.get("button_group")) == switches - 1
 
 
+def test_the_joint_errors_of_a_star_are_ellipses_of_both_sources(app, monkeypatch):
+    test = app("parameters", model="autoencoder")
+    test.get("button_group")[0].set_value("Joint errors").run()
+    assert not test.exception
+    chart = figures(test)[0]
+    names = [trace.get("name") for trace in chart["data"] if trace.get("mode") == "lines"]
+    assert names == ["from the latent", "from the spectrum"] * 2
+    assert "reversed" not in str(chart["layout"]["xaxis2"]) and "68 %" in texts(test)
+    real = TrainedModel.predict
+    monkeypatch.setattr(TrainedModel, "predict", lambda *given, **options: _outside(real(*given, **options)))
+    cache_of_predictions.clear()
+    test = app("parameters", model="autoencoder")
+    table = next(m.value for m in test.markdown if "**from the latent**" in m.value)
+    assert table.count("±\N{NO-BREAK SPACE}at\N{NO-BREAK SPACE}least") == 2 * len(LABELS)
+    assert any("too hot by far" in warning.value for warning in test.warning)
+    cache_of_predictions.clear()
+
+
+def _outside(predictions: Predictions) -> Predictions:
+    """The same stars, far outside."""
+    n = len(predictions)
+    return replace(predictions, outside=np.ones(n, bool), reason=np.full(n, "too hot by far"))
+
+
 @pytest.mark.parametrize(
     ("share", "words"),
     [(0.996, "more than 99 %"), (1.0, "more than 99 %"), (0.82, "82 %"), (0.0, "less than 1 %")],
@@ -595,11 +622,13 @@ def test_a_comparison_shows_everything_that_differs_between_two_cards(app):
     assert table.loc["λ of Teff", "autoencoder"] == "–"
 
 
-def test_the_page_models_warns_once_of_metal_poor_stars(app):
+def test_the_page_models_warns_once_of_an_earlier_simulator(app, monkeypatch):
+    assert not app("models", model="generator").warning
+    monkeypatch.setattr("gandalf_core.models.cards.EDITION", 3)  # the simulator has moved on
     test = app("models", model="generator")
-    assert [w.value for w in test.warning] == [FIRST_GRID_NOTE]
+    assert [w.value for w in test.warning] == [EARLIER_NOTE]
     test.selectbox(key="card_right").select("autoencoder").run()
-    assert [w.value for w in test.warning] == [FIRST_GRID_NOTE]
+    assert [w.value for w in test.warning] == [EARLIER_NOTE]
     test = app("models", model="two-labels")  # of toy stars
     assert not test.warning
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gandalf_core.models.joint_errors import ellipses_of
 from gandalf_core.models.predictions import Predictions, join_predictions, widened
 
 NAMES = ("teff", "logg", "mh")
@@ -95,3 +96,27 @@ def test_errors_outside_reach_back_to_the_sample(value, outside, error):
     assert wide.item() == error
     unread = widened(np.array([[np.nan]]), np.array([[np.nan]]), np.array([[0.0, 1.0]]), np.array([True]))
     assert np.isnan(unread).all()
+
+
+def test_an_ellipse_holds_its_share_of_the_draws_and_touches_the_errors():
+    (outline,) = ellipses_of(KNOWN, 0, [("teff", "logg")], 0.6827).values()
+    half = np.ptp(outline, axis=0) / 2
+    np.testing.assert_allclose(half, np.sqrt(2.2957) * KNOWN.errors[0, :2], rtol=2e-3)
+    draws = KNOWN.draws(40_000, 5)[0, :, :2]
+    scaled = [(points - KNOWN.values[0, :2]) / KNOWN.errors[0, :2] for points in (draws, outline)]
+    angles = [np.arctan2(*points.T) for points in scaled]
+    reach = np.interp(angles[0], *_by_angle(angles[1], scaled[1]), period=2 * np.pi)
+    assert (np.linalg.norm(scaled[0], axis=1) < reach).mean() == pytest.approx(0.6827, abs=0.01)
+    tilt = np.corrcoef(outline[:-1].T)[0, 1]
+    assert tilt == pytest.approx(0.8, abs=0.01), "hotter goes with a higher log g"
+
+
+def _by_angle(angle: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(angle[:-1])
+    return angle[:-1][order], np.linalg.norm(points[:-1], axis=1)[order]
+
+
+def test_there_is_no_ellipse_of_what_is_not_known():
+    unread = replace(KNOWN, values=KNOWN.values * [1, 1, np.nan])
+    assert list(ellipses_of(unread, 1, [("teff", "logg"), ("logg", "mh")])) == [("teff", "logg")]
+    assert ellipses_of(predictions(), 0, [("teff", "logg")]) == {}

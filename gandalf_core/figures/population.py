@@ -100,12 +100,15 @@ def diagram_title(x: str, y: str) -> str:
     return names.get((x, y), f"{style.symbol(y)} against {style.symbol(x)}")
 
 
-def format_value(name: str, value: float, error: float | None = None) -> str:
-    """A value with its unit, and its uncertainty where known; a dash for a missing value."""
+def format_value(name: str, value: float, error: float | None = None, *, limit: str = "") -> str:
+    """A value with its unit, and its uncertainty where known; a dash for a missing value.
+
+    limit: words before an uncertainty that is a lower limit.
+    """
     if not np.isfinite(value):
         return "–"
     p = parameter(name)
     text = f"{value:.{p.decimals}f}"
     if error is not None and np.isfinite(error):
-        text += f" ± {error:.{p.decimals}f}"
+        text += f" ± {limit} {error:.{p.decimals}f}" if limit else f" ± {error:.{p.decimals}f}"
     return f"{text} {p.unit}".rstrip()

@@ -112,3 +112,25 @@ def _weights(scaled: np.ndarray, centres: np.ndarray, reach: float) -> np.ndarra
 def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(N, K) squared distances between the rows of a (N, F) and of b (K, F)."""
     return np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0.0)
+
+
+# --- ellipses ---
+
+
+def squared_radius(share: float) -> float:
+    """Squared Mahalanobis distance that holds this share of a normal distribution in two dimensions."""
+    return float(-2 * np.log1p(-share))
+
+
+def ellipse(middle: np.ndarray, covariance: np.ndarray, share: float, points: int = 97) -> np.ndarray:
+    """(points, 2) the outline that holds this share around `middle` (2,); NaN where something is unknown.
+
+    covariance: (2, 2). The last point is the first one again.
+    """
+    if not (np.isfinite(covariance).all() and np.isfinite(middle).all()):
+        return np.full((points, 2), np.nan)
+    scale = np.sqrt(np.diag(covariance))
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    angle = np.linspace(0, 2 * np.pi, points)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)]) * np.sqrt(squared_radius(share))
+    return middle + circle @ (vectors * np.sqrt(np.maximum(values, 0))).T * scale

@@ -9,7 +9,7 @@ from gandalf_core.data.latents import LatentSet
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.traverse import bands
 from gandalf_core.maps.projection import Projection
-from gandalf_core.models.predictions import Predictions
+from gandalf_core.models.predictions import Predictions, widened
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
 from pages.ui.cache.stars import load_stars
@@ -35,8 +35,10 @@ def _predictions(
 ) -> Predictions:
     if source == "latent":
         return _model.predict(_stars)
-    values, errors = _model.predict_from_spectrum(_stars)
-    return replace(predictions_of(_model, _stars), values=values, errors=errors)
+    values, errors, correlations = _model.read_spectrum(_stars)
+    latent = predictions_of(_model, _stars)
+    errors = widened(errors, values, _model.label_ranges, latent.outside)
+    return replace(latent, values=values, errors=errors, correlations=correlations)
 
 
 def labels_of(model: TrainedModel, stars: SpectraSet) -> np.ndarray:

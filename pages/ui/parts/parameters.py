@@ -8,7 +8,10 @@ import streamlit as st
 from gandalf_core.data.identity import identity
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import panels, regression
+from gandalf_core.figures.ellipses import Estimate, joint_errors
 from gandalf_core.figures.panels import LinkedPanels
+from gandalf_core.figures.population import diagram_axes
+from gandalf_core.models.joint_errors import ellipses_of
 from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.regression.residuals import interval_coverage
@@ -47,6 +50,29 @@ def show_diagrams(
     st.caption(
         "The predicted parameters; compare them with the true ones on the Data page. "
         "Diamonds: uploaded stars with 1σ errors."
+    )
+
+
+def show_joint_errors(
+    model: TrainedModel, star: SpectraSet, read: dict[str, Predictions], stars: SpectraSet
+) -> None:
+    """The ellipses of one star's errors, by what its labels were read from, before the chosen stars."""
+    names = model.label_names
+    estimates = {
+        f"from the {source}": Estimate(
+            values=predictions.values[0],
+            outlines=ellipses_of(predictions, 0, diagram_axes(names)),
+            limit=bool(predictions.outside[0]),
+        )
+        for source, predictions in read.items()
+    }
+    own = star.labels_for(names)[0]
+    show.figure(
+        joint_errors(estimates, names, others=stars.labels_for(names), own=own),
+        "An ellipse holds the star's true parameters with a probability of 68 %, if the errors are normal. "
+        "A long and narrow one: the spectrum tells a combination of both well, each of them alone less well. "
+        "Dashed: the star lies outside the model's sample, and its errors are at least so large.",
+        "joint_errors",
     )
 
 

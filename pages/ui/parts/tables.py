@@ -7,7 +7,7 @@ import streamlit as st
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import regression
 from gandalf_core.figures.population import format_value
-from gandalf_core.models.predictions import Predictions
+from gandalf_core.models.predictions import AT_LEAST, Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import parameter
 from gandalf_core.regression.residuals import Statistics, residual_statistics
@@ -94,22 +94,30 @@ def show_estimates(model: TrainedModel, star: SpectraSet, predictions: Predictio
         "from the latent": (predictions.values[0], predictions.errors[0]),
     }
     if model.regressor_spectrum is not None:
-        values, errors = model.predict_from_spectrum(star)
-        rows["from the spectrum"] = (values[0], errors[0])
+        read = predictions_of(model, star, "spectrum")
+        rows["from the spectrum"] = (read.values[0], read.errors[0])
+    limit = AT_LEAST if predictions.outside[0] else ""
     left, right = st.columns([5, 3])
-    left.markdown(_markdown_table(str(star.ids[0]), model.label_names, rows))
+    left.markdown(_markdown_table(str(star.ids[0]), model.label_names, rows, limit))
+    if limit:
+        left.warning(f"Outside the model's sample: {show.escaped(str(predictions.reason[0]))}")
     with right:
         show_outlier(predictions)
 
 
 def _markdown_table(
-    star: str, names: tuple[str, ...], rows: dict[str, tuple[np.ndarray, np.ndarray | None]]
+    star: str,
+    names: tuple[str, ...],
+    rows: dict[str, tuple[np.ndarray, np.ndarray | None]],
+    limit: str,
 ) -> str:
-    """One row per source, one column per label."""
+    """One row per source, one column per label; limit: words before errors that are lower limits."""
     titles = [f"{show.markdown_symbol(n)} {_unit(n)}" for n in names]
     lines = [f"| {show.escaped(star)} | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
     for source, (values, errors) in rows.items():
-        cells = [_cell(n, values[k], None if errors is None else errors[k]) for k, n in enumerate(names)]
+        cells = [
+            _cell(n, values[k], None if errors is None else errors[k], limit) for k, n in enumerate(names)
+        ]
         lines.append(f"| **{source}** | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -118,8 +126,8 @@ def _unit(name: str) -> str:
     return f"[{parameter(name).unit}]" if parameter(name).unit else ""
 
 
-def _cell(name: str, value: float, error: float | None) -> str:
-    text = format_value(name, value, error).removesuffix(parameter(name).unit).rstrip()
+def _cell(name: str, value: float, error: float | None, limit: str) -> str:
+    text = format_value(name, value, error, limit=limit).removesuffix(parameter(name).unit).rstrip()
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
@@ -151,9 +159,11 @@ def share_text(share: float) -> str:
 
 def show_predictions(predictions: Predictions, uploaded: Predictions | None) -> None:
     """All predictions, uploaded stars first."""
-    rows = (uploaded.rows() if uploaded is not None else []) + predictions.rows()
-    frame = pd.DataFrame(rows)
-    choose_from(frame.head(MAX_ROWS), predictions.label_names, f"predictions {len(rows)}")
+    tables = [] if uploaded is None else [pd.DataFrame(uploaded.columns())]
+    frame = pd.concat([*tables, pd.DataFrame(predictions.columns())], ignore_index=True)
+    choose_from(frame.head(MAX_ROWS), predictions.label_names, f"predictions {len(frame)}")
+    if frame["outside"].any():
+        st.caption("Errors of stars outside the model's sample are lower limits.")
     show.download(frame, "predictions", "predictions csv")
 
 
