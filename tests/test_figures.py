@@ -394,4 +394,4 @@ def test_joint_errors_are_drawn_as_given_with_kiel_axes_backwards_and_limits_das
     assert figure.layout.xaxis2.range[0] < figure.layout.xaxis2.range[1]
     own = [trace for trace in figure.data if trace.name == "own labels"]
     assert len(own) == 2 and own[0].x[0] == 5001
-    assert sum(bool(trace.showlegend) for trace in figure.data) == 4, "each thing once in the legend"
+    assert sum(trace.showlegend is not False for trace in figure.data) == 4, "each once in the legend"
