@@ -56,6 +56,20 @@ def test_predictions_equal_those_of_the_model(model, gaia_like, tmp_path):
         np.testing.assert_allclose(table[name].to_numpy(), expected.values[:, j], rtol=1e-4)
         np.testing.assert_allclose(table[f"{name}_error"].to_numpy(), expected.errors[:, j], rtol=1e-4)
     np.testing.assert_allclose(table["chi2"].to_numpy(), expected.chi2, rtol=1e-3)
+    assert table["outside"].type == "bool" and table["verdict"].type == table["reason"].type == "string"
+    assert table["outside"].to_pylist() == expected.outside.tolist()
+    assert not [name for name in table.column_names if name.endswith("_corr")]
+
+
+def test_correlations_of_errors_are_columns_on_request(model, gaia_like, tmp_path):
+    write_stars(tmp_path / "in.parquet", gaia_like[:30])
+    task = predict_task(model, correlations=True)
+    run_catalogue(task, tmp_path / "in.parquet", tmp_path / "out.parquet")
+    table, expected = pq.read_table(tmp_path / "out.parquet"), model.predict(gaia_like[:30])
+    i, j = model.label_names.index("teff"), model.label_names.index("logg")
+    assert sum(name.endswith("_corr") for name in table.column_names) == 6
+    np.testing.assert_allclose(table["teff_logg_corr"].to_numpy(), expected.correlations[:, i, j], atol=1e-4)
+    assert task.about != predict_task(model).about, "a folder holds tables of one kind"
 
 
 def test_the_key_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_path):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -64,9 +64,18 @@ def encode_task(model: TrainedModel) -> Task:
     return replace(task, needs_errors=False)
 
 
-def predict_task(model: TrainedModel) -> Task:
-    """A table of labels with errors, chi² and outlier score, as `model.predict` gives them."""
-    return _task(model, "predict", lambda fixed: lambda stars: fixed.predict(stars).columns())
+def predict_task(model: TrainedModel, *, correlations: bool = False) -> Task:
+    """A table of labels with errors, fit and verdict, as `model.predict` gives them.
+
+    correlations: also a column for each pair of errors, such as `teff_logg_corr`. The columns are part of
+    what identifies the task, so that no folder holds tables of two kinds.
+    """
+
+    def work(fixed: TrainedModel) -> Callable[[SpectraSet], Piece]:
+        return lambda stars: fixed.predict(stars).columns(correlations=correlations)
+
+    task = _task(model, "predict", work)
+    return replace(task, about=task.about | {"columns": list(cast("dict[str, np.ndarray]", task.nothing()))})
 
 
 def decode_task(model: TrainedModel, changes: dict[str, float]) -> Task:

@@ -181,6 +181,11 @@ def fetch(args: Namespace, console: Console) -> Report:
         metavar="LABEL=VALUE",
         help="decode only: give every star this value, in K or dex (default: its own); may repeat",
     ),
+    arg(
+        "--correlations",
+        action="store_true",
+        help="predict only: also a column for the correlation of each pair of errors, e.g. teff_logg_corr",
+    ),
     arg("--chunk", type=positive, metavar="N", default=8192, help="stars at once (default: 8192)"),
     KEEP_SPIKES,
     *EXPORTING,
@@ -199,11 +204,15 @@ def catalogue(args: Namespace, console: Console) -> Report:
 
     if args.set and args.task != "decode":
         raise UsageError(f"--set belongs to decode, not to {args.task}")
+    if args.correlations and args.task != "predict":
+        raise UsageError(f"--correlations belongs to predict, not to {args.task}")
     model = exporting(load_model(args.model), args, console)
     if args.task == "decode":
         task = decode_task(model, {canonical_name(name): value for name, value in args.set})
+    elif args.task == "predict":
+        task = predict_task(model, correlations=args.correlations)
     else:
-        task = (encode_task if args.task == "encode" else predict_task)(model)
+        task = encode_task(model)
     summary = run_catalogue(
         task,
         args.source,
