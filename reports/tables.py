@@ -97,12 +97,16 @@ def slider_table(audits: dict[str, Report]) -> str:
 
 def slider_parts_table(audits: dict[str, Report]) -> str:
     """One row per slider: its error beside the one without the latent, a fixed change, and of its parts."""
-    cells = measures()
+    entries = [
+        (model, name, entry)
+        for model, report in audits.items()
+        for name, entry in slider_entries(report).items()
+        if "fixed_change" in entry  # earlier audits do not know
+    ]
+    cells = {n: cell for n, cell in measures().items() if any(shown(cell(entry)) for *_, entry in entries)}
     rows = [
         [f"`{model}`", plain(n), *(shown(cell(entry)) or "-" for cell in cells.values())]
-        for model, report in audits.items()
-        for n, entry in slider_entries(report).items()
-        if "fixed_change" in entry  # earlier audits do not know
+        for model, n, entry in entries
     ]
     head = ["model", "slider", *(name.replace("[", r"\[").replace("]", r"\]") for name in cells)]
     text = (

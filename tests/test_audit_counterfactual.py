@@ -96,6 +96,25 @@ def test_the_drift_of_a_perfect_decoder_is_that_of_the_truth_and_never_of_the_la
     assert all(v == 0 for entry in still.values() for v in entry["drift"].values())
 
 
+class StuckUpwards(Decoder):
+    """Right where labels fall, and still where they rise."""
+
+    def decode(self, latents, labels):
+        own = self.stars[latents.z[:, 0].astype(int)].labels
+        return super().decode(latents, np.minimum(labels, own))
+
+
+def test_the_one_sided_step_goes_where_a_sample_ends_first(stars):
+    found = counterfactuals(StuckUpwards(stars), stars, reader=reader)
+    assert [found[n]["one_sided"]["step"] for n in LABELS] == [300, 0.5, -0.3, 0.15]
+    for name, entry in found.items():
+        part, how = entry["one_sided"], "down" if name == "mh" else "up"
+        assert part["relative_error"] == pytest.approx(entry[how], rel=1e-6)
+        assert part["relative_error"] == pytest.approx(float(how == "up"), abs=2e-3)
+        assert part["difference"] == pytest.approx(1 if how == "up" else -1, abs=4e-3)
+        assert part["interval"][0] <= part["relative_error"] <= part["interval"][1]
+
+
 def test_pooling_weighs_stars_by_the_size_of_their_true_change():
     assert pooled(np.array([[1.0, 4.0], [0.0, 12.0]])) == pytest.approx(0.25)
     assert np.isnan(pooled(np.zeros((3, 2))))

@@ -119,11 +119,14 @@ def test_an_earlier_report_has_the_sentence_of_its_error_alone():
 def test_the_table_has_a_row_for_every_measure_and_says_where_stars_are_too_few():
     strata = {"giants": part(0.107, 0.28, -0.2, -0.1), "metal_poor": {"relative_error": None, "stars": 12}}
     new = slider(interval=[0.13, 0.15], strata=strata, in_ca_windows=part(0.2, 0.12, 0.07, 0.09))
+    new |= {"one_sided": part(0.185, 0.11, 0.06, 0.09)}
     report = {"counterfactual": {"teff": new, "mh": {"relative_error": 0.05}}}
     rows = {row[WHAT]: row for row in slider_rows(report)}
     assert rows["all stars"] == {WHAT: "all stars", "Teff": "0.140", "[M/H]": "0.050"}
     assert rows["95 % interval"]["Teff"] == "0.130 to 0.150" and rows["95 % interval"]["[M/H]"] == ""
     assert rows["without the latent"]["Teff"] == "0.142" and rows["one fixed change"]["Teff"] == "0.650"
+    steps = "one-sided step (Teff +300 K, log g +0.5, [M/H] −0.3, [α/Fe] +0.15)"
+    assert rows[steps]["Teff"] == "0.185"
     assert rows["giants (log g < 3.5)"]["Teff"] == "0.107"
     assert rows["metal-poor stars ([M/H] < −1)"]["Teff"] == "too few"
     assert rows["in the Ca II cores (±0.12 nm)"]["Teff"] == "0.200"

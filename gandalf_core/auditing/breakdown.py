@@ -55,6 +55,9 @@ STRATA = (
     Stratum("dwarfs", "dwarfs and subgiants", "logg", low=3.5),
 )
 
+# The direction of the one-sided step of a label: hotter, denser, poorer in metals, richer in α elements.
+TOWARDS = {"teff": 1, "logg": 1, "mh": -1, "alphafe": 1}
+
 
 @dataclass(frozen=True, eq=False)
 class Change:
@@ -128,6 +131,12 @@ def breakdown(changes: list[Change], physical: np.ndarray, cores: np.ndarray, se
         **{name: compared(errors[name], errors[other]) for name, other in pairs.items()},
         "strata": {s.key: _stratum(s, errors, own[:, 1] > 0, s.holds(physical)) for s in STRATA},
     }
+
+
+def one_sided(step: Change, opposite: Change, seed: int) -> dict[str, Any]:
+    """The error of a step in one direction, compared with the step in the opposite one (`compared`)."""
+    errors = resampled_errors({"own": step.sums(), "opposite": opposite.sums()}, seed)
+    return compared(errors["own"], errors["opposite"])
 
 
 def _others(stratum: Stratum) -> str:

@@ -18,7 +18,7 @@ from ..data.spectra import SpectraSet
 from ..errors import AuditError
 from ..parameters import LABELS, in_calcium_cores, parameter
 from ..simulator import READABLE_NUISANCES, inside, is_simulated, nuisance_values, truth
-from .breakdown import Change, breakdown, pooled
+from .breakdown import TOWARDS, Change, breakdown, one_sided, pooled
 from .independent import QUANTITIES, Instrument, instrument, true_values
 
 MAX_STARS = 2000  # the pooled error is then known to a few percent of itself
@@ -88,13 +88,14 @@ def counterfactuals(
 ) -> dict[str, dict]:
     """Per label that the decoder receives: relative error of the change, and drift of the other labels.
 
-    `relative_error` pools a step up and a step down (`parameter(name).step`); `within` is the same where the
-    new value lies in the range of the model's training sample, beyond which the sliders say that they
-    extrapolate; `swap` gives each star another star's value of the label. Stars whose new labels lie outside
-    the simulator's region are left out and counted. `drift` is, per other label, the rms of its change as
-    `reader` measures it on decoded spectra; `drift_of_truth` is the same on the true ones, which shows how
-    much of it is the reader's own confusion. What `breakdown` adds says what the error is due to. {} for a
-    decoder that receives no labels.
+    `relative_error` pools a step up and a step down (`parameter(name).step`); `one_sided` is that of one of
+    them, in which stars get hotter, denser, poorer in metals or richer in α elements; `within` pools both
+    where the new value lies in the range of the model's training sample, beyond which the sliders say that
+    they extrapolate; `swap` gives each star another star's value of the label. Stars whose new labels lie
+    outside the simulator's region are left out and counted. `drift` is, per other label, the rms of its
+    change as `reader` measures it on decoded spectra; `drift_of_truth` is the same on the true ones, which
+    shows how much of it is the reader's own confusion. What `breakdown` adds says what the error is due to.
+    {} for a decoder that receives no labels.
 
     Raises AuditError when the stars are not simulated.
     """
@@ -117,11 +118,12 @@ def few(stars: SpectraSet, most: int, seed: int) -> SpectraSet:
 
 def one_label(case: Case, name: str, donors: np.ndarray, seed: int) -> dict:
     """The report on one label; `donors` (N,) says whose value a star gets in the swap."""
-    own, step = case.physical[:, LABELS.index(name)], parameter(name).step
+    own, step = case.physical[:, LABELS.index(name)], parameter(name).step or 0.0
     values = {"up": own + step, "down": own - step, "swap": own[donors]}
     changes = {how: case.change(name, v) for how, v in values.items()}
     sums = {how: change.sums() for how, change in changes.items()}
     steps = [changes["up"], changes["down"]]
+    first, second = steps if TOWARDS[name] > 0 else reversed(steps)
     low, high = case.model.label_ranges[case.model.label_names.index(name)]
     in_range = {how: ((v >= low) & (v <= high))[:, None] for how, v in values.items()}
     return {
@@ -129,6 +131,7 @@ def one_label(case: Case, name: str, donors: np.ndarray, seed: int) -> dict:
         "within": pooled(sums["up"] * in_range["up"] + sums["down"] * in_range["down"]),
         **{how: pooled(part) for how, part in sums.items()},
         **breakdown(steps, case.physical, in_calcium_cores(case.stars.wavelength_nm), seed),
+        "one_sided": {"step": TOWARDS[name] * step, **one_sided(first, second, seed)},
         "step": step,
         "stars": len(case.stars),
         "left_out": {how: len(case.stars) - len(c.rows) for how, c in changes.items()},

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..parameters import CALCIUM_HALF_WIDTH_NM, parameter
-from .breakdown import LEAST_STARS, STRATA
+from .breakdown import LEAST_STARS, STRATA, TOWARDS
 from .sentence import is_number
 from .slider_verdict import slider_entries
 
@@ -32,11 +32,21 @@ def slider_rows(report: Mapping[str, Any]) -> list[dict[str, str]]:
 def measures() -> dict[str, Row]:
     """Name of a row -> what it takes from the entry of a slider."""
     rows: dict[str, Row] = {"all stars": _error, "95 % interval": _ends}
+    rows |= {f"one-sided step ({_steps()})": _part("one_sided")}
     rows |= {"within the sample's range": lambda entry: entry.get("within")}
     rows |= {"without the latent": _part("without_latent"), "one fixed change": _part("fixed_change")}
     rows |= {f"{s.words} ({s.limits})": _stratum(s.key) for s in STRATA}
     cores = f"in the Ca II cores (±{CALCIUM_HALF_WIDTH_NM} nm)"
     return rows | {cores: _part("in_ca_windows"), "outside the cores": _part("outside_ca_windows")}
+
+
+def _steps() -> str:
+    """The one-sided step of each label: `Teff +300 K, log g +0.5, …`."""
+    described = ((parameter(name), sign) for name, sign in TOWARDS.items())
+    steps = (
+        f"{p.in_text} {sign * (p.step or 0):+g} {p.unit if p.unit == 'K' else ''}" for p, sign in described
+    )
+    return ", ".join(step.rstrip().replace("-", "−") for step in steps)
 
 
 def _error(part: Any) -> Any:
