@@ -1,6 +1,8 @@
 """Predictions as covariances, draws, tables and rows, and what stars outside the sample are told."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,3 +122,14 @@ def test_there_is_no_ellipse_of_what_is_not_known():
     unread = replace(KNOWN, values=KNOWN.values * [1, 1, np.nan])
     assert list(ellipses_of(unread, 1, [("teff", "logg"), ("logg", "mh")])) == [("teff", "logg")]
     assert ellipses_of(predictions(), 0, [("teff", "logg")]) == {}
+
+
+def test_the_document_lists_the_columns():
+    text = (Path(__file__).parents[1] / "docs" / "files.md").read_text(encoding="utf-8")
+    section = text.partition("## Tables of predictions\n")[2].partition("\n## ")[0]
+    first = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    documented = [name for cell in first for name in re.findall(r"`([^`]+)`", cell)]
+    expected = [n for n in KNOWN.columns(correlations=True) if not n.startswith(("logg", "mh", "teff_mh"))]
+    assert documented == expected
+    for key in KNOWN.rows()[0]:
+        assert f"`{key}`" in section or key.partition("_")[0] in NAMES, key
