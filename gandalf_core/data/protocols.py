@@ -212,6 +212,6 @@ class StarModel(Protocol):
         """(N, L) true for pixels that the networks do not see."""
         ...
 
-    def fit_quality(self, stars: SpectraSet, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) reduced chi² of a reconstruction (N, L) and (N,) mean flux in the Ca II cores."""
+    def chi2(self, stars: SpectraSet, guess: np.ndarray) -> np.ndarray:
+        """(N,) reduced chi² of a reconstruction (N, L)."""
         ...

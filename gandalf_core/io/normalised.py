@@ -10,6 +10,7 @@ import numpy as np
 CONTINUUM = (0.5, 1.5)  # the median of a normalised spectrum lies between them, whatever its lines
 LARGEST_ERROR = 10.0  # beside a flux near 1, a sample with such an error says nothing
 LEAST_ERROR = 1e-6  # no detector counts 1e12 photons
+POORLY_NORMALISED = "not normalised"  # begins every sentence of `poorly_normalised`
 CURE = "divide the flux by its continuum"
 MIN_SAMPLES = 20  # usable ones, without which a spectrum is not judged: no grid is covered by them
 _STRIDE = 16
@@ -36,7 +37,7 @@ def unnormalised(flux: np.ndarray, mask: np.ndarray) -> tuple[dict[int, str], in
 
 
 class Continuum(NamedTuple):
-    """A continuum that lies at `level` and rises by `tilt` from edge to edge, both in units of a flux of 1."""
+    """A continuum that lies at `level` and rises by `tilt` from edge to edge, in units of a flux of 1."""
 
     level: float
     tilt: float
@@ -45,18 +46,18 @@ class Continuum(NamedTuple):
 def poorly_normalised(continuum: Continuum, known_level: float, known_tilt: float) -> str:
     """What is wrong with a continuum; "" for nothing.
 
-    known_level, known_tilt: by how much that of the spectra that models were trained on lies above or below 1,
-    and rises or falls.
+    known_level, known_tilt: by how much that of the spectra that models were trained on lies above or below
+    1, and rises or falls.
     """
     level, tilt = continuum
     if abs(tilt) > known_tilt:
         way = "rises" if tilt > 0 else "falls"
         return (
-            f"not normalised: its continuum {way} by {abs(tilt):.0%} from edge to edge, models know up to "
-            f"{known_tilt:.0%}: {CURE}"
+            f"{POORLY_NORMALISED}: its continuum {way} by {abs(tilt):.0%} from edge to edge, models know up "
+            f"to {known_tilt:.0%}: {CURE}"
         )
     if abs(level - 1) > known_level:
-        return f"not normalised: its continuum lies at {level:.2f}, not at 1: {CURE}"
+        return f"{POORLY_NORMALISED}: its continuum lies at {level:.2f}, not at 1: {CURE}"
     return ""
 
 

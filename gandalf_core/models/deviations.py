@@ -176,10 +176,10 @@ def _local(fit: Fit, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
         signal = correlate1d(weighted, line, axis=1, mode="constant")
         height.append(signal / information)
         strength.append(signal / np.sqrt(information))
-    size = np.abs(np.stack(strength, 1)).reshape(len(unit), -1)  # (N, W L)
+    size = np.abs(np.concatenate(strength, 1))  # (N, W L)
     best, row = size.argmax(1), np.arange(len(unit))
     pixel = best % len(PIXELS_800)
-    heights = np.stack(height, 1).reshape(size.shape)[row, best]
+    heights = np.concatenate(height, 1)[row, best]
     return size[row, best] / unit, PIXELS_800[pixel], heights
 
 

@@ -101,7 +101,7 @@ def _regressor(path: Path) -> AnyRegressor | None:
 
 def _outlier_reference(scaling: dict[str, np.ndarray]) -> OutlierReference | None:
     arrays = under_prefix("outliers", scaling)
-    return OutlierReference(**arrays) if arrays else None
+    return OutlierReference.from_arrays(arrays) if arrays else None
 
 
 def _history(path: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""How well a model fits a star, apart for deep lines, shallow lines and continuum.
+"""How well a model fits a star: chi² of all pixels, and of deep lines, shallow lines and continuum apart.
 
 Where only the noise is larger than stated, all three are too large alike; where the physics is wrong, lines
 are. Error bars depend on them. Shapes: N stars, L pixels.
@@ -7,11 +7,27 @@ are. Error bars depend on them. Shapes: N stars, L pixels.
 import numpy as np
 
 from ..regression.quality import Measures
+from ..simulator.noise import model_error_spread
+from ..simulator.nuisances import DEFAULT
 
 # bounds of the depth of a pixel in the reconstruction, 1 − flux
 PARTS = {"chi2_continuum": (-np.inf, 0.06), "chi2_lines": (0.06, 0.3), "chi2_deep": (0.3, np.inf)}
 FEWEST = 10  # pixels that tell a chi²
-MODEL_ERROR = 0.007  # of the flux, as in `outliers.reduced_chi2`; without it bright stars alone would count
+MODEL_ERROR = 0.007  # of the flux, as in `reduced_chi2`; without it bright stars alone would count
+
+
+def reduced_chi2(
+    flux: np.ndarray, guess: np.ndarray, error: np.ndarray | None, hidden: np.ndarray, physics: bool
+) -> np.ndarray:
+    """(N,) mean of (x − x̂)²/(σ² + s²) over the usable pixels; without errors σ is 0.
+
+    s is what synthetic spectra get wrong where `physics` is true (a share of the depth, and of the
+    continuum), else 0.7 % of the flux. flux, guess, error, hidden: (N, L).
+    """
+    sigma = 0.0 if error is None else np.nan_to_num(error, nan=0.0, posinf=0.0)
+    spread = model_error_spread(guess, DEFAULT) if physics else MODEL_ERROR * flux
+    terms = np.where(hidden, 0.0, (flux - guess) ** 2 / np.maximum(sigma**2 + spread**2, 1e-10))
+    return np.nan_to_num(terms).sum(1) / np.maximum((~hidden).sum(1), 1)
 
 
 def chi2_by_depth(flux: np.ndarray, guess: np.ndarray, error: np.ndarray, hidden: np.ndarray) -> Measures:

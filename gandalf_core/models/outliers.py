@@ -1,141 +1,204 @@
-"""How unlike the reference sample a star is: three percentiles, and the score that joins them.
+"""What a model knows of the stars that are ordinary for it, stored with it; and the verdict on any star.
 
 Shapes: N stars, L pixels, P labels, Z latent.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..parameters import in_calcium_cores
+from ..data.latents import LatentSet
+from ..data.spectra import SpectraSet
+from ..parameters import LABELS, parameter
+from . import own_verdicts
+from .ordinary import Ordinary
+from .region import KnownLabels, known_labels
+from .verdicts import Verdicts, is_physical, no_verdicts, physical_verdicts
 
-# of the flux: what networks and atmospheres get wrong even for ordinary stars
-RELATIVE_MODEL_ERROR = 0.007
-# an ordinary real star's chi² over a simulated one's; beyond it the star is strange, not the simulator
-REAL_CHI2 = 1.5
-QUANTILES = np.linspace(0, 1, 201)
+if TYPE_CHECKING:
+    from .trained import TrainedModel
 
-
-def reduced_chi2(
-    flux: np.ndarray, guess: np.ndarray, error: np.ndarray | None, mask: np.ndarray
-) -> np.ndarray:
-    """(N,) mean of (x − x̂)²/(σ² + (0.007 x)²) over the usable pixels; without errors σ is 0.
-
-    flux, guess, error, mask: (N, L).
-    """
-    sigma = 0.0 if error is None else np.nan_to_num(error, nan=0.0, posinf=0.0)
-    variance = (RELATIVE_MODEL_ERROR * flux) ** 2 + sigma**2
-    terms = np.where(mask, 0.0, (flux - guess) ** 2 / np.maximum(variance, 1e-10))
-    return np.nan_to_num(terms).sum(1) / np.maximum((~mask).sum(1), 1)
-
-
-def core_flux(flux: np.ndarray, wavelength_nm: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(N,) mean flux within ±0.12 nm of the three Ca II cores; NaN where no such pixel is usable."""
-    usable = in_calcium_cores(wavelength_nm) & ~mask
-    total = np.where(usable, flux, 0.0).sum(1)
-    return np.divide(total, usable.sum(1), out=np.full(len(flux), np.nan), where=usable.any(1))
-
-
-class Measured(NamedTuple):
-    """Of N stars: chi2 and core (N,), labels (N, P) as the model reads them, z (N, Z)."""
-
-    chi2: np.ndarray
-    core: np.ndarray
-    labels: np.ndarray
-    z: np.ndarray
+MANY = 200  # reference stars that show whether physical fits describe the sample
+DESCRIBED = 0.9  # median score of the reference stars, above which they do not
+FARTHEST = 1e-4  # probability of a distance in the latent beyond which a star is outside
+TAIL = 0.2  # of the distances, from which that one is extrapolated
+OLD = "this model is of an earlier version: train it again for a verdict"
+NO_STARS = "this model has no reference stars to compare with"
+LATENT_FAR = "its latent lies far from those of all training stars"
 
 
 @dataclass(frozen=True, eq=False)
 class OutlierReference:
-    """Quantiles of what was measured of the reference stars, stored as arrays.
+    """What is ordinary for a model.
 
     Attributes
     ----------
-    label_mean, label_std: (P,) of ordinary stars.
-    core_fit: coefficients of the core flux expected from the labels (quadratic).
     latent_mean: (Z,).  latent_whiten: (Z, Z), to uncorrelated numbers of unit variance.
-    chi2, core, distance, joint: (201,) quantiles of the reference stars, which told nothing of the above;
-        joint of the largest of the three percentiles.
+    latent_limit: () distance from the mean beyond which hardly an ordinary star lies.
+    physics: () whether synthetic spectra describe the stars; then the verdict rests on them.
+    known: labels of training stars; None where they have none.
+    pixel_error, with_errors, ordinary: where it does not: (L,) what reconstructions miss, () whether the
+        reference stars had flux errors, and how far they stray. None, too, for a model of an earlier version.
     """
 
-    label_mean: np.ndarray
-    label_std: np.ndarray
-    core_fit: np.ndarray
     latent_mean: np.ndarray
     latent_whiten: np.ndarray
-    chi2: np.ndarray
-    core: np.ndarray
-    distance: np.ndarray
-    joint: np.ndarray
+    latent_limit: np.ndarray
+    physics: np.ndarray
+    known: KnownLabels | None = None
+    pixel_error: np.ndarray | None = None
+    with_errors: np.ndarray | None = None
+    ordinary: Ordinary | None = None
 
-    def percentiles(
-        self, chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """Each (N,) in 0-1: `chi2`, `core` (excess of the Ca II cores) and `distance` (in the latent).
-
-        chi2, core: (N,) of stars with labels (N, P) and latents z (N, Z).
-        """
-        measured = self.measured(chi2, core, labels, z)
-        return {name: np.interp(value, getattr(self, name), QUANTILES) for name, value in measured.items()}
-
-    def score(self, percentiles: dict[str, np.ndarray]) -> np.ndarray:
-        """(N,) in 0-1: the percentile of a star's largest known percentile, among the reference stars."""
-        return np.interp(_largest(percentiles), self.joint, QUANTILES)
-
-    def measured(
-        self, chi2: np.ndarray, core: np.ndarray, labels: np.ndarray, z: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """The three measures, each (N,): chi², core flux above the expected one, distance in the latent."""
-        expected = _quadratic((labels - self.label_mean) / self.label_std) @ self.core_fit
-        distance = np.linalg.norm((z - self.latent_mean) @ self.latent_whiten, axis=1)
-        return {"chi2": chi2, "core": core - expected, "distance": distance}
+    def distance(self, z: np.ndarray) -> np.ndarray:
+        """(N,) distance of latents (N, Z) from the mean, in standard deviations of ordinary stars."""
+        return np.linalg.norm((z - self.latent_mean) @ self.latent_whiten, axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Its arrays by name, for `np.savez`."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        stored: dict[str, np.ndarray] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, KnownLabels | Ordinary):
+                stored |= {f"{field.name}.{name}": array for name, array in value.arrays().items()}
+            elif value is not None:
+                stored[field.name] = value
+        return stored
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "OutlierReference":
+        """The inverse of `arrays`. Of an earlier version's only the middle of the latent is kept."""
+        own: dict = {f.name: arrays[f.name] for f in fields(cls) if f.name in arrays}
+        own.setdefault("latent_limit", np.array(np.inf))
+        own.setdefault("physics", np.array(True))
+        for name, kind in (("known", KnownLabels), ("ordinary", Ordinary)):
+            start = f"{name}."
+            parts = {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
+            own[name] = kind(**parts) if parts else None
+        return cls(**own)
 
 
-def fit_outliers(ordinary: Measured, compared: Measured) -> OutlierReference:
-    """What is usual is learnt from `ordinary` stars, the quantiles are those of `compared` ones.
+def fit_outliers(model: "TrainedModel", ordinary: SpectraSet, compared: SpectraSet) -> OutlierReference:
+    """What is ordinary for a model.
 
-    Of one and the same stars, distances in the latent would be too small, and every new star far off.
+    What is usual is learnt from `ordinary` stars, which trained the networks, how far ordinary stars stray
+    from `compared` ones, which did not: of one and the same stars distances would be too small.
     """
-    core, labels, z = ordinary.core, ordinary.labels, ordinary.z
-    mean, std = labels.mean(0), labels.std(0) + 1e-9
-    finite = np.isfinite(core)
-    core_fit = np.linalg.lstsq(_quadratic((labels[finite] - mean) / std), core[finite], rcond=None)[0]
+    z = model.encode(ordinary).z
     values, vectors = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
-    unknown = np.zeros(len(QUANTILES))
     reference = OutlierReference(
-        label_mean=mean,
-        label_std=std,
-        core_fit=core_fit,
         latent_mean=z.mean(0),
         latent_whiten=vectors / np.sqrt(np.maximum(values, 1e-8 * values.max())),
-        chi2=unknown,
-        core=unknown,
-        distance=unknown,
-        joint=unknown,
+        latent_limit=np.array(np.inf),
+        physics=np.array(_described(compared)),
+        known=known_labels(ordinary.labels_for(model.label_names)),
     )
-    measured = reference.measured(*compared)
-    reference = replace(reference, **{name: _quantiles(value) for name, value in measured.items()})
-    largest = _largest(reference.percentiles(*compared))
-    return replace(reference, joint=np.quantile(largest, QUANTILES))
+    latents = model.encode(compared)
+    distance = reference.distance(latents.z)
+    reference = replace(reference, latent_limit=np.array(_limit(distance)))
+    if reference.physics:
+        return reference
+    guess, hidden = model.decode(latents, model.labels_of(compared)[0]), model.hidden(compared)
+    errors = own_verdicts.pixel_errors(compared, guess, hidden)
+    known = compared.flux_error is not None
+    fit = own_verdicts.own_fit(compared, guess, hidden, errors, distance)
+    return replace(
+        reference,
+        pixel_error=errors,
+        with_errors=np.array(known),
+        ordinary=own_verdicts.own_ordinary(fit, True),
+    )
 
 
-def _quantiles(values: np.ndarray) -> np.ndarray:
-    """(201,) quantiles of the known values; NaN where none is known (the Ca II cores on a grid elsewhere)."""
-    finite = values[np.isfinite(values)]
-    return np.quantile(finite, QUANTILES) if len(finite) else np.full(len(QUANTILES), np.nan)
+def _described(stars: SpectraSet) -> bool:
+    """Whether physical fits describe most of the stars."""
+    if not is_physical(stars.wavelength_nm):
+        return False
+    return bool(np.nanmedian(physical_verdicts(stars[:MANY]).score) < DESCRIBED)
 
 
-def _largest(percentiles: dict[str, np.ndarray]) -> np.ndarray:
-    return np.nanmax(np.stack(list(percentiles.values())), 0)
+def _limit(distance: np.ndarray) -> float:
+    """The distance that one ordinary star in 10,000 exceeds, by an exponential tail of distances (N,)."""
+    start = float(np.quantile(distance, 1 - TAIL))
+    above = distance[distance > start] - start
+    length = float(above.mean()) if len(above) else start
+    return start + length * float(np.log(TAIL / FARTHEST))
 
 
-def _quadratic(labels: np.ndarray) -> np.ndarray:
-    """(N, 1 + P + P(P+1)/2) the monomials up to second order."""
-    n, p = labels.shape
-    pairs = [labels[:, i] * labels[:, j] for i in range(p) for j in range(i, p)]
-    return np.stack([np.ones(n), *labels.T, *pairs], 1)
+# --- the verdict of a model ---
+
+
+def uses_physics(model: "TrainedModel") -> bool:
+    """Whether the verdict on stars rests on synthetic spectra, whatever the model."""
+    reference = model.outlier_reference
+    return is_physical(model.wavelength_nm) and (reference is None or bool(reference.physics))
+
+
+def verdicts_of(
+    model: "TrainedModel", stars: SpectraSet, latents: LatentSet, guess: np.ndarray, read: np.ndarray
+) -> Verdicts:
+    """The verdict on stars on the model's grid.
+
+    latents: of the stars.  guess: (N, L) their reconstructions.  read: (N, P) their labels as
+    the model reads them from the spectra.
+    """
+    reference = model.outlier_reference
+    found = physical_verdicts(stars) if uses_physics(model) else _own(model, stars, latents, guess)
+    if reference is None:
+        return found
+    labels, errors = _labels(found, model.label_names, read)
+    beyond = np.zeros(len(stars), bool)
+    texts: dict[int, str] = {}
+    if reference.known is not None:
+        beyond = reference.known.beyond(labels, errors)
+        for row in np.flatnonzero(beyond):
+            texts[int(row)] = _unlike(model.label_names, labels[row], reference.known.nearest(labels[row]))
+    far = reference.distance(latents.z) > reference.latent_limit
+    texts = {int(row): LATENT_FAR for row in np.flatnonzero(far)} | texts
+    return found.put_outside(beyond | far, texts)
+
+
+def _own(model: "TrainedModel", stars: SpectraSet, latents: LatentSet, guess: np.ndarray) -> Verdicts:
+    """The verdict by the model's own reconstruction."""
+    reference, n = model.outlier_reference, len(stars)
+    if reference is None or reference.ordinary is None or reference.pixel_error is None:
+        return no_verdicts(n, NO_STARS if reference is None else OLD)
+    fit = own_verdicts.own_fit(
+        stars, guess, model.hidden(stars), reference.pixel_error, reference.distance(latents.z)
+    )
+    said = stars.flux_error is not None or not reference.with_errors
+    score, rare = own_verdicts.own_score(fit, reference.ordinary, said)
+    rows = [own_verdicts.own_reason(fit, reference.ordinary, rare, score, row) for row in range(n)]
+    word, reason, outside = zip(*rows, strict=True) if rows else ((), (), ())
+    return Verdicts(
+        score=score,
+        word=np.array(word, str),
+        reason=np.array(reason, str),
+        outside=np.array(outside, bool),
+        velocity_kms=np.full(n, np.nan),
+        velocity_error=np.full(n, np.nan),
+        preparation=np.full(n, ""),
+        parts={name: 1 - values for name, values in rare.items()},
+    )
+
+
+def _labels(found: Verdicts, names: tuple[str, ...], read: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels `names` and their errors (N, P): those of the physical fit where it has them, else as read."""
+    labels, errors = read.copy(), np.zeros(read.shape)
+    for j, name in enumerate(names):
+        if name in LABELS and found.labels is not None and found.label_errors is not None:
+            labels[:, j] = found.labels[:, LABELS.index(name)]
+            errors[:, j] = found.label_errors[:, LABELS.index(name)]
+    return labels, errors
+
+
+def _unlike(names: tuple[str, ...], labels: np.ndarray, nearest: np.ndarray) -> str:
+    """That labels are those of no training star, and which is the nearest."""
+
+    def said(values: np.ndarray) -> str:
+        texts = (f"{parameter(n).plain} {parameter(n).format(v)}" for n, v in zip(names, values, strict=True))
+        return ", ".join(texts)
+
+    return f"no training star has such labels ({said(labels)}); the most similar one has {said(nearest)}"

@@ -64,13 +64,13 @@ def own_fit(
         signal = correlate1d(weights * residual, shape, axis=1, mode="constant")
         sizes.append(np.abs(signal) / np.sqrt(information))
         heights.append(signal / information)
-    size = np.stack(sizes, 1).reshape(len(chi2), -1)
+    size = np.concatenate(sizes, 1)
     best, row = size.argmax(1), np.arange(len(chi2))
     return OwnFit(
         chi2=chi2,
         local=size[row, best] / np.sqrt(np.maximum(chi2, 1e-12)),
         local_nm=stars.wavelength_nm[best % residual.shape[1]],
-        local_height=np.stack(heights, 1).reshape(size.shape)[row, best],
+        local_height=np.concatenate(heights, 1)[row, best],
         distance=distance,
         snr=np.maximum(np.nan_to_num(stars.snr, nan=FAINTEST), FAINTEST),
     )

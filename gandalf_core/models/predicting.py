@@ -5,38 +5,37 @@ Shapes: N stars, P labels.
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..data.spectra import SpectraSet
 from .estimates import LATENT, latent_reading, regressor_of, spectrum_values
+from .outliers import verdicts_of
 from .predictions import Predictions, widened
+from .verdicts import no_verdicts
 
 if TYPE_CHECKING:
     from .trained import TrainedModel
 
 
-def predict(model: "TrainedModel", stars: SpectraSet) -> Predictions:
+def predict(model: "TrainedModel", stars: SpectraSet, *, verdicts: bool = True) -> Predictions:
     """The predictions of a model, as `TrainedModel.predict` gives them."""
     regressor_of(model, LATENT)
     stars = model.on_grid(stars)
     latents, labels = model.encode(stars), model.labels_of(stars)[0]
     values, errors, correlations = latent_reading(model, stars, latents)
-    chi2, core = model.fit_quality(stars, model.decode(latents, labels))
-    score, percentiles = np.full(len(stars), np.nan), {}
-    if model.outlier_reference is not None:
-        with_errors = chi2 if stars.flux_error is not None else np.full(len(stars), np.nan)
-        estimates = labels if model.regressor_spectrum is None else spectrum_values(model, stars)
-        percentiles = model.outlier_reference.percentiles(with_errors, core, estimates, latents.z)
-        score = model.outlier_reference.score(percentiles)
-    outside = np.zeros(len(stars), bool)
+    guess = model.decode(latents, labels)
+    estimates = labels if model.regressor_spectrum is None else spectrum_values(model, stars)
+    found = verdicts_of(model, stars, latents, guess, estimates) if verdicts else no_verdicts(len(stars))
     return Predictions(
         ids=stars.ids,
         label_names=model.label_names,
         values=values,
-        errors=widened(errors, values, model.label_ranges, outside),
-        chi2=chi2,
-        outlier_score=score,
-        percentiles=percentiles,
-        outside=outside,
+        errors=widened(errors, values, model.label_ranges, found.outside),
+        chi2=model.chi2(stars, guess),
+        outlier_score=found.score,
+        percentiles=dict(found.parts),
+        verdict=found.word,
+        reason=found.reason,
+        outside=found.outside,
+        velocity_kms=found.velocity_kms,
+        velocity_kms_error=found.velocity_error,
         correlations=correlations,
     )

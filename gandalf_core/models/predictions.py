@@ -21,12 +21,12 @@ class Predictions:
     ----------
     ids: (N,) strings.  label_names: P names.
     values, errors: (N, P) in physical units; errors are 1σ.
-    chi2: (N,) reduced chi² of the reconstruction, with a model error of 0.7 % of the flux.
+    chi2: (N,) reduced chi² of the reconstruction, with what models get wrong as `misfit.reduced_chi2` has it.
     outlier_score: (N,) in 0-1, NaN where the model has no reference stars.
-    percentiles: the parts of the score (`chi2`, `core`, `distance`), each (N,).
+    percentiles: share of ordinary stars that are less unusual in each measure of the score, each (N,).
     verdict, reason: (N,) strings, in words what kind of star it looks like and why; empty where not known.
     outside: (N,) true beyond what the model knows: an error of such a star is a lower limit.
-    velocity_kms: (N,) shift against the model's own spectrum, NaN where it is not known.
+    velocity_kms, velocity_kms_error: (N,) by which the lines lie to the red, NaN where it is not known.
     correlations: (N, P, P) of the errors; NaN beside the diagonal where they are not known.
     """
 
@@ -41,12 +41,14 @@ class Predictions:
     reason: np.ndarray = field(default_factory=lambda: np.empty(0, str))
     outside: np.ndarray = field(default_factory=lambda: np.empty(0, bool))
     velocity_kms: np.ndarray = field(default_factory=lambda: np.empty(0))
+    velocity_kms_error: np.ndarray = field(default_factory=lambda: np.empty(0))
     correlations: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     def __post_init__(self) -> None:
         if not len(self.correlations):
             object.__setattr__(self, "correlations", unknown_correlations(*self.values.shape))
-        for name, unknown in (("verdict", ""), ("reason", ""), ("outside", False), ("velocity_kms", np.nan)):
+        texts, numbers = dict.fromkeys(("verdict", "reason"), ""), ("velocity_kms", "velocity_kms_error")
+        for name, unknown in (texts | {"outside": False} | dict.fromkeys(numbers, np.nan)).items():
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, np.full(len(self.ids), unknown))
 
@@ -78,7 +80,15 @@ class Predictions:
         table = {"id": self.ids}
         for j, name in enumerate(self.label_names):
             table |= {name: self.values[:, j], f"{name}_error": self.errors[:, j]}
-        others = ("chi2", "outlier_score", "verdict", "reason", "outside", "velocity_kms")
+        others = (
+            "chi2",
+            "outlier_score",
+            "verdict",
+            "reason",
+            "outside",
+            "velocity_kms",
+            "velocity_kms_error",
+        )
         table |= {name: getattr(self, name) for name in others}
         pairs = combinations(range(len(self.label_names)), 2) if correlations else ()
         named = ((f"{self.label_names[i]}_{self.label_names[j]}_corr", (i, j)) for i, j in pairs)

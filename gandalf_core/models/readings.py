@@ -14,9 +14,7 @@ from ..regression.crossed import AnyRegressor
 from ..regression.fitting import MIN_LABELLED, fit_regressor
 from ..regression.parts import Parts
 from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
-from ..simulator import is_simulated
-from .estimates import spectrum_values
-from .outliers import REAL_CHI2, Measured, OutlierReference, fit_outliers
+from .outliers import OutlierReference, fit_outliers
 from .trained import TrainedModel
 
 ORDINARY_STARS = 6000  # that say what is usual; more change nothing
@@ -66,7 +64,7 @@ def outlier_reference(model: TrainedModel, stars: SpectraSet) -> OutlierReferenc
     if not compared.any():
         return None
     ordinary = stars[np.flatnonzero(~used)[:ORDINARY_STARS]]
-    return fit_outliers(_measured(model, ordinary), _measured(model, stars[compared]))
+    return fit_outliers(model, ordinary, stars[compared])
 
 
 def _without_reference(model: TrainedModel, stars: SpectraSet) -> SpectraSet:
@@ -76,10 +74,3 @@ def _without_reference(model: TrainedModel, stars: SpectraSet) -> SpectraSet:
 def _parts(model: TrainedModel, stars: SpectraSet, special: bool) -> Parts:
     calibrate = np.isin(stars.ids, model.calibration_ids)
     return Parts(np.isin(stars.ids, model.check_ids), calibrate, special)
-
-
-def _measured(model: TrainedModel, stars: SpectraSet) -> Measured:
-    latents, labels = model.encode(stars), model.labels_of(stars)[0]
-    chi2, core = model.fit_quality(stars, model.decode(latents, labels))
-    chi2 = chi2 * REAL_CHI2 if is_simulated(stars) else chi2
-    return Measured(chi2, core, spectrum_values(model, stars), latents.z)

@@ -31,7 +31,7 @@ AT_REST_KMS = 6.0  # a shift beyond this is to be corrected ...
 KNOWN_SHIFT_KMS = 1.5  # ... if it is four times what ordinary stars have, its own error included
 FAST_KMS = 50.0  # a shift that two stars around one centre hardly have
 AIR_WITHIN_KMS = 8.0  # of the shift that wavelengths in air have
-SHIFT_CURE = "--shift auto, or the button on the page Parameters, moves it to rest"
+TO_REST = "move it to rest with --shift auto or on the page Parameters"
 
 
 class Verdict(NamedTuple):
@@ -95,7 +95,7 @@ def verdict(cases: Cases, row: int) -> Verdict:
         frame = preparation(cases, row) if abs(cases.found.velocity_kms[row]) > FAST_KMS else ""
         both = f"{text}; {frame}" if frame else text
         return Verdict(COMPOSITE, with_odds(both, cases.score[row]), far or broad or bool(frame))
-    if text := _noise(cases, row) or _local(cases, row):
+    if text := _local(cases, row) or _noise(cases, row):
         return Verdict(NOISY, with_odds(text, cases.score[row]), far)
     if far:
         return Verdict(OUTSIDE, _edge(cases, row) or _misfit(cases, row), True)
@@ -147,7 +147,7 @@ def _core(cases: Cases, row: int) -> str:
     filled = cases.found.core[row] - cases.usual.core[row]
     return (
         f"the cores of the Ca II triplet are filled by {filled:.2f} of the continuum more than those of "
-        f"{_star(cases.found, row)} without activity"
+        "a star without activity"
     )
 
 
@@ -188,7 +188,8 @@ def _edge(cases: Cases, row: int) -> str:
         return f"its best fit ends at the edge of the synthetic spectra, {where}, and would go on"
     errors = cases.found.label_errors[row]
     if beyond_grid(labels[None, :4], errors[None, :4], cases.within)[0]:
-        return f"its best fit, {_star(cases.found, row)}, lies beyond the synthetic spectra"
+        values = (f"{p.plain} {p.format(v)}" for p, v in zip(STELLAR.values(), labels, strict=False))
+        return f"its best fit ({', '.join(values)}) lies beyond the synthetic spectra"
     return ""
 
 
@@ -196,7 +197,7 @@ def preparation(cases: Cases, row: int) -> str:
     """A spectrum that is not at rest, not in vacuum or not normalised."""
     found, usual = cases.found, cases.usual
     if is_shifted(found.velocity_kms[row], found.velocity_error[row]):
-        return f"{shift_text(found.velocity_kms[row], found.velocity_error[row])}: {SHIFT_CURE}"
+        return shift_text(found.velocity_kms[row], found.velocity_error[row])
     continuum = Continuum(float(found.level[row]), float(found.tilt[row]))
     return poorly_normalised(continuum, float(usual.level[row]), float(usual.tilt[row]))
 
@@ -208,34 +209,36 @@ def is_shifted(velocity_kms: np.ndarray | float, error_kms: np.ndarray | float) 
 
 
 def shift_text(velocity_kms: float, error_kms: float) -> str:
-    """A shift with its error, and what it looks like."""
+    """A shift with its error, what it looks like, and what to do."""
     error = f" ± {error_kms:.1f}" if np.isfinite(error_kms) else ""
-    cause = ", as wavelengths in air are" if abs(velocity_kms - AIR_KMS) < AIR_WITHIN_KMS else ""
-    return f"its lines are shifted by {velocity_kms:+.1f}{error} km/s{cause}"
+    said = f"its lines are shifted by {velocity_kms:+.1f}{error} km/s"
+    if abs(velocity_kms - AIR_KMS) < AIR_WITHIN_KMS:
+        return f"{said}, as wavelengths in air are: convert them to vacuum, or {TO_REST}"
+    return f"{said}: {TO_REST}"
 
 
 def _misfit(cases: Cases, row: int) -> str:
     found, worst = cases.found, cases.usual.worst_misfit[row]
     return (
-        f"even the best fit, {_star(found, row)}, has chi² {found.chi2[row]:.2f}; that of 19 in 20 ordinary "
-        f"stars of S/N {found.snr[row]:.0f} is below {worst:.2f}"
+        f"even the best synthetic spectrum has chi² {found.chi2[row]:.2f}; that of 19 in 20 ordinary stars "
+        f"of S/N {found.snr[row]:.0f} is below {worst:.2f}"
     )
 
 
 def _ordinary(cases: Cases, row: int) -> str:
     found = cases.found
     return (
-        f"{_star(found, row)} fits it with chi² {found.chi2[row]:.2f} at S/N {found.snr[row]:.0f}, and "
+        f"a synthetic spectrum fits it with chi² {found.chi2[row]:.2f} at S/N {found.snr[row]:.0f}, and "
         "nothing stands out"
     )
 
 
-# --- parts of sentences ---
-
-
-def _star(found: Deviations, row: int) -> str:
-    teff, logg, mh = found.labels[row, :3]
-    return f"a star of {teff:,.0f} K, log g {logg:.1f}, [M/H] {mh:+.1f}"
+def score_text(score: float) -> str:
+    """A score with as many digits as it takes to see that it is not 1: 0.42, 0.98, 0.9993."""
+    if not score > 0.985:
+        return f"{score:.2f}"
+    digits = min(int(np.ceil(-np.log10(1 - score))) + 1, 6) if score < 1 else 6
+    return f"{min(score, 0.999999):.{digits}f}"
 
 
 def with_odds(text: str, score: float) -> str:

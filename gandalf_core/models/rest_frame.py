@@ -3,6 +3,7 @@
 Nothing here is done unless a user asks for it. Shapes: N stars, L pixels.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ from scipy.interpolate import CubicSpline
 
 from ..data.spectra import SpectraSet
 from ..io import rebin
+from ..io.normalised import POORLY_NORMALISED
 from ..simulator.grids import LIGHT_KMS
 from .line_shift import line_shifts
-from .reasons import is_shifted
-from .reference import uses_physics
+from .outliers import uses_physics
+from .predictions import Predictions
+from .reasons import is_shifted, shift_text
 from .verdicts import is_physical, physical_deviations
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 COARSEST_KMS = 30.0  # of a pixel, of which a shift of a few km/s can be told
 PIXEL_SHARE = 0.15  # of a pixel: the error of a shift found by correlation
 MAX_NAMED = 3  # stars that a note names
+MOVED = "moved to rest"
 
 
 def velocities(stars: SpectraSet, model: "TrainedModel | None" = None) -> tuple[np.ndarray, np.ndarray]:
@@ -72,6 +76,34 @@ def moved_to_rest(stars: SpectraSet, velocity_kms: np.ndarray) -> SpectraSet:
     return replace(stars, flux=flux, mask=mask, flux_error=error)
 
 
+def told_moved(predictions: Predictions, moved: Mapping[str, float]) -> Predictions:
+    """Predictions that give the velocities of the spectra as they were before they were moved to rest.
+
+    moved: {id: km/s} of the stars that were moved.
+    """
+    shift = np.array([moved.get(star, 0.0) for star in predictions.ids.tolist()])
+    said = [
+        f"{reason} ({MOVED} by {-by:+.1f} km/s)" if by else reason
+        for reason, by in zip(predictions.reason.tolist(), shift.tolist(), strict=True)
+    ]
+    return replace(predictions, velocity_kms=predictions.velocity_kms + shift, reason=np.array(said, str))
+
+
+def preparation_notes(predictions: Predictions) -> list[str]:
+    """A sentence each on stars that are not at rest and on stars that are not normalised, the first named."""
+    ids, reasons = predictions.ids.tolist(), predictions.reason.tolist()
+    velocity, error = predictions.velocity_kms, predictions.velocity_kms_error
+    moved = np.char.find(predictions.reason.astype(str), MOVED) >= 0
+    shifted = np.flatnonzero(is_shifted(velocity, error) & ~moved).tolist()
+    told = [f"{ids[i]}: {shift_text(velocity[i], error[i])}{_more(shifted)}" for i in shifted[:1]]
+    poor = [i for i, reason in enumerate(reasons) if reason.startswith(POORLY_NORMALISED)]
+    return [*told, *(f"{ids[i]}: {reasons[i]}{_more(poor)}" for i in poor[:1])]
+
+
+def _more(rows: list[int]) -> str:
+    return f" (and {len(rows) - 1:,} more)" if len(rows) > 1 else ""
+
+
 @dataclass
 class RestFrame:
     """Moves the stars to rest that need it, and remembers which.
@@ -105,4 +137,4 @@ class RestFrame:
         first = [f"{star} by {-v:+.1f} km/s" for star, v in list(self.moved.items())[:MAX_NAMED]]
         more = f" and {len(self.moved) - MAX_NAMED:,} more" if len(self.moved) > MAX_NAMED else ""
         stars = "1 star was" if len(self.moved) == 1 else f"{len(self.moved):,} stars were"
-        return [f"{stars} moved to rest: {', '.join(first)}{more}"]
+        return [f"{stars} {MOVED}: {', '.join(first)}{more}"]

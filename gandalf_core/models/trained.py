@@ -23,10 +23,10 @@ from ..maps.projection import Projection
 from ..networks.autoencoder import Decoder, Encoder
 from ..regression.crossed import AnyRegressor
 from ..regression.regressor import Reading
-from . import outliers
 from .estimates import spectrum_reading, spectrum_values
+from .misfit import reduced_chi2
 from .noise import noise_domain, star_noise
-from .outliers import OutlierReference
+from .outliers import OutlierReference, uses_physics
 from .predicting import predict
 from .predictions import Predictions
 
@@ -261,12 +261,13 @@ class TrainedModel:
         """As `predict_from_spectrum`, with the correlations of the errors (N, P, P)."""
         return spectrum_reading(self, self.on_grid(stars))
 
-    def predict(self, stars: SpectraSet) -> Predictions:
-        """Labels read from the exported latent, with uncertainty and fit quality.
+    def predict(self, stars: SpectraSet, *, verdicts: bool = True) -> Predictions:
+        """Labels read from the exported latent, with uncertainty, fit quality and a verdict on each star.
 
         A removed label comes out with the spread of the sample as its error: the latent does not hold it.
+        verdicts: they take a few milliseconds a star; without them score, verdict and velocity are unknown.
         """
-        return predict(self, stars)
+        return predict(self, stars, verdicts=verdicts)
 
     # --- quality of a reconstruction ---
 
@@ -274,11 +275,10 @@ class TrainedModel:
         """(N, L) true for pixels that say nothing about the model: masked, or never seen by the networks."""
         return stars.mask | self.scaler.unseen
 
-    def fit_quality(self, stars: SpectraSet, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) reduced chi² of a reconstruction (N, L) and (N,) mean flux in the Ca II cores."""
-        flux = np.nan_to_num(stars.flux)
-        chi2 = outliers.reduced_chi2(flux, guess, stars.flux_error, self.hidden(stars))
-        return chi2, outliers.core_flux(flux, self.wavelength_nm, stars.mask)
+    def chi2(self, stars: SpectraSet, guess: np.ndarray) -> np.ndarray:
+        """(N,) reduced chi² of a reconstruction (N, L)."""
+        flux, physics = np.nan_to_num(stars.flux), uses_physics(self)
+        return reduced_chi2(flux, guess, stars.flux_error, self.hidden(stars), physics)
 
 
 def _chunks(n: int) -> Iterator[slice]:

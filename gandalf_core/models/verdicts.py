@@ -64,6 +64,12 @@ class Verdicts:
         return replace(self, outside=self.outside | rows, reason=reason.astype(str), word=word.astype(str))
 
 
+def no_verdicts(n: int, reason: str = "") -> Verdicts:
+    """That nothing is known of N stars, for a reason."""
+    unknown, blank = np.full(n, np.nan), np.full(n, "")
+    return Verdicts(unknown, blank, np.full(n, reason), np.zeros(n, bool), unknown, unknown, blank)
+
+
 def is_physical(wavelength_nm: np.ndarray) -> bool:
     """Whether spectra on a grid (L,) can be fitted with the simulator's: its range, and pixels as fine."""
     step = float(np.median(np.diff(wavelength_nm)))

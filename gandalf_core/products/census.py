@@ -12,6 +12,7 @@ import numpy as np
 from ..data.instruments import instrument_of
 from ..data.spectra import SpectraSet
 from ..io.ids import as_integers
+from ..io.normalised import POORLY_NORMALISED
 from ..models.reasons import is_shifted
 from ..models.rest_frame import correlated
 from ..models.verdicts import is_physical, physical_verdicts
@@ -102,7 +103,7 @@ class Census:
     def poorly_normalised(self) -> dict[str, str]:
         """What is wrong with the continuum of the stars that are not well normalised, by id."""
         looks = self.looks.items()
-        return {s: k.preparation for s, k in looks if k.preparation.startswith("not normalised")}
+        return {s: k.preparation for s, k in looks if k.preparation.startswith(POORLY_NORMALISED)}
 
     @property
     def outside(self) -> dict[str, str]:

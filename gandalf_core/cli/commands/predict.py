@@ -63,6 +63,7 @@ def predict(args: Namespace, console: Console) -> Report:
     """
     from ...models.cards import notes
     from ...models.predictions import join_predictions
+    from ...models.rest_frame import RestFrame, preparation_notes, told_moved
     from ...models.store import load_model
 
     specs, out = split_output(args.stars, args.out)
@@ -71,8 +72,10 @@ def predict(args: Namespace, console: Console) -> Report:
     intake = intake_for(args, model, decoded=True)
     pieces = intake.pieces(specs, model.wavelength_nm)
     predictions = join_predictions([model.predict(stars) for stars in pieces])
+    if isinstance(intake.prepare, RestFrame):
+        predictions = told_moved(predictions, intake.prepare.moved)
     console.taken_in(intake)
-    own = [*notes(model.card), *_notes(predictions, bool(args.samples))]
+    own = [*notes(model.card), *preparation_notes(predictions), *_notes(predictions, bool(args.samples))]
     for sentence in own:
         console.note(sentence)
     labels = list(predictions.label_names)
