@@ -11,8 +11,9 @@ import pytest
 from gandalf_core import __version__
 from gandalf_core.config.presets import preset
 from gandalf_core.errors import ModelError
-from gandalf_core.models.cards import FIRST_GRID_NOTE, PROTECTION, card_text, describe, notes
+from gandalf_core.models.cards import EARLIER_NOTE, FIRST_GRID_NOTE, PROTECTION, card_text, describe, notes
 from gandalf_core.models.store import find_model, list_models, load_model, record_audit, save_model
+from gandalf_core.simulator import EDITION
 
 REGRESSORS = ("regressor-latent.npz", "regressor-spectrum.npz")
 FILES = (
@@ -137,12 +138,20 @@ def test_a_card_says_whom_the_noise_protects_against_where_there_is_noise():
         assert all((sentence in text) == noisy for sentence in PROTECTION)
 
 
-@pytest.mark.parametrize("simulated", [True, False])
-def test_a_model_of_simulated_stars_warns_of_metal_poor_ones(simulated):
-    data = {"source": "stars.parquet", "train": 7, "test": 2, "seconds": 1.0}
+@pytest.mark.parametrize(
+    ("simulated", "edition", "expected"),
+    [
+        (True, {}, [FIRST_GRID_NOTE, EARLIER_NOTE]),
+        (True, {"edition": EDITION - 0.5}, [EARLIER_NOTE]),
+        (True, {"edition": EDITION}, []),
+        (False, {}, []),
+    ],
+)
+def test_a_model_warns_of_what_an_earlier_simulator_got_wrong(simulated, edition, expected):
+    data = {"source": "stars.parquet", "train": 7, "test": 2, "seconds": 1.0} | edition
     card = describe(preset("generator"), data, {}, simulated)
-    assert notes(card) == [FIRST_GRID_NOTE] * simulated
-    assert ("below [M/H] = -0.4" in card_text("generator", card)) == simulated
+    assert notes(card) == expected
+    assert all(sentence in card_text("generator", card) for sentence in expected)
 
 
 @pytest.mark.parametrize("info", list_models(), ids=lambda info: info.name)

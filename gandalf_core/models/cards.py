@@ -8,6 +8,7 @@ from .. import __version__
 from ..config.schema import Config
 from ..parameters import parameter
 from ..regression.conformal import promise
+from ..simulator import EDITION
 from ..simulator.judging import is_reserved_source
 from .edition import is_first_edition, on_first_edition
 
@@ -20,6 +21,10 @@ FIRST_GRID_NOTE = (
     "Do not trust this model below [M/H] = -0.4: in the synthetic spectra it was trained on, the lines of "
     "the α elements are too weak there, so metal-poor stars come out too metal-rich and too hot (at "
     "[M/H] = -1.5 by about 0.9 dex and 500 to 700 K)."
+)
+EARLIER_NOTE = (
+    "This model was trained, and the numbers on its card were measured, on stars of an earlier simulator. "
+    "Today's are more like real stars: on them it does worse than its card says."
 )
 RESERVED_NOTE = (
     "These stars are reserved for judging and used once: nothing was trained, tuned, calibrated or chosen on "
@@ -122,7 +127,10 @@ def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
 
 def notes(card: dict[str, Any]) -> list[str]:
     """Sentences to read before the model's numbers are used; `predict` and the page Models show them."""
-    return [FIRST_GRID_NOTE] if card.get("caveats") else []  # only models of simulated stars have caveats
+    edition = card.get("data", {}).get("edition", 1)
+    if not card.get("caveats") or edition == EDITION:  # only models of simulated stars have caveats
+        return []
+    return [FIRST_GRID_NOTE, EARLIER_NOTE] if edition == 1 else [EARLIER_NOTE]
 
 
 def signs(card: dict[str, Any]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ..parameters import default_labels
 from ..regression.crossed import AnyRegressor
 from ..regression.fitting import MIN_LABELLED
 from ..regression.residuals import residual_statistics
-from ..simulator import is_simulated, simulator_identity
+from ..simulator import EDITION, is_simulated, simulator_identity
 from ..training.records import EpochRecord
 from ..training.trainer import Trainer
 from .calibration import with_calibrated_errors
@@ -198,7 +198,7 @@ def _card(
     }
     figures, simulated = card_figures(model, tested), is_simulated(tested)
     if simulated:
-        data["simulator"] = simulator_identity()
+        data |= {"simulator": simulator_identity(), "edition": EDITION}
     regressors = {"latent": model.regressor_latent, "spectrum": model.regressor_spectrum}
     fitted = {name: r.summary for name, r in regressors.items() if r is not None}
     calibration = {name: s["calibration"] for name, s in fitted.items() if "calibration" in s}

@@ -10,7 +10,7 @@ from .noise import ErrorModel
 from .nuisances import NuisanceConfig
 from .oddities import simulate_active, simulate_binaries
 from .population import components, stages
-from .recipe import is_simulated
+from .recipe import EDITION, is_simulated
 from .stars import (
     KINDS,
     READABLE_NUISANCES,
@@ -25,6 +25,7 @@ from .stars import (
 from .version import simulator_identity
 
 __all__ = [
+    "EDITION",
     "KINDS",
     "PIXELS_800",
     "PIXELS_2401",
