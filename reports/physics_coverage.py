@@ -16,6 +16,7 @@ from gandalf_core.models.store import load_model
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import LABELS
 from gandalf_core.regression.calibration import Evidence, calibrated
+from gandalf_core.regression.correlation import squared_radius
 from gandalf_core.regression.regressor import Reading, Regressor
 from gandalf_core.regression.residuals import interval_coverage
 from gandalf_core.seeds import COVERAGE_SEED, JUDGING_SEED
@@ -119,7 +120,7 @@ def _inside_ellipses(
             i, j = (names.index(name) for name in pair)
             rho, a, b = reading.correlations[:, i, j], scaled[:, i], scaled[:, j]
             distance = (a**2 + b**2 - 2 * rho * a * b) / (1 - rho**2)
-            shares[", ".join(pair)] = float((distance <= ELLIPSE).mean())
+            shares[", ".join(pair)] = float((distance <= squared_radius(LEVELS[0])).mean())
     return shares
 
 
@@ -137,11 +138,11 @@ def physics_table(stored: dict[str, Any]) -> str:
         "## Do error bars hold under wrong physics?\n\n"
         "Share of true values inside the intervals, in the worst bins (least and greatest share of any label "
         f"in any bin of S/N or Teff with at least {LEAST:,} of {sample} stars). Right physics: "
-        f"`simulated:{stored['stars']}:{seed}`; wrong physics: the same stars of nature b, the depth of their "
-        f"lines multiplied by a random field of {100 * DEPTH_ERROR:.0f} % correlated over 0.05 nm. Removed "
-        "labels are left out. Width: mean half-width over that of error bars calibrated under right physics "
-        "alone, mean of the labels. Ellipse: share of true values inside the 68 % ellipses of (Teff, log g) "
-        "and ([M/H], [α/Fe]) (`python -m reports coverage`).\n\n"
+        f"`simulated:{stored['stars']}:{seed}`; wrong physics: the same stars of nature b, the depth of "
+        f"their lines multiplied by a random field of {100 * DEPTH_ERROR:.0f} % correlated over 0.05 nm. "
+        "Removed labels are left out. Width: mean half-width over that of error bars calibrated under right "
+        "physics alone, mean of the labels. Ellipse: share of true values inside the 68 % ellipses of (Teff, "
+        "log g) and ([M/H], [α/Fe]) (`python -m reports coverage`).\n\n"
     )
     head = ["model", "read from", *(f"{p}, {100 * v:.0f} %" for p in ("right", "wrong") for v in LEVELS)]
     head += ["width, right", "width, wrong", "ellipse, right", "ellipse, wrong"]
