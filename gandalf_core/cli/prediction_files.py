@@ -3,22 +3,23 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..atomic import write_text
 from ..io.plain import to_json
 from ..parameters import parameter
 from .console import MAX_NAMED, heading, table
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..models.predictions import Predictions
+
+    Draws = np.ndarray | None  # (N, S, P) of N stars, S draws and P labels
 
 SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".json")
 # FITS holds ASCII alone; ids are never changed
 ASCII = str.maketrans(
     {"−": "-", "–": "-", "±": "+-", "²": "2", "×": "x", "α": "alpha", "σ": "sigma", "χ": "chi", "≥": ">="}
 )
-Draws = np.ndarray | None  # (N, S, P) of N stars, S draws and P labels
 
 
 def samples_file(out: str) -> str:
@@ -28,7 +29,7 @@ def samples_file(out: str) -> str:
 
 
 def write_predictions(
-    out: str, predictions: "Predictions", told: dict[str, Any], draws: Draws, correlations: bool
+    out: str, predictions: "Predictions", told: dict[str, Any], draws: "Draws", correlations: bool
 ) -> None:
     """Write a table, or JSON, with one row per star; JSON also has what is `told` of the reading.
 
@@ -42,7 +43,7 @@ def write_predictions(
         _write_table(samples_file(out), sample_columns(predictions, draws))
 
 
-def rows(predictions: "Predictions", draws: Draws) -> list[dict[str, Any]]:
+def rows(predictions: "Predictions", draws: "Draws") -> list[dict[str, Any]]:
     """One dictionary per star, with its `samples` (label → values) where there are draws."""
     stars = predictions.rows()
     if draws is not None:
@@ -51,14 +52,16 @@ def rows(predictions: "Predictions", draws: Draws) -> list[dict[str, Any]]:
     return stars
 
 
-def sample_columns(predictions: "Predictions", draws: np.ndarray) -> dict[str, np.ndarray]:
+def sample_columns(predictions: "Predictions", draws: "np.ndarray") -> dict[str, "np.ndarray"]:
     """A table with one row per draw: the star's id, the number of the draw, the labels."""
+    import numpy as np
+
     stars, count, _ = draws.shape
     columns = {"id": np.repeat(predictions.ids, count), "sample": np.tile(np.arange(count), stars)}
     return columns | {name: draws[:, :, p].ravel() for p, name in enumerate(predictions.label_names)}
 
 
-def _write_table(out: str, columns: dict[str, np.ndarray]) -> None:
+def _write_table(out: str, columns: dict[str, "np.ndarray"]) -> None:
     from ..io import write_table
 
     if out.lower().endswith(".fits"):
@@ -66,8 +69,10 @@ def _write_table(out: str, columns: dict[str, np.ndarray]) -> None:
     write_table(out, columns)
 
 
-def _ascii(values: np.ndarray) -> np.ndarray:
+def _ascii(values: "np.ndarray") -> "np.ndarray":
     """Text in ASCII; other columns as they are."""
+    import numpy as np
+
     if values.dtype.kind != "U":
         return values
     texts = [text.translate(ASCII).encode("ascii", "replace").decode() for text in values.tolist()]
@@ -79,6 +84,8 @@ def _ascii(values: np.ndarray) -> np.ndarray:
 
 def predictions_table(predictions: "Predictions") -> str:
     """Value ± error of each parameter, chi², outlier score and verdict; then why stars are outside."""
+    import numpy as np
+
     header = ["id", *map(heading, predictions.label_names), "chi2", "outlier score", "verdict"]
     lines = [table(header, [_row(predictions, i) for i in range(len(predictions))])]
     outside = np.flatnonzero(predictions.outside)
