@@ -229,11 +229,11 @@ def _second(fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     gain, share = np.zeros((2, len(fit.chi2), len(steps)))
     for used, rows in ((~WINGS, close), (np.ones_like(WINGS), ~close)):
         weights = fit.weights * used
-        slopes = fit.spectra.slopes * weights[:, None]
-        for n, lines in enumerate(fit.spectra.lines):
+        slopes = fit.slopes * weights[:, None]
+        for n, lines in enumerate(fit.seen.lines):
             second = physics.shifted(lines, steps[rows]) - 1  # (S, L)
             tied = second @ slopes[n].T @ fit.covariance[n]  # (S, Q)
-            free = second - tied @ fit.spectra.slopes[n]
+            free = second - tied @ fit.slopes[n]
             signal, information = free @ (fit.residual[n] * weights[n]), (free**2) @ weights[n]
             share[n, rows] = signal / information
             gain[n, rows] = np.where(signal > 0, signal * share[n, rows], 0.0)

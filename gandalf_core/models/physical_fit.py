@@ -8,7 +8,8 @@ Shapes: N stars, L = 800 pixels of PIXELS_800, Q quantities, B templates, S shif
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,11 +21,11 @@ from ..simulator.grids import PIXELS_800
 from ..simulator.noise import model_error_spread
 from ..simulator.nuisances import DEFAULT
 from . import physics
-from .physics import PIXEL_KMS, QUANTITIES, ROTATION, SHIFT, Spectra
+from .physics import PIXEL_KMS, QUANTITIES, ROTATION, SHIFT, Seen
 
 MOST_PIXELS = 40  # by which a star's lines are looked for: 420 km/s
 BANK, FOR_SHIFTS = 700, 28  # templates, and those of them by which lines are looked for
-ROUNDS, STEPS = 2, 3  # rounds of steps, each with the weights that follow from the last fit
+STEPS, MORE_STEPS = 3, 2  # with derivatives of their own; and along the last ones, with better weights
 DAMPING, LEAST, MOST = 1e-3, 1e-6, 1e6
 TYPICAL_ROTATION = 80.0  # km²/s²
 CORES = in_calcium_cores(PIXELS_800)
@@ -42,7 +43,8 @@ class Fit:
     """Best fits of N stars.
 
     values: (N, Q) of QUANTITIES, where the shift is that left after `pixels`.  covariance: (N, Q, Q).
-    pixels: (N,) whole pixels by which the star was moved to rest.  spectra: of the values.
+    pixels: (N,) whole pixels by which the star was moved to rest.  seen, slopes: the spectra of the values
+    and their derivatives (N, Q, L), as `physics.spectra_and_slopes` gives them.
     flux, weights: (N, L) the stars as they were fitted, moved to rest, and 1/variance of each pixel, 0 where
     it is not used.  pull: (N, Q) the next step from a limit of the fit outwards, 0 elsewhere.
     """
@@ -50,7 +52,8 @@ class Fit:
     values: np.ndarray
     covariance: np.ndarray
     pixels: np.ndarray
-    spectra: Spectra
+    seen: Seen
+    slopes: np.ndarray
     flux: np.ndarray
     weights: np.ndarray
     pull: np.ndarray
@@ -60,10 +63,10 @@ class Fit:
         """(N,) by which the lines lie to the red."""
         return self.values[:, SHIFT] + self.pixels * PIXEL_KMS
 
-    @property
+    @cached_property
     def residual(self) -> np.ndarray:
         """(N, L) observed minus fitted."""
-        return self.flux - self.spectra.flux
+        return self.flux - self.seen.flux
 
     @property
     def chi2(self) -> np.ndarray:
@@ -74,20 +77,20 @@ class Fit:
 
 def fit_spectra(flux: np.ndarray, error: np.ndarray, mask: np.ndarray) -> Fit:
     """The best fits of spectra (N, L) with these errors on PIXELS_800; masked pixels carry no weight."""
-    flux = np.where(mask, 1.0, flux)
-    values, pixels = _start(flux, error, mask)
-    flux, variance = moved(flux, -pixels, 1.0), moved(error, -pixels, 1.0) ** 2
+    values, pixels = _start(np.where(mask, 1.0, flux), error, mask)
     used = ~moved(mask, -pixels, True) & ~CORES
-    spectra = physics.spectra(values)
-    for _ in range(ROUNDS):
-        weights = _weights(variance, used, spectra.lines)
-        values, spectra = _steps(values, flux, weights)
-    weights = _weights(variance, used, spectra.lines)
-    matrix, slope = _normal(values, spectra, flux, weights)
+    variance = moved(error, -pixels, 1.0).astype(np.float32) ** 2
+    stars = _Stars(moved(np.where(mask, 1.0, flux), -pixels, 1.0).astype(np.float32), variance, used)
+    place = _Place(values, *physics.spectra_and_slopes(values))
+    place = _steps(stars, stars.weights(place.seen), place)
+    weights = stars.weights(place.seen)
+    place = _steps_along(stars, weights, place)
+    matrix, slope = _normal(stars, weights, place)
     covariance = np.linalg.inv(matrix)
     step = np.einsum("nij,nj->ni", covariance, slope)
-    beyond = ((values <= _LOW) & (step < 0)) | ((values >= _HIGH) & (step > 0))
-    return Fit(values, covariance, pixels, spectra, flux, weights, np.where(beyond, step, 0.0))
+    beyond = ((place.values <= _LOW) & (step < 0)) | ((place.values >= _HIGH) & (step > 0))
+    pull = np.where(beyond, step, 0.0)
+    return Fit(place.values, covariance, pixels, place.seen, place.slopes, stars.flux, weights, pull)
 
 
 def moved(array: np.ndarray, pixels: np.ndarray, fill: float | bool) -> np.ndarray:
@@ -97,56 +100,89 @@ def moved(array: np.ndarray, pixels: np.ndarray, fill: float | bool) -> np.ndarr
     return np.where(inside, np.take_along_axis(array, np.clip(place, 0, array.shape[1] - 1), 1), fill)
 
 
-def _weights(variance: np.ndarray, used: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    """(N, L) 1/variance of noise and model errors together; 0 for pixels that are not used."""
-    return np.where(used, 1 / (variance + model_error_spread(lines, DEFAULT) ** 2), 0.0)
-
-
 # --- Gauss-Newton ---
 
 
-def _steps(values: np.ndarray, flux: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, Spectra]:
-    """The best values (N, Q) after some damped steps with fixed weights, and their spectra."""
-    spectra = physics.spectra(values)
-    cost = _cost(values, spectra, flux, weights)
-    damping = np.full(len(values), DAMPING)
+class _Stars(NamedTuple):
+    """Spectra moved to rest, (N, L) each: flux, variance of the noise, and which pixels are used."""
+
+    flux: np.ndarray
+    variance: np.ndarray
+    used: np.ndarray
+
+    def weights(self, seen: Seen) -> np.ndarray:
+        """(N, L) 1/variance of noise and model errors together; 0 for pixels that are not used."""
+        spread = model_error_spread(seen.lines, DEFAULT)
+        return np.where(self.used, 1 / (self.variance + spread**2), np.float32(0)).astype(np.float32)
+
+
+class _Place(NamedTuple):
+    """Where fits are: values (N, Q), their spectra, and derivatives (N, Q, L) there or nearby."""
+
+    values: np.ndarray
+    seen: Seen
+    slopes: np.ndarray
+
+
+def _steps(stars: _Stars, weights: np.ndarray, place: _Place) -> _Place:
+    """The best place after some damped steps, each with the derivatives where it starts."""
+    cost, damping = _cost(stars, weights, place), np.full(len(weights), DAMPING)
     for _ in range(STEPS):
-        matrix, slope = _normal(values, spectra, flux, weights)
-        diagonal = np.einsum("nii->ni", matrix)
-        damped = matrix + (diagonal * damping[:, None])[:, None] * np.eye(len(QUANTITIES))
-        step = np.linalg.solve(damped, slope[..., None])[..., 0]
-        step /= np.maximum(1, (np.abs(step) / _STEP).max(1, keepdims=True))
-        proposed = np.clip(values + step, _LOW, _HIGH)
-        new = physics.spectra(proposed)
-        new_cost = _cost(proposed, new, flux, weights)
-        better = new_cost < cost
-        values = np.where(better[:, None], proposed, values)
-        spectra = Spectra(*(np.where(_over(better, a), a, b) for a, b in zip(new, spectra, strict=True)))
-        cost = np.where(better, new_cost, cost)
+        values = place.values + _step(*_normal(stars, weights, place), damping)
+        values = np.clip(values, _LOW, _HIGH)
+        new = _Place(values, *physics.spectra_and_slopes(values))
+        place, cost, better = _better(stars, weights, place, cost, new)
         damping = np.clip(np.where(better, damping / 10, damping * 30), LEAST, MOST)
-    return values, spectra
+    return place
 
 
-def _over(rows: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """A choice of rows (N,) in the shape of an array (N, …)."""
-    return rows.reshape(-1, *[1] * (array.ndim - 1))
+def _steps_along(stars: _Stars, weights: np.ndarray, place: _Place) -> _Place:
+    """The best place after some more steps with the derivatives that are known, which costs little."""
+    cost, damping = _cost(stars, weights, place), np.full(len(weights), DAMPING)
+    for _ in range(MORE_STEPS):
+        values = np.clip(place.values + _step(*_normal(stars, weights, place), damping), _LOW, _HIGH)
+        new = _Place(values, physics.spectra(values), place.slopes)
+        place, cost, better = _better(stars, weights, place, cost, new)
+        damping = np.where(better, damping, damping * 30)
+    return place
 
 
-def _cost(values: np.ndarray, spectra: Spectra, flux: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _step(matrix: np.ndarray, slope: np.ndarray, damping: np.ndarray) -> np.ndarray:
+    """(N, Q) the step that solves the damped normal equations, not longer than _STEP."""
+    diagonal = np.einsum("nii->ni", matrix)
+    damped = matrix + (diagonal * damping[:, None])[:, None] * np.eye(len(QUANTITIES))
+    step = np.linalg.solve(damped, slope[..., None])[..., 0]
+    return step / np.maximum(1, (np.abs(step) / _STEP).max(1, keepdims=True))
+
+
+def _better(
+    stars: _Stars, weights: np.ndarray, old: _Place, cost: np.ndarray, new: _Place
+) -> tuple[_Place, np.ndarray, np.ndarray]:
+    """Of two places the better for each star, its cost (N,), and whether it is the new one."""
+    new_cost = _cost(stars, weights, new)
+    better = new_cost < cost
+    for old_array, new_array in (
+        (old.values, new.values),
+        (old.slopes, new.slopes),
+        *zip(old.seen, new.seen, strict=True),
+    ):
+        new_array[~better] = old_array[~better]
+    return new, np.where(better, new_cost, cost), better
+
+
+def _cost(stars: _Stars, weights: np.ndarray, place: _Place) -> np.ndarray:
     """(N,) chi² with the prior's."""
-    prior = (((values - _EXPECTED) / _SPREAD) ** 2).sum(1)
-    return (weights * (flux - spectra.flux) ** 2).sum(1) + prior
+    prior = (((place.values - _EXPECTED) / _SPREAD) ** 2).sum(1)
+    return (weights * (stars.flux - place.seen.flux) ** 2).sum(1) + prior
 
 
-def _normal(
-    values: np.ndarray, spectra: Spectra, flux: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _normal(stars: _Stars, weights: np.ndarray, place: _Place) -> tuple[np.ndarray, np.ndarray]:
     """The normal equations: matrix (N, Q, Q) and right side (N, Q)."""
-    weighted = spectra.slopes * weights[:, None]
+    weighted = place.slopes * weights[:, None]
     precision = 1 / _SPREAD**2
-    matrix = weighted @ spectra.slopes.transpose(0, 2, 1) + np.diag(precision + 1e-12)
-    slope = (weighted @ (flux - spectra.flux)[..., None])[..., 0] + precision * (_EXPECTED - values)
-    return matrix, slope
+    matrix = weighted @ place.slopes.transpose(0, 2, 1) + np.diag(precision + 1e-12)
+    slope = (weighted @ (stars.flux - place.seen.flux)[..., None])[..., 0].astype(float)
+    return matrix, slope + precision * (_EXPECTED - place.values)
 
 
 # --- where it starts ---

@@ -31,45 +31,48 @@ PERIOD = 864  # pixels of a Fourier transform: more than there are, and fast
 ROTATION_STEP = 40.0  # km²/s², of a finite difference
 
 
-class Spectra(NamedTuple):
-    """flux: (N, L).  lines: (N, L) the same without band and continuum.  slopes: (N, Q, L) derivatives."""
+class Seen(NamedTuple):
+    """flux: (N, L) float32.  lines: (N, L) the same without band and continuum."""
 
     flux: np.ndarray
     lines: np.ndarray
-    slopes: np.ndarray
 
 
-def spectra(values: np.ndarray) -> Spectra:
-    """The spectra of stars with these QUANTITIES (N, Q), and how they respond to each."""
-    waves = _waves(values[:, :5])  # (N, 6, F)
-    frequency = _tables().frequency
-    turned = np.exp(-1j * values[:, SHIFT, None] * frequency).astype(np.complex64)
-    smooth = _smoothing(values[:, ROTATION])
+def spectra(values: np.ndarray) -> Seen:
+    """The spectra of stars with these QUANTITIES (N, Q)."""
+    waves = _flux_waves(_components(_near(values[:, :5])))
+    lines = 1 + _pixels(waves * _turned(values[:, SHIFT]) * _smoothing(values[:, ROTATION]))
+    band, continuum = _dress(values)
+    return Seen(lines * band * continuum, lines)
+
+
+def spectra_and_slopes(values: np.ndarray) -> tuple[Seen, np.ndarray]:
+    """The same, and their derivatives (N, Q, L) by each quantity."""
+    near = _near(values[:, :5])
+    turned, smooth = _turned(values[:, SHIFT]), _smoothing(values[:, ROTATION])
     wider = (_smoothing(values[:, ROTATION] + ROTATION_STEP) - smooth) / ROTATION_STEP
-    out = np.empty((len(values), 8, len(frequency)), np.complex64)
-    out[:, :6] = waves * (turned * smooth)[:, None]
-    out[:, 6] = out[:, 0] * (-1j * frequency)
-    out[:, 7] = waves[:, 0] * turned * wider
-    pixels = np.asarray(fft.irfft(out, PERIOD))[:, :, PAD : PAD + len(PIXELS_800)]
-    return _observed(1 + pixels[:, 0], pixels[:, 1:], values)
+    bare, seen = _flux_waves(_components(near)) * turned, turned * smooth
+    out = np.empty((len(values), 8, bare.shape[1]), np.complex64)
+    out[:, 0] = bare * smooth
+    out[:, 1:6] = _waves(_component_slopes(near)) * seen[:, None]
+    out[:, 6] = out[:, 0] * (-1j * _tables().frequency)
+    out[:, 7] = bare * wider
+    pixels = _pixels(out)
+    lines, t = 1 + pixels[:, 0], _tables()
+    band, continuum = _dress(values)
+    dress, own, tops = band * continuum, lines * continuum, lines * band
+    slopes = np.empty((len(values), len(QUANTITIES), lines.shape[1]), np.float32)
+    np.multiply(pixels[:, 1:], dress[:, None], out=slopes[:, :BAND])
+    slopes[:, BAND], slopes[:, SLOPE] = -own * t.band, -own * t.band_slope
+    np.multiply(tops[:, None], t.continuum, out=slopes[:, CONTINUUM:])
+    return Seen(lines * dress, lines), slopes
 
 
-def _observed(lines: np.ndarray, slopes: np.ndarray, values: np.ndarray) -> Spectra:
-    """Spectra of lines (N, L) and their derivatives (N, 7, L) under the band and the continuum."""
-    t = _tables()
-    band = 1 - values[:, BAND, None] * t.band - values[:, SLOPE, None] * t.band_slope
-    continuum = 1 + values[:, CONTINUUM:] @ t.continuum
-    dressed = (band * continuum).astype(np.float32)
-    own = (lines * continuum).astype(np.float32)
-    derivatives = np.concatenate(
-        [
-            slopes * dressed[:, None],
-            np.stack([-own * t.band, -own * t.band_slope], 1),
-            (lines * band)[:, None].astype(np.float32) * t.continuum,
-        ],
-        1,
-    )
-    return Spectra(lines * dressed, lines, derivatives)
+def _dress(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N, L) float32 factors of the interstellar band and of the continuum."""
+    t, own = _tables(), values.astype(np.float32)
+    band = 1 - own[:, BAND, None] * t.band - own[:, SLOPE, None] * t.band_slope
+    return band, 1 + own[:, CONTINUUM:] @ t.continuum
 
 
 def shifted(lines: np.ndarray, pixels: np.ndarray) -> np.ndarray:
@@ -124,37 +127,66 @@ def _in_waves(fine: np.ndarray) -> np.ndarray:
     return np.asarray(fft.rfft(closed)).astype(np.complex64)
 
 
-def _waves(labels: np.ndarray) -> np.ndarray:
-    """(N, 6, F) transforms of flux − 1 at labels (N, 5), cn the last of them, and of its five derivatives."""
-    t, coefficients = _tables(), _coefficients(labels)
-    n, _, k = coefficients.shape
-    waves = (coefficients.reshape(n * 6, k) @ t.waves).view(np.complex64).reshape(n, 6, len(t.frequency))
-    waves[:, 0] += t.mean
-    return waves
+def _pixels(waves: np.ndarray) -> np.ndarray:
+    """(…, L) float32 arrays of the transforms (…, F)."""
+    return np.asarray(fft.irfft(waves, PERIOD))[..., PAD : PAD + len(PIXELS_800)]
 
 
-def _coefficients(labels: np.ndarray) -> np.ndarray:
-    """(N, 6, K) float32 coefficients of the components and their derivatives by each of the labels (N, 5).
+def _turned(shift_kms: np.ndarray) -> np.ndarray:
+    """(N, F) phases of shifts (N,) to the red."""
+    phase = shift_kms[:, None].astype(np.float32) * _tables().frequency
+    return np.cos(phase) - np.complex64(1j) * np.sin(phase)
+
+
+def _waves(coefficients: np.ndarray) -> np.ndarray:
+    """(…, F) transforms of what components with these coefficients (…, K) add up to."""
+    return (coefficients @ _tables().waves).view(np.complex64)
+
+
+def _flux_waves(coefficients: np.ndarray) -> np.ndarray:
+    """(N, F) transforms of flux − 1."""
+    return _waves(coefficients) + _tables().mean
+
+
+class _Near(NamedTuple):
+    """Of labels: coordinates x (N, 5), and the kernel (N, M) of each group of components."""
+
+    x: np.ndarray
+    kernels: list[np.ndarray]
+
+
+def _near(labels: np.ndarray) -> _Near:
+    """What the emulator needs of labels (N, 5), cn the last of them."""
+    emulator, x = stored("a"), coordinates(labels[:, :4], labels[:, 4])
+    groups = range(int(emulator["groups"]))
+    return _Near(x, [kernel(x, emulator["nodes"], emulator[f"lengths{g}"]) for g in groups])
+
+
+def _components(near: _Near) -> np.ndarray:
+    """(N, K) float32 coefficients of the components."""
+    emulator, powers = stored("a"), polynomial(near.x)
+    parts = [
+        values @ emulator[f"weights{g}"] + powers @ emulator[f"polynomial{g}"]
+        for g, values in enumerate(near.kernels)
+    ]
+    return np.hstack(parts).astype(np.float32)
+
+
+def _component_slopes(near: _Near) -> np.ndarray:
+    """(N, 5, K) float32 derivatives of `_components` by each label.
 
     Of the kernel k = (1 + d²/4)⁻² the derivative is −(1 + d²/4)⁻³ (x − node)/length², whose two terms are
     matrix products.
     """
-    emulator = stored("a")
-    x = coordinates(labels[:, :4], labels[:, 4])
-    powers, slopes = polynomial(x), _polynomial_slopes(x)
-    parts = []
-    for g in range(int(emulator["groups"])):
-        lengths = emulator[f"lengths{g}"]
-        values = kernel(x, emulator["nodes"], lengths)
-        steep = values * np.sqrt(values)
-        sums = (steep @ _moments(g)).reshape(len(x), 6, emulator[f"weights{g}"].shape[1])
-        moved = sums[:, 1:] - x[:, :, None] * sums[:, :1]
-        weights, polynomials = emulator[f"weights{g}"], emulator[f"polynomial{g}"]
-        base = values @ weights + powers @ polynomials
-        parts.append(np.concatenate([base[:, None], moved / lengths[:, None] ** 2 + slopes @ polynomials], 1))
-    out = np.concatenate(parts, 2)
-    out[:, 1:] /= UNITS[:, None]
-    return out.astype(np.float32)
+    emulator, slopes, parts = stored("a"), _polynomial_slopes(near.x), []
+    for g, values in enumerate(near.kernels):
+        lengths, count = emulator[f"lengths{g}"], emulator[f"weights{g}"].shape[1]
+        steep = values.astype(np.float32)
+        steep *= np.sqrt(steep)
+        sums = (steep @ _moments(g)).reshape(len(values), 6, count)
+        moved = sums[:, 1:] - near.x[:, :, None] * sums[:, :1]
+        parts.append(moved / lengths[:, None] ** 2 + slopes @ emulator[f"polynomial{g}"])
+    return (np.concatenate(parts, 2) / UNITS[:, None]).astype(np.float32)
 
 
 @cache
@@ -162,7 +194,8 @@ def _moments(group: int) -> np.ndarray:
     """(M, 6K) the weights of a group of components, alone and times each coordinate of the nodes (M, 5)."""
     emulator = stored("a")
     nodes, weights = emulator["nodes"], emulator[f"weights{group}"]
-    return np.concatenate([weights, *(nodes[:, i, None] * weights for i in range(nodes.shape[1]))], 1)
+    moments = (nodes[:, i, None] * weights for i in range(nodes.shape[1]))
+    return np.concatenate([weights, *moments], 1).astype(np.float32)
 
 
 def _polynomial_slopes(x: np.ndarray) -> np.ndarray:
