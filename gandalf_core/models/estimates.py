@@ -70,7 +70,11 @@ def fit_measures(model: "TrainedModel", stars: SpectraSet, latents: LatentSet) -
     """
     if stars.flux_error is None:
         return {}
-    estimated = model.condition_on and model.regressor_spectrum is not None
-    labels = spectrum_values(model, stars) if estimated else model.labels_of(stars)[0]
+    if not model.condition_on:  # the decoder looks at no label
+        labels = np.full((len(stars), len(model.label_names)), np.nan)
+    elif model.regressor_spectrum is not None:
+        labels = spectrum_values(model, stars)
+    else:
+        labels = model.labels_of(stars)[0]
     guess = model.decode(latents, labels)
     return chi2_by_depth(np.nan_to_num(stars.flux), guess, stars.flux_error, model.hidden(stars))
