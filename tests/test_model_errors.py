@@ -161,6 +161,9 @@ def test_stars_of_other_physics_are_made_like_the_sample():
     assert (snr >= 80).all() and (snr <= 90).all()
     given = simulate(20, 5, labels=np.tile([5000.0, 4.5, -0.3, 0.1], (20, 1)))
     assert (like(given, 10, 6).labels == given.labels[:10]).all()
+    fine = simulate(4, 5, pixels=2401)
+    assert np.array_equal(like(fine, 4, 6).wavelength_nm, fine.wavelength_nm)
+    np.testing.assert_array_equal(like(sample, 30, 6).flux, made.flux)
     with pytest.raises(SpectraError, match="not simulated"):
         like(toy_stars(20), 10, 6)
 

@@ -5,14 +5,16 @@ They train no network. Shapes: N stars, L pixels.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from ..data.spectra import SpectraSet
+from ..data.spectra import SpectraSet, same_grid
 from ..errors import SpectraError
 from ..parameters import LABELS
 from . import streams
+from .grids import PIXELS_800
 from .recipe import Recipe, origin_of_ids, origins
 from .stars import simulated_stars
 
@@ -29,13 +31,22 @@ def like(stars: SpectraSet, n: int, seed: int) -> SpectraSet:
     stars that are not simulated.
     """
     recipe, rows = max(((r, rows) for r, rows, _ in origins(stars)), key=lambda pair: len(pair[1]))
-    labels = _labels(stars, rows, n, seed) if recipe.given_labels else None
     other = replace(recipe, seed=seed, nature="b", dealt="mock")
-    made = simulated_stars(other, n, 800, labels, _names(stars, recipe))
+    pixels = 800 if same_grid(stars.wavelength_nm, PIXELS_800) else 2401
+    if recipe.given_labels:
+        made = simulated_stars(other, n, pixels, _labels(stars, rows, n, seed), stars.label_names)
+    else:
+        made = _dealt(other, n, pixels, stars.label_names or LABELS)
     made = made[made.usable]
     numbers = origin_of_ids(made.ids)[2]
     spread = MOST_DEPTH_ERROR * streams.uniform(seed, "depth error", numbers)
     return with_depth_errors(made, spread)
+
+
+@lru_cache(maxsize=1)
+def _dealt(recipe: Recipe, n: int, pixels: int, names: tuple[str, ...]) -> SpectraSet:
+    """The first n stars of a recipe whose labels are dealt; models of one sample ask for the same again."""
+    return simulated_stars(recipe, n, pixels, None, names)
 
 
 def with_depth_errors(
@@ -73,8 +84,3 @@ def depth_field(seed: int, k: np.ndarray, pixels: int, length: float) -> np.ndar
 def _labels(stars: SpectraSet, rows: np.ndarray, n: int, seed: int) -> np.ndarray:
     """(n, P) labels of some of the stars at these rows, drawn with replacement."""
     return stars.labels[np.random.default_rng(seed).choice(rows, n)]
-
-
-def _names(stars: SpectraSet, recipe: Recipe) -> tuple[str, ...]:
-    """The labels of the stars; of a mock sample without some of them, at least the physical ones."""
-    return stars.label_names if recipe.given_labels or stars.label_names else LABELS
