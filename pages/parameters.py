@@ -36,7 +36,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         )
 stars = guards.need_stars()
 with guards.showing_errors():
-    predictions = predictions_of(model, stars, source)
+    predictions = predictions_of(model, stars, source, verdicts=True if view == "Table" else None)
     uploaded = None if uploads is None else predictions_of(model, uploads, source)
 true = stars.labels_for(model.label_names)
 if view == "Diagrams":

@@ -1,6 +1,7 @@
 """Every page in the situations that users bring it into, through Streamlit's test runner (no browser)."""
 
 import json
+import re
 import shutil
 import time
 from dataclasses import replace
@@ -466,6 +467,32 @@ def test_predictions_of_an_upload_come_with_uncertainties(app):
     show(test, "parameters")
     table = next(m.value for m in test.markdown if "**from the spectrum**" in m.value)
     assert table.count("±") == 2 * len(LABELS)
+
+
+def test_an_uploaded_star_that_moves_is_moved_to_rest_by_a_button(app):
+    """Never by itself; then every page shows it at rest, and a second button undoes it."""
+    model, (star, _) = "autoencoder", archive_star()
+    moved = np.interp(star.wavelength_nm / (1 + 40 / 299_792.458), star.wavelength_nm, star.flux[0])
+    shifted = replace(star, flux=moved[None].astype(np.float32))
+    test = upload(app(model=model), ("moving.csv", archive_file("csv", "INDIVIDUAL", shifted)))
+    show(test, "parameters")
+
+    def latent_row() -> str:
+        table = next(m.value for m in test.markdown if "**from the latent**" in m.value)
+        row = next(line for line in table.splitlines() if "**from the latent**" in line)
+        return row.replace("\N{NO-BREAK SPACE}", " ")
+
+    said, before = texts(test), latent_row()
+    assert "shifted by \\+4" in said and "outside the sample" in said and "at least" in before
+    test.button(key="move_to_rest").click().run()
+    assert not test.exception and "was moved to rest, on every page" in texts(test)
+    assert ":green-badge[ordinary]" in texts(test) and "at least" not in latent_row()
+    teff = float(re.findall(r"[\d,]+", latent_row())[0].replace(",", ""))
+    assert abs(teff - load_model(model).predict(star).values[0, 0]) < 60
+    show(test, "decode")
+    show(test, "parameters")
+    test.button(key="move_back").click().run()
+    assert latent_row() == before and test.button(key="move_to_rest").label == "Move it to rest"
 
 
 def test_the_audit_gives_its_verdict_in_words(app):

@@ -64,18 +64,20 @@ def encode_task(model: TrainedModel) -> Task:
     return replace(task, needs_errors=False)
 
 
-def predict_task(model: TrainedModel, *, correlations: bool = False) -> Task:
+def predict_task(model: TrainedModel, *, correlations: bool = False, verdicts: bool = True) -> Task:
     """A table of labels with errors, fit and verdict, as `model.predict` gives them.
 
-    correlations: also a column for each pair of errors, such as `teff_logg_corr`. The columns are part of
-    what identifies the task, so that no folder holds tables of two kinds.
+    correlations: also a column for each pair of errors, such as `teff_logg_corr`. verdicts: see
+    `TrainedModel.predict`. Both are part of what identifies the task, so that no folder holds tables of two
+    kinds.
     """
 
     def work(fixed: TrainedModel) -> Callable[[SpectraSet], Piece]:
-        return lambda stars: fixed.predict(stars).columns(correlations=correlations)
+        return lambda stars: fixed.predict(stars, verdicts=verdicts).columns(correlations=correlations)
 
     task = _task(model, "predict", work)
-    return replace(task, about=task.about | {"columns": list(cast("dict[str, np.ndarray]", task.nothing()))})
+    columns = list(cast("dict[str, np.ndarray]", task.nothing()))
+    return replace(task, about=task.about | {"columns": columns, "verdicts": verdicts})
 
 
 def decode_task(model: TrainedModel, changes: dict[str, float]) -> Task:

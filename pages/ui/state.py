@@ -16,6 +16,7 @@ STAR = "star"  # id of the chosen star
 SIMULATED = "simulated"  # sources of simulated stars that this session has added
 UPLOADS = "uploads"  # keys of uploaded sets (cache/uploads.py), newest first
 VERDICTS = "verdicts"  # what became of each uploaded file
+AT_REST = "at_rest"  # {id: km/s}: uploaded stars that were moved to rest, and by which velocity they were off
 SELECTION = "selection"  # {"ids": (K,) ids of the stars lit in every diagram, "token": what they came with}
 # the latest settings of the live decoder: {"token", "star", "labels" that were moved, "z", "latent_of" z}
 SETTINGS = "settings"
@@ -28,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     SIMULATED: (),
     UPLOADS: (),
     VERDICTS: (),
+    AT_REST: {},
     SETTINGS: None,
     NOTES: {},
     JOB: "",
@@ -78,6 +80,16 @@ def select(ids: np.ndarray, token: str = "python") -> None:
 def look_at(star: str) -> None:
     """Choose a star; the sidebar's picker follows."""
     put(STAR, star)
+
+
+def move_to_rest(star: str, velocity_kms: float) -> None:
+    """Take the shift of an uploaded star out, on every page."""
+    put(AT_REST, get(AT_REST) | {star: velocity_kms})
+
+
+def move_back(star: str) -> None:
+    """Show an uploaded star as it is in its file."""
+    put(AT_REST, {other: by for other, by in get(AT_REST).items() if other != star})
 
 
 def use_model(name: str) -> None:

@@ -14,6 +14,8 @@ from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
 from pages.ui.cache.stars import load_stars
 
+FEW = 300  # stars that are judged at once: a verdict takes a few milliseconds
+
 
 def latents_of(model: TrainedModel, stars: SpectraSet) -> LatentSet:
     return _latents(model.identity, stars.identity, model, stars)
@@ -24,19 +26,25 @@ def _latents(model: str, stars: str, _model: TrainedModel, _stars: SpectraSet) -
     return _model.encode(_stars)
 
 
-def predictions_of(model: TrainedModel, stars: SpectraSet, source: str = "latent") -> Predictions:
-    """Parameters read from the `latent` or the `spectrum`; χ² and outlier score come with either."""
-    return _predictions(model.identity, stars.identity, source, model, stars)
+def predictions_of(
+    model: TrainedModel, stars: SpectraSet, source: str = "latent", *, verdicts: bool | None = None
+) -> Predictions:
+    """Parameters read from the `latent` or the `spectrum`; χ² comes with either.
+
+    verdicts: whether verdicts and outlier scores come, too; by default only for few stars.
+    """
+    judged = len(stars) <= FEW if verdicts is None else verdicts
+    return _predictions(model.identity, stars.identity, source, judged, model, stars)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")
 def _predictions(
-    model: str, stars: str, source: str, _model: TrainedModel, _stars: SpectraSet
+    model: str, stars: str, source: str, verdicts: bool, _model: TrainedModel, _stars: SpectraSet
 ) -> Predictions:
     if source == "latent":
-        return _model.predict(_stars)
+        return _model.predict(_stars, verdicts=verdicts)
     values, errors, correlations = _model.read_spectrum(_stars)
-    latent = predictions_of(_model, _stars)
+    latent = predictions_of(_model, _stars, verdicts=verdicts)
     errors = widened(errors, values, _model.label_ranges, latent.outside)
     return replace(latent, values=values, errors=errors, correlations=correlations)
 

@@ -1,12 +1,15 @@
 """Uploaded stars: kept on disk under a key of their content, so that a link finds them again."""
 
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
+from gandalf_core.models.rest_frame import moved_to_rest
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
 from pages.ui.cache.keys import grid_key, subfolder
@@ -40,17 +43,36 @@ def load_upload(key: str) -> SpectraSet:
 
 
 def upload_on_grid(source: str, model: TrainedModel) -> SpectraSet:
-    """The stars of an uploaded set that fit the model's grid, on it. SpectraError when none does."""
-    return _on_grid(source, grid_key(model), model)
+    """The stars of an uploaded set that fit the model's grid, on it. SpectraError when none does.
+
+    Those that the user moved to rest are at rest.
+    """
+    ids = load_upload(source.removeprefix(UPLOADED)).ids.tolist()
+    moved = {star: by for star, by in state.get(state.AT_REST).items() if star in ids}
+    return _on_grid(source, grid_key(model), tuple(sorted(moved.items())), model)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _on_grid(source: str, grid: str, _model: TrainedModel) -> SpectraSet:
-    fitting, causes = io.covering(load_upload(source.removeprefix(UPLOADED)), _model.wavelength_nm)
+def _on_grid(
+    source: str, grid: str, moved: tuple[tuple[str, float], ...], _model: TrainedModel
+) -> SpectraSet:
+    stars, velocities = load_upload(source.removeprefix(UPLOADED)), dict(moved)
+    if moved:
+        stars = moved_to_rest(stars, np.array([velocities.get(star, 0.0) for star in stars.ids.tolist()]))
+    fitting, causes = io.covering(stars, _model.wavelength_nm)
     if not len(fitting):
         star, cause = next(iter(causes.items()))
         raise SpectraError(f"uploaded star {star}: {cause}")
     return fitting
+
+
+def is_uploaded(star: str) -> bool:
+    """Whether a star with this id is among the uploads of the session."""
+    for key in st.session_state[state.UPLOADS]:
+        with suppress(SpectraError):
+            if star in load_upload(key).ids:
+                return True
+    return False
 
 
 def uploads_on_grid(model: TrainedModel) -> SpectraSet | None:

@@ -7,6 +7,7 @@ import streamlit as st
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import regression
 from gandalf_core.figures.population import format_value
+from gandalf_core.models import reasons
 from gandalf_core.models.predictions import AT_LEAST, Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import parameter
@@ -14,14 +15,17 @@ from gandalf_core.regression.residuals import Statistics, residual_statistics
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import predictions_of
+from pages.ui.cache.uploads import is_uploaded
 
 MAX_ROWS = 5000
-UNUSUAL = 0.99  # the outlier score above which a star is called unusual
 # with the spectra themselves, the paper's four representations
 LATENTS = ("autoencoder", "physical-removed", "chemical-removed")
 OUTLIER_WORDS = {
-    "chi2": "have a better reconstruction",
-    "core": "have deeper Ca II cores for their parameters",
+    "misfit": "are fitted better",
+    "core": "have Ca II cores that are less filled",
+    "second": "show less of a second spectrum",
+    "rotation": "have narrower lines",
+    "local": "deviate less in the worst place",
     "distance": "lie closer to the middle of the latent",
 }
 
@@ -102,7 +106,7 @@ def show_estimates(model: TrainedModel, star: SpectraSet, predictions: Predictio
     if limit:
         left.warning(f"Outside the model's sample: {show.escaped(str(predictions.reason[0]))}")
     with right:
-        show_outlier(predictions)
+        show_outlier(star, predictions)
 
 
 def _markdown_table(
@@ -131,21 +135,46 @@ def _cell(name: str, value: float, error: float | None, limit: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def show_outlier(predictions: Predictions) -> None:
-    """How unlike the sample a star is, and in what way."""
-    score = predictions.outlier_score[0]
-    unusual = " :orange-badge[unusual]" if score > UNUSUAL else ""
-    st.markdown(f"χ² per pixel **{predictions.chi2[0]:.2f}**, outlier score **{score:.2f}**{unusual}")
+def show_outlier(star: SpectraSet, predictions: Predictions) -> None:
+    """What kind of star it looks like, why, and what can be done about it."""
+    score, word = float(predictions.outlier_score[0]), str(predictions.verdict[0])
+    colour = "green" if word == reasons.NORMAL else "orange"
+    badge = f" :{colour}-badge[{word}]" if word else ""
+    chi2 = f"χ² per pixel **{predictions.chi2[0]:.2f}**"
+    st.markdown(f"{chi2}, outlier score **{reasons.score_text(score)}**{badge}")
+    if not predictions.outside[0]:  # else it stands beside the parameters
+        st.caption(show.escaped(_sentence(str(predictions.reason[0]))))
     parts = [
         f"{share_text(share[0])} {OUTLIER_WORDS[name]}"
         for name, share in predictions.percentiles.items()
-        if np.isfinite(share[0])
+        if name in OUTLIER_WORDS and np.isfinite(share[0])
     ]
-    st.caption(
-        f"Of the stars in the sample, {', '.join(parts)}."
-        if parts
-        else "This model has no reference sample for outliers."
-    )
+    if parts:
+        st.caption(f"Of ordinary stars like it, {', '.join(parts)}.")
+    show_rest(str(star.ids[0]), predictions)
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:]}." if reason else "No verdict."
+
+
+def show_rest(star: str, predictions: Predictions) -> None:
+    """A button that moves an uploaded star to rest, and one that undoes it."""
+    moved = state.get(state.AT_REST)
+    if star in moved:
+        st.caption(f"Its lines were shifted by {moved[star]:+.1f} km/s; it was moved to rest, on every page.")
+        st.button("Undo", "move_back", icon=":material/undo:", on_click=state.move_back, args=(star,))
+    elif (
+        is_uploaded(star) and reasons.is_shifted(predictions.velocity_kms, predictions.velocity_kms_error)[0]
+    ):
+        velocity = float(predictions.velocity_kms[0])
+        st.button(
+            "Move it to rest",
+            "move_to_rest",
+            icon=":material/speed:",
+            on_click=state.move_to_rest,
+            args=(star, velocity),
+        )
 
 
 def share_text(share: float) -> str:
