@@ -25,7 +25,7 @@ from .estimates import LATENT, SPECTRUM, fit_measures, regressor_of, spectrum_nu
 if TYPE_CHECKING:
     from .trained import TrainedModel
 
-OTHER_SHARE = 0.4  # probability that a calibrating star is of other physics
+OTHER_SHARE = 0.35  # probability that a calibrating star is of other physics
 STARS = 16_000  # of either kind at most; more change nothing
 LEVEL_SHARE, SCORES_SHARE = 1 / 8, 1 / 8  # of the stars of other physics; the rest tells the shape
 FIELDS = {LATENT: "regressor_latent", SPECTRUM: "regressor_spectrum"}
