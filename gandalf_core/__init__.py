@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .auditing import audit as audit
     from .auditing import audit_latent as audit_latent
+    from .auditing.compare import compare as compare
     from .config.presets import preset as preset
     from .config.schema import Config as Config
     from .data.latents import LatentSet as LatentSet
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .models.store import load_model as load_model
     from .models.store import save_model as save_model
     from .models.trained import TrainedModel as TrainedModel
-    from .regression.compare import compare as compare
     from .simulator import simulate as simulate
     from .simulator import truth as truth
     from .sources import load_stars as load_stars
@@ -36,6 +36,7 @@ else:
         __name__,
         {
             "auditing": "audit audit_latent",
+            "auditing.compare": "compare",
             "config.presets": "preset",
             "config.schema": "Config",
             "data.latents": "LatentSet",
@@ -46,7 +47,6 @@ else:
             "models.fit": "train",
             "models.store": "list_models load_model save_model",
             "models.trained": "TrainedModel",
-            "regression.compare": "compare",
             "simulator": "simulate truth",
             "sources": "load_stars",
         },

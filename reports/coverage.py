@@ -7,10 +7,10 @@ import numpy as np
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.parameters import LABELS
-from gandalf_core.regression.fitting import fit_regressor
 from gandalf_core.regression.settings import FOR_SPECTRA
 from gandalf_core.seeds import COVERAGE_SEED
 from gandalf_core.simulator import simulate
+from gandalf_core.training.fitting_regressors import fit_regressor
 
 from .markdown import number, plain, table
 from .stored import STORED, load, store

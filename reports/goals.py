@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gandalf_core.auditing.compare import TUNED
 from gandalf_core.models.edition import is_first_edition
 from gandalf_core.parameters import LABELS
-from gandalf_core.regression.compare import TUNED
 
 from .markdown import number, plain, spread, table
 

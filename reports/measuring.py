@@ -4,19 +4,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gandalf_core.auditing.bounds import star_bounds
+from gandalf_core.auditing.compare import comparison_split
 from gandalf_core.models.loading import load_model
-from gandalf_core.regression.compare import comparison_split
-from gandalf_core.regression.fitting import fit_regressor
 from gandalf_core.regression.residuals import residual_statistics
 from gandalf_core.regression.settings import RegressorSettings
 from gandalf_core.seeds import JUDGING_SEED, SWEEP_SEED
 from gandalf_core.sources import load_stars
+from gandalf_core.training.fitting_regressors import fit_regressor
 
 from .stored import JUDGED, MODELS, ROOT, SAMPLE, STORED, audited_on, store
 
@@ -113,12 +112,6 @@ def plain_against_pca() -> dict[str, Any]:
         statistics = residual_statistics(values, y[test], model.label_names)
         scores[name] = {label: row["r2"] for label, row in statistics.items()}
     return {"source": JUDGED, "scores": scores}
-
-
-def measure_stars(files: list[Path]) -> None:
-    """What `autoencoder` predicts of archive files of real stars, named by their file."""
-    predictions = {path.stem: gandalf(["predict", "autoencoder", str(path)])["stars"][0] for path in files}
-    store(STORED / "real-stars.json", predictions)
 
 
 def gandalf(arguments: list[str]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gandalf_core.auditing.compare import ComparisonOptions, Representation, Truth, compare
 from gandalf_core.errors import AuditError
 from gandalf_core.regression.classes import class_scores, population, stage
-from gandalf_core.regression.compare import ComparisonOptions, Representation, Truth, compare
 from gandalf_core.regression.residuals import interval_coverage, residual_statistics
 from gandalf_core.regression.settings import RegressorSettings
 

@@ -10,11 +10,11 @@ from gandalf_core.regression.calibration import Evidence, calibrated, mixed, rec
 from gandalf_core.regression.conformal import LEVEL
 from gandalf_core.regression.correlation import fit_correlation
 from gandalf_core.regression.crossed import CrossedRegressor
-from gandalf_core.regression.fitting import fit_regressor
 from gandalf_core.regression.network import ArrayNetwork
 from gandalf_core.regression.quality import Quality
 from gandalf_core.regression.regressor import Regressor
 from gandalf_core.regression.settings import RegressorSettings
+from gandalf_core.training.fitting_regressors import fit_regressor
 
 NAMES = ("teff", "logg")
 FAST = RegressorSettings(hidden=(32,), max_iter=30)

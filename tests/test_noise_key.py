@@ -14,12 +14,12 @@ from toy import toy_stars
 
 from gandalf_core import write_stars
 from gandalf_core.auditing import references
+from gandalf_core.auditing.compare import ComparisonOptions, compare_models
 from gandalf_core.cli import load_commands, main
 from gandalf_core.data.noise_key import NoiseKey, installation_key
 from gandalf_core.data.protocols import measured
 from gandalf_core.errors import NoiseKeyError
 from gandalf_core.io import read_latents
-from gandalf_core.regression.compare import ComparisonOptions, compare_models
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = NoiseKey.from_seed(4)

@@ -6,7 +6,7 @@ from test_error_calibration import FAST, NAMES, stars
 
 from gandalf_core.io.plain import to_json
 from gandalf_core.regression.calibration import calibrated, mixed
-from gandalf_core.regression.fitting import fit_regressor
+from gandalf_core.training.fitting_regressors import fit_regressor
 from reports import physics_coverage as report
 
 

@@ -7,11 +7,11 @@ import pytest
 from sklearn.neural_network import MLPRegressor
 
 from gandalf_core.errors import ModelError
-from gandalf_core.regression.fitting import fit_regressor
 from gandalf_core.regression.network import ArrayNetwork
 from gandalf_core.regression.regressor import Regressor
 from gandalf_core.regression.settings import RegressorSettings
 from gandalf_core.regression.uncertainty import LEVEL, fit_shape
+from gandalf_core.training.fitting_regressors import fit_regressor
 
 NAMES = ("teff", "logg")
 FAST = RegressorSettings(hidden=(32,), max_iter=30)

@@ -18,6 +18,7 @@ from toy import toy_config, toy_stars
 
 import gandalf_core.auditing
 from gandalf_core import seeds
+from gandalf_core.auditing.compare import ComparisonOptions, compare_models, comparison_split
 from gandalf_core.cli import main
 from gandalf_core.data.scaling import Scaler
 from gandalf_core.data.spectra import concatenate
@@ -29,8 +30,6 @@ from gandalf_core.models.cards import RESERVED_NOTE
 from gandalf_core.models.fit import Extras, train, trainer_for
 from gandalf_core.models.store import load_model, save_model
 from gandalf_core.models.trained import TrainedModel
-from gandalf_core.regression import fitting
-from gandalf_core.regression.compare import ComparisonOptions, compare_models, comparison_split
 from gandalf_core.regression.conformal import FOLDS, MIN_UNSEEN, promise
 from gandalf_core.regression.regressor import Regressor
 from gandalf_core.simulator import simulate
@@ -38,6 +37,7 @@ from gandalf_core.simulator.judging import is_reserved_source, reserved
 from gandalf_core.sources import load_stars
 from gandalf_core.sweeps.space import Sweep, parse_axis
 from gandalf_core.sweeps.study import results, run_sweep
+from gandalf_core.training import fitting_regressors as fitting
 from gandalf_core.training.batches import StarTensors
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,9 +20,9 @@ from ..maps.fitting import MapStars, fit_projection
 from ..maps.projection import Projection
 from ..parameters import default_labels
 from ..regression.crossed import AnyRegressor
-from ..regression.fitting import MIN_LABELLED
 from ..regression.residuals import residual_statistics
 from ..simulator import EDITION, is_simulated, simulator_identity
+from ..training.fitting_regressors import MIN_LABELLED
 from ..training.records import EpochRecord
 from ..training.trainer import Trainer
 from .calibration import with_calibrated_errors

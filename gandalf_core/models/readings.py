@@ -11,9 +11,9 @@ import numpy as np
 
 from ..data.spectra import SpectraSet
 from ..regression.crossed import AnyRegressor
-from ..regression.fitting import MIN_LABELLED, fit_regressor
 from ..regression.parts import Parts
 from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
+from ..training.fitting_regressors import MIN_LABELLED, fit_regressor
 from .outliers import OutlierReference, fit_outliers
 from .trained import TrainedModel
 

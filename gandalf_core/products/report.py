@@ -10,12 +10,12 @@ import numpy as np
 
 from ..auditing import audit
 from ..auditing.bounds import star_bounds
+from ..auditing.compare import PAPERS_TABLE, ComparisonOptions, compare_models, comparison_split
 from ..auditing.probes import PROBES
 from ..data.protocols import StarModel
 from ..data.spectra import SpectraSet
 from ..jobs.progress import Progress, silent
 from ..parameters import LABELS
-from ..regression.compare import PAPERS_TABLE, ComparisonOptions, compare_models, comparison_split
 from ..simulator import is_simulated
 
 
@@ -46,7 +46,7 @@ def compare_with_bounds(
     *,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """The report of `regression.compare.compare_models`.
+    """The report of `auditing.compare.compare_models`.
 
     Errors on simulated stars are also given in units of the Cramér-Rao bound, where that is known.
     """

@@ -13,7 +13,7 @@ from ..streams import intake_for, stars_for
 
 if TYPE_CHECKING:
     from ...models.trained import TrainedModel
-    from ...regression.compare import ComparisonOptions
+    from ...auditing.compare import ComparisonOptions
 
 # with the spectra: the paper's four representations
 COMPARED = ("autoencoder", "physical-removed", "chemical-removed")
@@ -196,7 +196,7 @@ def _say_what_is_crossed(comparison: dict[str, Any], console: Console) -> None:
 
 
 def _comparison(args: Namespace, alphas: tuple[float, ...] = ()) -> "ComparisonOptions":
-    from ...regression.compare import PAPERS_TABLE, ComparisonOptions
+    from ...auditing.compare import PAPERS_TABLE, ComparisonOptions
 
     return ComparisonOptions(
         alphas=alphas or PAPERS_TABLE.alphas,

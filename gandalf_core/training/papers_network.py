@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import ModelError
 from ..jobs.progress import Progress
-from .inputs import NetworkInputs
-from .network import ArrayNetwork
-from .settings import RegressorSettings
+from ..regression.inputs import NetworkInputs
+from ..regression.network import ArrayNetwork
+from ..regression.settings import RegressorSettings
 
 if TYPE_CHECKING:
     from sklearn.neural_network import MLPRegressor

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..errors import ModelError
 from ..jobs.progress import Progress, silent
-from .crossed import AnyRegressor, CrossedRegressor
-from .inputs import NetworkInputs, moments, network_inputs
-from .optimisation import Task, fit_network
-from .parts import Parts
-from .regressor import LabelGroup, Regressor, check_finite
-from .settings import PAPER, RegressorSettings
-from .uncertainty import ErrorModel, fit_shape
+from ..regression.crossed import AnyRegressor, CrossedRegressor
+from ..regression.inputs import NetworkInputs, moments, network_inputs
+from ..regression.parts import Parts
+from ..regression.regressor import LabelGroup, Regressor, check_finite
+from ..regression.settings import PAPER, RegressorSettings
+from ..regression.uncertainty import ErrorModel, fit_shape
+from .papers_network import Task, fit_network
 
 MIN_LABELLED = 40  # stars with a label, below which no network is fitted for it
 Columns = list[np.ndarray]  # columns of the labels that share a network

@@ -16,13 +16,13 @@ from ..data.spectra import SpectraSet
 from ..data.splits import TEST_FRACTION, split
 from ..errors import AuditError
 from ..jobs.progress import Progress, silent
+from ..regression.classes import class_scores
+from ..regression.crossed import AnyRegressor
+from ..regression.parts import Parts
+from ..regression.residuals import interval_coverage, residual_statistics
+from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
 from ..simulator.judging import reserved
-from .classes import class_scores
-from .crossed import AnyRegressor
-from .fitting import fit_regressor
-from .parts import Parts
-from .residuals import interval_coverage, residual_statistics
-from .settings import FOR_SPECTRA, PAPER, RegressorSettings
+from ..training.fitting_regressors import fit_regressor
 
 MIN_STARS = 100
 TUNED = "spectra, best regressor"
