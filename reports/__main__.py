@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 from gandalf_core.cli.terminal import prepare_streams
 
@@ -18,9 +17,15 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def stars(args: argparse.Namespace) -> None:
-    from .measuring import measure_stars
+    from .real_stars import measure_real_stars
 
-    measure_stars(args.files)
+    measure_real_stars()
+
+
+def foundations(args: argparse.Namespace) -> None:
+    from .foundations import measure_foundations
+
+    measure_foundations(args.only)
 
 
 def write(args: argparse.Namespace) -> None:
@@ -84,8 +89,9 @@ def _parser() -> argparse.ArgumentParser:
 
     part = "only this part: audits, compare, plain-against-pca, rms-over-bound or sweeps; may repeat"
     add(measure, "audits of the shipped models, Table 1, the references and the paper's two sweeps", part)
-    files = add(stars, "what `autoencoder` predicts of archive files of real stars")
-    files.add_argument("files", nargs="+", type=Path, metavar="FILE", help="spectra of one star each")
+    add(stars, "what the shipped models say of the real stars of known parameters in ../shared")
+    part = "only this part: kept-back or natures; may repeat"
+    add(foundations, "points of the grid kept back, and the shipped models under other physics", part)
     add(
         write,
         "docs/results.md with its pictures, docs/mutation.md and the README's table, from stored files",

@@ -5,9 +5,11 @@ from typing import Any
 from gandalf_core.atomic import write_text
 from gandalf_core.sweeps.study import curves
 
-from . import instrument_document, leak_tables, mutation, pictures, tables
+from . import instrument_document, leak_tables, mutation, pictures, real_stars, tables
 from .coverage import coverage_table
 from .experiments import recipe_key
+from .foundations import FILE as FOUNDATIONS
+from .foundations import foundations_section
 from .goals import goals_table
 from .physics_coverage import PATH as PHYSICS_PATH
 from .physics_coverage import physics_table
@@ -53,6 +55,8 @@ def results_text() -> str:
         pictures.section(_pictures()),
         tables.ablation_table(_ablation_runs(PHYSICAL | PAPER)),
         tables.generator_ablation_table(_ablation_runs(GENERATOR)),
+        real_stars.real_stars_section(load(real_stars.FILE)),
+        foundations_section(load(FOUNDATIONS)),
         "# The shipped models in detail (seed 0)\n",
         leak_tables.removed_table(audits),
         tables.kept_table(audits),
@@ -72,7 +76,7 @@ def with_measurements(readme: str) -> str:
     """The README's text with the tables of real stars and of removed labels as they are stored."""
     audits = {m: load(audit_path(m)) for m in MODELS if audit_path(m).is_file()}
     parts = {
-        REAL_STARS: tables.real_star_table(load(STORED / "real-stars.json")),
+        REAL_STARS: real_stars.real_star_table(load(real_stars.FILE)),
         AUDITS: leak_tables.claims_table(audits),
     }
     for name, table in parts.items():
@@ -84,7 +88,12 @@ def with_measurements(readme: str) -> str:
 
 def _pictures() -> dict[str, pictures.Picture]:
     ablations, audit = _ablation_runs(PHYSICAL | PAPER), load(audit_path("physical-removed"))
-    return pictures.pictures(_seed_runs(), ablations, _sweep_curves(), audit)
+    drawn = pictures.pictures(_seed_runs(), ablations, _sweep_curves(), audit)
+    stars = load(real_stars.FILE)
+    if stars:
+        caption = "Real stars: what `autoencoder` does not reconstruct of them."
+        drawn["real-stars"] = pictures.Picture(real_stars.residual_figure(stars), caption)
+    return drawn
 
 
 def _seed_runs() -> dict[str, list[dict[str, Any]]]:

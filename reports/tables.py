@@ -5,7 +5,7 @@ from typing import Any
 from gandalf_core.auditing.slider_table import measures, shown
 from gandalf_core.auditing.slider_verdict import slider_entries
 from gandalf_core.config.presets import EXERCISES
-from gandalf_core.parameters import LABELS, parameter
+from gandalf_core.parameters import LABELS
 from gandalf_core.seeds import CHOICE_SEED
 
 from .goals import RESTORED
@@ -14,7 +14,6 @@ from .stored import CHOICES
 
 Report = dict[str, Any]
 BOUNDED_EARLIER = f"simulated:2000:{CHOICE_SEED}"  # the stars of a run that does not name them
-LITERATURE = {"Kepler-93": "5669 K, 4.47, -0.18", "HD176650": "near 4600 K, 2.6 (an evolved star)"}
 
 
 # --- what each piece is worth ---
@@ -232,28 +231,3 @@ def coverage_table(coverage: Report) -> str:
 
 
 # --- the README's ---
-
-
-def real_star_table(stars: Report) -> str:
-    """Predictions of real stars beside the literature."""
-    rows = [
-        [
-            star,
-            *(_with_error(n, v) for n in LABELS),
-            number(v["chi2"], 1),
-            number(v["outlier_score"], 2),
-            LITERATURE.get(star, "-"),
-        ]
-        for star, v in stars.items()
-    ]
-    units = [f"{plain(n)} [{parameter(n).unit}]" for n in LABELS]
-    return (
-        table(["star", *units, "chi²", "outlier score", "literature"], rows)
-        + "\nThe errors are those of simulated stars; what the simulator gets wrong shows in chi² and in the "
-        + "outlier score.\n"
-    )
-
-
-def _with_error(name: str, row: Report) -> str:
-    digits = parameter(name).decimals
-    return f"{row[name]:.{digits}f} ± {row[name + '_error']:.{digits}f}"
