@@ -12,6 +12,7 @@ from gandalf_core.models.fit import Extras, train
 from gandalf_core.models.outliers import LATENT_FAR, OLD, OutlierReference
 from gandalf_core.models.reasons import NOISY, NORMAL, OUTSIDE, WORDS
 from gandalf_core.models.region import beyond_grid, known_labels
+from gandalf_core.models.rest_frame import RestFrame
 from gandalf_core.models.store import load_model, save_model
 from gandalf_core.parameters import LABELS
 from gandalf_core.simulator import simulate
@@ -70,6 +71,29 @@ def test_the_score_grows_with_the_misfit(own):
     assert (scores[2] < 1).all()
 
 
+def lined_stars(n: int, seed: int, shift_kms: float = 0.0) -> SpectraSet:
+    """Stars with twenty narrow lines near 1,600 nm, whose depths are their labels, on pixels of 0.02 nm."""
+    rng = np.random.default_rng(seed)
+    grid, labels = 1600 + 0.02 * np.arange(400), rng.uniform(0.2, 0.8, (n, 2))
+    lines = np.random.default_rng(1).uniform(1600.5, 1607.5, 20) * (1 + shift_kms / 299_792.458)
+    shapes = np.exp(-0.5 * ((grid - lines[:, None]) / 0.05) ** 2)
+    flux = 1 - labels[:, :1] * shapes[:10].sum(0) - labels[:, 1:] * shapes[10:].sum(0)
+    flux += rng.normal(0, 0.01, flux.shape)
+    ids = [f"lined{seed}-{k}" for k in range(n)]
+    return SpectraSet(flux, grid, ids, labels, ("width", "depth"), np.full(flux.shape, 0.01))
+
+
+def test_other_wavelengths_with_lines_show_velocities_too():
+    config = toy_config("autoencoder", ("width", "depth"), training__epochs=10)
+    model = train(lined_stars(500, 62), config, device="cpu", extras=Extras(regressor_epochs=8))
+    rest, moving = (model.predict(lined_stars(40, 63, shift)) for shift in (0.0, 30.0))
+    assert np.abs(rest.velocity_kms).max() < 3 and not rest.outside.any()
+    assert moving.velocity_kms == pytest.approx(30, abs=3) and moving.outside.all()
+    assert np.char.find(moving.reason, "--shift auto").min() >= 0
+    again = model.predict(RestFrame(model)(lined_stars(40, 63, 30.0)))
+    assert np.abs(again.velocity_kms).max() < 3 and again.outside.mean() < 0.1
+
+
 # --- labels and latent ---
 
 
@@ -108,6 +132,16 @@ def test_the_grid_ends_where_its_photospheres_end():
     small, large = np.tile([20, 0.05, 0.03, 0.03], (4, 1)), np.tile([1500, 2, 2, 1], (4, 1))
     assert beyond_grid(labels, small, sample).tolist() == [False, True, True, True]
     assert not beyond_grid(labels, large, sample).any()
+
+
+def test_a_star_without_errors_among_others_is_judged_without_them(physical):
+    stars = simulate(4, seed=64, snr=(60, 90))
+    error = stars.flux_error.copy()
+    error[2] = np.nan
+    mixed, all_known = physical.predict(replace(stars, flux_error=error)), physical.predict(stars)
+    assert np.isnan(mixed.percentiles["misfit"]).tolist() == [False, False, True, False]
+    assert np.isfinite(mixed.outlier_score).all() and np.isfinite(mixed.velocity_kms).all()
+    np.testing.assert_allclose(mixed.outlier_score[[0, 1, 3]], all_known.outlier_score[[0, 1, 3]], atol=0.01)
 
 
 # --- folders ---

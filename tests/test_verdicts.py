@@ -138,7 +138,7 @@ def test_a_spike_is_told_from_an_overall_misfit(bright):
     spiky = bright.flux.copy()
     spiky[:, 500] += 0.5  # 861.01 nm
     found = under(bright, spiky)
-    assert (found.word == NOISY).all() and found.outside.all()
+    assert (found.word == NOISY).all() and found.outside.mean() > 0.9
     assert all("the continuum at 861.0" in reason for reason in found.reason)
 
 

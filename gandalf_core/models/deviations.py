@@ -75,16 +75,20 @@ class Deviations:
         return len(self.snr)
 
 
-def deviations(flux: np.ndarray, error: np.ndarray | None, mask: np.ndarray) -> Deviations:
+def deviations(flux: np.ndarray, error: np.ndarray, mask: np.ndarray) -> Deviations:
     """How spectra (N, L) with these errors on PIXELS_800 deviate from their best fits.
 
-    Errors that are not known are estimated from the scatter of neighbouring residuals.
+    Errors of a star without a single one that is known (NaN) are estimated from the scatter of neighbouring
+    residuals.
     """
     parts = []
     for i in range(0, max(len(flux), 1), BATCH):
         rows = slice(i, i + BATCH)
-        own = _estimated_error(flux[rows], mask[rows]) if error is None else error[rows]
-        parts.append(_deviations(flux[rows], own, mask[rows]))
+        own, bare = error[rows].copy(), ~np.isfinite(error[rows]).any(1)
+        if bare.any():
+            own[bare] = _estimated_error(flux[rows][bare], mask[rows][bare])
+        unknown = ~np.isfinite(own)
+        parts.append(_deviations(flux[rows], np.where(unknown, 1.0, own), mask[rows] | unknown))
     return joined(parts)
 
 
@@ -204,7 +208,9 @@ def _cores(fit: Fit, error: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, n
         known = np.where(information > 0, information, np.nan)
         excess.append((weights * fit.residual * shape).sum(1) / known)
         width.append(1 / known)
-    return np.nanmean(excess, 0), np.sqrt(np.nansum(width, 0)) / np.isfinite(excess).sum(0)
+    lines = np.isfinite(excess).sum(0)
+    known = np.where(lines > 0, lines, np.nan)
+    return np.nansum(excess, 0) / known, np.sqrt(np.nansum(width, 0)) / known
 
 
 @cache

@@ -11,6 +11,8 @@ LIGHT_KMS = 299_792.458
 AIR_KMS = -82.5  # the shift of a spectrum whose wavelengths are in air, at 858 nm
 MAX_SHIFT_NM = 1.2  # 420 km/s
 LEAST_LIKENESS = 0.3  # the correlation below which a star's shift is not known
+COARSEST_KMS = 30.0  # of a pixel, of which a shift of a few km/s can be told
+PIXEL_SHARE = 0.15  # of a pixel: the error of a shift at least
 LEAST_CONTRAST = 0.01  # standard deviation of a mean spectrum that has lines
 
 
@@ -34,6 +36,14 @@ def line_shifts(stars: SpectraSet, mean_flux: np.ndarray) -> np.ndarray:
     pixels = shifts[peak] + 0.5 * (left - right) / np.where(curvature < 0, curvature, np.nan)
     velocity = pixels * step_nm / float(np.median(stars.wavelength_nm)) * LIGHT_KMS
     return np.where(top > LEAST_LIKENESS, velocity, np.nan)
+
+
+def correlated(stars: SpectraSet, mean_flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) `line_shifts` and their errors; NaN where a grid is too coarse to tell a few km/s."""
+    pixel_kms = float(np.median(np.diff(stars.wavelength_nm) / stars.wavelength_nm[1:])) * LIGHT_KMS
+    shifts = line_shifts(stars, mean_flux)
+    known = np.isfinite(shifts) & (pixel_kms < COARSEST_KMS)
+    return np.where(known, shifts, np.nan), np.where(known, PIXEL_SHARE * pixel_kms, np.nan)
 
 
 def _correlation(flux: np.ndarray, mask: np.ndarray, templates: np.ndarray) -> np.ndarray:

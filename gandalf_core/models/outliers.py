@@ -13,7 +13,9 @@ from ..data.latents import LatentSet
 from ..data.spectra import SpectraSet
 from ..parameters import LABELS, parameter
 from . import own_verdicts
+from .line_shift import correlated
 from .ordinary import Ordinary
+from .reasons import AT_REST_KMS, OUTSIDE, is_shifted, shift_text
 from .region import KnownLabels, known_labels
 from .verdicts import Verdicts, is_physical, no_verdicts, physical_verdicts
 
@@ -39,8 +41,9 @@ class OutlierReference:
     latent_limit: () distance from the mean beyond which hardly an ordinary star lies.
     physics: () whether synthetic spectra describe the stars; then the verdict rests on them.
     known: labels of training stars; None where they have none.
-    pixel_error, with_errors, ordinary: where it does not: (L,) what reconstructions miss, () whether the
-        reference stars had flux errors, and how far they stray. None, too, for a model of an earlier version.
+    pixel_error, with_errors, velocity_error, ordinary: where it does not: (L,) what reconstructions miss, ()
+        whether the reference stars had flux errors, () scatter of their line shifts [km/s], NaN where they
+        show none, and how far they stray. None, too, for a model of an earlier version.
     """
 
     latent_mean: np.ndarray
@@ -50,6 +53,7 @@ class OutlierReference:
     known: KnownLabels | None = None
     pixel_error: np.ndarray | None = None
     with_errors: np.ndarray | None = None
+    velocity_error: np.ndarray | None = None
     ordinary: Ordinary | None = None
 
     def distance(self, z: np.ndarray) -> np.ndarray:
@@ -108,6 +112,7 @@ def fit_outliers(model: "TrainedModel", ordinary: SpectraSet, compared: SpectraS
         reference,
         pixel_error=errors,
         with_errors=np.array(known),
+        velocity_error=np.array(_scatter(correlated(compared, model.scaler.flux_mean)[0])),
         ordinary=own_verdicts.own_ordinary(fit, True),
     )
 
@@ -125,6 +130,15 @@ def _limit(distance: np.ndarray) -> float:
     above = distance[distance > start] - start
     length = float(above.mean()) if len(above) else start
     return start + length * float(np.log(TAIL / FARTHEST))
+
+
+def _scatter(shifts: np.ndarray) -> float:
+    """The scatter of line shifts (N,) of ordinary stars; NaN where few have one, or they differ too much."""
+    known = shifts[np.isfinite(shifts)]
+    if len(known) < 0.8 * len(shifts):
+        return float("nan")
+    scatter = 1.4826 * float(np.median(np.abs(known - np.median(known))))
+    return scatter if scatter < AT_REST_KMS else float("nan")
 
 
 # --- the verdict of a model ---
@@ -170,18 +184,37 @@ def _own(model: "TrainedModel", stars: SpectraSet, latents: LatentSet, guess: np
     )
     said = stars.flux_error is not None or not reference.with_errors
     score, rare = own_verdicts.own_score(fit, reference.ordinary, said)
-    rows = [own_verdicts.own_reason(fit, reference.ordinary, rare, score, row) for row in range(n)]
+    velocity, error = own_velocities(model, stars)
+    shifted = [shift_text(v, e) if is_shifted(v, e) else "" for v, e in zip(velocity, error, strict=True)]
+    # a reconstruction does not follow a shift, which explains whatever else is wrong
+    rows = [
+        (OUTSIDE, text, True) if text else own_verdicts.own_reason(fit, reference.ordinary, rare, score, row)
+        for row, text in enumerate(shifted)
+    ]
     word, reason, outside = zip(*rows, strict=True) if rows else ((), (), ())
     return Verdicts(
         score=score,
         word=np.array(word, str),
         reason=np.array(reason, str),
         outside=np.array(outside, bool),
-        velocity_kms=np.full(n, np.nan),
-        velocity_error=np.full(n, np.nan),
-        preparation=np.full(n, ""),
+        velocity_kms=velocity,
+        velocity_error=error,
+        preparation=np.array(shifted, str),
         parts={name: 1 - values for name, values in rare.items()},
     )
+
+
+def own_velocities(model: "TrainedModel", stars: SpectraSet) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) km/s by which the lines of stars on the model's grid lie to the red, with errors; NaN: unknown.
+
+    By correlation with the mean spectrum of its training stars, where ordinary stars have lines to compare.
+    """
+    reference = model.outlier_reference
+    scatter = None if reference is None else reference.velocity_error
+    if scatter is None or not np.isfinite(scatter):
+        return np.full(len(stars), np.nan), np.full(len(stars), np.nan)
+    shift, error = correlated(stars, model.scaler.flux_mean)
+    return shift, np.maximum(error, scatter)
 
 
 def _labels(found: Verdicts, names: tuple[str, ...], read: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,8 +14,7 @@ from ..data.spectra import SpectraSet
 from ..io import rebin
 from ..io.normalised import POORLY_NORMALISED
 from ..simulator.grids import LIGHT_KMS
-from .line_shift import line_shifts
-from .outliers import uses_physics
+from .outliers import own_velocities, uses_physics
 from .predictions import Predictions
 from .reasons import is_shifted, shift_text
 from .verdicts import is_physical, physical_deviations
@@ -23,8 +22,6 @@ from .verdicts import is_physical, physical_deviations
 if TYPE_CHECKING:
     from .trained import TrainedModel
 
-COARSEST_KMS = 30.0  # of a pixel, of which a shift of a few km/s can be told
-PIXEL_SHARE = 0.15  # of a pixel: the error of a shift found by correlation
 MAX_NAMED = 3  # stars that a note names
 MOVED = "moved to rest"
 
@@ -32,26 +29,14 @@ MOVED = "moved to rest"
 def velocities(stars: SpectraSet, model: "TrainedModel | None" = None) -> tuple[np.ndarray, np.ndarray]:
     """(N,) km/s by which the lines of stars lie to the red, and the errors; NaN where that is not known.
 
-    By the best physical fit where there is one, else by correlation with the mean spectrum of `model`'s
-    training stars.
+    By the best physical fit where there is one, else as `own_velocities` of the model.
     """
     if is_physical(stars.wavelength_nm) and (model is None or uses_physics(model)):
         found = physical_deviations(stars)
         return found.velocity_kms, found.velocity_error
     if model is None:
         return np.full(len(stars), np.nan), np.full(len(stars), np.nan)
-    return correlated(rebin(stars, model.wavelength_nm), model.scaler.flux_mean)
-
-
-def correlated(stars: SpectraSet, mean_flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`velocities` of stars (N, L) by correlation with a mean spectrum (L,).
-
-    Not known on a grid too coarse to tell a shift of a few km/s.
-    """
-    pixel_kms = float(np.median(np.diff(stars.wavelength_nm) / stars.wavelength_nm[1:])) * LIGHT_KMS
-    shifts = line_shifts(stars, mean_flux)
-    known = np.isfinite(shifts) & (pixel_kms < COARSEST_KMS)
-    return np.where(known, shifts, np.nan), np.where(known, PIXEL_SHARE * pixel_kms, np.nan)
+    return own_velocities(model, rebin(stars, model.wavelength_nm))
 
 
 def moved_to_rest(stars: SpectraSet, velocity_kms: np.ndarray) -> SpectraSet:

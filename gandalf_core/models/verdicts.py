@@ -56,11 +56,16 @@ class Verdicts:
     label_errors: np.ndarray | None = None
 
     def put_outside(self, rows: np.ndarray, texts: Mapping[int, str]) -> "Verdicts":
-        """The same with more stars (N, bool) outside, for the reason given for each of these rows."""
+        """The same with more stars (N, bool) outside, for the reason given for each of these rows.
+
+        What a star was found to be beside that stays its word.
+        """
         new = rows & ~self.outside
         reason, word = self.reason.astype(object), self.word.astype(object)
         for row in np.flatnonzero(new):
-            reason[row], word[row] = texts[int(row)], OUTSIDE
+            plain = word[row] in (reasons.NORMAL, reasons.NOISY, "")
+            reason[row] = texts[int(row)] if plain else f"{reason[row]}; {texts[int(row)]}"
+            word[row] = OUTSIDE if plain else word[row]
         return replace(self, outside=self.outside | rows, reason=reason.astype(str), word=word.astype(str))
 
 
@@ -81,7 +86,7 @@ def physical_verdicts(stars: SpectraSet) -> Verdicts:
     """The verdict on stars by their best physical fits. Raises ModelError where the reference is missing."""
     found = physical_deviations(stars)
     classes = classes_of(found)
-    measures, snr = measures_of(found, stars.flux_error is not None), found.snr
+    measures, snr = measures_of(found, np.isfinite(stars.mean_error)), found.snr
     ordinary = ordinary_stars()
     rareness = ordinary.rareness(measures, snr, classes)
     score = ordinary.score(rareness, snr, classes)
@@ -112,19 +117,18 @@ def physical_verdicts(stars: SpectraSet) -> Verdicts:
 def physical_deviations(stars: SpectraSet) -> Deviations:
     """How stars on any such grid deviate from their best fits; errors that are unknown are estimated."""
     pixels = rebin(stars, PIXELS_800)
-    error = None if pixels.flux_error is None else pixels.flux_error.astype(float)
-    mask = pixels.mask
-    if error is not None:
-        unknown = ~(np.isfinite(error) & (error > 0))
-        mask, error = mask | unknown, np.where(unknown, 1.0, error)
-    return deviations(np.where(mask, 1.0, pixels.flux).astype(float), error, mask)
+    flux = np.where(pixels.mask, 1.0, pixels.flux).astype(float)
+    error = np.full(flux.shape, np.nan)
+    if pixels.flux_error is not None:
+        error = np.where(pixels.flux_error > 0, pixels.flux_error, np.nan).astype(float)
+    return deviations(flux, error, pixels.mask)
 
 
-def measures_of(found: Deviations, with_errors: bool = True) -> dict[str, np.ndarray]:
-    """What is compared with ordinary stars, (N,) each; without flux errors the misfit says nothing."""
+def measures_of(found: Deviations, with_errors: np.ndarray | bool = True) -> dict[str, np.ndarray]:
+    """What is compared with ordinary stars, (N,) each; of a star without errors the misfit says nothing."""
     misfit = np.log(found.chi2)
     return {
-        "misfit": misfit if with_errors else np.full(len(misfit), np.nan),
+        "misfit": np.where(with_errors, misfit, np.nan),
         # errors that are too large, as those of a spectrum without noise, make no structure
         "structure": misfit - 2 * np.log(np.maximum(found.roughness, found.expected_roughness)),
         "local": np.log(found.local),

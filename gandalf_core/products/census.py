@@ -13,8 +13,8 @@ from ..data.instruments import instrument_of
 from ..data.spectra import SpectraSet
 from ..io.ids import as_integers
 from ..io.normalised import POORLY_NORMALISED
+from ..models.line_shift import correlated
 from ..models.reasons import is_shifted
-from ..models.rest_frame import correlated
 from ..models.verdicts import is_physical, physical_verdicts
 
 MAX_SHIFTS, MAX_FITTED = 2000, 300  # stars whose line shift is measured, and that are fitted one by one
