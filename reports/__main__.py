@@ -28,6 +28,12 @@ def foundations(args: argparse.Namespace) -> None:
     measure_foundations(args.only)
 
 
+def scores(args: argparse.Namespace) -> None:
+    from .scores import measure_scores
+
+    measure_scores()
+
+
 def write(args: argparse.Namespace) -> None:
     from .document import write
 
@@ -92,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add(stars, "what the shipped models say of the real stars of known parameters in ../shared")
     part = "only this part: kept-back or natures; may repeat"
     add(foundations, "points of the grid kept back, and the shipped models under other physics", part)
+    add(scores, "outlier scores of ordinary stars in both natures, of binaries and of active stars")
     add(
         write,
         "docs/results.md with its pictures, docs/mutation.md and the README's table, from stored files",

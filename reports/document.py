@@ -13,6 +13,8 @@ from .foundations import foundations_section
 from .goals import goals_table
 from .physics_coverage import PATH as PHYSICS_PATH
 from .physics_coverage import physics_table
+from .scores import FILE as SCORES
+from .scores import scores_section
 from .stored import MODELS, ROOT, SAMPLE, SEEDS, STORED, audit_path, audited_on, load, stars_in_words
 from .variants import GENERATOR, PAPER, PHYSICAL, slug
 
@@ -57,6 +59,7 @@ def results_text() -> str:
         tables.generator_ablation_table(_ablation_runs(GENERATOR)),
         real_stars.real_stars_section(load(real_stars.FILE)),
         foundations_section(load(FOUNDATIONS)),
+        scores_section(load(SCORES)),
         "# The shipped models in detail (seed 0)\n",
         leak_tables.removed_table(audits),
         tables.kept_table(audits),
