@@ -113,8 +113,8 @@ def _head() -> str:
     low, high = ODD_SNR
     return f"""# Scores and verdicts
 
-Written from `python -m reports scores`, of simulated stars by which nothing was chosen (seed {JUDGING_SEED}); no
-model takes part. docs/verdict.md says how a star gets its score. Binaries and active stars have S/N
+Written from `python -m reports scores`, of simulated stars by which nothing was chosen (seed {JUDGING_SEED});
+no model takes part. docs/verdict.md says how a star gets its score. Binaries and active stars have S/N
 {low:.0f}-{high:.0f}. *Wrong physics* is another nature, on which no model was trained.
 """
 
