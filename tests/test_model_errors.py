@@ -10,7 +10,7 @@ from gandalf_core.errors import ModelError, SpectraError
 from gandalf_core.models import calibration
 from gandalf_core.models.calibration import recalibrate, with_calibrated_errors
 from gandalf_core.models.fit import Extras, train
-from gandalf_core.models.misfit import PARTS, chi2_by_depth
+from gandalf_core.models.misfit import PARTS, fit_measures
 from gandalf_core.models.store import load_model, save_model
 from gandalf_core.regression.conformal import promise
 from gandalf_core.simulator import nuisance_values, simulate
@@ -126,14 +126,14 @@ def test_stars_reserved_for_judging_calibrate_nothing(plain):
         recalibrate(plain, replace(toy_stars(100, 73), ids=ids))
 
 
-def test_chi2_by_depth_tells_lines_from_continuum():
+def test_fit_measures_tell_lines_from_continuum():
     guess = np.repeat([[1.0, 0.8, 0.5]], 30, axis=1).reshape(1, -1)
     flux, error = guess.copy(), np.full_like(guess, 0.02)
     flux[guess == 1.0] += 0.02
     flux[guess == 0.8] += 0.06
     hidden = np.zeros(guess.shape, bool)
-    measures = chi2_by_depth(flux, guess, error, hidden)
-    assert list(measures) == list(PARTS)
+    measures = fit_measures(flux, guess, error, hidden)
+    assert list(measures) == [*PARTS, "roughness"]
     expected = {
         "chi2_continuum": 0.02**2 / (0.02**2 + (0.007 * 1.02) ** 2),
         "chi2_lines": 0.06**2 / (0.02**2 + (0.007 * 0.86) ** 2),
@@ -142,12 +142,29 @@ def test_chi2_by_depth_tells_lines_from_continuum():
     for name, value in expected.items():
         assert measures[name].item() == pytest.approx(value)
     flux[0, :5], hidden[0, :5] = 99, True
-    assert chi2_by_depth(flux, guess, error, hidden)["chi2_continuum"].item() == pytest.approx(
+    assert fit_measures(flux, guess, error, hidden)["chi2_continuum"].item() == pytest.approx(
         expected["chi2_continuum"]
     )
     hidden[0, :25] = True
-    assert np.isnan(chi2_by_depth(flux, guess, error, hidden)["chi2_continuum"]).all()
-    assert np.isnan(list(chi2_by_depth(flux, guess, error * np.nan, hidden).values())).all()
+    assert np.isnan(fit_measures(flux, guess, error, hidden)["chi2_continuum"]).all()
+    assert np.isnan(list(fit_measures(flux, guess, error * np.nan, hidden).values())).all()
+
+
+def test_roughness_is_that_of_the_noise_and_not_of_wrong_lines():
+    rng = np.random.default_rng(0)
+    error, guess = np.full((2, 800), 0.02), np.ones((2, 800))
+    noise = rng.normal(0, 0.02, guess.shape)
+    smooth = 0.03 * np.sin(np.arange(800) / 12)
+    hidden = np.zeros(guess.shape, bool)
+    plain, wrong, noisier = (
+        fit_measures(guess + flux, guess, error, hidden) for flux in (noise, noise + smooth, 1.5 * noise)
+    )
+    assert plain["roughness"] == pytest.approx([1, 1], abs=0.12)
+    assert wrong["roughness"] == pytest.approx(plain["roughness"], rel=0.05)
+    assert (wrong["chi2_continuum"] > 1.8 * plain["chi2_continuum"]).all()
+    assert noisier["roughness"] == pytest.approx(2.25 * plain["roughness"])
+    hidden[:, 1:-1:2] = True  # no two neighbours are left
+    assert np.isnan(fit_measures(guess + noise, guess, error, hidden)["roughness"]).all()
 
 
 # --- stars of other physics ---

@@ -13,7 +13,7 @@ from ..errors import ModelError
 from ..regression.crossed import AnyRegressor
 from ..regression.quality import Measures
 from ..regression.regressor import Reading
-from .misfit import chi2_by_depth
+from . import misfit
 
 if TYPE_CHECKING:
     from .trained import TrainedModel
@@ -65,8 +65,8 @@ def spectrum_reading(model: "TrainedModel", stars: SpectraSet) -> Reading:
 def fit_measures(model: "TrainedModel", stars: SpectraSet, latents: LatentSet) -> Measures:
     """How well the model fits stars on its grid, as the width of error bars depends on it: (N,) by name.
 
-    They are `misfit.PARTS`, decoded under labels that are read from the spectra, so that they are the same
-    whatever labels a star has. None of them without flux errors.
+    They are those of `misfit.fit_measures`, decoded under labels that are read from the spectra, so that they
+    are the same whatever labels a star has. None of them without flux errors.
     """
     if stars.flux_error is None:
         return {}
@@ -77,4 +77,4 @@ def fit_measures(model: "TrainedModel", stars: SpectraSet, latents: LatentSet) -
     else:
         labels = model.labels_of(stars)[0]
     guess = model.decode(latents, labels)
-    return chi2_by_depth(np.nan_to_num(stars.flux), guess, stars.flux_error, model.hidden(stars))
+    return misfit.fit_measures(np.nan_to_num(stars.flux), guess, stars.flux_error, model.hidden(stars))

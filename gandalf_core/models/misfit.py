@@ -1,7 +1,7 @@
 """How well a model fits a star: chi² of all pixels, and of deep lines, shallow lines and continuum apart.
 
-Where only the noise is larger than stated, all three are too large alike; where the physics is wrong, lines
-are. Error bars depend on them. Shapes: N stars, L pixels.
+Where only the noise is larger than stated, all three are too large alike, and neighbouring pixels differ by
+as much; where the physics is wrong, lines are. Error bars depend on that. Shapes: N stars, L pixels.
 """
 
 import numpy as np
@@ -30,19 +30,21 @@ def reduced_chi2(
     return np.nan_to_num(terms).sum(1) / np.maximum((~hidden).sum(1), 1)
 
 
-def chi2_by_depth(flux: np.ndarray, guess: np.ndarray, error: np.ndarray, hidden: np.ndarray) -> Measures:
-    """Reduced chi² (N,) of the pixels of each of PARTS; NaN for fewer than `FEWEST` or without errors.
+def fit_measures(flux: np.ndarray, guess: np.ndarray, error: np.ndarray, hidden: np.ndarray) -> Measures:
+    """Reduced chi² (N,) of the pixels of each of PARTS, and `roughness`: all that error bars depend on.
 
-    flux, guess, error: (N, L).  hidden: (N, L) true for pixels that say nothing.
+    roughness: mean square of the differences between neighbouring residuals, in units of their errors, which
+    the noise makes and physics hardly. NaN for fewer than `FEWEST` pixels or without errors. flux, guess,
+    error: (N, L).  hidden: (N, L) true for pixels that say nothing.
     """
     stated = np.isfinite(error) & (error > 0)
-    variance = np.where(stated, error, 0.0) ** 2 + (MODEL_ERROR * flux) ** 2
-    terms = (flux - guess) ** 2 / np.maximum(variance, 1e-10)
-    usable = ~hidden & stated & np.isfinite(terms)
+    noise = np.where(stated, error, 0.0) ** 2
+    residual, usable = flux - guess, ~hidden & stated & np.isfinite(flux - guess)
+    terms = residual**2 / np.maximum(noise + (MODEL_ERROR * flux) ** 2, 1e-10)
     depth = 1 - guess
-    return {
-        name: _mean(terms, usable & (depth > low) & (depth <= high)) for name, (low, high) in PARTS.items()
-    }
+    measures = {n: _mean(terms, usable & (depth > low) & (depth <= high)) for n, (low, high) in PARTS.items()}
+    steps = np.diff(residual) ** 2 / np.maximum(noise[:, 1:] + noise[:, :-1], 1e-10)
+    return measures | {"roughness": _mean(steps, usable[:, 1:] & usable[:, :-1])}
 
 
 def _mean(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
