@@ -1,10 +1,10 @@
 """Store values of twenty stars by every shipped model; `tests/test_shipped_models.py` compares with them.
 
-    python scripts/shipped_values.py [--noise]
+    python scripts/shipped_values.py [--noise | --scores]
 
-Run it only after new models were trained, or with --noise after the noise of latents has changed: that
-replaces what depends on the noise, and nothing else. The spectra are stored too, so that a change of the
-simulator does not look like a change of the models.
+Run it only after new models were trained; with --noise after the noise of latents has changed, with --scores
+after chi² or the outlier score is defined otherwise: they replace what depends on it, and nothing else. The
+spectra are stored too, so that a change of the simulator does not look like a change of the models.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from gandalf_core.seeds import GOLDEN_SEED
 
 FILE = Path(__file__).resolve().parent.parent / "tests" / "golden" / "shipped_models.npz"
 STARS, KEY = 20, NoiseKey.from_seed(0)
+SCORES = ("chi2", "outlier_score")
 SPECTRA = ("flux", "flux_error", "wavelength_nm", "ids", "labels")
 
 
@@ -50,11 +51,15 @@ def values_without_noise(model: TrainedModel, stars: SpectraSet) -> dict[str, np
 def main() -> None:
     parser = argparse.ArgumentParser(description="store values of twenty stars by every shipped model")
     parser.add_argument("--noise", action="store_true", help="only what depends on the noise of the latent")
-    if parser.parse_args().noise:
+    parser.add_argument("--scores", action="store_true", help="only chi² and the outlier score")
+    args = parser.parse_args()
+    replaced = SCORES if args.scores else None
+    if args.noise or args.scores:
         stored = dict(np.load(FILE, allow_pickle=False))
         flux, error, wavelength_nm, ids, labels = (stored[name] for name in SPECTRA)
         stars = SpectraSet(flux, wavelength_nm, ids, labels, LABELS, error)
-        models = [m for m in map(load_model, (info.path for info in list_models())) if m.config.model.noise]
+        models = [load_model(info.path) for info in list_models()]
+        models = [m for m in models if args.scores or m.config.model.noise]
     else:
         stars = simulate(STARS, seed=GOLDEN_SEED)
         stored = {name: getattr(stars, name) for name in SPECTRA}
@@ -63,7 +68,10 @@ def main() -> None:
             arrays = values_without_noise(model, stars)
             stored |= {f"{model.name}.{name}": array for name, array in arrays.items()}
     for model in models:
-        stored |= {f"{model.name}.{name}": array for name, array in values(model, stars).items()}
+        found = values(model, stars)
+        stored |= {
+            f"{model.name}.{n}": array for n, array in found.items() if replaced is None or n in replaced
+        }
     with atomic(FILE) as stream:
         np.savez_compressed(stream, allow_pickle=False, **stored)
 
