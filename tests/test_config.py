@@ -220,6 +220,21 @@ BAD_FIELDS = [  # changes, and the message
     ({"training.input_noise": -1.0}, "training.input_noise is -1.0: it must be at least 0"),
     ({"training.batch_size": 1}, "training.batch_size is 1: it must be at least 2"),
     ({"training.learning_rate": 0}, "training.learning_rate is 0.0: it must be more than 0"),
+    ({"training.mean_shrinkage": 1.5}, "training.mean_shrinkage is 1.5: it must be 0 to 1"),
+    (
+        {"model.mean_hidden": (8,), "model.mean_grid": "g.npz"},
+        "model.mean_grid is g.npz, which only model.mean_start grid uses: set that too",
+    ),
+    (
+        {"model.mean_start": "grid"},
+        "model.mean_start is grid but model.mean_hidden is empty: give the widths of the correction",
+    ),
+    (
+        {"model.mean_start": "grid", "model.mean_hidden": (8,), "model.condition_on": ("teff", "mh")},
+        "model.mean_start is grid: the simulator's grid needs logg, alphafe in model.condition_on, too; or "
+        "name another grid, a file, in model.mean_grid",
+    ),
+    ({"model.mean_start": "file"}, "model.mean_start is 'file': choose none, grid"),
     ({"training.mean_learning_rate": 0}, "training.mean_learning_rate is 0.0: it must be more than 0"),
     ({"adversary.learning_rate": -1}, "adversary.learning_rate is -1.0: it must be more than 0"),
     (
@@ -253,6 +268,13 @@ GOOD_FIELDS = [
     {"model.noise": 0, "model.latent_size": 1, "model.encoder_hidden": [], "model.components": 100_000},
     {"model.latent_size": 8192, "model.encoder_hidden": [1] * 8, "adversary.hidden": [8192] * 8},
     {"model.mean_networks": 8, "model.mean_hidden": [8], "model.output_activation": "linear"},
+    {"model.mean_hidden": [8], "model.mean_start": "grid"},
+    {
+        "model.mean_hidden": [8],
+        "model.mean_start": "grid",
+        "model.mean_grid": "g.npz",
+        "model.condition_on": ["teff"],
+    },
     {"model.output_activation": "sigmoid", "model.flux_scaling": "range"},
     {"model.output_activation": "sigmoid", "model.flux_scaling": "none"},
     {"adversary.lambdas": {"teff": 1e6, "logg": -1e6}, "adversary.steps": 1, "adversary.ramp_epochs": 0},

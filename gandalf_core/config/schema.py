@@ -37,6 +37,9 @@ class ModelConfig:
     mean_hidden: Widths = ()  # not empty: x̂ = m(y) + r(z, y), m of these widths
     # m is the average of this many networks: fitted separately, they differ where a slider leaves the sample
     mean_networks: Annotated[int, Range(1, 8)] = 1
+    # grid: m is the spectrum of a synthetic grid plus what those networks correct (networks/start.py) ...
+    mean_start: Literal["none", "grid"] = "none"
+    mean_grid: str = ""  # ... the simulator's, or that of this file: spectra with labels
     activation: Literal["relu", "silu", "tanh", "sigmoid"] = "relu"
     latent_activation: Literal["linear", "sigmoid"] = "linear"
     output_activation: Literal["linear", "sigmoid"] = "linear"
@@ -86,6 +89,8 @@ class TrainConfig:
     # passes that fit m(y): before the training or, where z holds none of its labels, mostly after it
     mean_epochs: Epochs = 30
     mean_learning_rate: Rate = 1e-2  # of those passes
+    # share that a step of full size takes off m's weights: a tamer m where a slider leaves the sample
+    mean_shrinkage: Annotated[float, Range(0, 1)] = 1e-4
     # weight of ‖E_z r(z, y)‖²: r, the rest beside m, leaves to m what the labels alone say
     centring: Amount = 0.0
     # True: L_rec is a reduced χ², so that a noisy star does not outweigh a good one
@@ -159,10 +164,24 @@ def _conflicts(config: Config) -> Iterator[str]:
         yield f"{outputs} {a.bins} to the power of {len(a.lambdas)} outputs, at most {MAX_OUTPUTS:,}"
     if m.mean_hidden and m.output_activation != "linear":
         yield "a mean + residual decoder has a linear output: set model.output_activation to linear"
+    yield from _conflicts_of_start(m)
     if m.output_activation == "sigmoid" and m.flux_scaling not in ("range", "none"):
         yield "a sigmoid output draws between 0 and 1: set model.flux_scaling to range (or none)"
     if t.centring and t.batch_size < 3:
         yield "training.centring compares a star with two others: training.batch_size ≥ 3 is needed"
+
+
+def _conflicts_of_start(m: ModelConfig) -> Iterator[str]:
+    if m.mean_grid and m.mean_start != "grid":
+        yield f"model.mean_grid is {m.mean_grid}, which only model.mean_start grid uses: set that too"
+    if m.mean_start != "grid":
+        return
+    if not m.mean_hidden:
+        yield "model.mean_start is grid but model.mean_hidden is empty: give the widths of the correction"
+    missing = [name for name in LABELS if name not in m.condition_on]
+    if missing and not m.mean_grid:
+        needs = f"the simulator's grid needs {', '.join(missing)} in model.condition_on, too"
+        yield f"model.mean_start is grid: {needs}; or name another grid, a file, in model.mean_grid"
 
 
 def _conflicts_of_labels(config: Config) -> Iterator[str]:

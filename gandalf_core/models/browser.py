@@ -1,6 +1,7 @@
 """What a decoder in another language needs: the page's live decoder runs a model in the browser.
 
-Shapes: L pixels, Z latent, C conditioned labels, K networks whose average is the mean spectrum.
+Shapes: L pixels, Z latent, C conditioned labels, K networks whose average is the mean spectrum, or what is
+added to its start; those of the start's arrays are in `networks.start.GridStart`.
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,15 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
     """The layers of a model's decoder, its activations and both scalings, as float32 arrays and plain values.
 
     `rest` and `mean` are lists of {weight (out, in), bias (out,)}; `mean` is empty without a mean spectrum.
-    Each conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
+    `start` has the arrays of a `GridStart` by name, none where the mean spectrum starts from nothing. Each
+    conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
     """
     columns = model.config.columns(model.condition_on)
     config, scaler, decoder = model.config.model, model.scaler, model.decoder
     return {
         "rest": _output_layers([decoder.rest], decoder.axes),
         "mean": _output_layers(decoder.means, decoder.axes),
+        "start": {} if decoder.start is None else {n: a.numpy() for n, a in decoder.start.named_buffers()},
         "activation": config.activation,
         "output_activation": config.output_activation,
         "latent_size": config.latent_size,

@@ -2,10 +2,11 @@
 
 import platform
 from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any
 
 from .. import __version__
-from ..config.schema import Config
+from ..config.schema import Config, ModelConfig
 from ..parameters import parameter
 from ..regression.conformal import promise
 from ..simulator import EDITION
@@ -105,11 +106,18 @@ def recipe(config: Config) -> dict[str, Any]:
         "encoder": [*model.encoder_hidden, model.latent_size],
         "decoder": list(model.decoder_hidden),
         "mean_spectrum": list(model.mean_hidden),
+        "mean_start": _mean_start(model),
         "discriminators": [*adversary.hidden, adversary.bins] if config.lambdas else [],
         "conditional_encoder": model.conditional_encoder,
         "epochs": training.epochs,
         "batch_size": training.batch_size,
     }
+
+
+def _mean_start(model: ModelConfig) -> str:
+    if model.mean_start != "grid":
+        return ""
+    return f"grid of {PurePath(model.mean_grid).name if model.mean_grid else 'the simulator'}"
 
 
 def audit_summary(report: dict[str, Any], source: str) -> dict[str, Any]:
@@ -201,6 +209,7 @@ def _recipe_line(recipe: dict[str, Any]) -> str:
     widths = ", ".join(f"{name} {'-'.join(map(str, sizes))}" for name, sizes in networks.items() if sizes)
     target = f", discriminators' target `{recipe['target']}`" if recipe["target"] else ""
     wiring = ", conditional encoder" if recipe["conditional_encoder"] else ""
+    wiring += f", m(y) from the {recipe['mean_start']}" if recipe.get("mean_start") else ""
     epochs = f"{recipe['epochs']} epochs in batches of {recipe['batch_size']}"
     return f"- recipe `{recipe['name']}`{target}{wiring}: {widths}; {epochs} (`config.json` has the rest)"
 

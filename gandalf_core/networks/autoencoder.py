@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..config.schema import ModelConfig
 from .layers import ACTIVATIONS, Average, Mlp, fixed_linear
+from .start import GridStart
 
 
 def networks_width(config: ModelConfig, pixels: int) -> int:
@@ -47,7 +48,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y) with m fitted by itself: (N, Z), (N, C) → (N, L).
 
-    `means` are the networks whose average is m; empty without a mean part.
+    `means` are the networks whose average is m, or what is added to `start` to make it m; empty without a
+    mean part.
     """
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
@@ -57,17 +59,20 @@ class Decoder(nn.Module):
         count = config.mean_networks if config.mean_hidden else 0
         self.means = [Mlp((labels, *config.mean_hidden, width), config.activation) for _ in range(count)]
         self.mean: nn.Module | None = Average(self.means) if count > 1 else next(iter(self.means), None)
+        self.start = GridStart() if config.mean_start == "grid" else None
         self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, width), config.activation)
         self.squash = ACTIVATIONS[config.output_activation]()
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
         rest = self.rest(torch.cat([z, y], 1))
-        return self.squash(self.axes(rest if self.mean is None else self.mean(y).detach() + rest))
+        drawn = self.squash(self.axes(rest if self.mean is None else self.mean(y).detach() + rest))
+        return drawn if self.start is None else self.start(y) + drawn
 
     def mean_spectrum(self, y: Tensor) -> Tensor:  # (N, C) -> (N, L)
         """m(y) in pixels, of a decoder that has a mean part."""
         assert self.mean is not None
-        return self.axes(self.mean(y).detach())
+        mean = self.axes(self.mean(y).detach())
+        return mean if self.start is None else self.start(y) + mean
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..config.schema import Config
 from ..networks.autoencoder import Decoder, Encoder
+from ..networks.start import GridStart
 from .batches import Batch
 from .losses import weighted_mse
 from .schedule import one_cycle
@@ -21,8 +22,6 @@ from .schedule import one_cycle
 ROUGH = 4  # an m that is fitted again later gets this fraction of the passes first
 # Norm of a gradient; without a limit, a fit now and then jumped away and did not come back.
 MAX_GRADIENT = 1.0
-# Of the weights at a full step: a tamer m where a slider leaves the sample (Loshchilov & Hutter 2019).
-SHRINKAGE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,14 @@ class Passes:
     epochs: int
     learning_rate: float
     seed: int
+    shrinkage: float  # of the weights at a full step (Loshchilov & Hutter 2019)
 
 
 def prepare_mean(encoder: Encoder, decoder: Decoder, data: Batch, config: Config) -> None:
-    """Fit m before the first epoch, roughly if `refit_mean` fits it again after the last."""
+    """Fit m before the first epoch, roughly if `refit_mean` fits it again after the last.
+
+    Where m starts from a grid (`decoder.start`), the networks are fitted to what it leaves over.
+    """
     epochs = config.training.mean_epochs
     _fit_networks(encoder, decoder, data, config, max(1, epochs // ROUGH) if is_refitted(config) else epochs)
 
@@ -59,10 +62,13 @@ def _fit_networks(encoder: Encoder, decoder: Decoder, data: Batch, config: Confi
     Where all pixels of a star count the same, components give the same error at less cost.
     """
     t, axes = config.training, decoder.axes
+    if decoder.start is not None:
+        data = replace(data, x=data.x - start_spectra(decoder.start, data))
     if data.weight is None or data.weight.shape[1] == 1:
         data, axes = replace(data, x=encoder.axes(data.x)), nn.Identity()
     for k, net in enumerate(decoder.means):
-        fit_network(net, axes, data, Passes(t.batch_size, epochs, t.mean_learning_rate, t.seed + k))
+        passes = Passes(t.batch_size, epochs, t.mean_learning_rate, t.seed + k, t.mean_shrinkage)
+        fit_network(net, axes, data, passes)
 
 
 def fit_network(net: nn.Module, axes: nn.Module, data: Batch, passes: Passes) -> None:
@@ -72,7 +78,7 @@ def fit_network(net: nn.Module, axes: nn.Module, data: Batch, passes: Passes) ->
     """
     net.train().requires_grad_(True)
     rate = passes.learning_rate
-    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=SHRINKAGE / rate, fused=True)
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=passes.shrinkage / rate, fused=True)
     generator = torch.Generator(data.x.device).manual_seed(passes.seed)
     steps = len(data) // passes.batch_size
     for epoch in range(passes.epochs):
@@ -99,3 +105,9 @@ def rest_spectra(encoder: Encoder, decoder: Decoder, data: Batch, config: Config
         return decoder.axes(decoder.rest(torch.cat([mu, stars.conditions], 1)))
 
     return torch.cat([rest(stars) for stars in data.chunks()])
+
+
+@torch.no_grad()
+def start_spectra(start: GridStart, data: Batch) -> Tensor:
+    """(N, L) the grid's spectrum of each star."""
+    return torch.cat([start(stars.conditions) for stars in data.chunks()])

@@ -27,6 +27,7 @@ FREE = {
     "training.schedule": "constant",
     "training.mean_epochs": 1,
     "training.mean_learning_rate": 1.0,
+    "training.mean_shrinkage": 0.0,
     "training.validation_fraction": 0.0,
     "adversary.learning_rate": 1.0,
     "adversary.ramp_epochs": 0.0,

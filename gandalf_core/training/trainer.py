@@ -25,6 +25,7 @@ from .axes import in_axes, works_in_components
 from .batches import Batch, StarTensors
 from .learner import Learner
 from .mean_spectrum import prepare_mean, refit_mean
+from .mean_start import start_arrays
 from .records import EpochRecord, accuracies, check_finite, validation_mse
 from .sample import training_sample
 from .schedule import one_cycle
@@ -186,6 +187,8 @@ class Trainer:
     def _fit_before(self) -> float:
         """Fit the decoder's mean part; the seconds that took."""
         started = time.perf_counter()
+        if self.decoder.start is not None:
+            self.decoder.start.set(start_arrays(self.data, self.scaler, self.config))
         prepare_mean(self.encoder, self.decoder, self.data, self.config)
         self._seen = None  # m is another one now
         return time.perf_counter() - started

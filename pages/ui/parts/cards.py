@@ -47,6 +47,7 @@ RECIPE = {
     "encoder": "widths of the encoder",
     "decoder": "widths of the decoder",
     "mean_spectrum": "widths of m(y)",
+    "mean_start": "m(y) starts from the",
     "discriminators": "widths of the discriminators",
     "conditional_encoder": "conditional encoder",
     "batch_size": "stars per batch",

@@ -18,7 +18,7 @@ from pages.ui.components.registration import register
 
 _component, _weights = register(
     Path(__file__).parent,
-    ("decoder", "painting", "controls", "gestures", "saving", "component"),
+    ("start", "decoder", "painting", "controls", "gestures", "saving", "component"),
     "gandalf_weights",
 )
 
@@ -108,6 +108,7 @@ def packed(spec: dict[str, Any], key: str) -> bytes:
     for part in ("rest", "mean"):
         for k, layer in enumerate(spec[part]):
             arrays |= {f"{part}{k}.weight": layer["weight"], f"{part}{k}.bias": layer["bias"]}
+    arrays |= {f"start.{name}": array for name, array in spec["start"].items()}
     header = {name: spec[name] for name in ("activation", "output_activation", "latent_size", "labels")}
     layers = {part: [0] * len(spec[part]) for part in ("rest", "mean")}
     return pack({"key": key, **header, **layers}, arrays)

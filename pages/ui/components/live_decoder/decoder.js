@@ -25,6 +25,7 @@ class Decoder {
     this.key = header.key
     this.rest = layers("rest")
     this.mean = layers("mean")
+    this.start = "start.nodes" in header.arrays ? new GridStart(name => numbers(`start.${name}`)) : null
     this.label_mean = numbers("label_mean")
     this.label_std = numbers("label_std")
     this.flux_offset = numbers("flux_offset")
@@ -55,7 +56,8 @@ class Decoder {
     const y = this.header.labels.map((name, k) => (labels[name] - this.label_mean[k]) / this.label_std[k])
     const rest = this.network(this.rest, [...z, ...y])
     const mean = this.mean.length ? this.network(this.mean, y) : null
-    const scaled = (v, k) => (mean ? mean[k] + v : this.squash(v))
+    const start = this.start ? this.start.run(y) : null
+    const scaled = (v, k) => (mean ? mean[k] + v : this.squash(v)) + (start ? start[k] : 0)
     return Float32Array.from(rest, (v, k) => scaled(v, k) * this.flux_scale[k] + this.flux_offset[k])
   }
 }
