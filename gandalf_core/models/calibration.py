@@ -72,7 +72,7 @@ def _calibrated(
     regressor, seed = regressor_of(model, source), model.config.training.seed
     assert isinstance(regressor, Regressor)
     shape, level, scores = known
-    about = regressor.summary["calibration"] | {"stars": len(scores)}
+    about = {"method": "split", "stars": len(scores), "folds": 0, "seen": False}
     if other is not None:
         first, second = (round(len(other) * share) for share in (LEVEL_SHARE, SCORES_SHARE))
         shape = together([shape, other[first + second :]])
