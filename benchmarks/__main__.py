@@ -21,6 +21,7 @@ BENCHMARKS = {  # name -> (module, function); a module is imported when it is ne
     "training-eight-trials": ("training", "eight_trials"),
     "scaling": ("training", "scaling"),
     "encode": ("encoding", "million"),
+    "verdicts": ("encoding", "verdicts"),
     "regressors": ("learning", "regressors"),
     "tsne": ("learning", "tsne"),
 }

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +44,22 @@ def million(quick: bool) -> list[Row]:
         ),
         Row("encode-memory", "peak memory of that run [GB]", measured["peak_gb"], 2, 1, False),
     ]
+
+
+def verdicts(quick: bool) -> list[Row]:
+    """The time of a verdict, for many stars at once and for one alone."""
+    from gandalf_core.models.verdicts import physical_verdicts
+
+    n = 256 if quick else 4096
+    stars = sample(quick)[:n]
+    physical_verdicts(stars[0])  # loads emulator, templates and reference
+    times = []
+    for some in (stars, stars[1]):
+        started = time.perf_counter()
+        physical_verdicts(some)
+        times.append(1e3 * (time.perf_counter() - started) / len(some))
+    beside = {"milliseconds_alone": times[1]}
+    return [Row("verdict", f"verdict on each of {n:,} stars [ms]", times[0], 4, 2, False, beside)]
 
 
 def tiled(stars: SpectraSet, n: int, path: Path) -> None:

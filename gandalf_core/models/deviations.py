@@ -3,11 +3,15 @@
 Shapes: N stars, L = 800 pixels of PIXELS_800, W widths, S shifts.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache
+from threading import Lock
 
 import numpy as np
 from scipy.ndimage import correlate1d
+from threadpoolctl import threadpool_limits
 
 from ..parameters import CALCIUM_CORES_NM
 from ..simulator.grids import PIXELS_800
@@ -15,6 +19,7 @@ from . import physics
 from .physical_fit import Fit, fit_spectra, moved
 from .physics import PIXEL_KMS, PIXEL_NM, ROTATION, SHIFT
 
+_ALONE = Lock()  # the limit of threads is that of the whole process
 BATCH = 128  # stars at once: their derivatives stay in the processor's cache
 LINE_WIDTHS_NM = (0.08, 0.16, 0.32)  # full widths of the local deviations that are looked for
 REACH = 14  # pixels to each side
@@ -81,15 +86,25 @@ def deviations(flux: np.ndarray, error: np.ndarray, mask: np.ndarray) -> Deviati
     Errors of a star without a single one that is known (NaN) are estimated from the scatter of neighbouring
     residuals.
     """
-    parts = []
-    for i in range(0, max(len(flux), 1), BATCH):
-        rows = slice(i, i + BATCH)
+
+    def batch(start: int) -> Deviations:
+        rows = slice(start, start + BATCH)
         own, bare = error[rows].copy(), ~np.isfinite(error[rows]).any(1)
         if bare.any():
             own[bare] = _estimated_error(flux[rows][bare], mask[rows][bare])
         unknown = ~np.isfinite(own)
-        parts.append(_deviations(flux[rows], np.where(unknown, 1.0, own), mask[rows] | unknown))
-    return joined(parts)
+        return _deviations(flux[rows], np.where(unknown, 1.0, own), mask[rows] | unknown)
+
+    starts = range(0, max(len(flux), 1), BATCH)
+    # many small products: a core for each batch is faster than all cores for each product
+    with _ALONE, threadpool_limits(1, "blas"), ThreadPoolExecutor(min(len(starts), _workers())) as pool:
+        return joined(list(pool.map(batch, starts)))
+
+
+def _workers() -> int:
+    """How many cores may be used."""
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(int(said), 1) if said.isdecimal() else os.cpu_count() or 1
 
 
 def _estimated_error(flux: np.ndarray, mask: np.ndarray) -> np.ndarray:
