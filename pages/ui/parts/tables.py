@@ -76,8 +76,13 @@ def column_settings(names: tuple[str, ...]) -> dict:
         "snr": number("S/N per pixel", format="%.0f"),
         "chi2": number("χ² per pixel", format="%.2f"),
         "outlier_score": st.column_config.ProgressColumn(
-            "Outlier score", min_value=0.0, max_value=1.0, format="%.2f"
+            "Outlier score", min_value=0.0, max_value=1.0, format="%.3f"
         ),
+        "verdict": "Verdict",
+        "reason": "Why",
+        "outside": "Outside",
+        "velocity_kms": number("Velocity [km/s]", format="%.1f"),
+        "velocity_kms_error": number("± [km/s]", format="%.1f"),
     }
     for name in names:
         digits = f"%.{parameter(name).decimals}f"
