@@ -32,4 +32,4 @@ TESTS_BELOW = 100
 # --- not of stars, but of how a sample is divided ---
 
 SPLIT_SEED = 0  # which stars of a sample test
-HELD_BACK_SEED = 1  # which of the others calibrate error bars, and which the outlier score compares with
+HELD_BACK_SEED = 1  # which of the others calibrate error bars, and which tell how far ordinary stars stray

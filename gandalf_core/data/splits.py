@@ -18,7 +18,7 @@ class Division(NamedTuple):
     """Rows of a sample by what they serve, each in increasing order; all but `test` are the training split.
 
     fitting: train the networks and regressors, and validate them.  calibration: say how wide error bars are.
-    reference: what the outlier score compares with.  test: judge the model, and nothing else.
+    reference: how far ordinary stars stray.  test: judge the model, and nothing else.
     """
 
     fitting: np.ndarray

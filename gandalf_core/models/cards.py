@@ -193,7 +193,7 @@ def _held_back_lines(data: dict[str, Any]) -> list[str]:
     parts = {
         "validation": "validated the networks",
         "calibration": "say how wide error bars are",
-        "reference": "are what the outlier score compares with",
+        "reference": "say how far ordinary stars stray, for the verdict on others",
     }
     named = [f"{data[part]:,} {words}" for part, words in parts.items() if part in data]
     return [f"- of the stars to train, none of which served twice: {', '.join(named)}"] if named else []

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MANY = 200  # reference stars that show whether physical fits describe the sample
 DESCRIBED = 0.9  # median score of the reference stars, above which they do not
 FARTHEST = 1e-4  # probability of a distance in the latent beyond which a star is outside
+TRAINED_BEYOND = 1e-3  # share of the training stars that may lie farther out
 TAIL = 0.2  # of the distances, from which that one is extrapolated
 OLD = "this model is of an earlier version: train it again for a verdict"
 NO_STARS = "this model has no reference stars to compare with"
@@ -101,7 +102,9 @@ def fit_outliers(model: "TrainedModel", ordinary: SpectraSet, compared: SpectraS
     )
     latents = model.encode(compared)
     distance = reference.distance(latents.z)
-    reference = replace(reference, latent_limit=np.array(_limit(distance)))
+    # stars off the usual sequences train, too, but are not compared: they are known all the same
+    trained = float(np.quantile(reference.distance(z), 1 - TRAINED_BEYOND))
+    reference = replace(reference, latent_limit=np.array(max(_limit(distance), trained)))
     if reference.physics:
         return reference
     guess, hidden = model.decode(latents, model.labels_of(compared)[0]), model.hidden(compared)
