@@ -218,7 +218,7 @@ def card_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:
 
 def _label_scores(model: TrainedModel, tested: SpectraSet) -> dict[str, dict[str, float | int | None]]:
     """The scores of each label that a regressor reads and that varies among the stars."""
-    predictions, true = model.predict(tested), tested.labels_for(model.label_names)
+    predictions, true = model.predict(tested, verdicts=False), tested.labels_for(model.label_names)
     read = np.where(np.isfinite(predictions.values), true, np.nan)
     varying = [j for j, column in enumerate(read.T) if np.unique(column[np.isfinite(column)]).size > 1]
     statistics = residual_statistics(predictions.values, true, model.label_names, predictions.errors)
