@@ -3,6 +3,7 @@
 from typing import Any
 
 from gandalf_core.atomic import write_text
+from gandalf_core.models.cards import notes
 from gandalf_core.sweeps.study import curves
 
 from . import instrument_document, leak_tables, mutation, pictures, real_stars, tables
@@ -15,7 +16,7 @@ from .physics_coverage import PATH as PHYSICS_PATH
 from .physics_coverage import physics_table
 from .scores import FILE as SCORES
 from .scores import scores_section
-from .stored import MODELS, ROOT, SAMPLE, SEEDS, STORED, audit_path, audited_on, load, stars_in_words
+from .stored import MODELS, ROOT, SEEDS, STORED, audit_path, audited_on, load, stars_in_words, trained_on
 from .variants import GENERATOR, PAPER, PHYSICAL, slug
 
 NOTES = STORED / "notes.md"  # what the numbers mean and what falls short, in words
@@ -37,12 +38,21 @@ def _head(seeds_on: str, shipped_on: str) -> str:
     return f"""# Results
 
 Written by `python -m reports write` from stored runs. Over seeds (`python -m reports seeds`): the shipped
-models, trained again on the standard sample `{SAMPLE}` (51,444 stars) and audited on {seeds_on}. In detail
+models, trained again on the standard sample `{trained_on()}` and audited on {seeds_on}. In detail
 (`python -m reports measure`): the shipped models on {shipped_on}. *Excess* is R²(removed | z, true kept
 labels) − R²(removed | true kept labels), where each R² is that of the best of several readers trained from
 nothing; *partial R²* is its share of what the kept labels leave open. Seeds and ablations were audited by the
 first edition of the audit, whose numbers have no limits.
-"""
+{of_earlier_simulator()}"""
+
+
+def of_earlier_simulator() -> str:
+    """A sentence where the shipped models were trained on stars of an earlier simulator."""
+    card = load(ROOT / "pretrained" / MODELS[0] / "card.json")
+    said = " ".join(notes(card)) if card else ""
+    return (
+        f"\n**{said}** Models, seeds, ablations and references below are of that simulator.\n" if said else ""
+    )
 
 
 def results_text() -> str:

@@ -48,6 +48,12 @@ def audited_on(model: str) -> str:
     return card["audit"]["source"] if audit_path(model).is_file() and card.get("audit") else ""
 
 
+def trained_on() -> str:
+    """The stars that the shipped models were trained on."""
+    card = load(ROOT / "pretrained" / MODELS[0] / "card.json")
+    return card["data"]["source"] if card else SAMPLE
+
+
 def audit_path(model: str) -> Path:
     """Where the audit of a shipped model is stored."""
     return ROOT / "pretrained" / model / "audit.json"
