@@ -142,7 +142,7 @@ def compare_with_bayes() -> None:
 def _regressor_values(stars: SpectraSet) -> dict[str, np.ndarray]:
     """(N, P) labels read from the spectra and from the latent of every model."""
     spectra = {"spectra": load_model("autoencoder").predict_from_spectrum(stars)[0]}
-    return spectra | {name: measured(load_model(name), 0).predict(stars, verdicts=False).values for name in MODELS}
+    return spectra | {name: measured(load_model(name), 0).predict(stars).values for name in MODELS}
 
 
 def _rmse(values: np.ndarray, stars: SpectraSet, model: StarModel) -> dict[str, Any]:
