@@ -72,6 +72,18 @@ def test_correlations_of_errors_are_columns_on_request(model, gaia_like, tmp_pat
     assert task.about != predict_task(model).about, "a folder holds tables of one kind"
 
 
+def test_verdicts_may_be_left_out_of_a_catalogue(model, gaia_like, tmp_path):
+    write_stars(tmp_path / "in.parquet", gaia_like[:30])
+    plain, judged = predict_task(model, verdicts=False), predict_task(model)
+    for name, task in (("plain", plain), ("judged", judged)):
+        run_catalogue(task, tmp_path / "in.parquet", tmp_path / f"{name}.parquet")
+    without, complete = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("plain", "judged"))
+    assert without.schema.names == complete.schema.names and plain.about != judged.about
+    assert without["teff"].equals(complete["teff"]) and without["chi2"].equals(complete["chi2"])
+    assert np.isnan(without["outlier_score"].to_numpy()).all() and set(without["verdict"].to_pylist()) == {""}
+    assert np.isfinite(complete["outlier_score"].to_numpy()).all()
+
+
 def test_the_key_of_predictions_is_that_of_the_latent(model, gaia_like, tmp_path):
     write_stars(tmp_path / "in.parquet", gaia_like[:20])
     run_catalogue(predict_task(model.under(OTHER)), tmp_path / "in.parquet", tmp_path / "out.parquet")

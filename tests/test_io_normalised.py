@@ -8,7 +8,7 @@ from star_files import ERROR, FLUX, FORMATS, WAVE, star_file
 
 from gandalf_core.errors import SpectraError
 from gandalf_core.io import iter_parquet, read_bytes, read_many, read_stars, write_stars
-from gandalf_core.io.normalised import unnormalised
+from gandalf_core.io.normalised import CURE, Continuum, poorly_normalised, unnormalised
 from gandalf_core.io.understanding import rejected_of
 from gandalf_core.simulator import simulate
 from gandalf_core.sources import gather
@@ -80,3 +80,15 @@ def test_a_spectrum_without_a_line_is_read_and_said():
 
     stars = read_bytes("s", star_file("csv", {"wavelength": WAVE, "flux": np.ones(800)}))
     assert any("the same everywhere, without a line: 1" in note for note in reading_notes(stars))
+
+
+def test_a_continuum_that_models_do_not_know_is_named_with_the_same_cure():
+    known = {"known_level": 0.03, "known_tilt": 0.1}
+    for level, tilt, said in (
+        (1.02, 0.09, ""),
+        (1.02, -0.2, "not normalised: its continuum falls by 20% from edge to edge, models know up to 10%"),
+        (1.0, 0.11, "not normalised: its continuum rises by 11% from edge to edge, models know up to 10%"),
+        (0.9, 0.05, "not normalised: its continuum lies at 0.90, not at 1"),
+    ):
+        text = poorly_normalised(Continuum(level, tilt), **known)
+        assert text == (f"{said}: {CURE}" if said else "") and (not said or CURE in WORDS)

@@ -8,7 +8,16 @@ import pytest
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models import verdicts
-from gandalf_core.models.reasons import ACTIVE, COMPOSITE, NOISY, NORMAL, OUTSIDE, WORDS, is_shifted
+from gandalf_core.models.reasons import (
+    ACTIVE,
+    COMPOSITE,
+    NOISY,
+    NORMAL,
+    OUTSIDE,
+    WORDS,
+    is_shifted,
+    score_text,
+)
 from gandalf_core.models.verdicts import is_physical, physical_verdicts
 from gandalf_core.simulator import PIXELS_800, PIXELS_2401, simulate, simulate_kind, truth
 from gandalf_core.simulator.grids import LIGHT_KMS
@@ -188,6 +197,11 @@ def test_a_continuum_that_leans_is_named_when_models_do_not_know_it(bright, tilt
 def test_a_continuum_far_from_one_is_named(bright):
     found = under(bright, 0.8 * bright.flux)
     assert all("lies at 0." in text for text in found.preparation) and found.outside.all()
+
+
+def test_a_score_is_written_with_as_many_digits_as_show_that_it_is_not_one():
+    written = [score_text(score) for score in (0.004, 0.5, 0.984, 0.99, 0.9993, 1 - 1e-9, np.nan)]
+    assert written == ["0.00", "0.50", "0.98", "0.990", "0.99930", "0.999999", "nan"]
 
 
 # --- where it applies ---
