@@ -12,8 +12,8 @@ from gandalf_core.cli import main
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.io import rebin
 from gandalf_core.io.folders import data_files
-from gandalf_core.products.census import Census, scatter
 from gandalf_core.models.line_shift import line_shifts
+from gandalf_core.products.census import Census, scatter
 from gandalf_core.products.validation import validate
 from gandalf_core.products.walking import Walk, spread
 from gandalf_core.simulator import simulate

@@ -12,8 +12,8 @@ from ..registry import Report, arg, command
 from ..streams import intake_for, stars_for
 
 if TYPE_CHECKING:
-    from ...models.trained import TrainedModel
     from ...auditing.compare import ComparisonOptions
+    from ...models.trained import TrainedModel
 
 # with the spectra: the paper's four representations
 COMPARED = ("autoencoder", "physical-removed", "chemical-removed")
