@@ -86,9 +86,9 @@ class Residuals(NamedTuple):
 
 def residuals(stars: SpectraSet, fit: Fit) -> Residuals:
     """What the fits leave, in units of the continuum."""
-    dressed = fit.spectra.flux / fit.spectra.lines
+    dressed = fit.seen.flux / fit.seen.lines
     used = (fit.weights > 0) & (np.abs(PIXELS_800 - BAND_NM) > BAND_REACH_NM)
-    return Residuals(fit.residual / dressed, stars.flux_error / dressed, 1 - fit.spectra.lines, used)
+    return Residuals(fit.residual / dressed, stars.flux_error / dressed, 1 - fit.seen.lines, used)
 
 
 def rest(r: Residuals, low: float, high: float) -> tuple[int, float, float, float, float]:
@@ -129,7 +129,7 @@ def sample_residuals(star: Star) -> tuple[np.ndarray, np.ndarray]:
     names = dict(zip((*LABELS, "cn", "shift_kms", "rotation"), values[None].T, strict=False))
     lines = emulate(values[None, : len(LABELS)], names["cn"])
     lines = shift_and_broaden(lines, names["shift_kms"], np.sqrt(np.maximum(names["rotation"], 0)))
-    dressed = np.interp(PIXELS_2401, PIXELS_800, (star.fit.spectra.flux / star.fit.spectra.lines)[0])
+    dressed = np.interp(PIXELS_2401, PIXELS_800, (star.fit.seen.flux / star.fit.seen.lines)[0])
     samples = rebin(star.samples, PIXELS_2401)
     error, mask = samples.flux_error[0], samples.mask[0]
     distance = np.abs(PIXELS_2401[:, None] - np.array([*CALCIUM_CORES_NM, BAND_NM]))
