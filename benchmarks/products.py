@@ -67,7 +67,7 @@ def step_products(config: Config, pixels: int) -> list[Product]:
     rest = (m.latent_size + labels, *m.decoder_hidden, seen)
     views = n * (2 if config.training.input_noise else 1)
     products = [*layers(encoder, views, inputs="inner"), *layers(rest, n)]
-    if m.mean_hidden and config.training.centring:
+    if m.has_mean and config.training.centring:
         products += layers(rest, 2 * n)
     if adversary.watched:
         sizes, count = _stack_sizes(adversary.discriminators)

@@ -226,8 +226,12 @@ BAD_FIELDS = [  # changes, and the message
         "model.mean_grid is g.npz, which only model.mean_start grid uses: set that too",
     ),
     (
-        {"model.mean_start": "grid"},
-        "model.mean_start is grid but model.mean_hidden is empty: give the widths of the correction",
+        {"model.mean_start": "grid", "model.condition_on": ()},
+        "model.mean_start is set but model.condition_on is empty: a mean spectrum needs labels",
+    ),
+    (
+        {"model.mean_start": "grid", "model.output_activation": "sigmoid", "model.flux_scaling": "range"},
+        "a mean + residual decoder has a linear output: set model.output_activation to linear",
     ),
     (
         {"model.mean_start": "grid", "model.mean_hidden": (8,), "model.condition_on": ("teff", "mh")},
@@ -269,6 +273,7 @@ GOOD_FIELDS = [
     {"model.latent_size": 8192, "model.encoder_hidden": [1] * 8, "adversary.hidden": [8192] * 8},
     {"model.mean_networks": 8, "model.mean_hidden": [8], "model.output_activation": "linear"},
     {"model.mean_hidden": [8], "model.mean_start": "grid"},
+    {"model.mean_hidden": [], "model.mean_start": "grid"},
     {
         "model.mean_hidden": [8],
         "model.mean_start": "grid",

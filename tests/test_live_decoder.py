@@ -48,7 +48,9 @@ def in_the_browser(model, z, labels, folder):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"name": "generator", "model__mean_start": "grid", "model__mean_hidden": ()},
         {"name": "generator", "model__mean_start": "grid", "model__mean_networks": 2},
+        {"name": "generator", "model__mean_start": "grid", "model__mean_hidden": (), "model__components": 0},
         {"name": "physical-removed", "model__components": 0},
         {
             "name": "paper-physical-removed",
@@ -56,7 +58,7 @@ def in_the_browser(model, z, labels, folder):
             "model__flux_scaling": "range",
         },
     ],
-    ids=lambda changes: changes["name"],
+    ids=str,
 )
 def test_the_page_decodes_as_python_does(changes, tmp_path, monkeypatch):
     monkeypatch.setattr(grid_nodes, "NODES", 300)

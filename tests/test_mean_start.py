@@ -96,7 +96,9 @@ def a_start(nodes, flux, region=None):
     centre, planes = walls(nodes if region is None else region)
     arrays = fit_interpolation(nodes, flux.astype(np.float32)).arrays()
     own = {"columns": torch.tensor([2, 0]), "held": torch.zeros(0)}
-    return GridStart({**arrays, **own, "centre": torch.as_tensor(centre), "walls": torch.as_tensor(planes)})
+    start = GridStart(flux.shape[1])
+    start.set({**arrays, **own, "centre": torch.as_tensor(centre), "walls": torch.as_tensor(planes)})
+    return start
 
 
 def received(own):
@@ -150,8 +152,8 @@ def test_labels_that_follow_from_each_other_have_walls_too():
 
 
 def test_a_start_without_nodes_is_nothing_and_takes_over_any_size():
-    empty = GridStart()
-    assert torch.equal(empty(torch.ones(3, 4)), torch.zeros(3, 1))
+    empty = GridStart(len(PIXELS_NM))
+    assert torch.equal(empty(torch.ones(3, 4)), torch.zeros(3, len(PIXELS_NM)))
     nodes = 4 * uniform(40) - 2
     full = a_start(nodes, spectra((nodes + 2) / 4, wavelength_nm=PIXELS_NM))
     empty.load_state_dict(full.state_dict(), strict=True)
@@ -204,9 +206,10 @@ def test_the_start_is_the_simulators_spectrum_under_every_scaling(simulated, qui
     "changes",
     [
         {"name": "generator", "model__mean_networks": 2},
+        {"name": "generator", "model__mean_hidden": ()},
         {"name": "physical-removed", "model__conditional_encoder": True},
     ],
-    ids=lambda c: c["name"],
+    ids=str,
 )
 def test_training_with_a_start_resumes_to_the_bit(simulated, quick, changes, tmp_path):
     changes = {"model__mean_start": "grid", "training__mean_epochs": 2, **changes}
@@ -379,3 +382,18 @@ def test_a_grid_that_does_not_serve_is_refused_in_one_line(quick, tmp_path, what
     line = str(error.value)
     assert line.startswith(str(file)) and "\n" not in line
     assert what == "absent" or "mean_start to none" in line
+
+
+def test_masked_pixels_add_nothing(quick):
+    stars = simulate(300, 35, nuisances=NuisanceConfig(noise=False, model_error=0))
+    masked = np.zeros(stars.flux.shape, bool)
+    masked[::2, 100:140] = True
+    wild = replace(stars, flux=np.where(masked, 5, stars.flux), mask=masked)
+    config = toy_config("generator", model__mean_start="grid", model__mean_hidden=())
+    means = []
+    for sample in (stars, wild):
+        trainer = Trainer(sample, config, "cpu")
+        prepared = next(trainer.epochs())
+        assert prepared.epoch == 1
+        means.append(mean_spectra(trainer, stars.labels))
+    assert np.abs(means[1] - means[0])[:, 100:140].max() < 0.03

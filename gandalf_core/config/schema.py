@@ -37,9 +37,10 @@ class ModelConfig:
     mean_hidden: Widths = ()  # not empty: x̂ = m(y) + r(z, y), m of these widths
     # m is the average of this many networks: fitted separately, they differ where a slider leaves the sample
     mean_networks: Annotated[int, Range(1, 8)] = 1
-    # grid: m is the spectrum of a synthetic grid plus what those networks correct (networks/start.py) ...
+    # grid: m is the spectrum of a synthetic grid plus what stars add (networks/start.py): those networks
+    # or, where mean_hidden is empty, a smooth function as large as the stars justify
     mean_start: Literal["none", "grid"] = "none"
-    mean_grid: str = ""  # ... the simulator's, or that of this file: spectra with labels
+    mean_grid: str = ""  # a file of spectra with labels; empty: the simulator's grid
     activation: Literal["relu", "silu", "tanh", "sigmoid"] = "relu"
     latent_activation: Literal["linear", "sigmoid"] = "linear"
     output_activation: Literal["linear", "sigmoid"] = "linear"
@@ -51,6 +52,11 @@ class ModelConfig:
     # the networks work in this many principal components of the training spectra; 0: in all pixels
     components: Annotated[int, Range(0, MAX_OUTPUTS)] = 0
     mask_calcium: bool = False  # True: the networks never see the Ca II cores (±0.12 nm)
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether the decoder is x̂ = m(y) + r(z, y)."""
+        return bool(self.mean_hidden) or self.mean_start == "grid"
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,7 @@ def _conflicts(config: Config) -> Iterator[str]:
     if a.joint and a.bins ** len(a.lambdas) > MAX_OUTPUTS:
         outputs = f"adversary.bins is {a.bins}: for {len(a.lambdas)} labels, a joint discriminator has"
         yield f"{outputs} {a.bins} to the power of {len(a.lambdas)} outputs, at most {MAX_OUTPUTS:,}"
-    if m.mean_hidden and m.output_activation != "linear":
+    if m.has_mean and m.output_activation != "linear":
         yield "a mean + residual decoder has a linear output: set model.output_activation to linear"
     yield from _conflicts_of_start(m)
     if m.output_activation == "sigmoid" and m.flux_scaling not in ("range", "none"):
@@ -176,8 +182,6 @@ def _conflicts_of_start(m: ModelConfig) -> Iterator[str]:
         yield f"model.mean_grid is {m.mean_grid}, which only model.mean_start grid uses: set that too"
     if m.mean_start != "grid":
         return
-    if not m.mean_hidden:
-        yield "model.mean_start is grid but model.mean_hidden is empty: give the widths of the correction"
     missing = [name for name in LABELS if name not in m.condition_on]
     if missing and not m.mean_grid:
         needs = f"the simulator's grid needs {', '.join(missing)} in model.condition_on, too"
@@ -197,8 +201,9 @@ def _conflicts_of_labels(config: Config) -> Iterator[str]:
             yield f"{where} names {', '.join(unknown)}, not among the labels {', '.join(labels)}"
     if m.conditional_encoder and not m.condition_on:
         yield "a conditional encoder needs labels in model.condition_on"
-    if m.mean_hidden and not m.condition_on:
-        yield "model.mean_hidden is set but model.condition_on is empty: a mean spectrum needs labels"
+    if m.has_mean and not m.condition_on:
+        field = "mean_hidden" if m.mean_hidden else "mean_start"
+        yield f"model.{field} is set but model.condition_on is empty: a mean spectrum needs labels"
 
 
 def to_json(config: Config) -> str:

@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from scipy.linalg import block_diag
 
+from ..networks.autoencoder import Decoder
 from ..networks.layers import Mlp
+from ..networks.start import Correction
 from .trained import TrainedModel
 
 Layer = dict[str, np.ndarray]  # weight (out, in), bias (out,)
@@ -21,15 +23,18 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
     """The layers of a model's decoder, its activations and both scalings, as float32 arrays and plain values.
 
     `rest` and `mean` are lists of {weight (out, in), bias (out,)}; `mean` is empty without a mean spectrum.
-    `start` has the arrays of a `GridStart` by name, none where the mean spectrum starts from nothing. Each
-    conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
+    Where it starts from a grid, `start` has the arrays of a `GridStart` by name, and `correction` those of a
+    `Correction`, unless `mean` corrects it; its components are those in which the decoder draws, none where
+    these are pixels. Each conditioned label enters as (value − label_mean)/label_std; flux = output·scale +
+    offset.
     """
     columns = model.config.columns(model.condition_on)
     config, scaler, decoder = model.config.model, model.scaler, model.decoder
     return {
         "rest": _output_layers([decoder.rest], decoder.axes),
         "mean": _output_layers(decoder.means, decoder.axes),
-        "start": {} if decoder.start is None else {n: a.numpy() for n, a in decoder.start.named_buffers()},
+        "start": _arrays(decoder.start),
+        "correction": _correction(decoder),
         "activation": config.activation,
         "output_activation": config.output_activation,
         "latent_size": config.latent_size,
@@ -40,6 +45,18 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
         "flux_scale": scaler.flux_scale,
         "wavelength_nm": model.wavelength_nm,
     }
+
+
+def _arrays(module: torch.nn.Module | None) -> dict[str, np.ndarray]:
+    return {} if module is None else {name: array.numpy() for name, array in module.named_buffers()}
+
+
+def _correction(decoder: Decoder) -> dict[str, np.ndarray]:
+    if not isinstance(decoder.mean, Correction):
+        return {}
+    axes = decoder.axes
+    components = {"components": axes.weight.numpy().T} if isinstance(axes, torch.nn.Linear) else {}
+    return _arrays(decoder.mean) | components
 
 
 def _output_layers(nets: Sequence[Mlp], axes: torch.nn.Module) -> list[Layer]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..config.schema import ModelConfig
 from .layers import ACTIVATIONS, Average, Mlp, fixed_linear
-from .start import GridStart
+from .start import Correction, GridStart
 
 
 def networks_width(config: ModelConfig, pixels: int) -> int:
@@ -48,8 +48,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y) with m fitted by itself: (N, Z), (N, C) → (N, L).
 
-    `means` are the networks whose average is m, or what is added to `start` to make it m; empty without a
-    mean part.
+    `means` are the networks whose average is m; where m starts from a grid (`start`) they, or without any of
+    them a `Correction`, say what is to be added.
     """
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
@@ -59,7 +59,9 @@ class Decoder(nn.Module):
         count = config.mean_networks if config.mean_hidden else 0
         self.means = [Mlp((labels, *config.mean_hidden, width), config.activation) for _ in range(count)]
         self.mean: nn.Module | None = Average(self.means) if count > 1 else next(iter(self.means), None)
-        self.start = GridStart() if config.mean_start == "grid" else None
+        self.start = GridStart(pixels) if config.mean_start == "grid" else None
+        if self.start is not None and self.mean is None:
+            self.mean = Correction(labels, width)
         self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, width), config.activation)
         self.squash = ACTIVATIONS[config.output_activation]()
 

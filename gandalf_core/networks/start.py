@@ -1,9 +1,11 @@
-"""What the mean part m(y) starts from: spectra of a grid, interpolated between its nodes.
+"""A mean part m(y) that starts from a grid: the grid's spectra, interpolated, and what stars add to them.
 
-A Gaussian process (Rasmussen & Williams 2006, chapter 2) through the nodes, whose mean is a polynomial, gives
-the coefficients of principal components. It is data: buffers of the decoder, in its folder as plain arrays.
-Shapes: N stars, L pixels, C conditioned labels, Q of them that the grid has, H further labels of the grid,
-D = Q + H, M nodes, F terms of the polynomial, K components, W walls.
+A Gaussian process (Rasmussen & Williams 2006, chapter 2) through the grid's nodes, whose mean is a
+polynomial, gives the coefficients of principal components. Both modules are data: buffers of the decoder, in
+a model's folder as plain arrays. Their products are of double precision: neighbouring nodes have large
+weights of opposite signs.
+Shapes: N stars, L pixels, R components of the decoder, C conditioned labels, Q of them that the grid has,
+H further labels of the grid, D = Q + H, M nodes, F terms of the polynomial, K components, W walls.
 """
 
 from collections.abc import Mapping
@@ -12,25 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# name -> what its shape is made of, at a start from no nodes
-EMPTY = {
-    "columns": (0,),
-    "held": (0,),
-    "nodes": (0, 0),
-    "lengths": (0,),
-    "weights": (0, 0),
-    "polynomial": (1, 0),
-    "components": (0, 1),
-    "offset": (1,),
-    "centre": (0,),
-    "walls": (0, 0),
-}
-
 
 def monomials(x: Tensor) -> Tensor:  # (N, D) -> (N, F)
     """1, the coordinates, and their products in pairs."""
     i, j = torch.triu_indices(x.shape[1], x.shape[1], device=x.device)
-    return torch.cat([torch.ones_like(x[:, :1]), x, x[:, i] * x[:, j]], 1)
+    return torch.cat([x.new_ones(len(x), 1), x, x[:, i] * x[:, j]], 1)
 
 
 def kernel(x: Tensor, nodes: Tensor, lengths: Tensor) -> Tensor:  # (N, D), (M, D), (D,) -> (N, M)
@@ -54,7 +42,28 @@ def pulled_in(x: Tensor, centre: Tensor, walls: Tensor) -> Tensor:  # (N, Q), (Q
     return centre + (x - centre) / reach
 
 
-class GridStart(nn.Module):
+class StoredArrays(nn.Module):
+    """A module of buffers whose sizes no configuration tells: they are those of what is set or loaded."""
+
+    def __init__(self, **shapes: tuple[int, ...]) -> None:
+        super().__init__()
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(shape))
+
+    def set(self, arrays: Mapping[str, Tensor]) -> None:
+        """Take these arrays, one for each buffer."""
+        for name, own in dict(self.named_buffers()).items():
+            setattr(self, name, arrays[name].to(own.device, torch.float32))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name, own in dict(self.named_buffers()).items():
+            stored = state_dict.get(prefix + name)
+            if isinstance(stored, Tensor):
+                setattr(self, name, torch.empty(stored.shape, dtype=own.dtype, device=own.device))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class GridStart(StoredArrays):
     """The grid's spectrum at standardised labels y: (N, C) → (N, L), in the units of the decoder's output.
 
     Attributes
@@ -66,8 +75,7 @@ class GridStart(nn.Module):
     centre, walls: (Q,) and (W, Q), the region of the nodes: beyond it, the spectrum is that of the nearest
         point on the line to the centre.
 
-    Without nodes it is 0. Products are of double precision: neighbouring nodes have large weights of
-    opposite signs.
+    Without nodes it is 0.
     """
 
     columns: Tensor
@@ -81,39 +89,50 @@ class GridStart(nn.Module):
     centre: Tensor
     walls: Tensor
 
-    def __init__(self, arrays: Mapping[str, Tensor] | None = None) -> None:
-        super().__init__()
-        for name, shape in EMPTY.items():
-            kind = torch.int64 if name == "columns" else torch.float32
-            self.register_buffer(name, torch.zeros(shape, dtype=kind))
-        if arrays is not None:
-            self.set(arrays)
-
-    def set(self, arrays: Mapping[str, Tensor]) -> None:
-        """Start from these arrays, by the names of the attributes."""
-        for name in EMPTY:
-            own = self.get_buffer(name)
-            setattr(self, name, arrays[name].to(own.device, own.dtype))
+    def __init__(self, pixels: int) -> None:
+        super().__init__(
+            columns=(0,),
+            held=(0,),
+            nodes=(0, 0),
+            lengths=(0,),
+            weights=(0, 0),
+            polynomial=(1, 0),
+            components=(0, pixels),
+            offset=(pixels,),
+            centre=(0,),
+            walls=(0, 0),
+        )
 
     def forward(self, y: Tensor) -> Tensor:  # (N, C) -> (N, L)
-        if not len(self.nodes):
-            return torch.zeros_like(y[:, :1])
         return (self.coefficients(y) @ self.components.double() + self.offset).to(y.dtype)
 
     def coefficients(self, y: Tensor) -> Tensor:  # (N, C) -> (N, K)
         """Those of the principal components."""
-        own = pulled_in(y[:, self.columns].double(), self.centre.double(), self.walls.double())
+        own = pulled_in(y[:, self.columns.long()].double(), self.centre.double(), self.walls.double())
         x = torch.cat([own, self.held.double().expand(len(y), -1)], 1)
-        return (
-            kernel(x, self.nodes.double(), self.lengths.double()) @ self.weights.double()
-            + monomials(x) @ self.polynomial.double()
-        )
+        by_nodes = kernel(x, self.nodes.double(), self.lengths.double()) @ self.weights.double()
+        return by_nodes + monomials(x) @ self.polynomial.double()
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """Take over the sizes of what is loaded: a configuration does not say how many nodes there are."""
-        for name in EMPTY:
-            stored = state_dict.get(prefix + name)
-            if isinstance(stored, Tensor):
-                own = self.get_buffer(name)
-                setattr(self, name, torch.empty(stored.shape, dtype=own.dtype, device=own.device))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+class Correction(StoredArrays):
+    """What stars add to a start: (N, C) → (N, R), in the axes in which the decoder draws.
+
+    Attributes
+    ----------
+    nodes: (M, C) labels of some stars.  lengths: (C,) of the kernel.  weights: (M, R).  offset: (R,), what is
+    left far from all stars.
+
+    Without nodes it is 0.
+    """
+
+    nodes: Tensor
+    lengths: Tensor
+    weights: Tensor
+    offset: Tensor
+
+    def __init__(self, labels: int, width: int) -> None:
+        super().__init__(nodes=(0, labels), lengths=(labels,), weights=(0, width), offset=(width,))
+
+    def forward(self, y: Tensor) -> Tensor:  # (N, C) -> (N, R)
+        near = kernel(y.double(), self.nodes.double(), self.lengths.double())
+        return (near @ self.weights.double() + self.offset).to(y.dtype)

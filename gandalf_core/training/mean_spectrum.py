@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from ..config.schema import Config
 from ..networks.autoencoder import Decoder, Encoder
-from ..networks.start import GridStart
-from .batches import Batch
+from ..networks.start import Correction, GridStart
+from .batches import CHUNK, Batch
+from .correction import USUAL_LENGTH, WIDER, fit_correction
 from .losses import weighted_mse
 from .schedule import one_cycle
 
@@ -38,37 +39,62 @@ class Passes:
 def prepare_mean(encoder: Encoder, decoder: Decoder, data: Batch, config: Config) -> None:
     """Fit m before the first epoch, roughly if `refit_mean` fits it again after the last.
 
-    Where m starts from a grid (`decoder.start`), the networks are fitted to what it leaves over.
+    Where m starts from a grid (`decoder.start`), what is fitted is what that leaves over.
     """
     epochs = config.training.mean_epochs
-    _fit_networks(encoder, decoder, data, config, max(1, epochs // ROUGH) if is_refitted(config) else epochs)
+    _fit(encoder, decoder, data, config, max(1, epochs // ROUGH) if is_refitted(config) else epochs)
 
 
 def refit_mean(encoder: Encoder, decoder: Decoder, data: Batch, config: Config) -> None:
     """Fit m after the last epoch to what r leaves over."""
     if is_refitted(config):
         remainder = replace(data, x=data.x - rest_spectra(encoder, decoder, data, config))
-        _fit_networks(encoder, decoder, remainder, config, config.training.mean_epochs)
+        _fit(encoder, decoder, remainder, config, config.training.mean_epochs)
 
 
 def is_refitted(config: Config) -> bool:
     """Whether z holds none of the labels: otherwise r says part of what m should say."""
-    return bool(config.model.mean_hidden) and set(config.model.condition_on) <= set(config.removed)
+    return config.model.has_mean and set(config.model.condition_on) <= set(config.removed)
+
+
+def _fit(encoder: Encoder, decoder: Decoder, data: Batch, config: Config, epochs: int) -> None:
+    """Fit m to data.x (N, L)."""
+    if decoder.start is not None:
+        data = replace(data, x=data.x - start_spectra(decoder.start, data))
+    if isinstance(decoder.mean, Correction):
+        decoder.mean.set(correction_arrays(encoder, decoder, data, config.training.seed))
+    else:
+        _fit_networks(encoder, decoder, data, config, epochs)
 
 
 def _fit_networks(encoder: Encoder, decoder: Decoder, data: Batch, config: Config, epochs: int) -> None:
-    """Fit each network of m to data.x (N, L).
+    """Fit each network of m, or of what is added to its start, to data.x (N, L).
 
     Where all pixels of a star count the same, components give the same error at less cost.
     """
     t, axes = config.training, decoder.axes
-    if decoder.start is not None:
-        data = replace(data, x=data.x - start_spectra(decoder.start, data))
     if data.weight is None or data.weight.shape[1] == 1:
         data, axes = replace(data, x=encoder.axes(data.x)), nn.Identity()
     for k, net in enumerate(decoder.means):
         passes = Passes(t.batch_size, epochs, t.mean_learning_rate, t.seed + k, t.mean_shrinkage)
         fit_network(net, axes, data, passes)
+
+
+@torch.no_grad()
+def correction_arrays(encoder: Encoder, decoder: Decoder, data: Batch, seed: int) -> dict[str, Tensor]:
+    """The arrays of a `Correction` fitted to data.x (N, L).
+
+    A masked pixel counts as if the start were right there.
+    """
+    start, labels = decoder.start, data.conditions.shape[1]
+    lengths = torch.full((labels,), USUAL_LENGTH)
+    if start is not None:
+        columns = start.columns.long().cpu()
+        lengths[columns] = start.lengths[: len(columns)].cpu()
+    weight = torch.ones(len(data), 1, device=data.x.device) if data.weight is None else data.weight
+    left = data.x if weight.shape[1] == 1 else data.x * (weight > 0)
+    x = torch.cat([encoder.axes(part) for part in left.split(CHUNK)])
+    return fit_correction(data.conditions, x, weight.mean(1), WIDER * lengths, seed)
 
 
 def fit_network(net: nn.Module, axes: nn.Module, data: Batch, passes: Passes) -> None:

@@ -29,7 +29,7 @@ class Stacked:
         each = [dict(learner.named_parameters()) for learner in learners]
         self._slices = {name: [weights[name] for weights in each] for name in each[0]}
         self._weights = {n: nn.Parameter(_stack(s), s[0].requires_grad) for n, s in self._slices.items()}
-        buffers = [dict(learner.named_buffers()) for learner in learners]
+        buffers = [_buffers(learner) for learner in learners]
         stacked = {name: _stack([b[name] for b in buffers]) for name in buffers[0]}
         self._many = many_of(learners[0], self._weights | stacked)
         self._is_opponent = {n: id(w) in own for n, w in each[0].items() if w.requires_grad}
@@ -57,6 +57,12 @@ class Stacked:
             for tensor in (*learner.parameters(), *learner.buffers()):
                 tensor.data = tensor.data.clone()
                 tensor.grad = None
+
+
+def _buffers(learner: Learner) -> dict[str, Tensor]:
+    """The buffers that a step uses; those of m(y), which is looked up, differ in size from model to model."""
+    mean = ("decoder.mean.", "decoder.start.")
+    return {name: tensor for name, tensor in learner.named_buffers() if not name.startswith(mean)}
 
 
 def _stack(each: Sequence[Tensor]) -> Tensor:

@@ -15,7 +15,7 @@ const ACTIVATIONS = {
 class Decoder {
   /** @param {ReturnType<typeof unpack>} packed */
   constructor({ header, array }) {
-    const numbers = name => array(header.arrays[name])
+    const numbers = name => (name in header.arrays ? array(header.arrays[name]) : null)
     const layers = name =>
       header[name].map((_, k) => ({
         weight: numbers(`${name}${k}.weight`),
@@ -25,7 +25,10 @@ class Decoder {
     this.key = header.key
     this.rest = layers("rest")
     this.mean = layers("mean")
-    this.start = "start.nodes" in header.arrays ? new GridStart(name => numbers(`start.${name}`)) : null
+    const part = (name, Kind) =>
+      `${name}.nodes` in header.arrays ? new Kind(array => numbers(`${name}.${array}`)) : null
+    this.start = part("start", GridStart)
+    this.correction = part("correction", Correction)
     this.label_mean = numbers("label_mean")
     this.label_std = numbers("label_std")
     this.flux_offset = numbers("flux_offset")
@@ -56,8 +59,8 @@ class Decoder {
     const y = this.header.labels.map((name, k) => (labels[name] - this.label_mean[k]) / this.label_std[k])
     const rest = this.network(this.rest, [...z, ...y])
     const mean = this.mean.length ? this.network(this.mean, y) : null
-    const start = this.start ? this.start.run(y) : null
-    const scaled = (v, k) => (mean ? mean[k] + v : this.squash(v)) + (start ? start[k] : 0)
+    const parts = [this.start, this.correction].filter(part => part).map(part => part.run(y))
+    const scaled = (v, k) => parts.reduce((sum, part) => sum + part[k], mean ? mean[k] + v : this.squash(v))
     return Float32Array.from(rest, (v, k) => scaled(v, k) * this.flux_scale[k] + this.flux_offset[k])
   }
 }

@@ -1,8 +1,8 @@
 // @ts-check
-// What a mean spectrum starts from: spectra of a grid, interpolated as gandalf_core/networks/start.py does.
+// A mean spectrum that starts from a grid, computed as gandalf_core/networks/start.py does.
 
 class GridStart {
-  /** @param {(name: string) => Float32Array} numbers an array of the start */
+  /** @param {(name: string) => Float32Array | null} numbers an array of the start */
   constructor(numbers) {
     this.columns = numbers("columns")
     this.held = numbers("held")
@@ -23,7 +23,7 @@ class GridStart {
   run(labels) {
     const own = this.pulledIn(Array.from(this.columns, column => labels[column]))
     const x = [...own, ...this.held]
-    const coefficients = sumOfRows(this.weights, this.kernel(x))
+    const coefficients = sumOfRows(this.weights, kernel(x, this.nodes, this.lengths))
     sumOfRows(this.polynomial, monomials(x)).forEach((v, k) => (coefficients[k] += v))
     return sumOfRows(this.components, coefficients).map((v, k) => v + this.offset[k])
   }
@@ -43,21 +43,41 @@ class GridStart {
       )
     return around.map((v, k) => this.centre[k] + v / reach)
   }
+}
+
+class Correction {
+  /** @param {(name: string) => Float32Array | null} numbers an array of what stars add to the start */
+  constructor(numbers) {
+    this.nodes = numbers("nodes")
+    this.lengths = numbers("lengths")
+    this.weights = numbers("weights")
+    this.offset = numbers("offset")
+    this.components = numbers("components") // null where the decoder draws in pixels
+  }
 
   /**
-   * (1 + d²/4)⁻² of the distance d to each node.
-   * @param {number[]} x
+   * What is added (L) at the labels that the decoder receives (C).
+   * @param {number[]} labels
    */
-  kernel(x) {
-    const size = x.length
-    return Float64Array.from({ length: this.nodes.length / size }, (_, node) => {
-      const square = x.reduce(
-        (sum, v, k) => sum + ((v - this.nodes[node * size + k]) / this.lengths[k]) ** 2,
-        0,
-      )
-      return (1 + square / 4) ** -2
-    })
+  run(labels) {
+    const near = sumOfRows(this.weights, kernel(labels, this.nodes, this.lengths))
+    const drawn = near.map((v, k) => v + this.offset[k])
+    return this.components ? sumOfRows(this.components, drawn) : drawn
   }
+}
+
+/**
+ * (1 + d²/4)⁻² of the distance d of x to each node, in units of the lengths.
+ * @param {number[]} x
+ * @param {Float32Array} nodes
+ * @param {Float32Array} lengths
+ */
+function kernel(x, nodes, lengths) {
+  const size = x.length
+  return Float64Array.from({ length: nodes.length / size }, (_, node) => {
+    const square = x.reduce((sum, v, k) => sum + ((v - nodes[node * size + k]) / lengths[k]) ** 2, 0)
+    return (1 + square / 4) ** -2
+  })
 }
 
 /**
