@@ -259,7 +259,8 @@ def test_a_decoder_that_ignores_the_latent_owes_it_nothing(stars):
         assert part["difference"] == 0 and part["difference_interval"] == [0, 0]
         assert part["interval"] == entry["interval"]
         assert "The latent adds nothing: " in text(found, name).text
-    assert text(found, "mh").grade == "good" and "one fixed change for all stars" in text(found, "mh").text
+    # what the star's own broadening and depths do to the change is beyond a decoder without the latent
+    assert text(found, "mh").grade == "partly"
 
 
 def test_without_the_latent_every_star_changes_as_the_star_of_latent_zero(stars):
