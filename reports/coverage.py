@@ -7,6 +7,7 @@ import numpy as np
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.parameters import LABELS
+from gandalf_core.regression.inputs import InputNoise
 from gandalf_core.regression.settings import FOR_SPECTRA
 from gandalf_core.seeds import COVERAGE_SEED
 from gandalf_core.simulator import simulate
@@ -39,7 +40,8 @@ def one_draw(stars: int, draw: int, test: SpectraSet) -> dict[str, Any]:
     """Share of the test stars within the intervals of a regressor fitted to spectra, per level and label."""
     sample = simulate(stars, COVERAGE_SEED + draw)
     settings = replace(FOR_SPECTRA, max_iter=PASSES, seed=draw)
-    regressor = fit_regressor(sample.flux, sample.labels, LABELS, settings, snr=sample.snr)
+    noise = InputNoise.of_flux(sample)
+    regressor = fit_regressor(sample.flux, sample.labels, LABELS, settings, snr=sample.snr, noise=noise)
     shares = {}
     for level in LEVELS:
         values, errors = regressor.predict(test.flux, test.snr, level)

@@ -7,6 +7,7 @@ import pytest
 from sklearn.neural_network import MLPRegressor
 
 from gandalf_core.errors import ModelError
+from gandalf_core.regression.inputs import InputNoise
 from gandalf_core.regression.network import ArrayNetwork
 from gandalf_core.regression.regressor import Regressor
 from gandalf_core.regression.settings import RegressorSettings
@@ -14,7 +15,9 @@ from gandalf_core.regression.uncertainty import LEVEL, fit_shape
 from gandalf_core.training.fitting_regressors import fit_regressor
 
 NAMES = ("teff", "logg")
-FAST = RegressorSettings(hidden=(32,), max_iter=30)
+PAPERS = RegressorSettings(hidden=(32,), max_iter=30)
+BEST = RegressorSettings(hidden=(32, 32), max_iter=30, alpha=0.1, scikit_learn=False)
+both_recipes = pytest.mark.parametrize("fast", [PAPERS, BEST], ids=["paper", "best"])
 
 
 def toy(n=1500, seed=0):
@@ -27,10 +30,10 @@ def toy(n=1500, seed=0):
     return x, np.array([5500, 3.0]) + t * [900, 1.2], snr
 
 
-@pytest.fixture(scope="module")
-def fitted():
+@pytest.fixture(scope="module", params=[PAPERS, BEST], ids=["paper", "best"])
+def fitted(request):
     x, y, snr = toy(12000)
-    return fit_regressor(x, y, NAMES, FAST, snr=snr)
+    return fit_regressor(x, y, NAMES, request.param, snr=snr)
 
 
 def test_reads_labels_in_physical_units(fitted):
@@ -80,13 +83,14 @@ def test_numpy_network_is_scikit_learns():
     assert np.allclose(ours, net.predict(x), atol=1e-6)
 
 
-def test_a_missing_label_does_not_leak_into_the_fit():
+@both_recipes
+def test_a_missing_label_does_not_leak_into_the_fit(fast):
     """60 % of the stars lack it: it is fitted to the others alone; zeros would drag its mean down."""
     x, y, snr = toy(3000)
     y[:, 0] += 2000
     whole = y.copy()
     y[np.random.default_rng(0).random(3000) < 0.6, 0] = np.nan
-    regressor = fit_regressor(x, y, NAMES, FAST, snr=snr)
+    regressor = fit_regressor(x, y, NAMES, fast, snr=snr)
     values, errors = regressor.predict(x, snr)
     assert len(regressor.groups) == 2
     assert abs(values[:, 0].mean() - whole[:, 0].mean()) < 60
@@ -94,34 +98,37 @@ def test_a_missing_label_does_not_leak_into_the_fit():
     assert np.isfinite(errors).all()
 
 
-def test_a_rare_label_has_error_bars_too():
+@both_recipes
+def test_a_rare_label_has_error_bars_too(fast):
     """45 of 3,000 stars have it, hardly any of them among a quarter that calibrates: the fit is crossed."""
     x, y, snr = toy(3000)
     y[:, 0] = np.where(np.arange(3000) % 66 == 0, y[:, 0], np.nan)
-    regressor = fit_regressor(x, y, NAMES, FAST, snr=snr)
+    regressor = fit_regressor(x, y, NAMES, fast, snr=snr)
     assert regressor.summary["calibration"]["method"] == "cross"
     values, errors = regressor.predict(x, snr)
     assert np.isfinite(values).all() and np.isfinite(errors).all() and (errors > 0).all()
 
 
-def test_labels_missing_together_share_a_network_and_an_unknown_one_stays_nan():
+@both_recipes
+def test_labels_missing_together_share_a_network_and_an_unknown_one_stays_nan(fast):
     x, y, _ = toy(2400)
     y = np.column_stack([y, np.full(2400, np.nan)])
     y[:200, :2] = np.nan
-    regressor = fit_regressor(x, y, (*NAMES, "mh"), FAST)
+    regressor = fit_regressor(x, y, (*NAMES, "mh"), fast)
     values, errors = regressor.predict(x)
     assert [g.columns.tolist() for g in regressor.groups] == [[0, 1]]
     assert np.isnan(values[:, 2]).all() and np.isnan(errors[:, 2]).all() and np.isfinite(values[:, :2]).all()
     assert regressor.labels_read == NAMES
     with pytest.raises(ModelError, match="no label"):
-        fit_regressor(x, np.full((2400, 1), np.nan), ("mh",), FAST)
+        fit_regressor(x, np.full((2400, 1), np.nan), ("mh",), fast)
 
 
-def test_separate_networks_and_ensembles():
+@both_recipes
+def test_separate_networks_and_ensembles(fast):
     x, y, _ = toy(2400)
-    separate = fit_regressor(x, y, NAMES, replace(FAST, joint=False))
+    separate = fit_regressor(x, y, NAMES, replace(fast, joint=False))
     assert [g.columns.tolist() for g in separate.groups] == [[0], [1]]
-    pair = fit_regressor(x, y, NAMES, replace(FAST, ensemble=2))
+    pair = fit_regressor(x, y, NAMES, replace(fast, ensemble=2))
     one, two = (Regressor.from_arrays(_only_member(pair, m)).predict(x)[0] for m in (0, 1))
     assert np.allclose(pair.predict(x)[0], (one + two) / 2, rtol=1e-5) and not np.allclose(one, two)
 
@@ -140,38 +147,42 @@ def test_components_keep_a_wide_noisy_input_from_being_learnt_by_heart():
     rng = np.random.default_rng(1)
     wide = x @ rng.standard_normal((12, 200)) + 6 * rng.standard_normal((1700, 200)) + 5
     train, test = slice(700), slice(700, None)
-    fits = (fit_regressor(wide[train], y[train], NAMES, replace(FAST, components=c)) for c in (None, 4))
+    fits = (fit_regressor(wide[train], y[train], NAMES, replace(PAPERS, components=c)) for c in (None, 4))
     plain, narrow = (fit.predict(wide[test])[0] - y[test] for fit in fits)
     assert ((narrow**2).mean(0) < 0.85 * (plain**2).mean(0)).all()
 
 
-def test_snr_as_an_input_helps_where_it_varies_and_defaults_to_the_median():
+@pytest.mark.parametrize("papers", [True, False])
+def test_snr_as_an_input_helps_where_it_varies_and_defaults_to_the_median(papers):
     """At low S/N the best guess shrinks towards the mean: only a reader who knows the S/N can tell when."""
     x, y, snr = toy(4000)
     x, (X, Y, S) = 1 + x / 1.5, toy(4000, 1)  # as flux: a level of 1 and noise of 1/snr
     X = 1 + X / 1.5
     settings = RegressorSettings(hidden=(64,), alpha=0.05, max_iter=100)
-    plain, knowing = (
-        fit_regressor(x, y, NAMES, replace(settings, use_snr=use_snr), snr=snr) for use_snr in (False, True)
-    )
+    settings = settings if papers else replace(settings, hidden=(64, 64), scikit_learn=False)
+    white = InputNoise(np.ones((1, 12)))  # 1.5/S/N in x
+    plain = fit_regressor(x, y, NAMES, settings, snr=snr)
+    knowing = fit_regressor(x, y, NAMES, replace(settings, use_snr=True), snr=snr, noise=white)
     error = {k: ((r.predict(X, S)[0] - Y) ** 2).mean(0) for k, r in (("plain", plain), ("knowing", knowing))}
     assert (error["knowing"] / error["plain"]).mean() < 0.99
     again = Regressor.from_arrays(knowing.arrays())
     assert np.array_equal(again.predict(X, S)[0], knowing.predict(X, S)[0])
     assert np.array_equal(again.predict(X)[0], again.predict(X, np.full(4000, again.snr))[0])
     with pytest.raises(ModelError, match="S/N"):
-        fit_regressor(x, y, NAMES, replace(FAST, use_snr=True))
+        fit_regressor(x, y, NAMES, replace(settings, use_snr=True))
 
 
-def test_same_seed_same_regressor():
+@both_recipes
+def test_same_seed_same_regressor(fast):
     x, y, snr = toy(400)
-    first, second = (fit_regressor(x, y, NAMES, FAST, snr=snr).predict(x, snr)[0] for _ in range(2))
+    first, second = (fit_regressor(x, y, NAMES, fast, snr=snr).predict(x, snr)[0] for _ in range(2))
     assert np.array_equal(first, second)
 
 
-def test_fixed_iterations_run_exactly_as_many():
+@both_recipes
+def test_fixed_iterations_run_exactly_as_many(fast):
     x, y, _ = toy(400)
-    settings = RegressorSettings(hidden=(8,), max_iter=4, early_stopping=False)
+    settings = replace(fast, max_iter=4, early_stopping=False)
     regressor = fit_regressor(x, y, NAMES, settings)
     assert regressor.summary["networks"][0]["epochs"] == 4
 
@@ -233,10 +244,11 @@ def test_what_cannot_be_promised_is_not_given():
     assert np.isfinite(model.half_width(feature, 0.95)[:, 0]).all()
 
 
-def test_progress_tells_how_many_passes_are_done_and_can_cancel():
+@both_recipes
+def test_progress_tells_how_many_passes_are_done_and_can_cancel(fast):
     x, y, _ = toy(2000)
     fractions = []
-    settings = replace(FAST, joint=False, max_iter=4, early_stopping=False)
+    settings = replace(fast, joint=False, max_iter=4, early_stopping=False)
     fit_regressor(x, y, NAMES, settings, progress=lambda fraction, text: fractions.append(fraction))
     assert fractions == pytest.approx(np.arange(1, 9) / 8)
 

@@ -52,6 +52,7 @@ class Ledger:
         self.star = {}  # a spectrum or latent, as bytes -> id
         self.used = defaultdict(set)
         self.fits = []  # of regressors: train, stop, calibrate
+        self.rows = []  # of the fits that have begun: ids of the stars
 
     def knows(self, x: np.ndarray, ids: np.ndarray) -> None:
         self.star |= {row.tobytes(): i for row, i in zip(np.asarray(x, np.float32), ids, strict=True)}
@@ -84,16 +85,18 @@ def ledger(monkeypatch):
     def taken(_, tensors, stars, with_nuisances=False):
         book.used["networks" if with_nuisances else "validation"] |= set(stars.ids)
 
-    def task(_, task, *__):
-        book.fits.append(dict.fromkeys(("train", "stop", "calibrate"), frozenset()))
-        for part, rows in (("train", task.train), ("stop", task.check)):
-            book.fits[-1][part] = {book.rows[row] for row in rows}
+    def tasks(_, tasks, *__):
+        for rows, task in zip(book.rows, tasks, strict=True):
+            book.fits.append(dict.fromkeys(("train", "stop", "calibrate"), frozenset()))
+            for part, chosen in (("train", task.train), ("stop", task.check)):
+                book.fits[-1][part] = {rows[row] for row in chosen}
+        book.rows.clear()
 
     def inputs(_, x, *__):
-        book.rows = [book.star[row.tobytes()] for row in x]
+        book.rows.append([book.star[row.tobytes()] for row in x])
 
     def conformed(_, regressor, x, *__):
-        book.fits[-1]["calibrate"] = book.ids(x)
+        next(fit for fit in book.fits if not fit["calibrate"])["calibrate"] = book.ids(x)
 
     def calibrated(_, regressor, *told, seed):
         for part, stars in zip(("shape", "level", "scores"), told, strict=True):
@@ -106,7 +109,7 @@ def ledger(monkeypatch):
     spy(TrainedModel, "encode", encoded)
     spy(StarTensors, "__call__", taken)
     spy(fitting, "network_inputs", inputs)
-    spy(fitting, "fit_network", task)
+    spy(fitting, "fit_networks", tasks)
     spy(Regressor, "conformed", conformed)
     spy(calibration, "calibrated", calibrated)
     spy(readings, "fit_outliers", outliers)

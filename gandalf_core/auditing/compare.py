@@ -18,6 +18,7 @@ from ..errors import AuditError
 from ..jobs.progress import Progress, silent
 from ..regression.classes import class_scores
 from ..regression.crossed import AnyRegressor
+from ..regression.inputs import InputNoise
 from ..regression.parts import Parts
 from ..regression.residuals import interval_coverage, residual_statistics
 from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
@@ -35,13 +36,24 @@ class Representation:
 
     unseen: (N,) true for training stars that took no part in making the representation; error bars are
     calibrated on them. None: no training star did.  settings: of its regressor, penalty included, but for
-    passes and seed, which are those of the comparison; None for the paper's, with the best penalty.
+    passes and seed, which are those of the comparison; None for the paper's, with the best penalty.  noise:
+    of the training stars, of which every pass may show fresh draws.
     """
 
     train: np.ndarray
     test: np.ndarray
     unseen: np.ndarray | None = None
     settings: RegressorSettings | None = None
+    noise: InputNoise | None = None
+
+    def fit(
+        self, train: "Truth", names: tuple[str, ...], settings: RegressorSettings, seed: int
+    ) -> AnyRegressor:
+        """A regressor from the training stars to their labels."""
+        parts = None if self.unseen is None else Parts.of_unseen(self.unseen, seed)
+        return fit_regressor(
+            self.train, train.labels, names, settings, snr=train.snr, parts=parts, noise=self.noise
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +152,7 @@ def _measured(
         "network": regressor.summary | {"alpha": settings.alpha},
     }
     if options.per_parameter:
-        alone = replace(settings, joint=False)
-        regressor = fit_regressor(representation.train, train.labels, names, alone, snr=train.snr)
+        regressor = representation.fit(train, names, replace(settings, joint=False), options.seed)
         values, errors = regressor.predict(representation.test, test.snr)
         measured["per_parameter"] = residual_statistics(values, test.labels, names, errors, test.bounds)
         seconds["training_per_parameter"] = regressor.summary["seconds"]
@@ -152,11 +163,9 @@ def _best_regressor(
     representation: Representation, train: Truth, names: tuple[str, ...], options: ComparisonOptions
 ) -> tuple[AnyRegressor, RegressorSettings]:
     """The regressor whose penalty the stars that stop the fit prefer, and its settings."""
-    unseen = representation.unseen
-    parts = None if unseen is None else Parts.of_unseen(unseen, options.seed)
     fits = [
-        (fit_regressor(representation.train, train.labels, names, s, snr=train.snr, parts=parts), s)
-        for s in options.settings(representation)
+        (representation.fit(train, names, settings, options.seed), settings)
+        for settings in options.settings(representation)
     ]
     return min(fits, key=lambda fit: _held_out_loss(fit[0]))
 
@@ -254,7 +263,8 @@ def _spectra(
     plain = Representation(flux[train], flux[test])
     if stars.known_snr is None:
         return {"spectra": plain}
-    return {"spectra": plain, TUNED: replace(plain, settings=FOR_SPECTRA)}
+    best = replace(plain, settings=FOR_SPECTRA, noise=InputNoise.of_flux(stars))
+    return {"spectra": plain, TUNED: best}
 
 
 def _latents(model: StarModel, train: SpectraSet, test: SpectraSet) -> tuple[Representation, float]:

@@ -160,8 +160,10 @@ class SpectraSet:
             return result
         usable = ~self.mask & (self.flux_error > 0)
         ratio = np.where(usable, self.flux / np.maximum(self.flux_error, 1e-12), np.nan)
-        known = np.isfinite(ratio).any(1)
-        result[known] = np.nanmedian(ratio[known], 1)
+        known = np.isfinite(ratio)
+        whole, some = known.all(1), known.any(1)
+        result[whole] = np.median(ratio[whole], 1)  # many times faster than to look for gaps
+        result[some & ~whole] = np.nanmedian(ratio[some & ~whole], 1)
         return result
 
     @property

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..data.spectra import SpectraSet
 from ..regression.crossed import AnyRegressor
+from ..regression.inputs import InputNoise
 from ..regression.parts import Parts
-from ..regression.settings import FOR_SPECTRA, PAPER, RegressorSettings
+from ..regression.settings import FOR_LATENTS, FOR_SPECTRA, RegressorSettings
 from ..training.fitting_regressors import MIN_LABELLED, fit_regressor
 from .outliers import OutlierReference, fit_outliers
 from .trained import TrainedModel
@@ -29,14 +30,20 @@ def can_fit_regressors(model: TrainedModel, stars: SpectraSet) -> bool:
 def fit_latent_regressor(model: TrainedModel, stars: SpectraSet, epochs: int = 200) -> AnyRegressor:
     """The regressor from the exported latent of the stars (N,) of the training split to their labels.
 
+    Where the recipe adds noise to the latent, the networks see fresh draws of it in every pass.
+
     An encoder with reinforced labels knows its own training stars better than any other, so its error bars
     are those of stars that it never saw.
     """
     stars = _without_reference(model, stars)
-    settings = RegressorSettings(seed=model.config.training.seed, max_iter=epochs)
-    latents, parts = model.encode(stars), _parts(model, stars, special=True)
-    snr = stars.known_snr
-    return fit_regressor(latents.z, latents.labels, model.label_names, settings, snr=snr, parts=parts)
+    latents, snr, parts = model.encode(stars), stars.known_snr, _parts(model, stars, special=True)
+    settings = _settings(FOR_LATENTS, model, snr, epochs)
+    spread, noise = model.config.model.noise, None
+    if spread:
+        noise = InputNoise.white(spread, model.encode_mean(stars))
+    return fit_regressor(
+        latents.z, latents.labels, model.label_names, settings, snr=snr, parts=parts, noise=noise
+    )
 
 
 def fit_spectrum_regressor(model: TrainedModel, stars: SpectraSet, epochs: int = 200) -> AnyRegressor:
@@ -47,10 +54,16 @@ def fit_spectrum_regressor(model: TrainedModel, stars: SpectraSet, epochs: int =
     stars = _without_reference(model, stars)
     x = model.scaler.fill(stars.flux, stars.mask)
     labels, snr = stars.labels_for(model.label_names), stars.known_snr
-    recipe = PAPER if snr is None else FOR_SPECTRA
-    settings = replace(recipe, seed=model.config.training.seed, max_iter=epochs)
-    parts = _parts(model, stars, special=False)
-    return fit_regressor(x, labels, model.label_names, settings, snr=snr, parts=parts)
+    settings = _settings(FOR_SPECTRA, model, snr, epochs)
+    parts, noise = _parts(model, stars, special=False), None if snr is None else InputNoise.of_flux(stars)
+    return fit_regressor(x, labels, model.label_names, settings, snr=snr, parts=parts, noise=noise)
+
+
+def _settings(
+    best: RegressorSettings, model: TrainedModel, snr: np.ndarray | None, epochs: int
+) -> RegressorSettings:
+    """The best for spectra or latents, as far as the S/N is known, of at most so many passes."""
+    return replace(best, use_snr=snr is not None, seed=model.config.training.seed, max_iter=epochs)
 
 
 def outlier_reference(model: TrainedModel, stars: SpectraSet) -> OutlierReference | None:

@@ -145,7 +145,7 @@ class TrainedModel:
         return LatentSet(z, stars.ids, labels, self.label_names, self.model_id, fingerprint(key))
 
     def encode_mean(self, stars: SpectraSet) -> np.ndarray:
-        """(N, Z) μ(x), for the audit only: it is what the noise of the exported latent hides."""
+        """(N, Z) μ(x), for the audit and for fits: it is what the noise of the exported latent hides."""
         return np.concatenate([self._mean(x) for x, _ in self._inputs(self.on_grid(stars))])
 
     @property

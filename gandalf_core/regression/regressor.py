@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ModelError
 from .conformal import LEVEL
+from .inputs import within_reach
 from .network import ArrayNetwork, indices
 from .quality import Measures, Quality
 from .uncertainty import ErrorModel
@@ -143,6 +144,7 @@ class Regressor:
             rows = slice(start, start + CHUNK)
             part = (np.hstack([x[rows], extra[rows]]).astype(np.float32) - self.x_mean) / self.x_scale
             check_finite(part)
+            part[:, width:] = within_reach(part[:, width:])
             for group in self.groups:
                 out[rows, group.columns] = sum(member(part) for member in group.members) / len(group.members)
         return out

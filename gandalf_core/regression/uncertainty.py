@@ -25,7 +25,8 @@ MIN_RESIDUALS = 20  # of a label; with fewer its level is flat
 MIN_FOR_SHAPE = 2000  # stars with every label; with fewer the shape is flat
 SMALLEST = 1e-4  # |residual| in units of a label's spread, below which its logarithm says nothing
 MOST_PERCENT = 99.5  # of |residual|: what is larger counts as this large for the shape, whatever the tail
-HIDDEN, EPOCHS, BATCH = (48, 24), 150, 256  # of the network for the shape
+HIDDEN, EPOCHS, BATCH = (48, 24), 150, 1024  # of the network for the shape
+LEARNING_RATE, PATIENCE = 1e-2, 12
 RIDGE, RIDGE_BESIDE_SHAPE = 3.0, 30.0  # of the quantile regression; beside a shape it only corrects
 ROUNDS, EPSILON = 60, 1e-3
 STARS_PER_KNOT, MAX_KNOTS = 100, 2  # of held-out stars; more knots only follow noise
@@ -181,10 +182,10 @@ def _fitted(scaled: np.ndarray, target: np.ndarray, loss: str, seed: int) -> Arr
         hidden_layer_sizes=HIDDEN,
         alpha=1e-2,
         batch_size=BATCH,  # pyright: ignore[reportArgumentType] - inferred from the default "auto"
-        learning_rate_init=2e-3,
+        learning_rate_init=LEARNING_RATE,
         max_iter=EPOCHS,
         early_stopping=True,
-        n_iter_no_change=8,
+        n_iter_no_change=PATIENCE,
         random_state=seed,
     )
     with warnings.catch_warnings():

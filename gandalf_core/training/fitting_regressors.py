@@ -1,7 +1,8 @@
 """Fitting regressors: labels from spectra or latents, with an uncertainty for every star and label.
 
-The regressor of the paper: scikit-learn's `MLPRegressor` with 200 and 100 hidden units on standardised inputs
-and outputs (Manteiga et al. 2025, section 5), stored as arrays and evaluated by numpy alone. Missing labels
+That of the paper is scikit-learn's `MLPRegressor` with 200 and 100 hidden units on standardised inputs and
+outputs (Manteiga et al. 2025, section 5; `papers_network`); those of models are fitted by PyTorch
+(`reader_networks`). Either is stored as arrays and evaluated by numpy alone (`regression`). Missing labels
 are never filled.
 Shapes: N stars, D numbers per star, P labels.
 """
@@ -14,59 +15,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from ..jobs.progress import Progress, silent
+from ..jobs.progress import Progress, part_of, silent
 from ..regression.crossed import AnyRegressor, CrossedRegressor
-from ..regression.inputs import NetworkInputs, moments, network_inputs
+from ..regression.inputs import InputNoise, NetworkInputs, moments, network_inputs
 from ..regression.parts import Parts
-from ..regression.regressor import LabelGroup, Regressor, check_finite
+from ..regression.regressor import LabelGroup, Regressor
 from ..regression.settings import PAPER, RegressorSettings
 from ..regression.uncertainty import ErrorModel, fit_shape
-from .papers_network import Task, fit_network
+from .labelled_stars import LabelledStars
+from .reading_task import Fitted, ReadingTask
 
 MIN_LABELLED = 40  # stars with a label, below which no network is fitted for it
+MOST_FOR_SHAPE = 12_000  # training stars that tell where error bars are wider; more change nothing
 Columns = list[np.ndarray]  # columns of the labels that share a network
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledStars:
-    """What a regressor is fitted to: x (N, D), y (N, P) in physical units, NaN = missing, snr (N,)."""
-
-    x: np.ndarray
-    y: np.ndarray
-    names: tuple[str, ...]
-    snr: np.ndarray | None = None
-
-    @classmethod
-    def of(
-        cls, x: np.ndarray, y: np.ndarray, names: Sequence[str], snr: np.ndarray | None
-    ) -> "LabelledStars":
-        """In the types that the fit works in. ModelError for shapes that disagree and inputs not finite."""
-        x, y, names = np.asarray(x, np.float32), np.asarray(y, np.float64), tuple(names)
-        if x.ndim != 2 or y.shape != (len(x), len(names)) or (snr is not None and np.shape(snr) != (len(x),)):
-            raise ModelError(
-                f"inputs {x.shape}, labels {y.shape} and {len(names)} names do not belong together"
-            )
-        check_finite(x)
-        return cls(x, y, names, None if snr is None else np.asarray(snr))
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, rows: np.ndarray) -> "LabelledStars":
-        return replace(self, x=self.x[rows], y=self.y[rows], snr=None if self.snr is None else self.snr[rows])
-
-    @property
-    def median_snr(self) -> float:
-        """NaN where none is known."""
-        return float("nan") if self.snr is None else float(np.nanmedian(self.snr))
-
-    @property
-    def filled_snr(self) -> np.ndarray:
-        """(N,) the S/N, the median where it is unknown. ModelError when it is unknown for every star."""
-        if self.snr is None or not self.median_snr > 0:
-            raise ModelError("no S/N is known: it cannot be an input")
-        snr = self.snr.astype(np.float64)
-        return np.where(snr > 0, snr, self.median_snr)
 
 
 def fit_regressor(
@@ -77,6 +38,7 @@ def fit_regressor(
     *,
     snr: np.ndarray | None = None,
     parts: Parts | None = None,
+    noise: InputNoise | None = None,
     progress: Progress = silent,
 ) -> AnyRegressor:
     """Fit on x (N, D) and y (N, P) in physical units, NaN = missing.
@@ -84,6 +46,7 @@ def fit_regressor(
     snr: (N,) per pixel, for the error bars.  parts: which stars stop the fit and which calibrate its error
     bars; None: drawn by the settings' seed, all stars alike. Where too few calibrate (`Parts.enough`) the fit
     is crossed: one fit per fold, each calibrated on its own fold; `summary["calibration"]` says so.
+    noise: of x; every pass shows the stars with a fresh draw of it.
     progress: called after every pass over the stars with the fraction of the passes that may be needed and
     the loss of the stars that stop (in units of the labels' variance).
 
@@ -91,12 +54,13 @@ def fit_regressor(
     is not known, or no label known for `MIN_LABELLED` stars.
     """
     began = time.perf_counter()
-    stars = LabelledStars.of(x, y, names, snr)
+    snr = None if snr is None else np.asarray(snr)
+    stars = LabelledStars(np.asarray(x, np.float32), np.asarray(y, np.float64), tuple(names), snr, noise)
     columns = _label_groups(stars.y, settings.joint)
     parts = Parts.drawn(len(stars), settings.seed) if parts is None else parts
     known = np.isfinite(stars.y[:, np.concatenate(columns)])
     if parts.enough(known):
-        fitted = _fit_part(stars, parts.able_to_stop(settings.seed), columns, settings, progress)
+        (fitted,) = _fit_parts(stars, [parts.able_to_stop(settings.seed)], columns, settings, progress)
         calibrating = int(known[parts.calibrate].any(1).sum())
         about = {"method": "split", "stars": calibrating, "folds": 0, "seen": False}
     else:
@@ -111,10 +75,9 @@ def _fit_crossed(
     """One fit per fold, and what their error bars rest on."""
     known = np.isfinite(stars.y[:, np.concatenate(columns)])
     folds = list(parts.folds(known, settings.seed))
-    fits = [
-        _fit_part(stars, fold, columns, settings, _part(progress, k, len(folds)))
-        for k, fold in enumerate(folds)
-    ]
+    if not settings.scikit_learn:
+        settings = replace(settings, ensemble=1)  # the folds together are one
+    fits = _fit_parts(stars, folds, columns, settings, progress)
     calibrating = int(sum(known[fold.calibrate].any(1).sum() for fold in folds))
     about = {"method": "cross", "stars": calibrating, "folds": len(folds), "seen": parts.seen(known)}
     records = [record for fit in fits for record in fit.summary["networks"]]
@@ -122,81 +85,87 @@ def _fit_crossed(
     return CrossedRegressor(tuple(fits), {"stars": trained, "networks": records}), about
 
 
-def _fit_part(
-    stars: LabelledStars, parts: Parts, columns: Columns, settings: RegressorSettings, progress: Progress
-) -> Regressor:
-    """The networks of the stars that train, with error bars of those that stop and those that calibrate."""
-    fitting = stars[~parts.calibrate]
-    stop, calibrating = parts.stop[~parts.calibrate], stars[parts.calibrate]
-    regressor = _fit_networks(fitting, stop, columns, settings, progress)
-    trained, stopped = fitting[~stop], fitting[stop]
-    errors = fit_shape(*regressor.residuals(trained.x, trained.y, trained.snr), settings.seed)
-    errors = errors.levelled(*regressor.residuals(stopped.x, stopped.y, stopped.snr))
-    levelled = replace(regressor, errors=errors)
-    return levelled.conformed(calibrating.x, calibrating.y, calibrating.snr)
-
-
-def _fit_networks(
+def _fit_parts(
     stars: LabelledStars,
-    stop: np.ndarray,
+    parts: Sequence[Parts],
     columns: Columns,
     settings: RegressorSettings,
     progress: Progress,
-) -> Regressor:
-    """The networks alone; `stop` (N,): stars that do not train them but decide when to stop."""
-    snr_input = stars.filled_snr if settings.use_snr else None
-    inputs = network_inputs(stars.x, stop, settings.components, snr_input)
-    y_mean, y_scale = moments(stars.y[~stop])
-    standard = ((stars.y - y_mean) / y_scale).astype(np.float32)
-    groups, records = _fit_groups(inputs, standard, stop, columns, settings, progress)
-    return Regressor(
-        names=stars.names,
-        x_mean=inputs.x_mean,
-        x_scale=inputs.x_scale,
-        y_mean=y_mean,
-        y_scale=y_scale,
-        groups=groups,
-        errors=ErrorModel.unfitted(),
-        snr=stars.median_snr,
-        summary={"stars": int((~stop).sum()), "networks": records},
-        reads_snr=settings.use_snr,
-    )
+) -> list[Regressor]:
+    """One regressor for each way to part the stars, their networks fitted together."""
+    prepared = [_Preparation.of(stars[~p.calibrate], p.stop[~p.calibrate], settings) for p in parts]
+    of_groups = [
+        fit_networks([one.task(group) for one in prepared], settings, part_of(progress, k, len(columns)))
+        for k, group in enumerate(columns)
+    ]
+    regressors = [one.regressor(columns, [fits[k] for fits in of_groups]) for k, one in enumerate(prepared)]
+    return [_with_errors(r, stars, p, settings.seed) for r, p in zip(regressors, parts, strict=True)]
 
 
-def _fit_groups(
-    inputs: NetworkInputs,
-    y: np.ndarray,
-    stop: np.ndarray,
-    columns: Columns,
-    settings: RegressorSettings,
-    progress: Progress,
-) -> tuple[tuple[LabelGroup, ...], list[dict[str, Any]]]:
-    """One group per set of labels known for the same stars, and the record of every network.
-
-    y: (N, P) standardised, NaN = missing.
-    """
-    groups, records = [], []
-    total = len(columns) * settings.ensemble
-    for group in columns:
-        finite = np.isfinite(y[:, group[0]])
-        task = Task(inputs, y[:, group], np.flatnonzero(finite & ~stop), np.flatnonzero(finite & stop))
-        members = []
-        for m in range(settings.ensemble):
-            part = _part(progress, len(records), total)
-            network, record = fit_network(task, settings, settings.seed + m, part)
-            members.append(inputs.standardised(network))
-            records.append(record)
-        groups.append(LabelGroup(group, tuple(members)))
-    return tuple(groups), records
+def _with_errors(regressor: Regressor, stars: LabelledStars, parts: Parts, seed: int) -> Regressor:
+    """The regressor with error bars: of stars that train, those that stop, and those that calibrate."""
+    trained = np.random.default_rng(seed).permutation(np.flatnonzero(parts.train))
+    shape, level, scores = (stars[rows] for rows in (trained[:MOST_FOR_SHAPE], parts.stop, parts.calibrate))
+    errors = fit_shape(*regressor.residuals(shape.x, shape.y, shape.snr), seed)
+    errors = errors.levelled(*regressor.residuals(level.x, level.y, level.snr))
+    return replace(regressor, errors=errors).conformed(scores.x, scores.y, scores.snr)
 
 
-def _part(progress: Progress, number: int, total: int) -> Progress:
-    """The progress of one of `total` equal parts."""
+@dataclass(frozen=True, eq=False)
+class _Preparation:
+    """The stars of one fit as its networks see them: labels (N, P) standardised, and `stop` (N,)."""
 
-    def scaled(fraction: float, text: str) -> None:
-        progress((number + fraction) / total, text)
+    stars: LabelledStars
+    inputs: NetworkInputs
+    labels: np.ndarray
+    stop: np.ndarray
+    y_mean: np.ndarray
+    y_scale: np.ndarray
 
-    return scaled
+    @classmethod
+    def of(cls, stars: LabelledStars, stop: np.ndarray, settings: RegressorSettings) -> "_Preparation":
+        """stop (N,): stars that do not train but decide when to stop."""
+        asked = settings.use_snr or (stars.noise is not None and stars.noise.clean is None)
+        snr = stars.filled_snr if asked or stars.median_snr > 0 else None
+        inputs = network_inputs(stars.x, stop, settings.components, snr, stars.noise, settings.use_snr)
+        mean, scale = moments(stars.y[~stop])
+        return cls(stars, inputs, ((stars.y - mean) / scale).astype(np.float32), stop, mean, scale)
+
+    def task(self, group: np.ndarray) -> ReadingTask:
+        """That of the labels in these columns, which the same stars have."""
+        known = np.isfinite(self.labels[:, group[0]])
+        train, check = np.flatnonzero(known & ~self.stop), np.flatnonzero(known & self.stop)
+        return ReadingTask(self.inputs, self.labels[:, group], train, check)
+
+    def regressor(self, columns: Columns, fits: Sequence[Fitted]) -> Regressor:
+        """The networks of all groups of labels, still without error bars."""
+        groups = [
+            LabelGroup(group, tuple(map(self.inputs.standardised, fit.networks)))
+            for group, fit in zip(columns, fits, strict=True)
+        ]
+        return Regressor(
+            names=self.stars.names,
+            x_mean=self.inputs.x_mean,
+            x_scale=self.inputs.x_scale,
+            y_mean=self.y_mean,
+            y_scale=self.y_scale,
+            groups=tuple(groups),
+            errors=ErrorModel.unfitted(),
+            snr=self.stars.median_snr,
+            summary={"stars": int((~self.stop).sum()), "networks": [r for fit in fits for r in fit.records]},
+            reads_snr=self.inputs.reads_snr,
+        )
+
+
+def fit_networks(
+    tasks: Sequence[ReadingTask], settings: RegressorSettings, progress: Progress
+) -> list[Fitted]:
+    """What was fitted to each task, by scikit-learn or by PyTorch."""
+    if settings.scikit_learn:
+        from . import papers_network as fitter
+    else:
+        from . import reader_networks as fitter
+    return fitter.fit_networks(tasks, settings, progress)
 
 
 def _label_groups(y: np.ndarray, joint: bool) -> Columns:
