@@ -33,6 +33,7 @@ PHYSICAL: dict[str, Changes] = {
     "plain MSE": {"training.weight_by_error": False},
     "20 bins": {"adversary.bins": 20},
 }
+MEAN = (512, 256, 48, 256)  # widths of networks for m(y)
 GENERATOR: dict[str, Changes] = {
     "generator": {},
     "generator, seed 1": {"training.seed": 1},
@@ -43,8 +44,14 @@ GENERATOR: dict[str, Changes] = {
     "generator, no discriminators but the penalty": _lambdas(LABELS, 1e-6),
     "generator, no centring": {"training.centring": 0.0},
     "generator, no adversary of any kind": {"adversary.dependence": 0.0, **_lambdas(LABELS, 1e-6)},
-    "generator, one network for the mean spectrum": {"model.mean_networks": 1},
-    "generator, mean spectrum of three layers of 256": {"model.mean_hidden": (256, 256, 256)},
+    "generator, no responses to nuisances": {"model.nuisance_responses": False},
+    "generator, networks correct the grid": {"model.mean_hidden": MEAN, "model.mean_networks": 2},
+    "generator, mean spectrum from networks alone": {
+        "model.mean_start": "none",
+        "model.nuisance_responses": False,
+        "model.mean_hidden": MEAN,
+        "model.mean_networks": 2,
+    },
     "generator, every pixel": {"model.components": 0},
     "generator, one view of the noise": {"training.input_noise": 0.0},
 }

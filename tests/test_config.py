@@ -238,6 +238,10 @@ BAD_FIELDS = [  # changes, and the message
         "model.mean_start is grid: the simulator's grid needs logg, alphafe in model.condition_on, too; or "
         "name another grid, a file, in model.mean_grid",
     ),
+    (
+        {"model.nuisance_responses": True, "model.mean_hidden": (8,)},
+        "model.nuisance_responses are those of a grid: set model.mean_start to grid, or them to false",
+    ),
     ({"model.mean_start": "file"}, "model.mean_start is 'file': choose none, grid"),
     ({"training.mean_learning_rate": 0}, "training.mean_learning_rate is 0.0: it must be more than 0"),
     ({"adversary.learning_rate": -1}, "adversary.learning_rate is -1.0: it must be more than 0"),

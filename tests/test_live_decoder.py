@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from toy import toy_config, toy_stars
 
 from gandalf_core.models.browser import decoder_spec
@@ -18,6 +19,7 @@ from pages.ui.components import live_decoder
 
 COMPONENTS = Path(live_decoder.__file__).parents[1]
 SOURCES = ("canvas.js", "live_decoder/start.js", "live_decoder/decoder.js")
+RESPONSES = {"model__mean_start": "grid", "model__nuisance_responses": True, "model__mean_hidden": ()}
 SQUASHED = {"model__output_activation": "sigmoid", "model__flux_scaling": "range"}
 # unpack() of canvas.js reads the bytes that Python packed; the page's own globals are not there
 RUN = """
@@ -50,6 +52,9 @@ def in_the_browser(model, z, labels, folder):
     [
         {"name": "generator", "model__mean_start": "grid", "model__mean_hidden": ()},
         {"name": "generator", "model__mean_start": "grid", "model__mean_networks": 2},
+        {"name": "generator", **RESPONSES},
+        {"name": "generator", **RESPONSES, "model__mean_hidden": (16,), "model__mean_networks": 2},
+        {"name": "generator", **RESPONSES, "model__components": 0},
         {"name": "generator", "model__mean_start": "grid", "model__mean_hidden": (), "model__components": 0},
         {"name": "physical-removed", "model__components": 0},
         {
@@ -67,6 +72,9 @@ def test_the_page_decodes_as_python_does(changes, tmp_path, monkeypatch):
     stars = toy_stars(200)
     trainer = Trainer(stars, toy_config(training__epochs=1, training__mean_epochs=2, **changes), "cpu")
     next(trainer.epochs())
+    if trainer.decoder.responses is not None:
+        with torch.no_grad():
+            trainer.decoder.responses.reading.weight.mul_(5)  # they count
     model = bare_model(trainer, stars)
     z = model.encode_mean(stars[:6])
     labels = stars.labels[:6] + np.array([2000.0, -1.0, 0.2, 0.3]) * (np.arange(6)[:, None] % 2)

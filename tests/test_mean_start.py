@@ -207,6 +207,7 @@ def test_the_start_is_the_simulators_spectrum_under_every_scaling(simulated, qui
     [
         {"name": "generator", "model__mean_networks": 2},
         {"name": "generator", "model__mean_hidden": ()},
+        {"name": "generator", "model__mean_hidden": (), "model__nuisance_responses": True},
         {"name": "physical-removed", "model__conditional_encoder": True},
     ],
     ids=str,
@@ -228,15 +229,20 @@ def test_training_with_a_start_resumes_to_the_bit(simulated, quick, changes, tmp
     assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
 
 
-def test_a_stored_model_needs_no_simulator(simulated, quick, tmp_path, monkeypatch):
-    config = toy_config("generator", model__mean_start="grid", training__mean_epochs=2, training__epochs=1)
+@pytest.mark.parametrize("responses", [False, True])
+def test_a_stored_model_needs_no_simulator(simulated, quick, tmp_path, monkeypatch, responses):
+    changes = {"model__mean_start": "grid", "model__nuisance_responses": responses}
+    config = toy_config("generator", training__mean_epochs=2, training__epochs=1, **changes)
     model = train(simulated, config, device="cpu", extras=Extras(regressor_epochs=2))
     save_model(model, tmp_path / "started")
     monkeypatch.setattr(grid_nodes, "expected_spectra", None)
+    monkeypatch.setattr(grid_nodes, "expected_responses", None)
     loaded, z = load_model(tmp_path / "started"), model.encode_mean(simulated[:20])
     labels = simulated.labels[:20] + np.array([500, 0.5, -0.5, 0.2])
     assert np.array_equal(loaded.decode(z, labels), model.decode(z, labels))
     assert loaded.card["recipe"]["mean_start"] == "grid of the simulator"
+    told = "r(z, y) with its responses to cn, broadening_kms, shift_kms, calcium_depth"
+    assert (told in (tmp_path / "started" / "CARD.md").read_text(encoding="utf-8")) == responses
 
 
 def test_the_networks_learn_what_the_start_leaves_over(quick):

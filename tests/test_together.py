@@ -9,6 +9,8 @@ from toy import toy_config, toy_stars
 
 from gandalf_core.models.fit import bare_model
 from gandalf_core.networks.layers import many_of
+from gandalf_core.simulator import expected
+from gandalf_core.training import grid_nodes, kernel_fit
 from gandalf_core.training.together import Together, shapes
 from gandalf_core.training.trainer import Trainer
 
@@ -68,6 +70,24 @@ def test_seeds_together_end_where_each_ends_alone(noisy_stars, name):
         assert_equal(ours, other, without_effect(other))
     first, second = (state_of(t)["encoder.net.0.weight"] for t in together[:2])
     assert not torch.allclose(first, second, atol=1e-3)
+
+
+def test_seeds_with_responses_to_nuisances_end_where_each_ends_alone(noisy_stars, monkeypatch):
+    """Each model has nodes and responses of its own, looked up; only their reading is stacked."""
+    monkeypatch.setattr(grid_nodes, "NODES", 200)
+    monkeypatch.setattr(kernel_fit, "ITERATIONS", 4)
+    monkeypatch.setattr(expected, "STRATA", 2)
+    from_grid = {"model__mean_start": "grid", "model__mean_hidden": (), "model__nuisance_responses": True}
+    changes = seeds(2, training__epochs=2, model__components=20, **from_grid)
+    together, alone = (some(noisy_stars, "generator", changes) for _ in range(2))
+    assert len({shapes(t) for t in together}) == 1
+    before = [t.decoder.responses.reading.weight.clone() for t in together]
+    run(together)
+    for ours, other, start in zip(together, alone, before, strict=True):
+        list(other.epochs())
+        assert_equal(ours, other, without_effect(other))
+        assert (ours.decoder.responses.reading.weight - start).abs().max() > 1e-3, "it is learned"
+        assert len(ours.decoder.start.nodes) == 200 and ours.learner.in_components
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])

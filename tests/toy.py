@@ -24,6 +24,12 @@ SMALL = {
     "training.epochs": 2,
     "training.validation_fraction": 0.1,
 }
+WITHOUT_GRID = {  # the simulator's grid takes a second, and toy stars are no stars
+    "model.mean_hidden": (16,),
+    "model.mean_networks": 2,
+    "model.mean_start": "none",
+    "model.nuisance_responses": False,
+}
 
 
 def toy_stars(
@@ -56,4 +62,6 @@ def toy_config(name: str = "physical-removed", labels: tuple[str, ...] = LABELS,
     """A small version of a preset. Changes are named by path, with __ for the dot: model__noise=0.3."""
     config = preset(name, labels)
     small = SMALL | ({"model.mean_hidden": (16,)} if config.model.mean_hidden else {})
+    if config.model.mean_start == "grid":
+        small |= WITHOUT_GRID
     return with_fields(config, small | {path.replace("__", "."): value for path, value in changes.items()})

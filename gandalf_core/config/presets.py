@@ -51,9 +51,6 @@ GENERATOR = MappingProxyType(
         "model.latent_size": 32,  # room for every nuisance beside the labels, in spite of the noise
         "model.components": 100,
         "model.decoder_hidden": (512, 512),
-        # 48 functions of the labels, shared by all components: better edges
-        "model.mean_hidden": (512, 256, 48, 256),
-        "model.mean_networks": 2,
         "training.mean_epochs": 50,
         "training.mean_learning_rate": 4e-3,
         # too small a part of L_rec to survive the noise of z without a head
@@ -61,6 +58,22 @@ GENERATOR = MappingProxyType(
         # a nuisance is measured better in some stars than in others, so its spread may depend on labels
         "adversary.dependence_spread": 0.0,
         "training.centring": 5.0,
+    }
+)
+# m(y) of the generator, from the simulator's grid where the labels are those that the grid has: sliders err
+# half as much, as neither m nor r has to learn from noisy stars what physics says
+FROM_GRID = MappingProxyType(
+    {
+        "model.mean_hidden": (),
+        "model.mean_start": "grid",
+        "model.nuisance_responses": True,
+    }
+)
+FROM_STARS = MappingProxyType(
+    {
+        # 48 functions of the labels, shared by all components: better edges
+        "model.mean_hidden": (512, 256, 48, 256),
+        "model.mean_networks": 2,
     }
 )
 GENERATOR_LAMBDA = 0.05  # beside the dependence penalty: for what differences of the mean do not show
@@ -111,5 +124,6 @@ def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
     config = with_fields(base, {**RECIPES.get(recipe, BOTTLENECK), "model.condition_on": labels})
     if name == "generator":
         lambdas = dict.fromkeys(labels, GENERATOR_LAMBDA)
-        return with_fields(config, {**GENERATOR, "adversary.lambdas": lambdas})
+        mean = FROM_GRID if set(LABELS) <= set(labels) else FROM_STARS
+        return with_fields(config, {**GENERATOR, **mean, "adversary.lambdas": lambdas})
     return with_signs(config, removed, kept)

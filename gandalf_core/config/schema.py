@@ -17,6 +17,8 @@ from .fields import Range, Weights, build, settle_types
 MAX_LAYERS, MAX_OUTPUTS = 8, 100_000  # a configuration from elsewhere must not exhaust the memory
 NAMED_BY_USERS = ("lambdas", "nuisances")  # fields that hold names of the user's choice
 
+RESPONSES = ("cn", "broadening_kms", "shift_kms", "calcium_depth")  # nuisances of the simulator's grid
+
 Width = Annotated[int, Range(1, 8192)]
 Widths = Annotated[tuple[int, ...], Range(1, 8192)]
 Epochs = Annotated[int, Range(1, 1_000_000)]
@@ -41,6 +43,8 @@ class ModelConfig:
     # or, where mean_hidden is empty, a smooth function as large as the stars justify
     mean_start: Literal["none", "grid"] = "none"
     mean_grid: str = ""  # a file of spectra with labels; empty: the simulator's grid
+    # r also has the grid's own responses to nuisances, each times an amplitude that is linear in z
+    nuisance_responses: bool = False
     activation: Literal["relu", "silu", "tanh", "sigmoid"] = "relu"
     latent_activation: Literal["linear", "sigmoid"] = "linear"
     output_activation: Literal["linear", "sigmoid"] = "linear"
@@ -57,6 +61,13 @@ class ModelConfig:
     def has_mean(self) -> bool:
         """Whether the decoder is x̂ = m(y) + r(z, y)."""
         return bool(self.mean_hidden) or self.mean_start == "grid"
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The nuisances to which r has the grid's responses; any spectrum can be broadened and shifted."""
+        if not self.nuisance_responses:
+            return ()
+        return ("broadening_kms", "shift_kms") if self.mean_grid else RESPONSES
 
 
 @dataclass(frozen=True)
@@ -180,6 +191,8 @@ def _conflicts(config: Config) -> Iterator[str]:
 def _conflicts_of_start(m: ModelConfig) -> Iterator[str]:
     if m.mean_grid and m.mean_start != "grid":
         yield f"model.mean_grid is {m.mean_grid}, which only model.mean_start grid uses: set that too"
+    if m.nuisance_responses and m.mean_start != "grid":
+        yield "model.nuisance_responses are those of a grid: set model.mean_start to grid, or them to false"
     if m.mean_start != "grid":
         return
     missing = [name for name in LABELS if name not in m.condition_on]

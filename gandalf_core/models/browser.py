@@ -1,7 +1,8 @@
 """What a decoder in another language needs: the page's live decoder runs a model in the browser.
 
-Shapes: L pixels, Z latent, C conditioned labels, K networks whose average is the mean spectrum, or what is
-added to its start; those of the start's arrays are in `networks.start.GridStart`.
+Shapes: L pixels, Z latent, C conditioned labels, R components in which the decoder draws, K networks whose
+average is the mean spectrum, or what is added to its start; those of the other arrays are in
+`networks.start`.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,8 @@ import numpy as np
 import torch
 from scipy.linalg import block_diag
 
-from ..networks.autoencoder import Decoder
 from ..networks.layers import Mlp
-from ..networks.start import Correction
+from ..networks.start import Correction, Responses
 from .trained import TrainedModel
 
 Layer = dict[str, np.ndarray]  # weight (out, in), bias (out,)
@@ -23,10 +23,10 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
     """The layers of a model's decoder, its activations and both scalings, as float32 arrays and plain values.
 
     `rest` and `mean` are lists of {weight (out, in), bias (out,)}; `mean` is empty without a mean spectrum.
-    Where it starts from a grid, `start` has the arrays of a `GridStart` by name, and `correction` those of a
-    `Correction`, unless `mean` corrects it; its components are those in which the decoder draws, none where
-    these are pixels. Each conditioned label enters as (value − label_mean)/label_std; flux = output·scale +
-    offset.
+    Where it starts from a grid, `start` has the arrays of a `GridStart` by name, `correction` those of a
+    `Correction`, unless `mean` corrects it, and `responses` those of `Responses`, `reading` (J, Z) included.
+    The latter two draw in the rows of `axes` (R, L), which is empty where they draw in pixels. Each
+    conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
     """
     columns = model.config.columns(model.condition_on)
     config, scaler, decoder = model.config.model, model.scaler, model.decoder
@@ -34,7 +34,9 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
         "rest": _output_layers([decoder.rest], decoder.axes),
         "mean": _output_layers(decoder.means, decoder.axes),
         "start": _arrays(decoder.start),
-        "correction": _correction(decoder),
+        "correction": _arrays(decoder.mean) if isinstance(decoder.mean, Correction) else {},
+        "responses": _responses(decoder.responses),
+        "axes": decoder.axes.weight.numpy().T if isinstance(decoder.axes, torch.nn.Linear) else np.empty(0),
         "activation": config.activation,
         "output_activation": config.output_activation,
         "latent_size": config.latent_size,
@@ -51,12 +53,8 @@ def _arrays(module: torch.nn.Module | None) -> dict[str, np.ndarray]:
     return {} if module is None else {name: array.numpy() for name, array in module.named_buffers()}
 
 
-def _correction(decoder: Decoder) -> dict[str, np.ndarray]:
-    if not isinstance(decoder.mean, Correction):
-        return {}
-    axes = decoder.axes
-    components = {"components": axes.weight.numpy().T} if isinstance(axes, torch.nn.Linear) else {}
-    return _arrays(decoder.mean) | components
+def _responses(responses: Responses | None) -> dict[str, np.ndarray]:
+    return {} if responses is None else _arrays(responses) | {"reading": responses.reading.weight.numpy()}
 
 
 def _output_layers(nets: Sequence[Mlp], axes: torch.nn.Module) -> list[Layer]:

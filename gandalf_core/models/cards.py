@@ -107,6 +107,7 @@ def recipe(config: Config) -> dict[str, Any]:
         "decoder": list(model.decoder_hidden),
         "mean_spectrum": list(model.mean_hidden),
         "mean_start": _mean_start(model),
+        "nuisance_responses": list(model.responses),
         "discriminators": [*adversary.hidden, adversary.bins] if config.lambdas else [],
         "conditional_encoder": model.conditional_encoder,
         "epochs": training.epochs,
@@ -210,6 +211,8 @@ def _recipe_line(recipe: dict[str, Any]) -> str:
     target = f", discriminators' target `{recipe['target']}`" if recipe["target"] else ""
     wiring = ", conditional encoder" if recipe["conditional_encoder"] else ""
     wiring += f", m(y) from the {recipe['mean_start']}" if recipe.get("mean_start") else ""
+    if recipe.get("nuisance_responses"):
+        wiring += f", r(z, y) with its responses to {', '.join(recipe['nuisance_responses'])}"
     epochs = f"{recipe['epochs']} epochs in batches of {recipe['batch_size']}"
     return f"- recipe `{recipe['name']}`{target}{wiring}: {widths}; {epochs} (`config.json` has the rest)"
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..config.schema import ModelConfig
 from .layers import ACTIVATIONS, Average, Mlp, fixed_linear
-from .start import Correction, GridStart
+from .start import Basis, Correction, GridStart, Responses
 
 
 def networks_width(config: ModelConfig, pixels: int) -> int:
@@ -49,7 +49,8 @@ class Decoder(nn.Module):
     """x̂ = D(z ⊕ y), or m(y) + r(z ⊕ y) with m fitted by itself: (N, Z), (N, C) → (N, L).
 
     `means` are the networks whose average is m; where m starts from a grid (`start`) they, or without any of
-    them a `Correction`, say what is to be added.
+    them a `Correction`, say what is to be added. r is the network `rest`, plus the grid's `responses` to
+    nuisances where the configuration wants them.
     """
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
@@ -63,12 +64,24 @@ class Decoder(nn.Module):
         if self.start is not None and self.mean is None:
             self.mean = Correction(labels, width)
         self.rest = Mlp((config.latent_size + labels, *config.decoder_hidden, width), config.activation)
+        self.responses = (
+            Responses(config.latent_size, len(config.responses), width) if config.responses else None
+        )
         self.squash = ACTIVATIONS[config.output_activation]()
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
-        rest = self.rest(torch.cat([z, y], 1))
+        basis = None if self.start is None else self.start.basis(y)
+        rest = self.differences(z, y, basis)
         drawn = self.squash(self.axes(rest if self.mean is None else self.mean(y).detach() + rest))
-        return drawn if self.start is None else self.start(y) + drawn
+        return drawn if self.start is None or basis is None else self.start.spectra(basis) + drawn
+
+    def differences(self, z: Tensor, y: Tensor, basis: Basis | None = None) -> Tensor:  # -> (N, R)
+        """r(z, y). basis: of the start at y, where it is known already."""
+        rest = self.rest(torch.cat([z, y], 1))
+        if self.responses is None or self.start is None:
+            return rest
+        basis = self.start.basis(y) if basis is None else basis
+        return rest + self.responses(z, self.responses.at(basis))
 
     def mean_spectrum(self, y: Tensor) -> Tensor:  # (N, C) -> (N, L)
         """m(y) in pixels, of a decoder that has a mean part."""

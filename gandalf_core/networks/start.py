@@ -1,15 +1,17 @@
 """A mean part m(y) that starts from a grid: the grid's spectra, interpolated, and what stars add to them.
 
 A Gaussian process (Rasmussen & Williams 2006, chapter 2) through the grid's nodes, whose mean is a
-polynomial, gives the coefficients of principal components. Both modules are data: buffers of the decoder, in
-a model's folder as plain arrays. Their products are of double precision: neighbouring nodes have large
-weights of opposite signs.
+polynomial, gives the coefficients of principal components: of spectra, and of how spectra respond to
+nuisances. All but the reading of these from the latent is data: buffers of the decoder, in a model's folder
+as plain arrays. Their products are of double precision: neighbouring nodes have large weights of opposite
+signs.
 Shapes: N stars, L pixels, R components of the decoder, C conditioned labels, Q of them that the grid has,
-H further labels of the grid, D = Q + H, M nodes, F terms of the polynomial, K components, W walls.
+H further labels of the grid, D = Q + H, M nodes, F terms of the polynomial, K components, W walls, Z latent,
+J responses.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +42,20 @@ def pulled_in(x: Tensor, centre: Tensor, walls: Tensor) -> Tensor:  # (N, Q), (Q
         return x
     reach = ((x - centre) @ walls.T).amax(1, keepdim=True).clamp(min=1)
     return centre + (x - centre) / reach
+
+
+class Basis(NamedTuple):
+    """What a function on the grid is a linear combination of, at N points.
+
+    near: (N, M) kernel of each node.  powers: (N, F) terms of the polynomial.
+    """
+
+    near: Tensor
+    powers: Tensor
+
+    def combined(self, weights: Tensor, polynomial: Tensor) -> Tensor:  # (M, K), (F, K) -> (N, K)
+        """The combination with these factors."""
+        return self.near @ weights.double() + self.powers @ polynomial.double()
 
 
 class StoredArrays(nn.Module):
@@ -104,14 +120,55 @@ class GridStart(StoredArrays):
         )
 
     def forward(self, y: Tensor) -> Tensor:  # (N, C) -> (N, L)
-        return (self.coefficients(y) @ self.components.double() + self.offset).to(y.dtype)
+        return self.spectra(self.basis(y))
 
-    def coefficients(self, y: Tensor) -> Tensor:  # (N, C) -> (N, K)
-        """Those of the principal components."""
+    def basis(self, y: Tensor) -> Basis:  # (N, C)
+        """The basis at labels y, which `Responses` combine, too."""
         own = pulled_in(y[:, self.columns.long()].double(), self.centre.double(), self.walls.double())
         x = torch.cat([own, self.held.double().expand(len(y), -1)], 1)
-        by_nodes = kernel(x, self.nodes.double(), self.lengths.double()) @ self.weights.double()
-        return by_nodes + monomials(x) @ self.polynomial.double()
+        return Basis(kernel(x, self.nodes.double(), self.lengths.double()), monomials(x))
+
+    def spectra(self, basis: Basis) -> Tensor:  # -> (N, L)
+        """The grid's spectra where the basis has these values."""
+        coefficients = basis.combined(self.weights, self.polynomial)
+        return (coefficients @ self.components.double() + self.offset).to(self.offset.dtype)
+
+
+class Responses(StoredArrays):
+    """How a star's spectrum differs as its nuisances do: Σ_j a_j(z)·D_j(y), in the axes of the decoder.
+
+    D_j(y), the grid's response to the nuisance j, is half the difference of its spectra at labels y with the
+    nuisance raised and lowered. The amplitudes a are linear in the latent, whose mean is 0: no offset of
+    theirs says what m(y) should say.
+
+    Attributes
+    ----------
+    reading: (J, Z) of the amplitudes from the latent; the only part that is learned.
+    weights, polynomial: (M, K) and (F, K), from the basis of the `GridStart` to components.
+    components, offset: (K, J·R) and (J·R,), from there to the responses, one behind the other.
+
+    Without nodes it is 0.
+    """
+
+    weights: Tensor
+    polynomial: Tensor
+    components: Tensor
+    offset: Tensor
+
+    def __init__(self, latent: int, count: int, width: int) -> None:
+        size = count * width
+        super().__init__(weights=(0, 0), polynomial=(1, 0), components=(0, size), offset=(size,))
+        self.reading = nn.Linear(latent, count, bias=False)
+
+    def at(self, basis: Basis) -> Tensor:  # -> (N, J·R)
+        """All D_j where the start's basis has these values."""
+        coefficients = basis.combined(self.weights, self.polynomial)
+        return (coefficients @ self.components.double() + self.offset).to(self.offset.dtype)
+
+    def forward(self, z: Tensor, responses: Tensor) -> Tensor:  # (N, Z), (N, J·R) -> (N, R)
+        amplitudes = self.reading(z)
+        each = responses.unflatten(-1, (amplitudes.shape[-1], -1))
+        return (amplitudes.unsqueeze(-1) * each).sum(-2)
 
 
 class Correction(StoredArrays):

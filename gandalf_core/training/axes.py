@@ -5,7 +5,8 @@ With orthonormal components A (R, L), scaled by s = √(R/L), a spectrum x has t
     mean over pixels of (x − x̂)² = mean over components of (c − ĉ)² + mean over pixels of (x − AᵀA·x)²
 
 for every x̂ that the decoder can draw. The last term does not depend on the weights. White noise of σ per
-pixel is white noise of s·σ per component. m(y) is fitted before the first epoch and held: it is looked up.
+pixel is white noise of s·σ per component. m(y) is fitted before the first epoch and held: it is looked up. So
+are the grid's responses to nuisances, which are in the decoder's axes in any case.
 
 Where pixels are masked, or the output is squashed pixel by pixel, the axes are the pixels themselves.
 Shapes: N stars, L pixels, R components.
@@ -29,11 +30,12 @@ def works_in_components(config: ModelConfig, data: Batch) -> bool:
 
 @torch.no_grad()
 def in_axes(encoder: Encoder, decoder: Decoder, data: Batch, config: ModelConfig, amount: float) -> Batch:
-    """The training split as a step sees it, with m(y) looked up.
+    """The training split as a step sees it, with m(y) and the responses to nuisances looked up.
 
     data: in pixels.  amount: a of the two views (views.py), whose noise beyond the components counts in
     L_rec.
     """
+    data = replace(data, responses=_responses(decoder, data))
     if not works_in_components(config, data):
         means = [decoder.mean_spectrum(part.conditions) for part in data.chunks() if decoder.mean is not None]
         return replace(data, mean=torch.cat(means) if means else None)
@@ -49,6 +51,14 @@ def in_axes(encoder: Encoder, decoder: Decoder, data: Batch, config: ModelConfig
         error=None if data.error is None else data.error * share**0.5,
         beyond=beyond if data.weight is None else beyond * data.weight,
     )
+
+
+def _responses(decoder: Decoder, data: Batch) -> Tensor | None:
+    """(N, J·R) of each star; None without responses."""
+    start, responses = decoder.start, decoder.responses
+    if start is None or responses is None:
+        return None
+    return torch.cat([responses.at(start.basis(part.conditions)) for part in data.chunks()])
 
 
 def _in_components(encoder: Encoder, decoder: Decoder, part: Batch) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Stars as the networks see them: the training split in memory, and the batches taken from it.
 
-Shapes: N stars, L pixels, C conditioned labels, P labels, K discriminators, B bins, Q nuisances.
+Shapes: N stars, L pixels, C conditioned labels, P labels, K discriminators, B bins, Q nuisances, J responses,
+R components in which the decoder draws.
 """
 
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ class Batch:
     error: Tensor | None = None  # (N, 1) noise of each spectrum, scaled; None: the encoder sees x as it is
     nuisances: Tensor | None = None  # (N, Q) standardised, NaN = unknown; None: no head reads them
     mean: Tensor | None = None  # (N, L) m(y) in the axes of x; None: the decoder has no mean part
+    responses: Tensor | None = None  # (N, J·R) of the grid to nuisances; None: the decoder has none
     beyond: Tensor | None = None  # (N, 1) the part of L_rec that no choice in the axes of x changes; None: 0
 
     def __len__(self) -> int:

@@ -3,7 +3,7 @@
 Any file of spectra with labels serves (`io.read_stars`), and the raw grids of the simulator. Synthetic
 spectra are usually sharper than stars: they are broadened by the Gaussian with which their mean is most like
 that of the stars.
-Shapes: M nodes, K samples of the file, L pixels, Q labels that decoder and file have in common.
+Shapes: M nodes, K samples of the file, L pixels, Q labels that decoder and file have in common, J responses.
 """
 
 import zipfile
@@ -18,22 +18,25 @@ from ..errors import ModelError, SpectraError
 from ..io import read_stars, resample
 from ..io.names import label_name
 from ..io.npz import read_arrays
+from ..simulator.expected import BETWEEN
 from ..simulator.grids import FLUX_UNIT, LIGHT_KMS
-from .grid_nodes import NODES, Nodes, Sample, filled
+from .grid_nodes import NODES, Nodes, Sample, filled, responses_seen
 from .kernel_fit import fit_interpolation
 
 MAX_WIDTH_KMS = 150.0  # σ up to which is tried: R = 850
 COMPARED = 500  # stars whose mean is compared with the grid's
+# σ by which a response to broadening broadens: as a v sin i of 16 beside one of 4 km/s does
+BROADER_KMS = 7.3
 FINER = 2  # points for each sample while a spectrum is broadened
 CURE = "or set model.mean_start to none"
 
 
-def nodes_of_file(file: str, sample: Sample) -> Nodes:
+def nodes_of_file(file: str, sample: Sample, responses: tuple[str, ...] = ()) -> Nodes:
     """The nodes of a file on the model's wavelengths, at the resolution of the stars.
 
     At most NODES of its spectra serve, half of them those nearest to the stars. Further labels of the file
-    are held at their median. Raises SpectraError or ModelError, in one line with the file's name, for a file
-    that does not serve.
+    are held at their median. responses: the nuisances (J) whose responses are wanted. Raises SpectraError or
+    ModelError, in one line with the file's name, for a file that does not serve.
     """
     grid = _spectra(file)
     names = _common_labels(file, grid, sample)
@@ -47,9 +50,14 @@ def nodes_of_file(file: str, sample: Sample) -> Nodes:
     stars, own = sample.standard(stars, names), sample.standard(grid.labels_for(names), names)
     rows = _serving(own, stars)
     coordinates = np.concatenate([own, _standard(grid.labels_for(further))], 1)[rows]
-    seen = _as_observed(file, grid[rows], coordinates, stars, sample)
-    whole = ~(seen.mask & ~seen.mask.all(0)).any(1)
-    return Nodes(names, coordinates[whole], filled(seen[np.flatnonzero(whole)], sample.scaler), own)
+    broad = _as_broad(file, grid[rows], coordinates, stars, sample)
+    seen = resample(broad, sample.scaler.wavelength_nm, file)
+    nowhere = seen.mask.all(0)
+    whole = np.flatnonzero(~(seen.mask & ~nowhere).any(1))
+    found = [_response(broad.flux[whole], broad.wavelength_nm, name) for name in responses]
+    on_pixels = responses_seen(found, broad.wavelength_nm, sample)
+    on_pixels[..., nowhere] = 0
+    return Nodes(names, coordinates[whole], filled(seen[whole], sample.scaler), own, on_pixels)
 
 
 def _spectra(file: str) -> SpectraSet:
@@ -103,10 +111,10 @@ def _standard(labels: np.ndarray) -> np.ndarray:
 # --- wavelengths and resolution ---
 
 
-def _as_observed(
+def _as_broad(
     file: str, grid: SpectraSet, coordinates: np.ndarray, stars: np.ndarray, sample: Sample
 ) -> SpectraSet:
-    """The spectra on the model's wavelengths, as broad as the stars (N, Q).
+    """The spectra on their own wavelengths, as broad as the stars (N, Q).
 
     coordinates: (M, D) of the spectra.
     """
@@ -119,7 +127,18 @@ def _as_observed(
     mean = sharp.mean_spectrum(np.pad(stars, ((0, 0), (0, further))))
     width = matching_width(mean, grid.wavelength_nm, sample)
     flux = broadened(np.where(grid.mask, np.float32(1), grid.flux), grid.wavelength_nm, width)
-    return resample(replace(grid, flux=flux), sample.scaler.wavelength_nm, file)
+    return replace(grid, flux=flux)
+
+
+def _response(flux: np.ndarray, wavelength_nm: np.ndarray, nuisance: str) -> np.ndarray:
+    """(M, K) half the difference of spectra (M, K) with a nuisance raised and lowered."""
+    if nuisance == "broadening_kms":
+        return (broadened(flux, wavelength_nm, BROADER_KMS) - flux) / 2
+    low, high = (
+        np.stack([np.interp(wavelength_nm / (1 + shift / LIGHT_KMS), wavelength_nm, row) for row in flux])
+        for shift in BETWEEN["shift_kms"]
+    )
+    return ((high - low) / 2).astype(np.float32)
 
 
 def matching_width(flux: np.ndarray, wavelength_nm: np.ndarray, sample: Sample) -> float:

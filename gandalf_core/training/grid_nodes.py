@@ -1,7 +1,7 @@
 """Nodes of a grid of spectra, as a mean spectrum starts from them; those that the simulator computes.
 
 Shapes: N stars, L pixels, C conditioned labels, Q of them that the grid has, D = Q + its further labels,
-M nodes, R points of its region.
+M nodes, R points of its region, J responses.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ..errors import ModelError, SpectraError
 from ..io import resample
 from ..parameters import LABELS
 from ..simulator import PIXELS_2401, inside
-from ..simulator.expected import expected_spectra
+from ..simulator.expected import expected_responses, expected_spectra
 from ..simulator.population import uniform_labels
 
 NODES = 1000  # at most
@@ -23,6 +23,9 @@ NODES = 1000  # at most
 AMONG_STARS, NEAR_STARS = 0.35, 0.35
 REACH = np.array([450.0, 0.75, 0.45, 0.225])
 REGION_POINTS = 4000
+WITHOUT_GRID = (
+    "set mean_start to none, nuisance_responses to false and mean_hidden to widths such as [512,256,48,256]"
+)
 
 
 @dataclass(frozen=True)
@@ -52,35 +55,56 @@ class Nodes:
     names: (Q) of the labels that decoder and grid have in common.  coordinates: (M, D) labels of the nodes,
     those named as the decoder receives them, then the others, with 0 where the start holds them.  flux:
     (M, L).  region: (R, Q) points up to whose hull the grid may be asked, in the same coordinates.
+    responses: (M, J, L) of the flux to the nuisances asked for.
     """
 
     names: tuple[str, ...]
     coordinates: np.ndarray
     flux: np.ndarray
     region: np.ndarray
+    responses: np.ndarray
 
 
-def simulated_nodes(sample: Sample) -> Nodes:
+def simulated_nodes(sample: Sample, responses: tuple[str, ...] = ()) -> Nodes:
     """Nodes of the simulator's grid, most of them near the stars, with nuisances as they are on average.
 
-    ModelError where the model's wavelengths are not those of the grid.
+    responses: the nuisances (J) whose responses are wanted. ModelError where the model's wavelengths are not
+    those of the grid.
     """
     stars = sample.labels[:, [sample.names.index(name) for name in LABELS]]
     labels = np.concatenate([near_stars(stars), uniform_labels(0, np.arange(NODES))])[:NODES]
-    grid = expected_spectra(labels, pixels=2401)
-    ids = np.arange(NODES).astype(str)
     try:
-        on_pixels = resample(SpectraSet(grid, PIXELS_2401, ids, labels, LABELS), sample.scaler.wavelength_nm)
+        on_pixels = _seen(expected_spectra(labels, pixels=2401), sample)
     except SpectraError as error:
         cause = f"model.mean_start is grid, but the simulator's does not serve: {error}"
-        raise ModelError(f"{cause}; name another in model.mean_grid, or set mean_start to none") from None
+        raise ModelError(f"{cause}; name another in model.mean_grid, or {WITHOUT_GRID}") from None
     region = uniform_labels(1, np.arange(REGION_POINTS))
     return Nodes(
         names=LABELS,
         coordinates=sample.standard(labels, LABELS),
         flux=filled(on_pixels, sample.scaler),
         region=sample.standard(np.concatenate([region, labels]), LABELS),
+        responses=responses_seen(
+            [expected_responses(labels, name, pixels=2401) for name in responses], PIXELS_2401, sample
+        ),
     )
+
+
+def responses_seen(responses: list[np.ndarray], wavelength_nm: np.ndarray, sample: Sample) -> np.ndarray:
+    """(M, J, L) responses (M, K), one for each of J nuisances, on the model's wavelengths; 0 where unknown.
+
+    A pixel is a mean of samples, so what is added to a continuum of 1 is seen as what it is.
+    """
+    seen = [_seen(1 + response, sample, wavelength_nm) for response in responses]
+    each = [np.where(s.mask | sample.scaler.unseen, np.float32(0), s.flux - 1) for s in seen]
+    return np.stack(each, 1) if each else np.empty((0, 0, len(sample.scaler.wavelength_nm)), np.float32)
+
+
+def _seen(flux: np.ndarray, sample: Sample, wavelength_nm: np.ndarray = PIXELS_2401) -> SpectraSet:
+    """Spectra (M, K) on the model's wavelengths."""
+    ids = np.arange(len(flux)).astype(str)
+    bare = SpectraSet(flux, wavelength_nm, ids, np.empty((len(flux), 0)), ())
+    return resample(bare, sample.scaler.wavelength_nm)
 
 
 def near_stars(labels: np.ndarray) -> np.ndarray:

@@ -77,5 +77,7 @@ class Learner(nn.Module):
     def _redrawn(self, z: Tensor, batch: Batch) -> Tensor:
         """(N, L) x̂ in the axes of the batch."""
         rest = self.decoder.rest(torch.cat([z, batch.conditions], -1))
+        if self.decoder.responses is not None and batch.responses is not None:
+            rest = rest + self.decoder.responses(z, batch.responses)
         drawn = rest if self.in_components else self.decoder.axes(rest)
         return self.decoder.squash(drawn if batch.mean is None else batch.mean + drawn)

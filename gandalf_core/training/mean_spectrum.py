@@ -132,7 +132,7 @@ def rest_spectra(encoder: Encoder, decoder: Decoder, data: Batch, config: Config
 
     def rest(stars: Batch) -> Tensor:
         mu = encoder(stars.encoder_input(config.model))
-        return decoder.axes(decoder.rest(torch.cat([mu, stars.conditions], 1)))
+        return decoder.axes(decoder.differences(mu, stars.conditions))
 
     return torch.cat([rest(stars) for stars in data.chunks()])
 

@@ -60,9 +60,9 @@ class Stacked:
 
 
 def _buffers(learner: Learner) -> dict[str, Tensor]:
-    """The buffers that a step uses; those of m(y), which is looked up, differ in size from model to model."""
-    mean = ("decoder.mean.", "decoder.start.")
-    return {name: tensor for name, tensor in learner.named_buffers() if not name.startswith(mean)}
+    """The buffers that a step uses; those of what is looked up differ in size from model to model."""
+    looked_up = ("decoder.mean.", "decoder.start.", "decoder.responses.")
+    return {name: tensor for name, tensor in learner.named_buffers() if not name.startswith(looked_up)}
 
 
 def _stack(each: Sequence[Tensor]) -> Tensor:

@@ -25,7 +25,7 @@ from .axes import in_axes, works_in_components
 from .batches import Batch, StarTensors
 from .learner import Learner
 from .mean_spectrum import prepare_mean, refit_mean
-from .mean_start import start_arrays
+from .mean_start import set_start
 from .records import EpochRecord, accuracies, check_finite, validation_mse
 from .sample import training_sample
 from .schedule import one_cycle
@@ -94,6 +94,8 @@ class Trainer:
         self.adversary = self.learner.adversary
         self.learner.in_components = works_in_components(c.model, self.data)
         trained = (self.encoder.net, self.decoder.rest, self.adversary.heads, self.adversary.nuisance_heads)
+        if self.decoder.responses is not None:
+            trained = (*trained, self.decoder.responses)
         weights = [p for module in trained for p in module.parameters()]
         opponent = self.adversary.discriminators.parameters()
         self.optimiser = torch.optim.Adam(weights, c.training.learning_rate, fused=True)
@@ -187,8 +189,7 @@ class Trainer:
     def _fit_before(self) -> float:
         """Fit the decoder's mean part; the seconds that took."""
         started = time.perf_counter()
-        if self.decoder.start is not None:
-            self.decoder.start.set(start_arrays(self.data, self.scaler, self.config))
+        set_start(self.encoder, self.decoder, self.data, self.scaler, self.config)
         prepare_mean(self.encoder, self.decoder, self.data, self.config)
         self._seen = None  # m is another one now
         return time.perf_counter() - started

@@ -48,6 +48,7 @@ RECIPE = {
     "decoder": "widths of the decoder",
     "mean_spectrum": "widths of m(y)",
     "mean_start": "m(y) starts from the",
+    "nuisance_responses": "r(z, y) has the grid's responses to",
     "discriminators": "widths of the discriminators",
     "conditional_encoder": "conditional encoder",
     "batch_size": "stars per batch",

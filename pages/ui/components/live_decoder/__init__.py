@@ -108,8 +108,10 @@ def packed(spec: dict[str, Any], key: str) -> bytes:
     for part in ("rest", "mean"):
         for k, layer in enumerate(spec[part]):
             arrays |= {f"{part}{k}.weight": layer["weight"], f"{part}{k}.bias": layer["bias"]}
-    for part in ("start", "correction"):
+    for part in ("start", "correction", "responses"):
         arrays |= {f"{part}.{name}": array for name, array in spec[part].items()}
+    if spec["correction"] or spec["responses"]:
+        arrays |= {"axes": spec["axes"]}
     header = {name: spec[name] for name in ("activation", "output_activation", "latent_size", "labels")}
     layers = {part: [0] * len(spec[part]) for part in ("rest", "mean")}
     return pack({"key": key, **header, **layers}, arrays)

@@ -26,9 +26,11 @@ class Decoder {
     this.rest = layers("rest")
     this.mean = layers("mean")
     const part = (name, Kind) =>
-      `${name}.nodes` in header.arrays ? new Kind(array => numbers(`${name}.${array}`)) : null
+      `${name}.weights` in header.arrays ? new Kind(array => numbers(`${name}.${array}`)) : null
     this.start = part("start", GridStart)
     this.correction = part("correction", Correction)
+    this.responses = part("responses", Responses)
+    this.axes = numbers("axes") // of correction and responses; none where they draw in pixels
     this.label_mean = numbers("label_mean")
     this.label_std = numbers("label_std")
     this.flux_offset = numbers("flux_offset")
@@ -51,6 +53,19 @@ class Decoder {
   }
 
   /**
+   * What a grid contributes to the output (each L); nothing where there is none.
+   * @param {number[]} z
+   * @param {number[]} y
+   */
+  partsOfGrid(z, y) {
+    if (!this.start) return []
+    const basis = this.start.basis(y)
+    const added = [this.correction?.run(y), this.responses?.run(z, basis)].filter(part => part)
+    const inPixels = added.map(part => (this.axes?.length ? sumOfRows(this.axes, part) : part))
+    return [this.start.run(basis), ...inPixels]
+  }
+
+  /**
    * The flux (L) for a latent z (Z) and labels in physical units.
    * @param {Iterable<number>} z
    * @param {Record<string, number>} labels
@@ -59,7 +74,7 @@ class Decoder {
     const y = this.header.labels.map((name, k) => (labels[name] - this.label_mean[k]) / this.label_std[k])
     const rest = this.network(this.rest, [...z, ...y])
     const mean = this.mean.length ? this.network(this.mean, y) : null
-    const parts = [this.start, this.correction].filter(part => part).map(part => part.run(y))
+    const parts = this.partsOfGrid(Array.from(z), y)
     const scaled = (v, k) => parts.reduce((sum, part) => sum + part[k], mean ? mean[k] + v : this.squash(v))
     return Float32Array.from(rest, (v, k) => scaled(v, k) * this.flux_scale[k] + this.flux_offset[k])
   }

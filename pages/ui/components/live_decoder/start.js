@@ -17,15 +17,21 @@ class GridStart {
   }
 
   /**
-   * The grid's spectrum (L) at the labels that the decoder receives (C), in the units of its output.
+   * What the grid's functions are combinations of, at the labels that the decoder receives (C).
    * @param {ArrayLike<number>} labels
    */
-  run(labels) {
+  basis(labels) {
     const own = this.pulledIn(Array.from(this.columns, column => labels[column]))
     const x = [...own, ...this.held]
-    const coefficients = sumOfRows(this.weights, kernel(x, this.nodes, this.lengths))
-    sumOfRows(this.polynomial, monomials(x)).forEach((v, k) => (coefficients[k] += v))
-    return sumOfRows(this.components, coefficients).map((v, k) => v + this.offset[k])
+    return { near: kernel(x, this.nodes, this.lengths), powers: monomials(x) }
+  }
+
+  /**
+   * The grid's spectrum (L), in the units of the decoder's output.
+   * @param {Basis} basis
+   */
+  run(basis) {
+    return combined(this, basis)
   }
 
   /**
@@ -45,6 +51,30 @@ class GridStart {
   }
 }
 
+class Responses {
+  /** @param {(name: string) => Float32Array | null} numbers an array of the responses to nuisances */
+  constructor(numbers) {
+    this.reading = numbers("reading")
+    this.weights = numbers("weights")
+    this.polynomial = numbers("polynomial")
+    this.components = numbers("components")
+    this.offset = numbers("offset")
+  }
+
+  /**
+   * Each response times its amplitude, added up (R).
+   * @param {number[]} z
+   * @param {Basis} basis of the start
+   */
+  run(z, basis) {
+    const count = this.reading.length / z.length
+    const amplitudes = Array.from({ length: count }, (_, j) =>
+      z.reduce((sum, v, k) => sum + v * this.reading[j * z.length + k], 0),
+    )
+    return sumOfRows(combined(this, basis), amplitudes)
+  }
+}
+
 class Correction {
   /** @param {(name: string) => Float32Array | null} numbers an array of what stars add to the start */
   constructor(numbers) {
@@ -52,18 +82,29 @@ class Correction {
     this.lengths = numbers("lengths")
     this.weights = numbers("weights")
     this.offset = numbers("offset")
-    this.components = numbers("components") // null where the decoder draws in pixels
   }
 
   /**
-   * What is added (L) at the labels that the decoder receives (C).
+   * What is added (R) at the labels that the decoder receives (C).
    * @param {number[]} labels
    */
   run(labels) {
     const near = sumOfRows(this.weights, kernel(labels, this.nodes, this.lengths))
-    const drawn = near.map((v, k) => v + this.offset[k])
-    return this.components ? sumOfRows(this.components, drawn) : drawn
+    return near.map((v, k) => v + this.offset[k])
   }
+}
+
+/** @typedef {{near: Float64Array, powers: number[]}} Basis */
+
+/**
+ * A combination of the basis as coefficients of components, and these as numbers.
+ * @param {Record<"weights" | "polynomial" | "components" | "offset", Float32Array>} factors
+ * @param {Basis} basis
+ */
+function combined({ weights, polynomial, components, offset }, { near, powers }) {
+  const coefficients = sumOfRows(weights, near)
+  sumOfRows(polynomial, powers).forEach((v, k) => (coefficients[k] += v))
+  return sumOfRows(components, coefficients).map((v, k) => v + offset[k])
 }
 
 /**
@@ -90,7 +131,7 @@ function monomials(x) {
 
 /**
  * Rows of a matrix, each times its factor, added up.
- * @param {Float32Array} matrix row after row
+ * @param {ArrayLike<number>} matrix row after row
  * @param {ArrayLike<number>} factors one for each row
  */
 function sumOfRows(matrix, factors) {
