@@ -112,7 +112,8 @@ def fields_of(batch: Batch) -> dict[str, torch.Tensor]:
 def test_a_batch_is_some_rows_of_the_training_split(stars):
     stars = with_errors(stars)
     data = a_trainer(stars, "generator", adversary__nuisances={"vbroad": 1.0}).data
-    data = replace(data, mean=torch.randn(360, 48), beyond=torch.randn(360, 1))
+    looked_up = {"mean": torch.randn(360, 48), "responses": torch.randn(360, 96)}
+    data = replace(data, **looked_up, beyond=torch.randn(360, 1))
     assert len(data) == 360 and all(values is not None for values in fields_of(data).values())
     rows = torch.tensor([5, 0, 359])
     part = fields_of(data.select(rows))

@@ -67,6 +67,8 @@ FROM_GRID = MappingProxyType(
         "model.mean_hidden": (),
         "model.mean_start": "grid",
         "model.nuisance_responses": True,
+        # z measures nitrogen (cn) better with a head: sliders follow a giant's lines more closely
+        "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1, "cn": 0.3},
     }
 )
 FROM_STARS = MappingProxyType(
