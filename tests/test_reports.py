@@ -32,7 +32,7 @@ def test_every_variant_has_a_run_of_the_present_recipe():
     runs = {
         name: load(STORED / "ablation" / f"{slug(name)}.json") for rows in BASES.values() for name in rows
     }
-    assert len(runs) == len(list((STORED / "ablation").iterdir())) == 37
+    assert len(runs) == len(list((STORED / "ablation").iterdir())) == 38
     assert all(run["recipe"] == recipe_key(run["preset"]) for run in runs.values())
     assert "°" not in results_text()
 

@@ -259,7 +259,6 @@ def test_any_grid_responds_to_broadening_and_shift(quick, tmp_path, monkeypatch)
 def test_the_generator_starts_from_the_grid_where_the_grid_has_its_labels():
     model = preset("generator").model
     assert (model.mean_start, model.mean_hidden, model.responses) == ("grid", (), NUISANCES)
-    assert "cn" in preset("generator").adversary.nuisances
     more = preset("generator", (*LABELS, "age")).model
     assert (more.mean_start, more.nuisance_responses) == ("grid", True)
     fewer = preset("generator", ("teff", "logg", "mh")).model

@@ -61,14 +61,12 @@ GENERATOR = MappingProxyType(
     }
 )
 # m(y) of the generator, from the simulator's grid where the labels are those that the grid has: sliders err
-# half as much, as neither m nor r has to learn from noisy stars what physics says
+# half as much as with FROM_STARS, as neither m nor r has to learn from noisy stars what physics says
 FROM_GRID = MappingProxyType(
     {
         "model.mean_hidden": (),
         "model.mean_start": "grid",
         "model.nuisance_responses": True,
-        # z measures nitrogen (cn) better with a head: sliders follow a giant's lines more closely
-        "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1, "cn": 0.3},
     }
 )
 FROM_STARS = MappingProxyType(

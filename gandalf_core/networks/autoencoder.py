@@ -73,7 +73,7 @@ class Decoder(nn.Module):
         basis = None if self.start is None else self.start.basis(y)
         rest = self.differences(z, y, basis)
         drawn = self.squash(self.axes(rest if self.mean is None else self.mean(y).detach() + rest))
-        return drawn if self.start is None or basis is None else self.start.spectra(basis) + drawn
+        return drawn if self.start is None or basis is None else self.start.at(basis) + drawn
 
     def differences(self, z: Tensor, y: Tensor, basis: Basis | None = None) -> Tensor:  # -> (N, R)
         """r(z, y). basis: of the start at y, where it is known already."""

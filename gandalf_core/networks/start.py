@@ -53,10 +53,6 @@ class Basis(NamedTuple):
     near: Tensor
     powers: Tensor
 
-    def combined(self, weights: Tensor, polynomial: Tensor) -> Tensor:  # (M, K), (F, K) -> (N, K)
-        """The combination with these factors."""
-        return self.near @ weights.double() + self.powers @ polynomial.double()
-
 
 class StoredArrays(nn.Module):
     """A module of buffers whose sizes no configuration tells: they are those of what is set or loaded."""
@@ -79,15 +75,38 @@ class StoredArrays(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-class GridStart(StoredArrays):
+class OnGrid(StoredArrays):
+    """A function of the labels that the grid's nodes carry: a combination of their basis.
+
+    Attributes
+    ----------
+    weights, polynomial: (M, K) and (F, K), from the basis to components.
+    components, offset: (K, L) and (L,), from there to the L numbers of the function.
+    """
+
+    weights: Tensor
+    polynomial: Tensor
+    components: Tensor
+    offset: Tensor
+
+    def __init__(self, numbers: int, **shapes: tuple[int, ...]) -> None:
+        super().__init__(
+            weights=(0, 0), polynomial=(1, 0), components=(0, numbers), offset=(numbers,), **shapes
+        )
+
+    def at(self, basis: Basis) -> Tensor:  # -> (N, L)
+        """The function where the basis has these values."""
+        coefficients = basis.near @ self.weights.double() + basis.powers @ self.polynomial.double()
+        return (coefficients @ self.components.double() + self.offset).to(self.offset.dtype)
+
+
+class GridStart(OnGrid):
     """The grid's spectrum at standardised labels y: (N, C) → (N, L), in the units of the decoder's output.
 
     Attributes
     ----------
     columns: (Q,) of the conditioned labels that the grid has.  held: (H,) values of its further labels.
     nodes: (M, D) labels of the nodes, standardised as y is.  lengths: (D,) of the kernel.
-    weights, polynomial: (M, K) and (F, K), from kernel and monomials to components.
-    components, offset: (K, L) and (L,), from there to pixels.
     centre, walls: (Q,) and (W, Q), the region of the nodes: beyond it, the spectrum is that of the nearest
         point on the line to the centre.
 
@@ -98,29 +117,16 @@ class GridStart(StoredArrays):
     held: Tensor
     nodes: Tensor
     lengths: Tensor
-    weights: Tensor
-    polynomial: Tensor
-    components: Tensor
-    offset: Tensor
     centre: Tensor
     walls: Tensor
 
     def __init__(self, pixels: int) -> None:
         super().__init__(
-            columns=(0,),
-            held=(0,),
-            nodes=(0, 0),
-            lengths=(0,),
-            weights=(0, 0),
-            polynomial=(1, 0),
-            components=(0, pixels),
-            offset=(pixels,),
-            centre=(0,),
-            walls=(0, 0),
+            pixels, columns=(0,), held=(0,), nodes=(0, 0), lengths=(0,), centre=(0,), walls=(0, 0)
         )
 
     def forward(self, y: Tensor) -> Tensor:  # (N, C) -> (N, L)
-        return self.spectra(self.basis(y))
+        return self.at(self.basis(y))
 
     def basis(self, y: Tensor) -> Basis:  # (N, C)
         """The basis at labels y, which `Responses` combine, too."""
@@ -128,42 +134,24 @@ class GridStart(StoredArrays):
         x = torch.cat([own, self.held.double().expand(len(y), -1)], 1)
         return Basis(kernel(x, self.nodes.double(), self.lengths.double()), monomials(x))
 
-    def spectra(self, basis: Basis) -> Tensor:  # -> (N, L)
-        """The grid's spectra where the basis has these values."""
-        coefficients = basis.combined(self.weights, self.polynomial)
-        return (coefficients @ self.components.double() + self.offset).to(self.offset.dtype)
 
-
-class Responses(StoredArrays):
+class Responses(OnGrid):
     """How a star's spectrum differs as its nuisances do: Σ_j a_j(z)·D_j(y), in the axes of the decoder.
 
     D_j(y), the grid's response to the nuisance j, is half the difference of its spectra at labels y with the
     nuisance raised and lowered. The amplitudes a are linear in the latent, whose mean is 0: no offset of
-    theirs says what m(y) should say.
+    theirs says what m(y) should say. As a function on the grid it is all D_j, one behind the other (J·R).
 
     Attributes
     ----------
     reading: (J, Z) of the amplitudes from the latent; the only part that is learned.
-    weights, polynomial: (M, K) and (F, K), from the basis of the `GridStart` to components.
-    components, offset: (K, J·R) and (J·R,), from there to the responses, one behind the other.
 
     Without nodes it is 0.
     """
 
-    weights: Tensor
-    polynomial: Tensor
-    components: Tensor
-    offset: Tensor
-
     def __init__(self, latent: int, count: int, width: int) -> None:
-        size = count * width
-        super().__init__(weights=(0, 0), polynomial=(1, 0), components=(0, size), offset=(size,))
+        super().__init__(count * width)
         self.reading = nn.Linear(latent, count, bias=False)
-
-    def at(self, basis: Basis) -> Tensor:  # -> (N, J·R)
-        """All D_j where the start's basis has these values."""
-        coefficients = basis.combined(self.weights, self.polynomial)
-        return (coefficients @ self.components.double() + self.offset).to(self.offset.dtype)
 
     def forward(self, z: Tensor, responses: Tensor) -> Tensor:  # (N, Z), (N, J·R) -> (N, R)
         amplitudes = self.reading(z)
