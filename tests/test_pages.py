@@ -488,7 +488,8 @@ def test_an_uploaded_star_that_moves_is_moved_to_rest_by_a_button(app):
     assert not test.exception and "was moved to rest, on every page" in texts(test)
     assert ":green-badge[ordinary]" in texts(test) and "at least" not in latent_row()
     teff = float(re.findall(r"[\d,]+", latent_row())[0].replace(",", ""))
-    assert abs(teff - load_model(model).predict(star).values[0, 0]) < 60
+    at_rest = load_model(model).predict(star)  # a spectrum that was interpolated twice is a little smoother
+    assert abs(teff - at_rest.values[0, 0]) < at_rest.errors[0, 0]
     show(test, "decode")
     show(test, "parameters")
     test.button(key="move_back").click().run()
