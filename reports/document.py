@@ -14,6 +14,7 @@ from .foundations import foundations_section
 from .goals import goals_table
 from .physics_coverage import PATH as PHYSICS_PATH
 from .physics_coverage import physics_table
+from .physics_goals import physics_goals_table
 from .scores import FILE as SCORES
 from .scores import scores_section
 from .stored import MODELS, ROOT, SEEDS, STORED, audit_path, audited_on, load, stars_in_words, trained_on
@@ -63,6 +64,7 @@ def results_text() -> str:
         _head(stars_in_words(pictures.sources(runs)), stars_in_words(audited_on(m) for m in audits)),
         "Seeds measured: " + ", ".join(f"`{m}` {len(reports)}" for m, reports in runs.items()) + ".\n",
         goals_table(runs, comparison, bayes),
+        physics_goals_table(load(real_stars.FILE), load(FOUNDATIONS), load(SCORES), load(PHYSICS_PATH)),
         NOTES.read_text(encoding="utf-8") if NOTES.is_file() else "",
         pictures.section(_pictures()),
         tables.ablation_table(_ablation_runs(PHYSICAL | PAPER)),
