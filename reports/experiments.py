@@ -18,7 +18,7 @@ from gandalf_core.models.loading import load_model
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.regression.residuals import residual_statistics
 from gandalf_core.seeds import JUDGING_SEED, STANDARD_SEED
-from gandalf_core.simulator import true_labels
+from gandalf_core.simulator import EDITION, true_labels
 from gandalf_core.sources import load_stars
 from gandalf_core.training.checkpoints import CHECKPOINT
 from gandalf_core.training.together import Together
@@ -104,7 +104,7 @@ def variant(base: str, changes: Changes) -> Config:
 
 
 def recipe_key(base: str) -> str:
-    """Eight letters that change when the preset does, so that older runs are made again.
+    """Eight letters that change when the preset or the simulator does, so that older runs are made again.
 
     A new field at its default changes nothing.
     """
@@ -113,7 +113,7 @@ def recipe_key(base: str) -> str:
         part: {k: v for k, v in own[part].items() if v != default[part][k]}
         for part in ("model", "adversary", "training")
     }
-    return hashlib.sha256(json.dumps(differences).encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps([EDITION, differences]).encode()).hexdigest()[:8]
 
 
 def audit_variant(config: Config, stars: SpectraSet, audited: SpectraSet) -> dict[str, Any]:
