@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from gandalf_core.auditing.compare import TUNED
-from gandalf_core.models.edition import is_first_edition
 from gandalf_core.parameters import LABELS, parameter
 
 from .markdown import number, plain, spread, table
@@ -40,22 +39,13 @@ def leakage_rows(runs: Runs) -> Iterator[Row]:
             )
             excess = [spread([v["excess"] for v in entries]) for entries in (ours, paper)]
             yield [f"`{model}`: excess R² of {plain(n)}", *excess, "≤ .02"]
-            if any(map(is_of_first_edition, ours)):
-                upper = [spread([v["interval"][1] for v in entries]) for entries in (ours, paper)]
-                yield [f"`{model}`: upper end of its 95 % interval", *upper, "moonshot ≤ .01"]
-            else:
-                upper = [spread([upper_limit(v) for v in entries]) for entries in (ours, paper)]
-                yield [f"`{model}`: 95 % limit of its partial R²", *upper, "≤ .02"]
+            upper = [spread([upper_limit(v) for v in entries]) for entries in (ours, paper)]
+            yield [f"`{model}`: 95 % limit of its partial R²", *upper, "≤ .02"]
 
 
-def is_of_first_edition(entry: dict[str, Any]) -> bool:
-    """Whether a removed label was audited by the first edition, which knew an interval and no limit."""
-    return is_first_edition({"removed": {"": entry}})
-
-
-def upper_limit(entry: dict[str, Any]) -> float | None:
-    """What may be there at most: all of it where no limit was found; None where none was looked for."""
-    return None if is_of_first_edition(entry) else 1.0 if entry["upper"] is None else entry["upper"]
+def upper_limit(entry: dict[str, Any]) -> float:
+    """What may be there at most: all of it where no limit was found."""
+    return 1.0 if entry["upper"] is None else entry["upper"]
 
 
 def loss_rows(runs: Runs) -> Iterator[Row]:
