@@ -132,7 +132,7 @@ def bayes_table(bayes: Report) -> str:
     rows = [[name, *(number(rmse[n] / best[n], 2) for n in LABELS)] for name, rmse in bayes["rmse"].items()]
     return (
         "## Against the best possible\n\n"
-        f"RMSE of the {bayes['stars']} stars `{bayes['source']}` in units of the RMSE of their posterior mean "
+        f"RMSE of the {bayes['stars']} stars `{bayes['source']}` in units of that of their posterior mean "
         "with the sample as the prior, which no method can beat on average (`python -m reports bayes`).\n\n"
         + table(["read from", *map(plain, LABELS)], rows)
     )
