@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_NAMED = 5  # things of one kind that are said one by one; --json lists all
 MAX_LISTED = 10  # values of one fact
-SAID_BEFORE = ("notes",)  # keys of a result that stood on standard error already
+IN_JSON_ALONE = ("notes", "made_with")  # keys of a result: said on standard error already, or for machines
 
 
 class Console:
@@ -134,7 +134,7 @@ def duration(seconds: float) -> str:
 
 def facts(result: dict[str, Any]) -> str:
     """A result as aligned `name  value` lines; what is empty or was said before is left out."""
-    told = {k: v for k, v in result.items() if k not in SAID_BEFORE and v not in ({}, [], None)}
+    told = {k: v for k, v in result.items() if k not in IN_JSON_ALONE and v not in ({}, [], None)}
     lines = {k.replace("_", " "): _fact(v) for k, v in told.items()}
     width = max(map(len, lines), default=0)
     return "\n".join(f"{k:<{width}}  {v}" for k, v in lines.items())

@@ -231,7 +231,7 @@ def _new_map(x: "np.ndarray", stars: "MapStars", args: Namespace, console: Conso
 def models(args: Namespace, console: Console) -> Report:
     """List the models with what was removed, kept and measured; with MODEL, print its card."""
     from ...models.cards import card_text
-    from ...models.store import list_models, load_model
+    from ...models.store import listing, load_model
     from ...places import model_roots
 
     if args.name:
@@ -240,10 +240,14 @@ def models(args: Namespace, console: Console) -> Report:
         return Report(result, card_text(model.name, model.card))
     if args.root and not Path(args.root).is_dir():
         raise UsageError(f"{args.root}: no such folder")
-    infos = list_models(args.root)
-    result = {"models": [{"name": m.name, "path": str(m.path), "card": m.card} for m in infos]}
+    infos, unusable = listing(args.root)
+    result: dict[str, Any] = {
+        "models": [{"name": m.name, "path": str(m.path), "card": m.card} for m in infos],
+        "unusable": {str(folder): cause for folder, cause in unusable.items()},
+    }
     roots = args.root or " or ".join(map(str, model_roots()))
-    return Report(result, _models_table(infos) if infos else f"no models in {roots}")
+    lines = [_models_table(infos) if infos else f"no models in {roots}", *unusable.values()]
+    return Report(result, "\n".join(lines))
 
 
 def _models_table(infos: "Sequence[ModelInfo]") -> str:
@@ -254,4 +258,5 @@ def _models_table(infos: "Sequence[ModelInfo]") -> str:
 def _model_row(name: str, card: dict[str, Any]) -> list[str]:
     signs = [", ".join(parameter(n).plain for n in card[key]) or "-" for key in ("removed", "kept")]
     mse = card["figures"]["reconstruction_mse"]
-    return [name, *signs, str(card["latent_size"]), f"{card['data']['train']:,}", f"{mse:.2e}"]
+    error = "-" if mse is None else f"{mse:.2e}"
+    return [name, *signs, str(card["latent_size"]), f"{card['data']['train']:,}", error]
