@@ -74,7 +74,7 @@ def labels_in(table: RawTable, file: str) -> LabelTable:
     roles = {_role(c) for c in table.columns}
     if {FLUX, WAVELENGTH} <= roles:
         raise SpectraError("holds spectra, one row for each sample: give a table with one row for each star")
-    numbers = [(column, _numbers(column)) for column in table.columns]
+    numbers = [(column, numbers_of(column)) for column in table.columns]
     found = [(column, values) for column, values in numbers if values is not None]
     if not found:
         raise SpectraError(f"no column of labels (columns: {', '.join(c.name for c in table.columns)[:200]})")
@@ -139,7 +139,7 @@ def label_of(column: RawColumn) -> str:
     return role if role is not None else label_name(canonical_name(column.name))
 
 
-def _numbers(column: RawColumn) -> np.ndarray | None:
+def numbers_of(column: RawColumn) -> np.ndarray | None:
     """(R,) the values of a column of labels, NaN where missing; None for a column that holds no label.
 
     Raises SpectraError for a known label that is not a number in some row.

@@ -45,10 +45,14 @@ class LatentTable:
     remarks: dict[str, str] = field(default_factory=dict)
 
     @property
+    def label_columns(self) -> tuple[RawColumn, ...]:
+        """The columns of numbers, each of which may be a label."""
+        return tuple(column for column in self.columns if _is_label(column))
+
+    @property
     def candidates(self) -> tuple[str, ...]:
         """Names of the columns of numbers, each of which may be a label."""
-        names = [label_of(column) for column in self.columns if _is_label(column)]
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys(map(label_of, self.label_columns)))
 
     def labels(self, names: Sequence[str]) -> LabelTable:
         """The labels of these names in the project's units, NaN where missing. SpectraError for others."""
