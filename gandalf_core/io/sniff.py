@@ -13,7 +13,7 @@ from typing import BinaryIO
 from ..errors import SpectraError
 from .recognise import detect, refuse_packed
 
-MIN_EXPANDED = 2**27  # bytes that the content of a file may always take
+MIN_EXPANDED = 2**26  # bytes that the content of a file may always take
 MAX_EXPANSION = 20  # beyond that, its growth: spectra as text shrink about sixfold
 MAX_SAMPLES = 10**9  # flux values read at once; larger files are streamed from Parquet
 MAX_MEMBERS = 20_000
