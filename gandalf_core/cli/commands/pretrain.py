@@ -140,9 +140,12 @@ def _exists(folder: Path, config: Config, source: str) -> bool:
 
 def _trainers(configs: dict[str, Config], stars: "SpectraSet", args: Namespace) -> "dict[str, Trainer]":
     """Trainers of these models, where there is a checkpoint from there on."""
+    from ...models.fit import MAP_STARS, Extras
+
     work = {name: Path(args.work) / name for name in configs}
+    maps = Extras(maps=tuple(args.map or MAPS), map_stars=args.map_stars or MAP_STARS)
     return {
-        name: make_trainer(stars, config, work[name], args.device, resume=_resumable(work[name], config))
+        name: make_trainer(stars, config, work[name], args.device, _resumable(work[name], config), maps)
         for name, config in configs.items()
     }
 
