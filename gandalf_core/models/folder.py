@@ -186,6 +186,8 @@ def _naming(folder: Path) -> Iterator[None]:
 
 
 def _write_manifest(folder: Path, new: Path, stays: Callable[[str], bool]) -> None:
+    if (new / files.MANIFEST).exists():  # of a copy, which comes with its own
+        return
     hashes = {name: sha256((new / name).read_bytes()) for name in model_files(new)}
     old = [name for name in model_files(folder) if stays(name) and name not in hashes]
     content = _manifest_bytes(folder) if old else None

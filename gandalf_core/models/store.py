@@ -77,6 +77,8 @@ def install_model(source: str | Path, folder: str | Path) -> None:
     with replacing(Path(folder)) as new:
         for name, content in contents.files.items():
             write_bytes(new / name, content)
+        if contents.manifest is not None:
+            write_text(new / files.MANIFEST, contents.manifest.to_json())
         write_text(new / files.CARD_TEXT, card_text(Path(folder).name, card))
 
 
