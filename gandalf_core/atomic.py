@@ -1,37 +1,115 @@
-"""Files that appear under their name when they are complete, or not at all."""
+"""Files that appear under their name when they are complete, or not at all.
 
+A file is written under a hidden name beside it, which is locked meanwhile: what a killed process left there
+is overwritten by the next one that writes the file.
+"""
+
+import itertools
 import os
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import SpectraError
+from .locks import can_lock, try_lock
 
 NAME_LETTERS = 40  # of a file's name in that of its temporary file: file systems take 255 bytes in all
 # on Windows a file that somebody reads just now cannot be replaced; nobody reads for long
 PAUSES = (0.01, 0.05, 0.2, 0.5, 1.0) if os.name == "nt" else ()  # seconds before further attempts
+WRITERS = 100  # of one file at once, that look for a free temporary name
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[BinaryIO]:
     """A stream whose content replaces the file `path` if the block ends without an error.
 
-    Raises SpectraError when the file cannot be written.
+    A link is followed: the file that it names is replaced. Raises SpectraError, naming `path`, when the file
+    cannot be written, in the block, too.
     """
     path = Path(path)
     check_place(path)
-    part = _temporary(path)
+    target = Path(os.path.realpath(path))
     with _naming(path):
-        stream = part.open("wb")
+        part, stream, lock = _begin(target)
+    done = False
     try:
-        with stream:
+        with _naming(path, part), stream:
             yield stream
-        with _naming(path):
-            _replace(part, path)
+            stream.flush()
+        with _naming(path, part):
+            _replace(part, target)
+            done = True
     finally:
-        part.unlink(missing_ok=True)
+        if not done:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _begin(target: Path) -> tuple[Path, BinaryIO, int | None]:
+    """A temporary file for the content of `target`, the stream into it, and what keeps it locked.
+
+    The first free one of the names that writers of this file use, so that nothing a killed one left stays.
+    Raises OSError.
+    """
+    for number in range(WRITERS):
+        part = target.with_name(f".{target.name[:NAME_LETTERS]}.{number}.part")
+        if (lock := _locked(part)) is not None:
+            _remove_left(target, number + 1)
+            os.ftruncate(lock, 0)
+            return part, open(part, "wb", opener=partial(_copy, lock)), lock
+        if not part.exists():  # a place, or a platform, without such locks
+            break
+    part = _temporary(target)
+    return part, part.open("xb"), None
+
+
+def _locked(part: Path) -> int | None:
+    """The descriptor of a temporary file that this process alone writes; None where there is no such file."""
+    if not can_lock():
+        return None
+    with suppress(OSError):
+        # neither through a link nor into a device that somebody has put there
+        file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        about = os.fstat(file)
+        try:
+            plain = stat.S_ISREG(about.st_mode) and about.st_nlink == 1
+            if plain and try_lock(file) and _is_still(part, file):
+                return file
+        except OSError:  # a file system without locks
+            if not about.st_size:
+                part.unlink()
+        os.close(file)
+    return None
+
+
+def _copy(file: int, *_: object) -> int:
+    """An opener of a file that is open already."""
+    return os.dup(file)
+
+
+def _is_still(part: Path, file: int) -> bool:
+    """Whether a name still belongs to an open file: the one that locked it before may have given it away."""
+    with suppress(OSError):
+        return os.path.samestat(os.lstat(part), os.fstat(file))
+    return False
+
+
+def _remove_left(target: Path, number: int) -> None:
+    """Remove the temporary files from this number on that nobody writes any more."""
+    for k in itertools.count(number):
+        part = target.with_name(f".{target.name[:NAME_LETTERS]}.{k}.part")
+        if not part.exists() or k >= WRITERS:
+            return
+        if (lock := _locked(part)) is not None:
+            with suppress(OSError):
+                part.unlink()
+            os.close(lock)
 
 
 def _temporary(path: Path) -> Path:
@@ -50,27 +128,56 @@ def _replace(part: Path, path: Path) -> None:
 
 
 def check_place(path: Path) -> None:
-    """SpectraError where no file can be written: a folder, a path in one that does not exist, a bad name."""
+    """SpectraError where no file can be written.
+
+    That is a folder, a path in one that does not exist, a bad name, and what is no file: a device, a pipe.
+    """
     if os.path.isdir(path):  # unlike Path.is_dir, no error for a name that is too long
         raise SpectraError(f"{path}: is a folder: give the name of a file")
-    if not os.path.isdir(path.parent):
+    if not os.path.isdir(os.path.dirname(os.path.realpath(path)) if os.path.islink(path) else path.parent):
         raise SpectraError(f"{path}: cannot be written: does its folder exist?")
     try:
-        os.lstat(path)
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise SpectraError(f"{path}: is a device or a pipe: give the name of a file")
     except FileNotFoundError:
         pass  # as it should be: the file is new
     except (OSError, ValueError) as error:  # too long, or with characters that no name may have
-        cause = getattr(error, "strerror", None) or error
-        raise SpectraError(f"{path}: cannot be written ({cause})") from None
+        if isinstance(error, SpectraError):
+            raise
+        raise SpectraError(f"{path}: cannot be written ({cause_of(error)})") from None
+
+
+def cause_of(error: Exception) -> str:
+    """What the system says of an error, in few words, without the name of a file."""
+    number = getattr(error, "errno", None)
+    return getattr(error, "strerror", None) or (os.strerror(number) if number else str(error).strip() or "?")
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Errors of the system as SpectraError about `path`, not about its temporary file."""
+def _naming(path: Path, part: Path | None = None) -> Iterator[None]:
+    """Errors of the system that concern `path`, or its temporary file `part`, as SpectraError about `path`.
+
+    Those of other files, which a block may read meanwhile, are left as they are.
+    """
     try:
         yield
     except OSError as error:
-        raise SpectraError(f"{path}: cannot be written ({error.strerror})") from error
+        named = error.filename
+        if part is not None and named is not None and os.fspath(named) not in (str(part), str(path)):
+            raise
+        raise SpectraError(f"{path}: cannot be written ({cause_of(error)})") from error
+
+
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, with those above it, where it is missing. Raises SpectraError where that cannot be."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        taken = isinstance(error, FileExistsError | NotADirectoryError)
+        cause = "a file is in its place" if taken else cause_of(error)
+        raise SpectraError(f"{folder}: cannot be made ({cause})") from None
+    return folder
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -85,6 +192,29 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """Write or replace a file, whole. Raises SpectraError as `atomic` does."""
     with atomic(path) as stream:
         stream.write(content)
+
+
+def append_line(path: str | Path, line: str) -> None:
+    """Add a line to a text file in UTF-8, whole or not at all. Raises SpectraError where that cannot be.
+
+    What an earlier writer left of a line that was cut short becomes a line of its own.
+    """
+    path = Path(path)
+    with _naming(path), path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        cut_short = end > 0 and _last_byte(file, end) != b"\n"
+        try:
+            file.write((b"\n" if cut_short else b"") + line.encode("utf-8", "backslashreplace") + b"\n")
+            file.flush()
+        except OSError:
+            with suppress(OSError):
+                file.truncate(end)
+            raise
+
+
+def _last_byte(file: BinaryIO, end: int) -> bytes:
+    file.seek(end - 1)
+    return file.read(1)
 
 
 def create_private(path: str | Path, content: bytes) -> bool:

@@ -30,10 +30,17 @@ def pretrained_folder() -> Path:
 def model_roots() -> tuple[Path, ...]:
     """Folders in which a model's name is looked up: the pretrained one, then those of GANDALF_MODELS.
 
-    GANDALF_MODELS holds paths separated as in PATH (`:`, on Windows `;`).
+    GANDALF_MODELS holds paths separated as in PATH (`:`, on Windows `;`); without it, `models` among the
+    user's data.
     """
     further = os.environ.get("GANDALF_MODELS", "").split(os.pathsep)
-    return pretrained_folder(), *(Path(path).absolute() for path in further if path)
+    paths = [Path(path).absolute() for path in further if path]
+    return pretrained_folder(), *(paths or [_of_the_user("data") / "models"])
+
+
+def added_models_folder() -> Path:
+    """Where models are put that come as one file: the first folder after the pretrained one."""
+    return model_roots()[1]
 
 
 def runs_folder() -> Path:

@@ -17,7 +17,8 @@ from .io.checking import DEFAULT, Checks
 from .io.read import each_file, none_left, reject, usable_of, without_repeats
 from .io.understanding import Understanding, notes_of, understandings
 from .parameters import MAX_SEED, MAX_STARS
-from .simulator import KINDS, simulate_kind
+from .simulator import KINDS, NuisanceConfig, simulate_kind
+from .simulator.recipe import Recipe
 
 SIMULATED = "simulated:"
 MAX_IDS = 500_000  # stars among which an id that comes twice is noticed
@@ -172,6 +173,13 @@ def sets_of(
     else:
         others = [other for other in among if other != spec and not other.startswith(SIMULATED)]
         yield from each_file([spec], checks, others)
+
+
+def simulated_ids(spec: str) -> np.ndarray:
+    """(N,) ids of the stars of `simulated:N[:SEED[:KIND]]`, which are not simulated for that."""
+    count, seed, kind = check_source(spec)
+    recipe = Recipe(seed, None, False, NuisanceConfig(), *KINDS[kind])
+    return recipe.ids(np.arange(count))
 
 
 def check_source(spec: str) -> tuple[int, int, str]:

@@ -6,6 +6,7 @@ import streamlit as st
 from gandalf_core.figures import spectra
 from pages.ui import guards, show, state
 from pages.ui.parts.captions import largest_residual
+from pages.ui.parts.twins import show_beside_simulated
 
 LINKS = (  # page, icon, title, sentence
     (
@@ -77,6 +78,8 @@ show.figure(
     f"The residual below should look like noise. {largest}",
     "home",
 )
+with guards.showing_errors():
+    show_beside_simulated(model, "home_twin")
 with st.grid(3):
     for page, icon, title, sentence in LINKS:
         with st.container(border=True, height="stretch"):

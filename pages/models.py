@@ -4,7 +4,7 @@ import streamlit as st
 
 from gandalf_core.models.cards import card_text, notes
 from pages.ui import guards, show, state
-from pages.ui.cache.models import load_model, model_folders
+from pages.ui.cache.models import load_model, model_folders, unusable_models
 from pages.ui.parts import cards
 
 NOTHING = "nothing"
@@ -12,6 +12,8 @@ NOTHING = "nothing"
 show.page_title(
     "Models", "Every model is a folder without pickles: weights, scaling, regressors, maps and a card."
 )
+for line in unusable_models():
+    st.warning(guards.error_text(line), icon=":material/warning:")
 names = list(model_folders())
 if not names:
     guards.need_model()

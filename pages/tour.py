@@ -11,6 +11,7 @@ from pages.ui.cache.models import load_model, model_folders
 from pages.ui.parts import captions
 from pages.ui.parts import decode as decoding
 from pages.ui.parts import maps as mapping
+from pages.ui.parts.twins import show_beside_simulated
 
 STEPS = ["1 Entangled", "2 The adversary", "3 A fresh probe", "4 Decode"]
 PLAIN = "autoencoder"
@@ -88,6 +89,8 @@ def show_decode(model: TrainedModel) -> None:
         "drag Teff to 6500 K and watch the Paschen lines (860.1, 866.7 nm). What happens outside the sample, "
         "where nobody knows the truth?"
     )
+    with guards.showing_errors():
+        show_beside_simulated(model, "tour_twin")
 
 
 def show_next(step: str) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from gandalf_core.atomic import write_text
-from gandalf_core.models.cards import notes
 from gandalf_core.sweeps.study import curves
 
 from . import instrument_document, leak_tables, mutation, pictures, real_stars, tables
@@ -14,6 +13,7 @@ from .foundations import foundations_section
 from .goals import goals_table
 from .physics_coverage import PATH as PHYSICS_PATH
 from .physics_coverage import physics_table
+from .physics_goals import physics_goals_table
 from .scores import FILE as SCORES
 from .scores import scores_section
 from .stored import MODELS, ROOT, SEEDS, STORED, audit_path, audited_on, load, stars_in_words, trained_on
@@ -41,18 +41,8 @@ Written by `python -m reports write` from stored runs. Over seeds (`python -m re
 models, trained again on the standard sample `{trained_on()}` and audited on {seeds_on}. In detail
 (`python -m reports measure`): the shipped models on {shipped_on}. *Excess* is R²(removed | z, true kept
 labels) − R²(removed | true kept labels), where each R² is that of the best of several readers trained from
-nothing; *partial R²* is its share of what the kept labels leave open. Seeds and ablations were audited by the
-first edition of the audit, whose numbers have no limits.
-{of_earlier_simulator()}"""
-
-
-def of_earlier_simulator() -> str:
-    """A sentence where the shipped models were trained on stars of an earlier simulator."""
-    card = load(ROOT / "pretrained" / MODELS[0] / "card.json")
-    said = " ".join(notes(card)) if card else ""
-    return (
-        f"\n**{said}** Models, seeds, ablations and references below are of that simulator.\n" if said else ""
-    )
+nothing; *partial R²* is its share of what the kept labels leave open.
+"""
 
 
 def results_text() -> str:
@@ -63,6 +53,7 @@ def results_text() -> str:
         _head(stars_in_words(pictures.sources(runs)), stars_in_words(audited_on(m) for m in audits)),
         "Seeds measured: " + ", ".join(f"`{m}` {len(reports)}" for m, reports in runs.items()) + ".\n",
         goals_table(runs, comparison, bayes),
+        physics_goals_table(load(real_stars.FILE), load(FOUNDATIONS), load(SCORES), load(PHYSICS_PATH)),
         NOTES.read_text(encoding="utf-8") if NOTES.is_file() else "",
         pictures.section(_pictures()),
         tables.ablation_table(_ablation_runs(PHYSICAL | PAPER)),
@@ -74,7 +65,6 @@ def results_text() -> str:
         leak_tables.removed_table(audits),
         tables.kept_table(audits),
         tables.slider_table(audits),
-        leak_tables.calibration_table(load(STORED / "calibration.json") or []),
         coverage_table(load(STORED / "coverage.json")),
         physics_table(load(PHYSICS_PATH)),
         tables.bayes_table(bayes),

@@ -18,12 +18,12 @@ from gandalf_core.models.loading import load_model
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.regression.residuals import residual_statistics
 from gandalf_core.seeds import JUDGING_SEED, STANDARD_SEED
-from gandalf_core.simulator import true_labels
+from gandalf_core.simulator import EDITION, true_labels
 from gandalf_core.sources import load_stars
 from gandalf_core.training.checkpoints import CHECKPOINT
 from gandalf_core.training.together import Together
 
-from .stored import CHOICES, JUDGED, MODELS, SAMPLE, SEEDS, STORED, WORK, load, store
+from .stored import CHOICES, JUDGED, MODELS, SAMPLE, SEEDS, STORED, WORK, audit_path, audited_on, load, store
 from .variants import BASES, Changes, slug
 
 # 16,000 stars train: an ablation shows differences, not the best values
@@ -50,8 +50,8 @@ def audit_seeds(only: list[str]) -> None:
         paths = {seed: path for other, seed, path in missing if other == name}
         models = trained(name, [seed for seed in paths if seed], sample)
         for seed, path in paths.items():
-            model = models[seed] if seed else load_model(name)
-            store(path, {"source": JUDGED} | _latent_audit(model, judged))
+            report = _latent_audit(models[seed], judged) if seed else shipped_audit(name, judged)
+            store(path, {"source": JUDGED} | report)
 
 
 def trained(name: str, seeds: list[int], sample: SpectraSet) -> dict[int, TrainedModel]:
@@ -73,10 +73,23 @@ def trained(name: str, seeds: list[int], sample: SpectraSet) -> dict[int, Traine
     return {s: bare_model(trainer, sample) for s, trainer in zip(seeds, trainers, strict=True)}
 
 
+def shipped_audit(name: str, judged: SpectraSet) -> dict[str, Any]:
+    """The audit of a shipped model: as it is stored, where it is of the same stars."""
+    model = load_model(name)
+    if audited_on(name) != JUDGED:
+        return _latent_audit(model, judged)
+    return load(audit_path(name)) | {"training_seconds": training_seconds(model)}
+
+
+def training_seconds(model: TrainedModel) -> float:
+    """Over all epochs."""
+    return sum(record["seconds"] for record in model.history)
+
+
 def _latent_audit(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
     """The audit of the latent alone: the plain latent of the same seed has a file of its own."""
     report = audit(model, stars, rows=(), workers=1)
-    return report | {"training_seconds": sum(record["seconds"] for record in model.history)}
+    return report | {"training_seconds": training_seconds(model)}
 
 
 # --- ablations ---
@@ -104,7 +117,7 @@ def variant(base: str, changes: Changes) -> Config:
 
 
 def recipe_key(base: str) -> str:
-    """Eight letters that change when the preset does, so that older runs are made again.
+    """Eight letters that change when the preset or the simulator does, so that older runs are made again.
 
     A new field at its default changes nothing.
     """
@@ -113,7 +126,7 @@ def recipe_key(base: str) -> str:
         part: {k: v for k, v in own[part].items() if v != default[part][k]}
         for part in ("model", "adversary", "training")
     }
-    return hashlib.sha256(json.dumps(differences).encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps([EDITION, differences]).encode()).hexdigest()[:8]
 
 
 def audit_variant(config: Config, stars: SpectraSet, audited: SpectraSet) -> dict[str, Any]:

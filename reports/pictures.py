@@ -21,8 +21,8 @@ class Picture(NamedTuple):
 
 
 def sources(runs: dict[str, list[dict[str, Any]]]) -> set[str]:
-    """The stars that runs were audited on; empty for those of a run that does not name them."""
-    return {report.get("source", "") for reports in runs.values() for report in reports}
+    """The stars that runs were audited on."""
+    return {report["source"] for reports in runs.values() for report in reports}
 
 
 def pictures(

@@ -82,6 +82,13 @@ def pulls(stars: dict[str, Any]) -> list[float]:
     return out
 
 
+def width_ratio(stars: dict[str, Any]) -> float:
+    """The largest claimed error of a real star in units of that of simulated stars of the same S/N."""
+    return max(
+        star["predicted"][f"{n}_error"] / star["usual_errors"][n] for star in stars.values() for n in LABELS
+    )
+
+
 def real_star_table(stars: dict[str, Any], *, sources: bool = False) -> str:
     """Predictions of real stars beside the literature, its errors and (`sources`) where it comes from."""
     rows = []
@@ -103,9 +110,7 @@ def real_stars_section(stars: dict[str, Any]) -> str:
     sigma = np.abs(pulls(stars))
     scores = [[s["outlier_score"] for s in star["scores"].values()] for star in stars.values()]
     apart = max(max(row) - min(row) for row in scores if None not in row)
-    ratio = max(
-        star["predicted"][f"{n}_error"] / star["usual_errors"][n] for star in stars.values() for n in LABELS
-    )
+    ratio = width_ratio(stars)
     return (
         f"## Real stars\n\nWhat `{READER}` says of spectra that no model was trained on "
         "(`python -m reports stars`; Gaia spectra: ESA/Gaia/DPAC). The three dwarfs tuned oscillator "

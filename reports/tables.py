@@ -6,14 +6,12 @@ from gandalf_core.auditing.slider_table import measures, shown
 from gandalf_core.auditing.slider_verdict import slider_entries
 from gandalf_core.config.presets import EXERCISES
 from gandalf_core.parameters import LABELS
-from gandalf_core.seeds import CHOICE_SEED
 
 from .goals import RESTORED
 from .markdown import interval_text, number, plain, table
 from .stored import CHOICES
 
 Report = dict[str, Any]
-BOUNDED_EARLIER = f"simulated:2000:{CHOICE_SEED}"  # the stars of a run that does not name them
 
 
 # --- what each piece is worth ---
@@ -100,7 +98,6 @@ def slider_parts_table(audits: dict[str, Report]) -> str:
         (model, name, entry)
         for model, report in audits.items()
         for name, entry in slider_entries(report).items()
-        if "fixed_change" in entry  # earlier audits do not know
     ]
     cells = {n: cell for n, cell in measures().items() if any(shown(cell(entry)) for *_, entry in entries)}
     rows = [
@@ -132,23 +129,25 @@ def bayes_table(bayes: Report) -> str:
     if not bayes:
         return ""
     best = bayes["rmse"]["posterior mean"]
-    stars = f"the {bayes['stars']} stars `{bayes['source']}`" if "source" in bayes else "200 test stars"
     rows = [[name, *(number(rmse[n] / best[n], 2) for n in LABELS)] for name, rmse in bayes["rmse"].items()]
     return (
         "## Against the best possible\n\n"
-        f"RMSE of {stars} in units of the RMSE of their posterior mean with the sample "
-        "as the prior, which no method can beat on average (`python -m reports bayes`).\n\n"
+        f"RMSE of the {bayes['stars']} stars `{bayes['source']}` in units of that of their posterior mean "
+        "with the sample as the prior, which no method can beat on average (`python -m reports bayes`).\n\n"
         + table(["read from", *map(plain, LABELS)], rows)
     )
 
 
 def plain_table(stored: Report) -> str:
     """What the plain latent tells, and as many principal components."""
-    scores = stored.get("scores", stored)
-    others = f"on `{stored['source']}`" if "source" in stored else "on the 12,861 others"
-    rows = [[name, *(number(r2[n], 4) for n in LABELS)] for name, r2 in scores.items()]
-    text = f"## The plain reference\n\nR² of a regressor trained on 51,444 stars, {others}.\n\n"
-    return text + table(["inputs", *map(plain, LABELS)], rows) if rows else ""
+    if not stored:
+        return ""
+    rows = [[name, *(number(r2[n], 4) for n in LABELS)] for name, r2 in stored["scores"].items()]
+    text = (
+        "## The plain reference\n\nR² of a regressor trained on the standard sample's training stars, on "
+        f"`{stored['source']}`.\n\n"
+    )
+    return text + table(["inputs", *map(plain, LABELS)], rows)
 
 
 def bound_table(ratios: Report) -> str:
@@ -161,7 +160,7 @@ def bound_table(ratios: Report) -> str:
         for b in ratios.get("per_snr", [])
     ]
     return (
-        f"Rms error of what `autoencoder` predicts of `{ratios.get('source', BOUNDED_EARLIER)}`, over the "
+        f"Rms error of what `autoencoder` predicts of `{ratios['source']}`, over the "
         "Cramér-Rao bound: of all stars over their median bound, and in each bin of S/N per pixel over the "
         "rms bound of its stars. A regressor may stay below 1, since it knows the sample; that helps most "
         "where noise is largest.\n\n" + table(["S/N", "stars", *map(plain, LABELS)], rows)

@@ -27,7 +27,7 @@ def stars(n: int, seed: int, wrong: bool = False) -> Evidence:
     snr = 10 ** rng.uniform(1, 2.5, n)
     response, pattern = np.random.default_rng(7).standard_normal((2, 2, 12))
     x = np.tanh(t @ response) + rng.standard_normal((n, 12)) * 1.5 / snr[:, None]
-    x += wrong * 0.06 * pattern[0] * (1 + t[:, :1])
+    x += wrong * 0.05 * pattern[0] * (1 + t[:, :1])
     chi2 = rng.gamma(200, 1 / 200, n) + wrong * (snr * 0.02) ** 2
     return Evidence(x, np.array([5500, 3.0]) + t * [900, 1.2], snr, {"chi2": chi2})
 
@@ -41,8 +41,8 @@ def plain() -> Regressor:
 @pytest.fixture(scope="module")
 def knowing(plain) -> Regressor:
     """Calibrated on both kinds."""
-    parts = [mixed(stars(n, seed), stars(n, seed + 1, wrong=True))[0] for n, seed in ((6000, 10), (2500, 20))]
-    return calibrated(plain, parts[0], parts[1][:2000], parts[1][2000:])
+    parts = [mixed(stars(n, seed), stars(n, seed + 1, wrong=True))[0] for n, seed in ((6000, 10), (8000, 20))]
+    return calibrated(plain, parts[0], parts[1][:6000], parts[1][6000:])
 
 
 def held(regressor: Regressor, judged: Evidence, level: float = LEVEL) -> np.ndarray:

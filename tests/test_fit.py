@@ -8,7 +8,7 @@ import pytest
 from toy import toy_config, toy_stars
 
 from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.data.splits import split
+from gandalf_core.data.splits import division, split
 from gandalf_core.errors import ModelError
 from gandalf_core.models.fit import Extras, train, trainer_for
 from gandalf_core.models.store import save_model
@@ -87,3 +87,99 @@ def test_a_sigmoid_output_draws_a_sample_scaled_to_its_range(stars):
     model = finished(stars, **changes, training__learning_rate=1e-2)
     error = stars.flux - model.reconstruct(stars)
     assert (error**2).mean() < 0.3 * stars.flux.var(0).mean()
+
+
+# --- what cannot end well is refused before the first epoch ---
+
+
+def with_known(stars, label: int, rows) -> SpectraSet:
+    """The stars, of which only these rows have a label."""
+    labels = stars.labels.copy()
+    values = labels[rows, label]
+    labels[:, label] = np.nan
+    labels[rows, label] = values
+    return replace(stars, labels=labels)
+
+
+def conditional(**changes):
+    return toy_config("autoencoder", model__condition_on=["teff"], model__conditional_encoder=True, **changes)
+
+
+REFUSED = {
+    "flux of 0": (
+        lambda s: replace(s, flux=np.zeros_like(s.flux)),
+        toy_config(),
+        (),
+        r"272 stars to train on is 0 at every wavelength",
+    ),
+    "one flux": (
+        lambda s: replace(s, flux=np.tile(s.flux[:1], (len(s), 1))),
+        toy_config("autoencoder"),
+        (),
+        r"272 stars to train on is the same for all of them",
+    ),
+    "tiny flux": (
+        lambda s: replace(s, flux=s.flux * 1e-30, flux_error=s.flux_error * 1e-30),
+        toy_config(),
+        (),
+        r"varies by 8\.1e-31, which numbers of 32 bits",
+    ),
+    "huge flux": (
+        lambda s: replace(s, flux=s.flux * 1e30, flux_error=s.flux_error * 1e30),
+        toy_config("autoencoder"),
+        (),
+        r"varies by 8\.1e\+29, which numbers of 32 bits",
+    ),
+    "huge errors": (
+        lambda s: replace(s, flux_error=s.flux_error * 1e30),
+        toy_config(),
+        (),
+        r"none of the \d+ stars that train counts: .*or their errors too large",
+    ),
+    "few stars for a map": (
+        lambda s: s[:45],
+        toy_config("autoencoder", training__batch_size=8),
+        ("tsne", "pca"),
+        r"a map \(tsne, pca\) shows at least 10 test stars, and there are 9",
+    ),
+    "no label for a conditional encoder": (
+        lambda s: with_known(s, 0, np.arange(1, len(s))),
+        conditional(),
+        (),
+        r"1 of 400 stars lack teff, and a conditional encoder",
+    ),
+    "no label of a test star": (
+        lambda s: with_known(s, 0, np.setdiff1d(np.arange(len(s)), division(s.ids).test)),
+        conditional(),
+        (),
+        r"80 of 400 stars lack teff",
+    ),
+}
+for _name, _rows in {
+    "training": lambda s: division(s.ids).fitting[:1],
+    "calibration": lambda s: division(s.ids).calibration[:1],
+    "test": lambda s: division(s.ids).test[:1],
+}.items():
+    for _sign in ("physical-removed", "chemical-removed", "paper-physical-removed"):
+        REFUSED[f"a label that one star has, {_name}, {_sign}"] = (
+            lambda s, rows=_rows: with_known(s, 0, rows(s)),
+            toy_config(_sign, model__condition_on=["mh"]),
+            (),
+            rf"too few of the 272 stars to train on have teff \({int(_name == 'training')}\): at least 40",
+        )
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_end_well_is_refused_before_the_first_epoch(stars, case):
+    change, config, maps, said = REFUSED[case]
+    epochs: list = []
+    with pytest.raises(ModelError, match=said) as caught:
+        train(change(stars), config, device="cpu", on_epoch=epochs.append, extras=Extras(maps=maps))
+    assert not epochs and "\n" not in str(caught.value)
+
+
+def test_a_map_of_few_test_stars_that_are_asked_for_is_refused_too(stars):
+    config = toy_config("autoencoder")
+    with pytest.raises(ModelError, match="there are 5"):
+        trainer_for(stars, config, "cpu", Extras(spectra_maps=("pca",), map_stars=5))
+    trainer_for(stars, config, "cpu", Extras(map_stars=5))

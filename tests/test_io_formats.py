@@ -696,7 +696,7 @@ def test_more_columns_tables_or_extensions_than_any_file_has(monkeypatch):
     assert "more than 3 columns" in refusal(_binary(many, b""))
     monkeypatch.setattr("gandalf_core.io.fits_headers.MAX_EXTENSIONS", 3)
     assert "more than 3 extensions" in refusal(fits_file(*[fits.ImageHDU() for _ in range(4)]))
-    monkeypatch.setattr("gandalf_core.io.dialect.MAX_COLUMNS", 3)
+    monkeypatch.setattr("gandalf_core.io.sniff.MAX_COLUMNS", 3)
     assert "4 columns: at most 3 are read" in refusal(b"a,b,c,flux\n1,2,3,4\n")
     monkeypatch.setattr("gandalf_core.io.lines.MAX_LINE", 100)
     assert "a line of 201 characters" in refusal(b"9" * 200 + b"\n")

@@ -1,6 +1,7 @@
 """The queue of jobs: order, limits, stopping, resuming, and what becomes of jobs whose server ended."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gandalf_core.errors import GandalfError, JobError
+from gandalf_core.errors import GandalfError, JobError, SpectraError
+from gandalf_core.jobs import queue as queue_module
 from gandalf_core.jobs.folder import JobState, JobWriter
 from gandalf_core.jobs.job import Job
 from gandalf_core.jobs.queue import PER_OWNER, JobManager
@@ -194,3 +196,83 @@ def test_the_queue_loads_neither_streamlit_nor_numpy():
         "import sys, gandalf_core.jobs.queue; assert not {'streamlit', 'numpy', 'pages'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+
+
+# --- full disks and damaged folders ---
+
+
+def test_the_queue_survives_a_disk_that_is_full_for_a_while(manager, monkeypatch):
+    """Neither its thread nor a job is lost: what ended is noted, what waits starts, when there is room."""
+    full, write = [True], queue_module.write_status
+
+    def limited(job, state, message):
+        if full[0]:
+            raise SpectraError(f"{job.folder}: cannot be written (No space left on device)")
+        write(job, state, message)
+
+    first = manager.submit("train", "first", ["import time; time.sleep(0.3); raise SystemExit(1)"], "me")
+    second = manager.submit("train", "second", [WRITES], "me")
+    monkeypatch.setattr(queue_module, "write_status", limited)
+    time.sleep(1.5)
+    assert manager.job(first).active and manager.job(second).state == "queued"
+    with pytest.raises(JobError, match="No space left on device"):
+        manager.submit("train", "third", [WRITES], "me")
+    assert len(list(manager.root.iterdir())) == 2
+    full[0] = False
+    assert wait(manager, first) == "died" and wait(manager, second) == "done"
+
+
+def test_a_job_that_cannot_be_started_has_failed_and_the_next_one_starts(tmp_path, monkeypatch):
+    queue = Programs(tmp_path / "runs", tmp_path)
+    launch = queue.launch
+
+    def refusing(job: Job) -> subprocess.Popen:
+        if job.title == "bad":
+            raise OSError(30, "Read-only file system", str(job.folder / "log.txt"))
+        return launch(job)
+
+    monkeypatch.setattr(queue, "launch", refusing)
+    bad = queue.submit("train", "bad", [WRITES], "me")
+    good = queue.submit("train", "good", [WRITES], "me")
+    assert wait(queue, good) == "done" and queue.job(bad).state == "failed"
+    assert "log.txt: cannot be started (Read-only file system)" in queue.job(bad).status["message"]
+    queue.close()
+
+
+def test_whatever_goes_wrong_the_queues_thread_goes_on(manager, monkeypatch, capsys):
+    first = manager.submit("train", "first", ["import time; time.sleep(0.2)"], "me")
+    with monkeypatch.context() as patched:
+        patched.setattr(manager, "list", lambda kind="": 1 / 0)
+        time.sleep(1.2)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    second = manager.submit("train", "second", [WRITES], "me")
+    assert wait(manager, second) == "done" and manager.job(first).state == "died"
+
+
+@pytest.mark.parametrize(
+    "record", ["", "{", "[]", "null", "{}", "[" * 100_000, '{"kind": 1, "arguments": 2}']
+)
+def test_a_damaged_job_folder_harms_no_other(manager, record):
+    good = manager.submit("train", "a", [WRITES], "me")
+    folder = manager.root / "0123456789ab"
+    folder.mkdir()
+    (folder / "job.json").write_text(record)
+    assert [job.id for job in manager.list()] == [good] and wait(manager, good) == "done"
+
+
+@pytest.mark.parametrize("status", ["", "[]", '{"state": "lost"}', '{"a":' * 100_000])
+def test_a_status_that_says_nothing_is_that_of_a_job_that_waits_or_died(manager, status):
+    name = manager.submit("train", "a", [WRITES], "me")
+    wait(manager, name)
+    (manager.job(name).folder / "status.json").write_text(status)
+    (manager.job(name).folder / "metrics.jsonl").write_text('{"epoch": 1}\n{"ep\n[1]\n{"epoch": 2}\n')
+    assert manager.job(name).state == ("died" if "lost" in status else "queued")
+    assert manager.job(name).history() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_work_goes_on_where_its_progress_cannot_be_written(tmp_path, capsys):
+    writer = JobWriter(tmp_path / "job", "train")
+    shutil.rmtree(tmp_path / "job")
+    writer.update(message="now")
+    writer.add_metrics({"epoch": 1})
+    assert capsys.readouterr().err.count("cannot be written") == 2

@@ -10,7 +10,7 @@ import pytest
 
 from gandalf_core import __version__
 from gandalf_core.config.presets import preset
-from gandalf_core.errors import ModelError
+from gandalf_core.errors import GandalfError, ModelError
 from gandalf_core.models.cards import EARLIER_NOTE, FIRST_GRID_NOTE, PROTECTION, card_text, describe, notes
 from gandalf_core.models.store import find_model, list_models, load_model, record_audit, save_model
 from gandalf_core.simulator import EDITION
@@ -30,6 +30,13 @@ FILES = (
 @pytest.fixture
 def copy(model_folder, tmp_path):
     return shutil.copytree(model_folder, tmp_path / "copy")
+
+
+@pytest.fixture
+def earlier(copy):
+    """A folder as earlier versions wrote it, without a manifest."""
+    (copy / "manifest.json").unlink()
+    return copy
 
 
 def test_save_and_load_is_bit_equal(model, stars, tmp_path):
@@ -60,7 +67,7 @@ def test_a_freshly_trained_model_equals_its_folder(stars, tmp_path):
 
 def test_a_folder_describes_itself_without_pickles(model_folder):
     there = {p.name for p in model_folder.rglob("*") if p.is_file()}
-    assert there == {*FILES, "CARD.md", "latent-pca.npz"}
+    assert there == {*FILES, "CARD.md", "manifest.json", "latent-pca.npz"}
     for path in model_folder.rglob("*.npz"):
         with np.load(path, allow_pickle=False) as file:
             assert all(file[k].dtype.kind != "O" for k in file.files)
@@ -85,7 +92,7 @@ def test_another_model_in_the_same_folder_leaves_nothing_of_the_first(copy, star
 
     from gandalf_core.models.fit import Extras, train
 
-    (copy / "audit.json").write_text("{}")
+    record_audit(copy, REPORT, "simulated:3000:7")
     again = save_model(load_model(copy), copy)
     # the same model: all of it stays
     assert (copy / "audit.json").is_file() and "latent-pca" in again.projections
@@ -97,17 +104,18 @@ def test_another_model_in_the_same_folder_leaves_nothing_of_the_first(copy, star
 
 def test_a_save_that_is_cut_short_leaves_every_file_whole(copy, monkeypatch):
     model, before = load_model(copy), {path: path.read_bytes() for path in copy.rglob("*.*")}
+    loaded = model.model_id
 
     def full_disk(stream, **arrays) -> None:
         stream.write(b"PK half of a file")
-        raise OSError("No space left on device")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez_compressed", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(GandalfError, match=r"npz: cannot be written \(No space left on device\)"):
         save_model(model, copy)
     assert {path: path.read_bytes() for path in copy.rglob("*.*")} == before
     monkeypatch.undo()
-    assert load_model(copy).model_id == model.model_id
+    assert load_model(copy).model_id == loaded
 
 
 def test_a_card_tells_how_the_model_was_trained(model_folder):
@@ -200,15 +208,18 @@ def test_a_missing_file_is_named(copy, name):
     assert name in str(caught.value) and str(copy) in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("manifest", [True, False])
 @pytest.mark.parametrize("damage", ["empty", "cut", "noise"])
 @pytest.mark.parametrize("name", [*FILES, "projections/latent-pca.npz"])
-def test_a_damaged_file_is_named(copy, name, damage):
+def test_a_damaged_file_is_named(copy, name, damage, manifest):
     path = copy / name
+    if not manifest:
+        (copy / "manifest.json").unlink()
     content = path.read_bytes()
     path.write_bytes(
         {"empty": b"", "cut": content[: len(content) // 2], "noise": b"\x93\x01{nothing" * 50}[damage]
     )
-    if name == "history.jsonl" and damage == "empty":
+    if name == "history.jsonl" and damage == "empty" and not manifest:
         assert load_model(copy).history == []
         return
     with pytest.raises(ModelError) as caught:
@@ -216,7 +227,8 @@ def test_a_damaged_file_is_named(copy, name, damage):
     assert path.name in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_arrays_that_do_not_fit_each_other_are_refused(copy):
+def test_arrays_that_do_not_fit_each_other_are_refused(earlier):
+    copy = earlier
     with np.load(copy / "scaling.npz") as file:
         arrays = dict(file)
     arrays["scaler.flux_scale"] = arrays["scaler.flux_scale"][:-3]
@@ -225,8 +237,8 @@ def test_arrays_that_do_not_fit_each_other_are_refused(copy):
         load_model(copy)
 
 
-def test_a_regressor_whose_arrays_do_not_fit_is_named(copy):
-    path = copy / "regressor-latent.npz"
+def test_a_regressor_whose_arrays_do_not_fit_is_named(earlier):
+    copy, path = earlier, earlier / "regressor-latent.npz"
     with np.load(path) as file:
         arrays = {k: v for k, v in file.items() if not k.endswith("y_scale")}
     np.savez(path, **arrays)
@@ -236,13 +248,17 @@ def test_a_regressor_whose_arrays_do_not_fit_is_named(copy):
         load_model(copy)
 
 
-def test_a_pickle_in_disguise_is_refused(copy):
+def test_a_pickle_in_disguise_is_refused(earlier):
+    copy = earlier
     np.savez(copy / "split.npz", train_ids=np.array([{"a": 1}], dtype=object), test_ids=np.array(["b"]))
     with pytest.raises(ModelError, match=r"split\.npz"):
         load_model(copy)
 
 
-def test_the_weights_of_another_configuration_are_refused(copy):
+def test_the_weights_of_another_configuration_are_refused(earlier):
+    copy = earlier
+    card = json.loads((copy / "card.json").read_text())
+    (copy / "card.json").write_text(json.dumps(card | {"latent_size": 7}))
     config = json.loads((copy / "config.json").read_text())
     config["model"]["latent_size"] = 7
     (copy / "config.json").write_text(json.dumps(config))
@@ -250,7 +266,8 @@ def test_the_weights_of_another_configuration_are_refused(copy):
         load_model(copy)
 
 
-def test_optional_parts_may_be_left_out(copy, stars):
+def test_optional_parts_may_be_left_out(earlier, stars):
+    copy = earlier
     for name in REGRESSORS:
         (copy / name).unlink()
     shutil.rmtree(copy / "projections")
@@ -272,6 +289,7 @@ def test_what_two_maps_share_is_stored_once(model, tmp_path):
     with np.load(tsne) as file:
         assert "xy" in file.files and "x" not in file.files
     pca.unlink()
+    (tmp_path / "two" / "manifest.json").unlink()
     with pytest.raises(ModelError, match=r"latent-tsne\.npz.*latent-pca\.npz"):
         load_model(tmp_path / "two")
 

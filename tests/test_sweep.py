@@ -2,8 +2,13 @@
 
 import json
 import multiprocessing
+import os
 import sqlite3
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +16,7 @@ from toy import toy_config, toy_stars
 
 from gandalf_core.config.presets import LAMBDA
 from gandalf_core.config.schema import from_json, to_json
-from gandalf_core.errors import ClaimError, ConfigError, SpectraError, UnknownFieldError
+from gandalf_core.errors import ClaimError, ConfigError, GandalfError, SpectraError, UnknownFieldError
 from gandalf_core.io import write_stars
 from gandalf_core.sweeps import stars as sweep_stars
 from gandalf_core.sweeps import study as runner
@@ -49,10 +54,74 @@ def test_axes_from_text():
     )
 
 
-@pytest.mark.parametrize("text", ["", "relu", "1:", "5:1", "0:1:log", "1:2:lin", "a:b", "1:2:3:4"])
+NONSENSE = ["", "relu", "1:", "5:1", "0:1:log", "1:2:lin", "a:b", "1:2:3:4", "0:1e999", "0:1" + "0" * 400]
+
+
+@pytest.mark.parametrize("text", [*NONSENSE, "[" * 100_000])
 def test_axes_that_make_no_sense_are_refused(text):
     with pytest.raises(ConfigError, match=r"model\.noise"):
         parse_axis("model.noise", text)
+
+
+def test_a_grid_is_counted_before_any_of_it_is_made(source):
+    """Three kilobytes of text are 10¹⁵⁰ combinations here."""
+    fields = {f"adversary.lambdas.l{k}": "1,2" for k in range(500)}
+    axes = tuple(parse_axis(path, text) for path, text in fields.items())
+    with pytest.raises(ConfigError, match="more than a million million trials"):
+        Sweep(toy_config(), axes, (source,), sampler="grid")
+    ten = tuple(Axis(f"adversary.lambdas.l{k}", tuple(range(1, 11))) for k in range(5))
+    with pytest.raises(ConfigError, match="100,000 trials: 1 to 10,000"):
+        Sweep(toy_config(), ten, (source,), sampler="grid")
+    plan = small(source, model__latent_size="1,2,3", model__noise="0.1,0.2")
+    assert plan.count == len(plan.nodes) == 6
+
+
+def test_a_damaged_database_is_one_line_that_names_it(source, tmp_path):
+    run_sweep(tmp_path / "s", small(source, model__latent_size="1"))
+    (tmp_path / "s" / "study.db").write_bytes(b"no database at all" * 100)
+    sweep = load_sweep(tmp_path / "s")
+    for ask in (lambda: results(tmp_path / "s"), lambda: run_sweep(tmp_path / "s", sweep)):
+        with pytest.raises(GandalfError, match=r"study\.db: cannot be used \(.*not a database") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+
+
+STAYS = """
+import multiprocessing, os, threading, time
+from gandalf_core.sweeps.study import end_with_parent
+
+def stay(path):
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    with open(path, "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(120)
+
+if __name__ == "__main__":
+    multiprocessing.get_context("spawn").Process(target=stay, args=("pid",)).start()
+    while not (os.path.exists("pid") and os.path.getsize("pid")):
+        time.sleep(0.05)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_the_workers_of_a_killed_sweep_end_with_it(tmp_path):
+    (tmp_path / "stays.py").write_text(STAYS)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    ended = subprocess.run([sys.executable, "stays.py"], cwd=tmp_path, env=environment, check=False)
+    assert ended.returncode == -9
+    worker, deadline = int((tmp_path / "pid").read_text()), time.monotonic() + 20
+    while _runs(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(worker)
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+    except OSError:
+        return False
 
 
 def test_a_value_reaches_the_configuration():

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..atomic import atomic
+from ..atomic import atomic, make_folder
 from ..data.identity import identity
 from ..errors import ArchiveError
 from ..io import ParquetWriter, iter_parquet
@@ -38,7 +38,7 @@ def fetch_sample(folder: str | Path, out: str | Path, **settings: Any) -> dict[s
     task = Fetch(Path(folder), **settings)
     if not 1 <= task.chunk <= MAX_IDS:
         raise ArchiveError(f"{task.chunk} spectra a call: the archive gives 1 to {MAX_IDS:,}")
-    task.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(task.folder)
     sample = select_stars(task)
     claim(task.folder, "plan.json", _purpose(task, sample))
     paths, chunks = [], []

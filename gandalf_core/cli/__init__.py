@@ -15,7 +15,8 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
-from ..errors import GandalfError
+from ..atomic import cause_of
+from ..errors import GandalfError, SpectraError
 from ..io.plain import jsonable, to_json
 from ..jobs.folder import JobState, JobWriter, Stopped, handling, raise_stopped
 from .console import Console, facts
@@ -23,10 +24,9 @@ from .registry import COMMANDS, MODULE_PROGRAM, Command, Report, UsageError, par
 from .terminal import prepare_streams, takes_utf8
 
 COMMAND_FILES = (
-    *("data", "validate", "training", "predict", "use", "measure"),
+    *("data", "validate", "training", "predict", "use", "models", "measure"),
     *("sweep", "scale", "pretrain", "app"),
 )
-INPUT_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -71,9 +71,24 @@ def _run(argv: list[str]) -> int:
     # what a library prints is not part of the result
     with interrupt, terminate, contextlib.redirect_stdout(sys.stderr):
         report = _run_as_job(command, args) if args.job else command.run(args, Console())
-    print(_text(report, args.json))
-    sys.stdout.flush()
+    _print(_text(report, args.json))
     return 0 if report.failure is None else _fail(2, report.failure)
+
+
+def _print(text: str) -> None:
+    """Print a result. SpectraError where standard output goes to a full disk, for example."""
+    try:
+        print(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _close_output()  # or else the interpreter tries again when it ends
+        raise SpectraError(f"standard output: cannot be written ({cause_of(error)})") from None
+
+
+def _close_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command(argv: list[str]) -> Command:
@@ -121,11 +136,11 @@ def _with_status(work: Callable[[], int]) -> int:
         return work()
     except GandalfError as error:
         return _fail(2, one_line(error))
-    except INPUT_ERRORS as error:
-        return _fail(2, f"{error.filename}: {error.strerror}" if error.filename else one_line(error))
     except BrokenPipeError:  # `… | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 0
+    except OSError as error:
+        return _fail(2, f"{error.filename}: {cause_of(error)}" if error.filename else one_line(error))
     except (Stopped, KeyboardInterrupt):
         return _fail(1, "stopped")
     except MemoryError:
@@ -141,5 +156,6 @@ def one_line(error: BaseException) -> str:
 
 
 def _fail(status: int, message: str) -> int:
-    print(f"gandalf: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(f"gandalf: {message}", file=sys.stderr)
     return status

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_NAMED = 5  # things of one kind that are said one by one; --json lists all
 MAX_LISTED = 10  # values of one fact
-SAID_BEFORE = ("notes",)  # keys of a result that stood on standard error already
+IN_JSON_ALONE = ("notes", "made_with")  # keys of a result: said on standard error already, or for machines
 
 
 class Console:
@@ -27,7 +27,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """A message."""
-        print(text, file=sys.stderr, flush=True)
+        speak(text)
         if self.job:
             self.job.update(message=text)
 
@@ -44,7 +44,7 @@ class Console:
 
     def progress(self, fraction: float, text: str) -> None:
         """A step of a long command, of which `fraction` (0 to 1) is done."""
-        print(f"{fraction:4.0%}  {text}", file=sys.stderr, flush=True)
+        speak(f"{fraction:4.0%}  {text}")
         if self.job:
             self.job.update(message=text, fraction=fraction)
 
@@ -60,7 +60,7 @@ class Console:
 
     def epoch_done(self, record: "EpochRecord") -> None:
         """An epoch of a training is finished."""
-        print(epoch_line(record), file=sys.stderr, flush=True)
+        speak(epoch_line(record))
         if self.job:
             self.job.update(
                 epoch=record.epoch,
@@ -70,6 +70,16 @@ class Console:
                 message=epoch_line(record),
             )
             self.job.add_metrics(jsonable(asdict(record)))
+
+
+def speak(text: str) -> None:
+    """A line on standard error; where that goes to a full disk, the work goes on without it."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def left_out_lines(rejected: Mapping[str, str]) -> list[str]:
@@ -134,7 +144,7 @@ def duration(seconds: float) -> str:
 
 def facts(result: dict[str, Any]) -> str:
     """A result as aligned `name  value` lines; what is empty or was said before is left out."""
-    told = {k: v for k, v in result.items() if k not in SAID_BEFORE and v not in ({}, [], None)}
+    told = {k: v for k, v in result.items() if k not in IN_JSON_ALONE and v not in ({}, [], None)}
     lines = {k.replace("_", " "): _fact(v) for k, v in told.items()}
     width = max(map(len, lines), default=0)
     return "\n".join(f"{k:<{width}}  {v}" for k, v in lines.items())

@@ -1,13 +1,12 @@
 """Under which key a command exports or measures latents."""
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .console import Console
 
 if TYPE_CHECKING:
     from ..data.noise_key import NoiseKey
-    from ..data.protocols import StarModel
     from ..models.trained import TrainedModel
 
 
@@ -38,8 +37,24 @@ def measuring(model: "TrainedModel", args: Namespace) -> "TrainedModel":
     return model.under(given_key(args))
 
 
-def about(model: "StarModel") -> dict[str, str]:
-    """What a report says of the model whose latents it exports."""
+def about(model: "TrainedModel") -> dict[str, Any]:
+    """What a report says of the model whose latents it exports: which it is, and what it takes to repeat it.
+
+    `made_with` has the hash of all files that results depend on, the seed of the training, and the versions
+    that trained it and that used it now.
+    """
+    from .. import __version__
     from ..data.noise_key import fingerprint
 
-    return {"model_id": model.model_id, "key_fingerprint": fingerprint(model.noise_key)}
+    made_with = {
+        "gandalf_core": __version__,
+        "model_identity": model.identity,
+        "model_seed": model.config.training.seed,
+        "model_version": model.card.get("versions", {}).get("gandalf_core", ""),
+        "hashes": model.card.get("hashes", {}),
+    }
+    return {
+        "model_id": model.model_id,
+        "key_fingerprint": fingerprint(model.noise_key),
+        "made_with": made_with,
+    }

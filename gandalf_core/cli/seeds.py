@@ -34,7 +34,7 @@ def train_seeds(
     folders = {name: Path(args.out) / name for name in configs}
     models = _finished_before(configs, folders, console) if args.resume else {}
     trainers = {
-        name: _trainer(stars, config, folders[name], args)
+        name: _trainer(stars, config, folders[name], extras, args)
         for name, config in configs.items()
         if name not in models
     }
@@ -69,9 +69,10 @@ def _finished_before(
     return models
 
 
-def _trainer(stars: "SpectraSet", config: Config, folder: Path, args: Namespace) -> "Trainer":
+def _trainer(
+    stars: "SpectraSet", config: Config, folder: Path, extras: "Extras", args: Namespace
+) -> "Trainer":
     from ..training.checkpoints import CHECKPOINT
 
-    return make_trainer(
-        stars, config, folder, args.device, resume=args.resume and (folder / CHECKPOINT).is_file()
-    )
+    resume = args.resume and (folder / CHECKPOINT).is_file()
+    return make_trainer(stars, config, folder, args.device, resume, extras)

@@ -21,15 +21,23 @@ if TYPE_CHECKING:
 
 
 def make_trainer(
-    stars: "SpectraSet", config: "Config", folder: Path, device: str = "auto", resume: bool = False
+    stars: "SpectraSet",
+    config: "Config",
+    folder: Path,
+    device: str = "auto",
+    resume: bool = False,
+    extras: "Extras | None" = None,
 ) -> "Trainer":
     """A Trainer on the training split of `stars`, at the folder's checkpoint when resuming.
 
-    Raises ModelError for too few stars, or without a checkpoint of this configuration to resume from.
+    extras: what the finished model gets beside its networks. Raises ModelError for what cannot end well, or
+    without a checkpoint of this configuration to resume from; SpectraError where the folder cannot be made.
     """
+    from ..atomic import make_folder
     from ..models.fit import trainer_for
 
-    trainer = trainer_for(stars, config, device)
+    trainer = trainer_for(stars, config, device, extras)
+    make_folder(folder)
     if resume:
         trainer.load_checkpoint(folder)
     return trainer

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from ..errors import ConfigError, UnknownFieldError
 from ..parameters import LABELS, MAX_SEED
 from .fields import Range, Weights, build, settle_types
+from .sizes import check_size
 
 MAX_LAYERS, MAX_OUTPUTS = 8, 100_000  # a configuration from elsewhere must not exhaust the memory
 NAMED_BY_USERS = ("lambdas", "nuisances")  # fields that hold names of the user's choice
@@ -131,6 +132,7 @@ class Config:
         settle_types(self)
         for conflict in _conflicts(self):
             raise ConfigError(conflict)
+        check_size(self)
 
     @property
     def lambdas(self) -> Weights:

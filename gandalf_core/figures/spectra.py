@@ -67,15 +67,19 @@ def reconstruction(
     *,
     error: ArrayLike | None = None,
     mask: np.ndarray | None = None,
+    names: tuple[str, str] = ("observed", "reconstruction"),
     title: str = "Reconstruction",
 ) -> go.Figure:
-    """One star (L,) with its reconstruction; below, their residual, in units of the error where known."""
+    """One star (L,) with its reconstruction; below, their residual, in units of the error where known.
+
+    names: of the two, in the legend.
+    """
     if not np.size(observed):
         return style.empty_figure(title)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
     star = masked(observed, mask)
-    figure.add_trace(line(wavelength_nm, star, "observed", style.OBSERVED, width=1.6), 1, 1)
-    figure.add_trace(line(wavelength_nm, reconstructed, "reconstruction", style.RECONSTRUCTED), 1, 1)
+    figure.add_trace(line(wavelength_nm, star, names[0], style.OBSERVED, width=1.6), 1, 1)
+    figure.add_trace(line(wavelength_nm, reconstructed, names[1], style.RECONSTRUCTED), 1, 1)
     residual = residuals(observed, reconstructed, error, mask)
     figure.add_trace(
         line(wavelength_nm, residual, "residual", style.OBSERVED, width=0.9, showlegend=False), 2, 1

@@ -62,7 +62,7 @@ def _to_floats(column: pd.Series) -> np.ndarray:
 
 def _array(cell: object, name: str) -> np.ndarray:
     """The numbers in one cell: `[1.0, null]` of JSON, `(1.0, null)` of the archive, or what numpy prints."""
-    text = _NUMPY.sub(lambda match: match[1] or "", str(cell))
+    text = _NUMPY.sub(lambda match: match[1] or "", " ".join(str(cell).split()))
     if "..." in text or "…" in text:
         raise SpectraError(
             f"column {name}: numpy left out the middle of an array ('...'), its values are lost: write "

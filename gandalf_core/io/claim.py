@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_text
+from ..atomic import make_folder, write_text
 from ..errors import ClaimError
 from .plain import to_json
 
@@ -26,7 +26,7 @@ def claim(
     the message calls a key, where that is not the key itself. Raises ClaimError when the folder was begun for
     something else.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     note, text = folder / name, to_json(purpose)
     if (old := noted(folder, name)) is not None:
         new = json.loads(text)
@@ -52,7 +52,7 @@ def noted(folder: Path, name: str) -> dict[str, Any] | None:
         return None
     try:
         purpose = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         purpose = None
     if not isinstance(purpose, dict):
         raise ClaimError(

@@ -15,6 +15,7 @@ from ..errors import SpectraError
 from . import ids as star_ids
 from .medium import Statement, stated_medium
 from .names import ERROR, FLUX, ID, MASK, SPECTRAL, STRONG_IDS, WAVELENGTH, Meaning, letters, meaning_of
+from .sniff import Budget
 from .values import label_in_text
 
 PROVENANCE_KEY = "gandalf"  # the keyword under which a file carries the provenance of its stars
@@ -91,9 +92,12 @@ class Table:
         found = [Chosen(c, m) for c in columns if (m := meaning_of(c.name, c.ucd)) and c.values is not None]
         table.masks = [c for c in found if c.meaning.role == MASK]
         table.ids = star_ids.choose([c for c in found if c.meaning.role == ID])
-        for role in sorted(dict.fromkeys(c.meaning.role for c in found), key=lambda r: r != WAVELENGTH):
+        by_role: dict[str, list[Chosen]] = {}
+        for c in found:
+            by_role.setdefault(c.meaning.role, []).append(c)
+        for role in sorted(by_role, key=lambda r: r != WAVELENGTH):
             if role not in (MASK, ID):
-                table._take(role, [c for c in found if c.meaning.role == role])
+                table._take(role, by_role[role])
         table._drop_errors_of_another_flux(found)
         table._drop_errors_in_percent()
         table._read_keywords(meta)
@@ -223,6 +227,7 @@ def stack(values: Any, name: str, length: int | None = None) -> tuple[np.ndarray
         return values, {}
     sizes = np.array([np.size(v) if np.ndim(v) == 1 else 0 for v in values])
     width = _prevailing(sizes, name) if length is None else length
+    Budget(8 * int(sizes.sum())).check(8 * len(values) * width)  # one long cell among very many empty ones
     out = np.full((len(values), width), np.nan)
     for k in np.flatnonzero(sizes == width):
         out[k] = np.ma.filled(np.ma.asarray(values[k], np.float64), np.nan)

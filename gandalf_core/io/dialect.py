@@ -17,11 +17,11 @@ from .headers import (
     plain_units,
     split_line,
 )
-from .lines import data_lines, fields, is_comment, is_number, separator_line
+from .lines import check_number, data_lines, fields, is_comment, is_number, separator_line
 from .names import role_of
+from .sniff import check_columns
 
 SAMPLE = 2**18  # bytes at the beginning that decide
-MAX_COLUMNS = 20_000
 PLAIN_COLUMNS = ("wavelength", "flux", "flux_error")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eEdD][+-]?\d+)?")
@@ -62,13 +62,12 @@ def dialect_of(stream: BinaryIO, separator: str | None = None) -> Dialect:
     rows = lines[1:] if header else lines
     if header and not rows:
         separator = separator or _separator_in(first)
-        return Dialect(
-            stream.seek(0, SEEK_END), separator, names=tuple(split_line(first, separator)), comments=comments
-        )
+        names = tuple(split_line(first, separator))
+        check_columns(len(names))
+        return Dialect(stream.seek(0, SEEK_END), separator, names=names, comments=comments)
     separator = separator or _separator(first if header else None, rows)
     count = len(_bare_fields(rows[0], separator))
-    if count > MAX_COLUMNS:
-        raise SpectraError(f"{count:,} columns: at most {MAX_COLUMNS:,} are read")
+    check_columns(count)
     if header and any(map(is_number, words)) and not any(map(role_of, words)):
         return _without_header(offset, separator, count, rows, comments, first)
     if not header:
@@ -79,8 +78,10 @@ def dialect_of(stream: BinaryIO, separator: str | None = None) -> Dialect:
 def preamble(stream: BinaryIO) -> tuple[tuple[str, ...], str, int, str | None]:
     """The comments above the first line that is none, that line and its offset, and Excel's separator."""
     stream.seek(0)
-    comments, declared = [], None
+    comments, declared, number = [], None, 0
     while raw := stream.readline():
+        number += 1
+        check_number(number)
         line = raw.decode("utf-8", "replace")
         named = separator_line(line)
         if named is not None:

@@ -18,6 +18,7 @@ from .text import read_rows
 
 MAX_HEADER = 2**19  # characters of YAML: twelve thousand columns
 MAX_KEYWORDS = 10_000
+MAX_DIGITS = 400  # of a number in the header
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster
@@ -29,6 +30,15 @@ class _PlainLoader(_Loader):  # pyright: ignore[reportGeneralTypeIssues]
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Merge keys (`<<`) multiply what they repeat, and ECSV knows none: they stay keys."""
 
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[str, Any]:
+        """Keys as text: numbers can be chosen so that a dictionary of them takes for ever."""
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        return {
+            key.value: self.construct_object(value, deep=True)
+            for key, value in pairs
+            if isinstance(key, yaml.ScalarNode)
+        }
+
 
 def _plain(loader: Any, node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
@@ -38,7 +48,18 @@ def _plain(loader: Any, node: yaml.Node) -> Any:
     return loader.construct_scalar(node)
 
 
+def _number(loader: Any, node: yaml.Node) -> Any:
+    """A number; as text where it is too long to be one, or no number after all."""
+    kind = "int" if node.tag.endswith(":int") else "float"
+    try:
+        return node.value if len(node.value) > MAX_DIGITS else getattr(loader, f"construct_yaml_{kind}")(node)
+    except (ValueError, TypeError, OverflowError):
+        return str(node.value)
+
+
 _PlainLoader.add_constructor(None, _plain)
+for _kind in ("int", "float"):
+    _PlainLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _number)
 
 
 def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:

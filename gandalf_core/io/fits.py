@@ -20,30 +20,29 @@ from .fits_images import spectrum_of
 from .layouts import Columns, to_astropy
 from .names import FLUX, WAVELENGTH, role_of
 from .raw import RawTable, Wanted, has_role
-from .sniff import size_of
+from .sniff import Budget
 
 
-def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
+def read(stream: BinaryIO, budget: Budget, wanted: Wanted = has_role) -> list[RawTable]:
     """Every table extension; where none has a flux, the spectrum that an image is.
 
     Raises SpectraError for a truncated file, and for one without a table or a one-dimensional spectrum.
     """
     remarks = check_extensions(stream)
-    size = size_of(stream)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with fits.open(stream, memmap=False, disable_image_compression=True, checksum=True) as opened:
-            tables = _tables(list(opened), wanted, size)
+            tables = _tables(list(opened), wanted, budget)
     if any("atasum verification failed" in str(w.message) for w in caught):
         remarks += ("DATASUM does not fit the data: they were changed after it was written, or damaged",)
     return [replace(tables[0], remarks=(*tables[0].remarks, *remarks)), *tables[1:]]
 
 
-def _tables(hdus: list[Any], wanted: Wanted, size: int) -> list[RawTable]:
+def _tables(hdus: list[Any], wanted: Wanted, budget: Budget) -> list[RawTable]:
     """The tables of a file, behind the spectrum that its images hold where no table has a flux."""
     packed = [h for h in hdus if h.header.get("ZIMAGE")]  # compressed images look like tables
     plain = [h for h in hdus if h not in packed]
-    tables = [_table(h, wanted, size) for h in plain if isinstance(h, fits.BinTableHDU | fits.TableHDU)]
+    tables = [_table(h, wanted, budget) for h in plain if isinstance(h, fits.BinTableHDU | fits.TableHDU)]
     images = [h for h in plain if h.is_image and h.data is not None and h.data.size]
     if not tables and not images:
         cure = "unpack it with funpack" if packed else "expected columns wavelength, flux, flux_error"
@@ -73,8 +72,8 @@ def _image(images: list[Any], tables: list[RawTable]) -> RawTable | None:
     return RawTable(tuple(columns), _keywords(main.header), _comments(main.header), remarks)
 
 
-def _table(hdu: Any, wanted: Wanted, size: int) -> RawTable:
-    return RawTable(columns_of(hdu, wanted, size), _keywords(hdu.header), _comments(hdu.header))
+def _table(hdu: Any, wanted: Wanted, budget: Budget) -> RawTable:
+    return RawTable(columns_of(hdu, wanted, budget), _keywords(hdu.header), _comments(hdu.header))
 
 
 def _about(table: RawTable, header: fits.Header) -> RawTable:

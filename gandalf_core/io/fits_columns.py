@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from ..errors import SpectraError
 from .columns import RawColumn
 from .raw import Wanted
-from .sniff import check_expansion
+from .sniff import Budget
+
+_CELL = 16  # bytes of a cell of variable length, beside its values
 
 
-def columns_of(hdu: Any, wanted: Wanted, size: int) -> tuple[RawColumn, ...]:
-    """The columns of a table in a file of `size` bytes. SpectraError where arrays grow out of proportion."""
+def columns_of(hdu: Any, wanted: Wanted, budget: Budget) -> tuple[RawColumn, ...]:
+    """The columns of a table. SpectraError where arrays that share one place would take too much memory."""
     found = []
     for k, column in enumerate(hdu.columns):
         ucd = str(hdu.header.get(f"TUCD{k + 1}", "")).strip() or None
         about = hdu.header.get(f"TCOMM{k + 1}") or hdu.header.comments[f"TTYPE{k + 1}"]
-        values = _values(hdu, k, size) if wanted(column.name, ucd) else None
+        values = _values(hdu, k, budget) if wanted(column.name, ucd) else None
         null = None if _is_scaled(column) else column.null  # TNULL is what stands in the file, before scaling
         found.append(RawColumn(column.name, values, column.unit or None, ucd, str(about) or None, null))
     return tuple(found)
@@ -29,12 +32,15 @@ def _is_scaled(column: fits.Column) -> bool:
     return column.bscale not in (None, "", 1) or column.bzero not in (None, "", 0)
 
 
-def _values(hdu: Any, k: int, size: int) -> np.ndarray:
+def _values(hdu: Any, k: int, budget: Budget) -> np.ndarray:
     column, stored = hdu.columns[k], np.recarray.field(hdu.data, k)
     if isinstance(hdu, fits.TableHDU):
         return _from_text(hdu.data.field(k), stored, column.null)
     if "P" in column.format or "Q" in column.format:
-        check_expansion(8 * int(stored[:, 0].astype(np.int64).sum()), size)
+        counts = stored[:, 0].astype(np.float64)  # a sum of damaged integers may overflow
+        if (counts < 0).any():
+            raise SpectraError(f"damaged FITS: arrays of negative length in {column.name}: fetch it again")
+        budget.spend(_CELL * len(counts) + 8 * int(counts.sum()))
         cells = [_cell(row, column.null) for row in hdu.data.field(k)]
         return np.array([*cells, None], dtype=object)[:-1]
     values = _native(hdu.data.field(k))

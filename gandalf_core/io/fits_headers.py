@@ -71,6 +71,8 @@ def _data_size(header: fits.Header, number: int) -> int:
     shape = [_count(header, f"NAXIS{k + 1}", number, None) for k in range(axes)]
     if "TFIELDS" in header:
         _count(header, "TFIELDS", number, None, MAX_FIELDS)
+        if len(shape) == 2 and shape[0] == 0 < shape[1]:
+            raise SpectraError(f"damaged FITS: {shape[1]:,} rows of no bytes in extension {number}")
     if header.get("GROUPS") is True and shape and shape[0] == 0:
         shape = shape[1:]
     bits = abs(_count(header, "BITPIX", number, None, low=-64))

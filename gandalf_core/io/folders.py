@@ -1,22 +1,28 @@
 """The files in folders of others: which of them are data, and which merely lie beside them.
 
 A name that begins with `.` or `_` is nobody's data: `_metadata`, `_SUCCESS`, `.part-0.parquet.crc`,
-`.DS_Store`, `_temporary/`. In a HATS catalogue (Norder=…/Dir=…/Npix=….parquet) the Parquet files beside the
-partitions are thumbnails and tables about them, and whole folders repeat the stars of the catalogue: margins
-and indices. Folders may be called x.parquet, and links are followed.
+`.DS_Store`, `_temporary/`; nor are pipes and devices. In a HATS catalogue (Norder=…/Dir=…/Npix=….parquet)
+the Parquet files beside the partitions are thumbnails and tables about them, and whole folders repeat the
+stars of the catalogue: margins and indices. Folders may be called x.parquet. Links are followed, and said
+where they lead out of the folder, as catalogues may lie on several disks; files of other formats are read
+from the folder alone.
 """
 
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from ..errors import SpectraError
+from .opening import is_regular, open_regular
 
 SUFFIXES = (".parquet", ".parq", ".pq")  # of partitions, in any case
+MAX_PROPERTIES = 2**16  # bytes of a file of properties that are looked at
 MAX_NAMED = 3  # files that a sentence names
 _HIDDEN = "its name begins with . or _"
+_SPECIAL = "is a pipe, a device or a link to nothing"
 _THUMBNAIL = "lies beside the partitions of a HATS catalogue"
 _PROPERTIES = ("hats.properties", "properties")
 _REPEATS = ("margin", "index", "association", "map")  # kinds of HATS tables that hold no further stars
@@ -28,23 +34,25 @@ _PIXEL = "norder="  # begins the names of the folders of a HATS catalogue, in lo
 class Listing:
     """The files of a folder, in the order of their names.
 
-    aside: why others are no data, by name. unreadable: why folders cannot be read, by name. Names are
-    relative to the folder, with / between their parts on every system.
+    aside: why others are no data, by name. unreadable: why folders cannot be read, by name. outside: links
+    to files and folders elsewhere, by name. Names are relative to the folder, with / between their parts on
+    every system.
     """
 
     files: list[Path] = field(default_factory=list)
     aside: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    outside: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
-        """A sentence on the partitions left aside, if there are any; `_metadata` and its like are none."""
+        """Sentences on partitions left aside (`_metadata` and its like are none) and links that lead away."""
         said = {n: c for n, c in self.aside.items() if c != _HIDDEN or is_partition(PurePath(n))}
-        if not said:
-            return []
-        named = ", ".join(f"{name} ({cause})" for name, cause in list(said.items())[:MAX_NAMED])
-        more = f" and {len(said) - MAX_NAMED:,} more" if len(said) > MAX_NAMED else ""
-        return [f"not taken as data: {named}{more}"]
+        causes = [f"{name} ({cause})" for name, cause in said.items()]
+        notes = [f"not taken as data: {_named(causes)}"] if causes else []
+        if self.outside:
+            notes.append(f"links that lead out of the folder are followed: {_named(self.outside)}")
+        return notes
 
 
 def data_files(folder: Path) -> Listing:
@@ -77,6 +85,17 @@ def is_partition(path: PurePath) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def leads_out(folder: Path, path: Path) -> bool:
+    """Whether a path in a folder is, behind all links, elsewhere."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _named(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
+
+
 def name_in(folder: Path, path: Path) -> str:
     """The name of a file in a folder, the same on every system: macOS takes é apart, Windows writes \\."""
     return unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
@@ -98,11 +117,15 @@ def _walk(root: Path, folder: Path, seen: set[str], listing: Listing) -> None:
         return
     for entry in entries:
         path, hidden = folder / entry.name, entry.name[0] in "._"
+        if not hidden and entry.is_symlink() and leads_out(root, path):
+            listing.outside.append(name_in(root, path))
         if entry.is_dir():
             if not hidden:
                 _walk(root, path, seen, listing)
         elif hidden:
             listing.aside[name_in(root, path)] = _HIDDEN
+        elif not is_regular(path):
+            listing.aside[name_in(root, path)] = _SPECIAL
         else:
             listing.files.append(path)
 
@@ -112,8 +135,9 @@ def _kind(folder: Path, names: list[str]) -> str:
     for name in _PROPERTIES:
         if name in names:
             try:
-                text = (folder / name).read_text(encoding="utf-8", errors="replace")
-            except OSError:
+                with open_regular(folder / name) as stream:
+                    text = stream.read(MAX_PROPERTIES).decode("utf-8", "replace")
+            except (OSError, SpectraError):
                 continue
             kind = _KIND.search(text)
             return kind[1].lower() if kind else ""

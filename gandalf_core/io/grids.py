@@ -12,11 +12,12 @@ from ..errors import SpectraError
 from .columns import Table
 from .meaning import wavelengths_of
 from .names import FLUX, WAVELENGTH
-from .sniff import MAX_SAMPLES
+from .sniff import MAX_EXPANSION, MAX_SAMPLES
 
 # the 2401 samples of Gaia DR3, which its RAW tables leave implicit
 ARCHIVE_GRID_NM = np.round(np.arange(84600, 87001) * 0.01, 2)
 MIN_FILL = 0.8  # of a star's own range that its samples fill on the common grid of a file
+MIN_SAMPLES = 2**22  # that the stars of a file may always have together, given or not
 STRANGE = 0.2  # of a star's samples that may lie where less than half of the stars have any
 _TOLERANCE = 1e-6  # of the largest wavelength
 _DIFFERENT = "its wavelengths are not those of the other stars: one grid per file"
@@ -131,7 +132,7 @@ def _fill(star: np.ndarray, pixel: np.ndarray, n_stars: int, n_pixels: int) -> f
 
     Raises SpectraError when the stars would not fit into memory.
     """
-    if n_stars * n_pixels > MAX_SAMPLES:
+    if n_stars * n_pixels > min(MAX_SAMPLES, max(MIN_SAMPLES, MAX_EXPANSION * len(star))):
         raise SpectraError(
             f"{n_stars} stars on {n_pixels} distinct wavelengths are too many: split the file, or use Parquet"
         )

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..errors import SpectraError
 from .columns import RawColumn
-from .sniff import check_expansion, size_of
+from .ids import check_lengths
+from .sniff import Budget, check_columns, size_of
 
 if TYPE_CHECKING:
     import h5py
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MAGIC = b"\x89HDF\r\n\x1a\n"
 USUAL_KEY = "X_latent"
 NAMED = 5  # classes of a categorical column that a remark names
+TEXTS_AT_ONCE = 4096  # that are read before their lengths are looked at
 TEXT_BYTES = 16  # of memory for a text of unknown length, at least
 _INDEX = "_index"  # the attribute that names the column of row names
 _OLD_CLASSES = "__categories"  # where AnnData 0.7 kept the classes of categorical columns
@@ -41,9 +43,9 @@ def read(stream: BinaryIO, key: str | None = None) -> CellTable:
 
     Raises SpectraError (without the file's name) when there is none, for links, and without h5py.
     """
-    size = size_of(stream)
+    budget = Budget(size_of(stream))
     with _opened(stream) as file:
-        reader = _Reader(size)
+        reader = _Reader(budget)
         obsm = reader.group(file, "obsm")
         chosen = _choice(list(obsm), key)
         z = reader.matrix(obsm, chosen)
@@ -56,7 +58,7 @@ def read(stream: BinaryIO, key: str | None = None) -> CellTable:
 def keys(stream: BinaryIO) -> list[str]:
     """The keys of obsm. SpectraError as from `read`."""
     with _opened(stream) as file:
-        return list(_Reader(size_of(stream)).group(file, "obsm"))
+        return list(_Reader(Budget(size_of(stream))).group(file, "obsm"))
 
 
 def _opened(stream: BinaryIO) -> "h5py.File":
@@ -83,9 +85,9 @@ def _choice(keys: list[str], key: str | None) -> str:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the parts of a file of `size` bytes."""
+    """Reads the parts of a file, which may take what `budget` has."""
 
-    size: int
+    budget: Budget
 
     # --- groups and datasets ---
 
@@ -94,7 +96,7 @@ class _Reader:
         import h5py
 
         where = f"{(parent.name or '').rstrip('/')}/{name}"
-        link = parent.get(name, getlink=True) if name in list(parent) else None
+        link = parent.get(name, getlink=True, default=None)
         if link is None:
             raise SpectraError(f"no {where}: not an AnnData file")
         if not isinstance(link, h5py.HardLink):
@@ -126,10 +128,21 @@ class _Reader:
         texts = [h5py.check_string_dtype(kind) is not None for kind in kinds]
         if not all(text or kind.kind in "biuf" for kind, text in zip(kinds, texts, strict=True)):
             raise SpectraError(f"{dataset.name} holds neither numbers nor texts")
-        check_expansion(prod(dataset.shape) * max(dataset.dtype.itemsize, TEXT_BYTES * sum(texts)), self.size)
+        lengths = max(dataset.dtype.itemsize, TEXT_BYTES * sum(texts))
+        self.budget.spend(prod(max(1, length) for length in dataset.shape) * lengths)
         if dataset.dtype.names is None and texts[0]:
-            return np.array(dataset.asstr(errors="replace")[()], dtype=str)
+            return self._texts(dataset)
         return np.asarray(dataset[()])
+
+    def _texts(self, dataset: Any) -> np.ndarray:
+        """Texts, piece by piece: very many may be one and the same long one in the file."""
+        text, pieces = dataset.asstr(errors="replace"), []
+        for start in range(0, len(dataset) if dataset.ndim else 0, TEXTS_AT_ONCE):
+            piece = np.asarray(text[start : start + TEXTS_AT_ONCE], dtype=object)
+            self.budget.spend(sum(map(len, piece.ravel())))
+            check_lengths(piece.ravel())
+            pieces.append(piece.astype(str))
+        return np.concatenate(pieces) if pieces else np.array(text[()], dtype=str)
 
     # --- a latent ---
 
@@ -156,7 +169,9 @@ class _Reader:
         kind = str(item.attrs.get("encoding-type", item.attrs.get("h5sparse_format", "csr")))
         if len(shape) != 2:
             raise SpectraError(f"{item.name} is a sparse matrix without a shape")
-        check_expansion(8 * shape[0] * shape[1], self.size)
+        if min(shape) < 0:
+            raise SpectraError(f"{item.name} is a sparse matrix of a negative shape")
+        self.budget.spend(8 * shape[0] * shape[1])
         parts = tuple(self.array(item, part) for part in ("data", "indices", "indptr"))
         matrix: Any = sparse.csc_matrix if "csc" in kind else sparse.csr_matrix
         return matrix(parts, shape=shape).toarray()
@@ -174,6 +189,7 @@ class _Reader:
             return self._old_frame(item)
         index = str(item.attrs.get(_INDEX, _INDEX))
         columns, remarks = [], {}
+        check_columns(len(item))
         for key in item:
             if key == index or key in _UNUSED:
                 continue

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .lines import COMMENT_MARKS, is_number
+from .lines import COMMENT_MARKS, MAX_COMMENTS, is_number
 from .names import FLUX, WAVELENGTH, role_of
 
 BLANKS = r"\s+"  # the separator of columns that are set apart by blanks
@@ -73,23 +73,31 @@ def names_of_header(line: str, separator: str, count: int) -> tuple[str, ...] | 
     """
     names = [n.strip(" ,;") if separator == BLANKS else n for n in split_line(line, separator)]
     names = [n.strip("'") for n in names]
-    if separator == BLANKS and len(names) > count:
+    if separator == BLANKS and count < len(names) <= most_words(count):
         names = _joined(names, count)
     if len(names) == count + 1 and not names[-1]:
         names = names[:-1]  # the header ends with a separator, the rows do not
     return tuple(names) if len(names) == count else None
 
 
+def most_words(count: int) -> int:
+    """Words that the names of `count` columns may have."""
+    return 4 * count + 10
+
+
 def _joined(words: list[str], count: int) -> list[str]:
     """Names made of several words, until no more than `count` are left."""
-    names: list[str] = []
+    parts: list[list[str]] = []
+    opened = 0  # brackets in the last name that are not closed
     for word in words:
-        opened = names and sum(map(names[-1].count, "[(")) > sum(map(names[-1].count, "])"))
-        if names and (opened or (word[0] in "[(" and role_of(word) is None)):
-            names[-1] += f" {word}"
+        change = sum(map(word.count, "[(")) - sum(map(word.count, "])"))
+        if parts and (opened > 0 or (word[0] in "[(" and role_of(word) is None)):
+            parts[-1].append(word)
+            opened += change
         else:
-            names.append(word)
-    k = 0
+            parts.append([word])
+            opened = change
+    names, k = [" ".join(part) for part in parts], 0
     while len(names) > count and k + 1 < len(names):
         together = f"{names[k]} {names[k + 1]}"
         if role_of(together) is not None:
@@ -104,6 +112,7 @@ def names_in_comments(comments: Sequence[str], count: int) -> Names | None:
     The last line that has one word for each column and is no sentence counts; or lines that number the
     columns, as SExtractor writes them.
     """
+    comments = _last(comments)
     numbered = _numbered(comments, count)
     if numbered:
         return Names(numbered)
@@ -115,6 +124,17 @@ def names_in_comments(comments: Sequence[str], count: int) -> Names | None:
         elif (words := _words(line, count)) is not None and (names := _named(words, count)):
             return names._replace(units=units)
     return None
+
+
+def _last(comments: Sequence[str]) -> list[str]:
+    """The comments that stand closest to the rows, of a bounded length together."""
+    kept, left = [], MAX_COMMENTS
+    for line in reversed(comments):
+        left -= len(line) + 1
+        if left < 0:
+            break
+        kept.append(line)
+    return kept[::-1]
 
 
 def plain_units(units: Sequence[str], count: int) -> tuple[str | None, ...]:
@@ -130,7 +150,7 @@ def _words(comment: str, count: int) -> list[str] | None:
     if not text or re.match(r"[^\s,;|\t]+\s*[:=]\s", text) or text.endswith((":", ".")):
         return None
     words = _split_comment(comment)
-    if len(words) > count and words == text.split():
+    if count < len(words) <= most_words(count) and words == text.split():
         words = _joined(words, count)
     if is_rule(words) or is_units(words) or any(w.lower() in _PROSE or is_number(w) for w in words):
         return None

@@ -22,6 +22,7 @@ _CURE = "write source_id as a 64-bit integer or as a string"
 _PREFIX = re.compile(r"Gaia\s*E?DR\d\s+(?=\d+$)", re.IGNORECASE)
 _LONG = 10**14  # an id of a survey has 15 digits or more, the number of a row does not
 _NO_ID = (-99, -999, -9999, -(2**63))  # what catalogues write where they know no id
+LONGEST_TEXT = 1000  # characters of an id, or of a word in a mask
 _LOOK_AT = 1000  # rows whose values decide between columns
 
 
@@ -39,8 +40,8 @@ def as_strings(values: np.ndarray) -> np.ndarray:
         return _from_float(values)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8", "replace")
-    if values.dtype.kind == "O":  # None and NaN are what pandas and Arrow put for a missing text
-        values = np.array(["" if v is None or v != v else str(v) for v in values], dtype=str)
+    if values.dtype.kind == "O":
+        values = as_text(values)
     text = np.char.strip(values.astype(str))
     if (text == "").any():
         raise SpectraError(f"{int((text == '').sum())} rows have no id")
@@ -60,6 +61,23 @@ def _from_float(values: np.ndarray) -> np.ndarray:
     if (np.abs(values) >= _EXACT_IN_FLOAT).any() or (values != np.trunc(values)).any():
         raise SpectraError(f"ids are stored as floating-point numbers, their last digits are lost: {_CURE}")
     return values.astype(np.int64).astype(str)
+
+
+def as_text(values: np.ndarray) -> np.ndarray:
+    """(N,) objects as text; None and NaN, which pandas and Arrow put for a missing one, as "".
+
+    Raises SpectraError for a text that is too long: numpy gives every row the room of the longest.
+    """
+    texts = ["" if v is None or v != v else str(v) for v in values]
+    check_lengths(texts)
+    return np.array(texts, dtype=str)
+
+
+def check_lengths(values: Iterable[Any]) -> None:
+    """SpectraError where one of the values is too long a text to be a name or a word."""
+    longest = max((len(v) for v in values if isinstance(v, str)), default=0)
+    if longest > LONGEST_TEXT:
+        raise SpectraError(f"a cell of {longest:,} characters where a name is expected: shorten it")
 
 
 def as_integers(ids: np.ndarray) -> np.ndarray | None:
@@ -137,7 +155,7 @@ def missing(values: Any) -> np.ndarray:
     if values.dtype.kind == "f":
         return np.isnan(values)
     if values.dtype.kind == "O":
-        values = np.array(["" if v is None or v != v else str(v) for v in values], dtype=str)
+        values = as_text(values)
     if values.dtype.kind != "U":
         return np.zeros(len(values), bool)
     return np.isin(np.char.strip(values), ("", *map(str, _NO_ID)))
@@ -152,7 +170,7 @@ def _sample(values: Any) -> np.ndarray:
     if first.dtype.kind == "S":
         first = np.char.decode(first, "utf-8", "replace")
     if first.dtype.kind == "O":
-        return np.array([str(v).strip() for v in first if v is not None and v == v], dtype=str)
+        return np.char.strip(as_text(np.array([v for v in first if v is not None and v == v], object)))
     if first.dtype.kind == "f":
         return first[~np.isnan(first)]
     return np.char.strip(first) if first.dtype.kind == "U" else first

@@ -16,7 +16,8 @@ from .formats import NAMES, raw_tables
 from .names import FLUX, SPECTRAL, WAVELENGTH, label_name, meaning_of
 from .raw import RawTable, every
 from .read import open_stream
-from .sniff import Unreadable, members, parsing
+from .sniff import Budget, Unreadable, members, parsing
+from .understanding import listed
 from .values import implausible, label_in_own_unit, label_without_fillers
 
 # columns of catalogues that are no labels; the first is an index without a name
@@ -54,8 +55,8 @@ def read_labels(path: str | Path) -> LabelTable:
             raise SpectraError(f"{name}: a bundle of {len(others) + 1} files: give the table of labels alone")
         with parsing(name, NAMES[member.format]):
             if member.format == "npz":
-                return _from_npz(member.stream, name)
-            tables = raw_tables(member.stream, member.format, every)
+                return _from_npz(member.stream, name, member.budget)
+            tables = raw_tables(member.stream, member.format, every, member.budget)
             return labels_in(_first_with_labels(tables), PurePath(name).name)
 
 
@@ -73,14 +74,14 @@ def labels_in(table: RawTable, file: str) -> LabelTable:
     roles = {_role(c) for c in table.columns}
     if {FLUX, WAVELENGTH} <= roles:
         raise SpectraError("holds spectra, one row for each sample: give a table with one row for each star")
-    numbers = [(column, _numbers(column)) for column in table.columns]
+    numbers = [(column, numbers_of(column)) for column in table.columns]
     found = [(column, values) for column, values in numbers if values is not None]
     if not found:
         raise SpectraError(f"no column of labels (columns: {', '.join(c.name for c in table.columns)[:200]})")
     chosen = _best(found)
-    used = [column.name for column, _ in chosen.values()]
+    used = {column.name for column, _ in chosen.values()}
     left_out = [column.name for column in table.columns if column.name not in used]
-    notes = [f"columns not used: {', '.join(left_out)}"] if left_out else []
+    notes = [f"columns not used: {listed(left_out)}"] if left_out else []
     labels = np.empty((len(found[0][1]), len(chosen)))
     for k, (name, (column, values)) in enumerate(chosen.items()):
         labels[:, k], remarks = _meant(name, column, values)
@@ -138,7 +139,7 @@ def label_of(column: RawColumn) -> str:
     return role if role is not None else label_name(canonical_name(column.name))
 
 
-def _numbers(column: RawColumn) -> np.ndarray | None:
+def numbers_of(column: RawColumn) -> np.ndarray | None:
     """(R,) the values of a column of labels, NaN where missing; None for a column that holds no label.
 
     Raises SpectraError for a known label that is not a number in some row.
@@ -174,9 +175,9 @@ def _first_word(values: Any) -> str:
     return "some cell"
 
 
-def _from_npz(stream: Any, name: str) -> LabelTable:
+def _from_npz(stream: Any, name: str, budget: Budget) -> LabelTable:
     """The labels of the stars in an npz of ours."""
     from .npz import read_labels as labels_of
 
-    values, names = labels_of(stream, name)
+    values, names = labels_of(stream, name, budget)
     return LabelTable(values, names)

@@ -21,7 +21,7 @@ from .label_table import LabelTable, label_of, labels_in
 from .names import ID, label_name, meaning_of
 from .raw import RawTable, every
 from .read import Upload, open_stream
-from .sniff import Unreadable, members, parsing
+from .sniff import Budget, Unreadable, members, parsing
 
 LATENT_NAMES = ("z", "latent", "latents", "x_latent", "embedding")  # of an array or a column of lists
 _NUMBERED = re.compile(r"(?:z|latent|latent_dim|dim)_?(\d+)", re.IGNORECASE)
@@ -45,10 +45,14 @@ class LatentTable:
     remarks: dict[str, str] = field(default_factory=dict)
 
     @property
+    def label_columns(self) -> tuple[RawColumn, ...]:
+        """The columns of numbers, each of which may be a label."""
+        return tuple(column for column in self.columns if _is_label(column))
+
+    @property
     def candidates(self) -> tuple[str, ...]:
         """Names of the columns of numbers, each of which may be a label."""
-        names = [label_of(column) for column in self.columns if _is_label(column)]
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys(map(label_of, self.label_columns)))
 
     def labels(self, names: Sequence[str]) -> LabelTable:
         """The labels of these names in the project's units, NaN where missing. SpectraError for others."""
@@ -87,8 +91,8 @@ def read_latent_table(source: str | Path | Upload, obsm: str | None = None) -> L
             raise SpectraError(f"{name}: a bundle of {len(others) + 1} files: give the one with the latents")
         with parsing(name, NAMES[member.format]):
             if member.format == "npz":
-                return _from_npz(member.stream, name)
-            tables = raw_tables(member.stream, member.format, every)
+                return _from_npz(member.stream, name, member.budget)
+            tables = raw_tables(member.stream, member.format, every, member.budget)
             return _from_table(next((t for t in tables if _latent_columns(t.columns)), None), name, tables)
 
 
@@ -120,10 +124,10 @@ def _is_label(column: RawColumn) -> bool:
 # --- npz ---
 
 
-def _from_npz(stream: Any, name: str) -> LatentTable:
+def _from_npz(stream: Any, name: str, budget: Budget) -> LatentTable:
     from .npz import read_arrays
 
-    arrays = read_arrays(stream)
+    arrays = read_arrays(stream, budget)
     key = next((k for n in LATENT_NAMES for k in arrays if k.lower() == n and arrays[k].ndim == 2), None)
     if key is None:
         hint = "; these are spectra: `encode` them first" if "flux" in arrays else ""
@@ -174,7 +178,8 @@ def _from_table(table: RawTable | None, name: str, tables: Sequence[RawTable]) -
     else:
         _check_complete(latent)
         z = np.column_stack([_float(column) for column in latent])
-    others = tuple(c for c in table.columns if not any(c is part for part in latent))
+    parts = set(map(id, latent))
+    others = tuple(c for c in table.columns if id(c) not in parts)
     meta = parse_provenance(table.meta.get(PROVENANCE_KEY, ""))
     declared = meta.get(_DECLARED)
     return _checked(

@@ -11,11 +11,13 @@ import numpy as np
 
 from ..errors import SpectraError
 from .columns import Chosen, Table
+from .ids import check_lengths
 from .medium import wavelengths_nm
 from .names import ERROR, FLUX, GOOD, ID, INVERSE_VARIANCES, VARIANCES, WAVELENGTH
 from .understanding import ASSUMED, Understanding
 from .values import label_in_own_unit, unit_problem
 
+MAX_LABELS = 1000  # beside spectra; every star of a file has a place for each
 _FALSE_WORDS = ("", "0", "f", "false", "n", "no", "0.0")
 OBSERVED = (
     "by their name the wavelengths are those of the observer: models expect the star's rest frame, "
@@ -73,6 +75,7 @@ def as_mask(values: Any) -> np.ndarray:
     if values.dtype.kind == "S":
         values = np.char.decode(values, "ascii", "replace")
     if values.dtype.kind in "UO":
+        check_lengths(values.ravel() if values.dtype.kind == "O" else ())
         words = np.char.lower(np.char.strip(values.astype(str)))
         return ~np.isin(words, _FALSE_WORDS) | missing
     return values.astype(bool) | missing  # NaN is true
@@ -120,7 +123,10 @@ def usable_labels(spectra: Sequence[Table]) -> tuple[tuple[str, ...], list[str]]
     Raises SpectraError for a label on which a column and a keyword disagree.
     """
     names, remarks = [], []
-    for name in dict.fromkeys(n for t in spectra for n in t.labels):
+    found = list(dict.fromkeys(n for t in spectra for n in t.labels))
+    if len(found) > MAX_LABELS:
+        raise SpectraError(f"{len(found):,} labels beside the spectra: at most {MAX_LABELS:,} are read")
+    for name in found:
         units = [t.chosen[name].unit for t in spectra if name in t.chosen]
         problem = next(filter(None, (unit_problem(name, unit) for unit in units)), None)
         if problem:
@@ -193,8 +199,11 @@ def _label_source(spectra: Sequence[Table], name: str) -> str:
 def _ignored(tables: Sequence[Table], labels: Sequence[str]) -> tuple[str, ...]:
     """Columns that nothing was taken from, labels in a strange unit and masks of another shape included."""
     names = [name for t in tables for name in t.unused]
+    kept = set(labels)
     for table in tables:
-        names += [c.column.name for r, c in table.chosen.items() if r in table.labels and r not in labels]
+        own = set(table.labels) - kept
+        names += [c.column.name for r, c in table.chosen.items() if r in own]
         if FLUX in table.columns:
-            names += [c.column.name for c in table.masks if c not in masks_in_use(table)]
+            used = set(map(id, masks_in_use(table)))
+            names += [c.column.name for c in table.masks if id(c) not in used]
     return tuple(dict.fromkeys(names))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..errors import SpectraError
+from .lines import clipped
 from .names import LOG10, Meaning
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _in_keywords(meta: Mapping[str, Any]) -> Iterator[Statement]:
 
 def _in_text(lines: Iterable[str]) -> Iterator[Statement]:
     """Of free text: `wavelengths in air`, `converted to vacuum`. A line that names both says nothing."""
-    for line in lines:
+    for line in clipped(lines):
         to = _TO.findall(line)
         air, vacuum = bool(_AIR.search(line)), bool(_VACUUM.search(line))
         if to:

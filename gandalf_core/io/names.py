@@ -17,6 +17,8 @@ LABEL_PREFIX = "label_"  # before the name of a label outside the vocabulary
 ID, WAVELENGTH, FLUX, ERROR, MASK = "source_id", "wavelength", "flux", "flux_error", "mask"
 SPECTRAL = (ID, FLUX, ERROR, WAVELENGTH, MASK)  # roles of columns that are not labels
 
+LONGEST_NAME = 200  # characters of a column's name, or UCD, that may mean something
+
 VARIANCES, INVERSE_VARIANCES = "variances", "inverse variances"  # kinds of errors; "" are standard deviations
 GOOD = "good"  # the kind of a mask that marks usable samples; "" marks those that are not
 LOG10 = "log10"  # the kind of wavelengths given as their decimal logarithm, in Ångström
@@ -94,9 +96,15 @@ class Meaning:
     key: str = ""
 
 
-@lru_cache(maxsize=4096)
 def meaning_of(column: str, ucd: str | None = None) -> Meaning | None:
     """What a column holds, by its name or else its UCD; None for a column that is none of ours."""
+    if len(column) > LONGEST_NAME or len(ucd or "") > LONGEST_NAME:
+        return None
+    return _meaning(column, ucd)
+
+
+@lru_cache(maxsize=4096)
+def _meaning(column: str, ucd: str | None) -> Meaning | None:
     name = column.strip()
     if name.lower().startswith(LABEL_PREFIX):
         return Meaning(label_name(name[len(LABEL_PREFIX) :]), key=name.lower())
@@ -127,10 +135,11 @@ def label_column(name: str) -> str:
 
 def refuse_repeats(columns: Sequence[str], names: Sequence[str]) -> None:
     """SpectraError when two label columns of a file have one name in the project's spelling (`names`)."""
+    first: dict[str, int] = {}
     for k, name in enumerate(names):
-        if name in names[:k]:
+        if first.setdefault(name, k) != k:
             raise SpectraError(
-                f"labels {columns[names.index(name)]} and {columns[k]} are both {name}: keep one of them"
+                f"labels {columns[first[name]]} and {columns[k]} are both {name}: keep one of them"
             )
 
 
@@ -152,7 +161,9 @@ def _any_of(words: Sequence[str]) -> str:
 
 
 _F, _LONG_N, _N = _any_of(FLUX_WORDS), _any_of(NORMALISED_WORDS[:3]), _any_of(NORMALISED_WORDS)
-_AROUND = f"(?P<{{}}>(?:{_any_of((*AIR_WORDS, *VACUUM_WORDS, *FRAME_WORDS))})*)"
+# a word that others make up would let a long name be taken apart in more ways than can be tried
+_SINGLE = [word for word in FRAME_WORDS if word != "restframe"]
+_AROUND = f"(?P<{{}}>(?:{_any_of((*AIR_WORDS, *VACUUM_WORDS, *_SINGLE))})*)"
 _UNITS = _any_of(list(UNIT_WORDS))
 _WAVELENGTH = re.compile(
     _AROUND.format("before") + f"{_any_of(WAVELENGTH_WORDS)}s?" + _AROUND.format("after")

@@ -4,6 +4,8 @@ Shapes: N stars, L pixels, P labels, Z latent dimensions.
 """
 
 import json
+import math
+import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -17,19 +19,23 @@ from .checking import DEFAULT, Checks
 from .columns import PROVENANCE_KEY, RawColumn, Table
 from .medium import Statement
 from .names import FLUX, SPECTRAL, WAVELENGTH, label_column, label_name, refuse_repeats, role_of
+from .sniff import Budget, check_columns, open_zip, size_of
 from .tables import assemble
 from .understanding import stored
 
+SMALLEST = 4  # bytes that a value takes at least, once it is a number of a spectrum
 _LABELS, _LABEL_NAMES, _PROVENANCE = "labels", "label_names", "provenance"
 
 
-def read_stars(stream: BinaryIO, name: str, checks: Checks = DEFAULT) -> SpectraSet:
+def read_stars(
+    stream: BinaryIO, name: str, checks: Checks = DEFAULT, budget: Budget | None = None
+) -> SpectraSet:
     """Spectra: `flux` (N, L) or (L,) and `wavelength_nm` (L,) are needed, the rest may be absent.
 
     Arrays are recognised by the names that columns have elsewhere (`ivar`, `good`, `wave_air`). Raises
     SpectraError when they are absent or do not fit together.
     """
-    arrays = read_arrays(stream)
+    arrays = read_arrays(stream, budget)
     table = Table.build(_columns(arrays), {PROVENANCE_KEY: str(arrays.get(_PROVENANCE, "{}"))})
     for role, usual in ((FLUX, "flux"), (WAVELENGTH, "wavelength_nm")):
         if role not in table.columns:
@@ -41,17 +47,19 @@ def read_stars(stream: BinaryIO, name: str, checks: Checks = DEFAULT) -> Spectra
     return assemble([table], name, checks)
 
 
-def read_labels(stream: BinaryIO, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_labels(
+    stream: BinaryIO, name: str, budget: Budget | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels (N, P) and their names, of an npz of spectra or latents. SpectraError when there are none."""
-    arrays = read_arrays(stream)
+    arrays = read_arrays(stream, budget)
     if _LABELS not in arrays:
         raise SpectraError(f"no array 'labels' (arrays: {', '.join(arrays)})")
     return _labels(arrays, len(arrays[_LABELS]))
 
 
-def read_latents(stream: BinaryIO, name: str) -> LatentSet:
+def read_latents(stream: BinaryIO, name: str, budget: Budget | None = None) -> LatentSet:
     """Latents: `z` (N, Z) is needed. Raises SpectraError when it is absent or does not fit."""
-    arrays = read_arrays(stream)
+    arrays = read_arrays(stream, budget)
     if "z" not in arrays:
         raise SpectraError(f"no array 'z', so no latents (arrays: {', '.join(arrays)})")
     z = _numeric(arrays, "z", np.float32)
@@ -100,17 +108,39 @@ def _text(names: tuple[str, ...]) -> np.ndarray:
     return np.array(names, dtype=str)  # also when there are none, which numpy would take for floats
 
 
-def read_arrays(stream: BinaryIO) -> dict[str, np.ndarray]:
-    """All arrays by name. SpectraError for Python objects."""
-    with np.load(stream, allow_pickle=False) as data:
-        try:
-            return {key: data[key] for key in data.files}
-        except ValueError as error:
-            if "allow_pickle" in str(error):
-                raise SpectraError(
-                    "an array holds Python objects, which are never unpickled: save text as strings"
-                ) from None
-            raise
+def read_arrays(stream: BinaryIO, budget: Budget | None = None) -> dict[str, np.ndarray]:
+    """All arrays by name; budget: what they may take in memory, by default by the length of the stream.
+
+    Raises SpectraError for Python objects, and for arrays that are not as large as they say.
+    """
+    budget = budget or Budget(size_of(stream))
+    with open_zip(stream) as packed:
+        names = [info.filename for info in packed.infolist() if info.filename.endswith(".npy")]
+        check_columns(len(names))
+        for name in names:
+            _check_array(packed, name, budget)
+        arrays = {}
+        for name in names:
+            with packed.open(name) as member:
+                arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+    return arrays
+
+
+def _check_array(packed: zipfile.ZipFile, name: str, budget: Budget) -> None:
+    """SpectraError for an array that is not what its header says, or takes too much memory."""
+    shown = name.removesuffix(".npy")[:40]
+    with packed.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        if version > (2, 0):
+            raise SpectraError(f"array {shown} has fields: save each field as an array")
+        kinds = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = kinds[version](member)
+        begin = member.tell()
+    if dtype.hasobject:
+        raise SpectraError("an array holds Python objects, which are never unpickled: save text as strings")
+    budget.spend(math.prod(max(1, length) for length in shape) * max(dtype.itemsize, SMALLEST))
+    if begin + math.prod(shape) * dtype.itemsize != packed.getinfo(name).file_size:
+        raise SpectraError(f"array {shown} is not as long as its header says: fetch or write the file again")
 
 
 def _numeric(arrays: dict[str, np.ndarray], key: str, dtype: type) -> np.ndarray:

@@ -6,7 +6,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -23,31 +23,32 @@ from .checking import DEFAULT, Checks, Found, checked
 from .columns import Table
 from .medium import Statement
 from .names import ERROR, FLUX, ID, label_column, meaning_of, role_of
+from .opening import open_regular
 from .parquet_arrays import arrays, keywords, leaves, raw_columns, scalars
 from .parquet_groups import Part, divided, tables, undivided
-from .parquet_tables import check_rows, check_size
+from .parquet_tables import check_rows, check_size, with_dictionaries
 from .parquet_writing import CHUNK, KEY
-from .sniff import parsing
+from .sniff import Budget, parsing
 from .tables import assemble
 from .understanding import KEY as READ
 from .understanding import Understanding, understandings
 
 
-def read_stars(stream: BinaryIO, name: str, size: int, checks: Checks = DEFAULT) -> SpectraSet:
+def read_stars(stream: BinaryIO, name: str, budget: Budget, checks: Checks = DEFAULT) -> SpectraSet:
     """All stars of one of our files, or of a foreign one with columns named as in the archive.
 
-    stream: of `size` bytes. name: gives an id to a star without one.
+    name: gives an id to a star without one. budget: what the arrays may take in memory.
     """
-    file = pq.ParquetFile(stream)
+    file = with_dictionaries(stream)
     columns = _useful(file)
-    check_size(file, size, columns)
+    check_size(file, budget, columns)
     return _stars(file.read(columns=columns), file, name, checks)
 
 
-def read_latents(stream: BinaryIO, size: int) -> LatentSet:
-    """All latents of one of our files; the stream has `size` bytes."""
-    file = pq.ParquetFile(stream)
-    check_size(file, size)
+def read_latents(stream: BinaryIO, budget: Budget) -> LatentSet:
+    """All latents of one of our files, whose arrays may take what `budget` has."""
+    file = with_dictionaries(stream)
+    check_size(file, budget)
     return _latents(file.read(), _meta(file))
 
 
@@ -82,7 +83,7 @@ def iter_parts(
     divide: whether rows that cannot be read together are looked at one by one, as far as that helps. Raises
     SpectraError for a file that cannot be used as a whole.
     """
-    with open_parquet(path) as file:
+    with open_parquet(path, to_read=True) as file:
         _check_layout(file)
         check_rows(file, chunk, Path(path).stat().st_size, _useful(file, errors))
         reader = _Reader(file, path, Checks(keep_spikes=keep_spikes, part=True))
@@ -119,7 +120,7 @@ def _medium_of(stars: SpectraSet) -> Statement:
 
 def iter_latents(path: str | Path, chunk: int = 8 * CHUNK) -> Iterator[LatentSet]:
     """The latents of a Parquet file, in sets of at most `chunk`. SpectraError as from `iter_parquet`."""
-    with open_parquet(path) as file:
+    with open_parquet(path, to_read=True) as file:
         meta = _meta(file)
         for batch in file.iter_batches(batch_size=chunk):
             yield _latents(pa.Table.from_batches([batch]), meta)
@@ -128,12 +129,12 @@ def iter_latents(path: str | Path, chunk: int = 8 * CHUNK) -> Iterator[LatentSet
 def has_row_per_star(path: str | Path) -> bool:
     """True for a Parquet file with one row per star, which `iter_parquet` reads; False for any other file."""
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             if stream.read(4) != b"PAR1":
                 return False
             stream.seek(0)
             schema = pq.read_schema(stream)
-    except (OSError, pa.ArrowException):
+    except (OSError, SpectraError, pa.ArrowException):
         return False
     return any(role_of(leaf.name) == FLUX and leaf.is_list for leaf in leaves(schema))
 
@@ -172,9 +173,12 @@ def count_rows(path: str | Path) -> int:
 
 
 @contextmanager
-def open_parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
-    """A Parquet file by its path. Whatever goes wrong inside the block is a SpectraError that names it."""
-    with _stream(path) as stream:
+def open_parquet(path: str | Path, *, to_read: bool = False) -> Iterator[pq.ParquetFile]:
+    """A Parquet file by its path. Whatever goes wrong inside the block is a SpectraError that names it.
+
+    to_read: its columns, not only its footer.
+    """
+    with open_regular(path) as stream:
         if stream.read(4) != b"PAR1":
             raise SpectraError(
                 f"{path}: is not a Parquet file, and other formats are not streamed: "
@@ -182,21 +186,9 @@ def open_parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
             )
         # Arrow reads faster by itself, but knows paths in UTF-8 alone
         source = path if os.fsencode(path) == os.fspath(path).encode("utf-8", "replace") else stream
-        with parsing(str(path), "Parquet file"), pq.ParquetFile(source, pre_buffer=False) as file:
+        opened = with_dictionaries if to_read else pq.ParquetFile
+        with parsing(str(path), "Parquet file"), opened(source, pre_buffer=False) as file:
             yield file
-
-
-@contextmanager
-def _stream(path: str | Path) -> Iterator[BinaryIO]:
-    """A file's stream. SpectraError, caused by that of the system, when it cannot be read."""
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(open(path, "rb"))
-        except FileNotFoundError as error:
-            raise SpectraError(f"{path}: no such file") from error
-        except OSError as error:
-            raise SpectraError(f"{path}: cannot be read ({error.strerror})") from error
-        yield stream
 
 
 def _meta(file: pq.ParquetFile) -> dict[str, Any]:

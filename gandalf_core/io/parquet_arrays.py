@@ -3,6 +3,7 @@
 Shapes: R rows, L samples.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from ..errors import SpectraError
 from .columns import RawColumn
+from .sniff import Budget
 
 _ASTROPY = b"table_meta_yaml"  # where astropy notes units and keywords
 
@@ -55,7 +57,8 @@ def unnested(table: pa.Table) -> pa.Table:
 def leaf_names(names: list[str]) -> list[str]:
     """Names of the columns of structures, `spectrum.flux`, without the structure's where that is clear."""
     last = [name.rpartition(".")[2] for name in names]
-    clear = [last.count(leaf) == 1 and leaf != "mask" for leaf in last]
+    times = Counter(last)
+    clear = [times[leaf] == 1 and leaf != "mask" for leaf in last]
     return [leaf if plain else name for leaf, name, plain in zip(last, names, clear, strict=True)]
 
 
@@ -124,11 +127,20 @@ def values_of(column: pa.ChunkedArray) -> Any:
 def scalars(column: pa.ChunkedArray) -> np.ndarray:
     """(R,) values; missing integers and booleans are masked, missing floats are NaN, missing texts None."""
     if pa.types.is_dictionary(column.type):
+        Budget(column.nbytes).check(_length_of_texts(column))
         column = column.cast(column.type.value_type)
     if column.null_count and (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)):
         filled = column.fill_null(False if pa.types.is_boolean(column.type) else 0)
         return np.ma.array(filled.to_numpy(), mask=column.is_null().to_numpy())
     return column.to_numpy()
+
+
+def _length_of_texts(column: pa.ChunkedArray) -> int:
+    """Bytes of all texts of a column that keeps each of them once; 0 where it keeps none."""
+    if not (pa.types.is_string(column.type.value_type) or pa.types.is_binary(column.type.value_type)):
+        return 0
+    lengths = (pc.binary_length(c.dictionary).take(c.indices) for c in column.chunks)  # pyright: ignore[reportAttributeAccessIssue]
+    return sum(pc.sum(pc.cast(length, pa.int64())).as_py() or 0 for length in lengths)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def arrays(column: pa.ChunkedArray) -> np.ndarray:
@@ -144,7 +156,7 @@ def arrays(column: pa.ChunkedArray) -> np.ndarray:
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise SpectraError("lists that are not of numbers where a spectrum is expected")
     if array.null_count or not _same_length(array):
-        cells = [None if cell.as_py() is None else _numbers(cell.values) for cell in array]
+        cells = [_numbers(cell.values) if cell.is_valid else None for cell in array]
         return np.array([*cells, None], dtype=object)[:-1]
     return _numbers(array.flatten()).reshape(len(array), -1)
 

@@ -1,7 +1,7 @@
 """A Parquet file of others as one raw table, and how much memory a Parquet file may take."""
 
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,24 +10,40 @@ from ..errors import SpectraError
 from .columns import RawColumn
 from .parquet_arrays import is_list, keywords, leaves, raw_columns
 from .raw import RawTable, Wanted, has_role
-from .sniff import MAX_SAMPLES, check_expansion, size_of
+from .sniff import MAX_SAMPLES, Budget, check_columns
 
 
-def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
+def read(stream: BinaryIO, budget: Budget, wanted: Wanted = has_role) -> list[RawTable]:
     """The one table of a Parquet file. Raises SpectraError when it would not fit into memory."""
-    size = size_of(stream)
-    file = pq.ParquetFile(stream)
-    parts = [leaf for leaf in leaves(file.schema_arrow) if wanted(leaf.name, None)]
-    taken = list(dict.fromkeys(leaf.column for leaf in parts))
-    check_size(file, size, taken)
+    file = with_dictionaries(stream)
+    inside = leaves(file.schema_arrow)
+    taken = list(dict.fromkeys(leaf.column for leaf in inside if wanted(leaf.name, None)))
+    check_size(file, budget, taken)
     found = raw_columns(file.read(columns=taken), file.schema_arrow)
     columns = {column.name: column for column in found if wanted(column.name, column.ucd)}
-    names = [leaf.name for leaf in leaves(file.schema_arrow)]
+    names = [leaf.name for leaf in inside]
     return [RawTable(tuple(columns.get(n, RawColumn(n, None)) for n in names), keywords(file.schema_arrow))]
 
 
-def check_size(file: pq.ParquetFile, size: int, columns: Sequence[str] | None = None) -> None:
-    """SpectraError when columns of a file of `size` bytes hold too many values, or grow out of proportion.
+def with_dictionaries(source: Any, **settings: Any) -> pq.ParquetFile:
+    """A Parquet file whose columns of text keep each text once, as the file does: a long one costs little.
+
+    Raises SpectraError for more columns than are read, and for columns that are in another file.
+    """
+    file = pq.ParquetFile(source, **settings)
+    check_columns(file.metadata.num_columns)
+    if file.metadata.num_row_groups and file.metadata.num_columns:
+        elsewhere = file.metadata.row_group(0).column(0).file_path
+        if elsewhere:
+            raise SpectraError(
+                f"its columns are in another file ({elsewhere[:60]}), which is not opened: give that file"
+            )
+    texts = [field.name for field in file.schema_arrow if field.type in (pa.string(), pa.binary())]
+    return pq.ParquetFile(source, read_dictionary=texts, **settings) if texts else file
+
+
+def check_size(file: pq.ParquetFile, budget: Budget, columns: Sequence[str] | None = None) -> None:
+    """SpectraError when columns of a file hold too many values, or grow out of proportion.
 
     columns: those that will be read; None for all.
     """
@@ -40,13 +56,13 @@ def check_size(file: pq.ParquetFile, size: int, columns: Sequence[str] | None = 
     values = max(sum(part.num_values for part in parts), slots)
     if values > 2 * MAX_SAMPLES:
         raise SpectraError(f"{values:,} values are too many to hold at once: stream the file, or split it")
-    check_expansion(max(4 * values, sum(part.total_uncompressed_size for part in parts)), size)
+    budget.spend(max(4 * values, sum(part.total_uncompressed_size for part in parts)))
 
 
 def check_rows(file: pq.ParquetFile, rows: int, size: int, columns: Sequence[str] | None = None) -> None:
     """SpectraError when `rows` rows of a file of `size` bytes grow out of proportion, as empty ones can."""
     slots = sum(_slots(field.type) for field in _fields(file, columns))
-    check_expansion(4 * slots * min(rows, file.metadata.num_rows), size)
+    Budget(size).check(4 * slots * min(rows, file.metadata.num_rows))
 
 
 def _fields(file: pq.ParquetFile, columns: Sequence[str] | None) -> list[pa.Field]:

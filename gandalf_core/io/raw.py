@@ -4,9 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import SpectraError
 from .columns import RawColumn, Table
+from .lines import MAX_COMMENTS, clipped
 from .names import role_of
+from .sniff import check_columns
 
+LONGEST_TEXT = 1000  # characters of a column's name, unit or UCD
 Wanted = Callable[[str, str | None], bool]  # whether anybody needs a column, by its name and UCD
 
 
@@ -18,6 +22,16 @@ def has_role(name: str, ucd: str | None = None) -> bool:
 def every(name: str, ucd: str | None = None) -> bool:
     """Every column is wanted, as in a table of labels of any name."""
     return True
+
+
+def _check_texts(column: RawColumn) -> None:
+    """SpectraError for a name, unit or UCD as long as none ever is: to understand it would take for ever."""
+    for what, text in (("name", column.name), ("unit", column.unit), ("UCD", column.ucd)):
+        if text is not None and len(text) > LONGEST_TEXT:
+            raise SpectraError(
+                f"column {column.name[:40]} has a {what} of {len(text):,} characters: shorten it to "
+                f"{LONGEST_TEXT}"
+            )
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,16 @@ class RawTable:
     meta: Mapping[str, Any] = field(default_factory=dict)
     comments: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_columns(len(self.columns))
+        for column in self.columns:
+            _check_texts(column)
+        comments = tuple(clipped(self.comments))
+        if len(comments) < len(self.comments):
+            said = f"only the first {MAX_COMMENTS:,} characters of its comments were looked at"
+            object.__setattr__(self, "remarks", (*self.remarks, said))
+        object.__setattr__(self, "comments", comments)
 
     def with_meaning(self) -> Table:
         """Its columns by what they mean."""

@@ -15,8 +15,9 @@ from ..errors import SpectraError
 from .checking import DEFAULT, Checks
 from .formats import NAMES, raw_tables
 from .ids import distinct_stems
+from .opening import open_regular
 from .resampling import covering
-from .sniff import Member, Unreadable, members, names_inside, parsing, size_of
+from .sniff import Member, Unreadable, members, names_inside, parsing
 from .tables import assemble
 from .understanding import KEY, rejected_of
 
@@ -112,10 +113,10 @@ def read_latents(path: str | Path) -> LatentSet:
             if member.format == "npz":
                 from . import npz
 
-                return npz.read_latents(member.stream, name)
+                return npz.read_latents(member.stream, name, member.budget)
             from . import parquet
 
-            return parquet.read_latents(member.stream, size_of(member.stream))
+            return parquet.read_latents(member.stream, member.budget)
 
 
 def join_sets(sets: list[SpectraSet]) -> SpectraSet:
@@ -176,18 +177,10 @@ def each_file(
 
 
 def open_stream(source: str | Path | Upload) -> BinaryIO:
-    """The bytes of a file or an upload. SpectraError, naming it, for a folder and what cannot be opened."""
+    """The bytes of a file or an upload. SpectraError, naming it, for what is no file or cannot be opened."""
     if isinstance(source, tuple):
         return io.BytesIO(source[1])
-    path = Path(source)
-    if path.is_dir():
-        raise SpectraError(f"{path}: is a folder: give its files")
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise SpectraError(f"{path}: no such file") from None
-    except OSError as error:
-        raise SpectraError(f"{path}: cannot be read ({error.strerror})") from error
+    return open_regular(source)
 
 
 def _attempt(member: Member | Unreadable, checks: Checks) -> SpectraSet | SpectraError:
@@ -210,9 +203,10 @@ def _parse(member: Member, checks: Checks) -> SpectraSet:
     if member.format == "npz":
         from . import npz
 
-        return npz.read_stars(stream, name, checks)
+        return npz.read_stars(stream, name, checks, member.budget)
     if member.format == "parquet":
         from . import parquet
 
-        return parquet.read_stars(stream, name, size_of(stream), checks)
-    return assemble([raw.with_meaning() for raw in raw_tables(stream, member.format)], name, checks)
+        return parquet.read_stars(stream, name, member.budget, checks)
+    tables = raw_tables(stream, member.format, budget=member.budget)
+    return assemble([raw.with_meaning() for raw in tables], name, checks)

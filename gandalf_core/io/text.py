@@ -14,13 +14,13 @@ from .columns import RawColumn
 from .dialect import Dialect, dialect_of
 from .encodings import decoded
 from .headers import BY_POSITION
-from .lines import COMMENT_MARKS, MISSING
+from .lines import COMMENT_MARKS, MISSING, clipped
 from .names import ERROR, ID, MASK, role_of
 from .raw import RawTable, Wanted, has_role
 from .rows import rectangular, without_frame
 
 LARGEST_ERROR = 0.5  # of the flux: beyond it, a column without a name holds something else than errors
-_KEYWORD = re.compile(r"\s*([^:=]*[^:=\s])\s*[:=]\s*(.*\S)")
+_SIGNS = re.compile(r"[:=]")  # between a keyword and its value
 
 
 def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
@@ -72,9 +72,11 @@ def read_rows(
 def keywords(comments: Iterable[str]) -> dict[str, str]:
     """The keywords in lines of comment, such as `# teff = 5700`; the first of each name."""
     found: dict[str, str] = {}
-    for line in comments:
-        if match := _KEYWORD.match(line.lstrip("".join(COMMENT_MARKS))):
-            found.setdefault(match[1], match[2])
+    for line in clipped(comments):
+        parts = _SIGNS.split(line.lstrip("".join(COMMENT_MARKS)), maxsplit=1)
+        key, value = parts[0].strip(), parts[-1].strip()
+        if len(parts) == 2 and key and value:
+            found.setdefault(key, value)
     return found
 
 

@@ -105,18 +105,18 @@ class Understanding:
 
     def _names(self) -> Iterator[str]:
         if self.mask_from:
-            yield f"mask from {_listed(self.mask_from)}"
+            yield f"mask from {listed(self.mask_from)}"
         if self.ids_from:
-            yield f"ids from {_listed(self.ids_from)}"
+            yield f"ids from {listed(self.ids_from)}"
         if self.labels_from:
-            yield f"labels from {_listed(self.labels_from.values())}"
+            yield f"labels from {listed(self.labels_from.values())}"
 
     def _changes(self) -> Iterator[str]:
         if self.made_up:
             called = "star is called" if len(self.made_up) == 1 else "stars are called"
             yield f"no column of ids: the {called} {' … '.join(self.made_up)}"
         if self.ignored:
-            yield f"columns not used: {_listed(self.ignored)}"
+            yield f"columns not used: {listed(self.ignored)}"
         for what, count in self.missing.items():
             yield f"{what} {_times(count)}: taken as missing"
         if self.spikes:
@@ -212,7 +212,8 @@ def _readings(provenance: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _readings(part)
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
     names = list(names)
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return ", ".join(names[:MAX_NAMED]) + more

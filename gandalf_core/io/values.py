@@ -14,6 +14,7 @@ from ..errors import SpectraError
 # spectrum; of labels, `label_without_fillers` decides whether the value can be meant.
 FILLERS = (99.0, 99.9, 99.99, 99.999, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99)
 LABEL_FILLERS = (9.99, *FILLERS)
+LONGEST_LABEL = 200  # characters of a label that stands beside a table as text
 HUGE = 1e20  # beyond it nothing is meant: 1e20, 1e30, 9.97e36 are fillers of other formats
 ALWAYS = -9999.0  # at or below this nines are never meant, whatever the label is
 ZERO_RUN = 3  # so many samples of exactly 0 in a row are no flux
@@ -147,7 +148,8 @@ def label_in_text(name: str, text: str) -> float | str:
 
     Raises SpectraError for a number in a unit that is none of this parameter.
     """
-    match = re.match(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?(?![\d.,])", text.strip())
+    text = text[:LONGEST_LABEL]
+    match = re.match(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eEdD][+-]?\d+)?(?![\d.,])", text.strip())
     if match is None:
         return text
     value = float(re.sub("[dD]", "e", match[0]))

@@ -14,16 +14,17 @@ from ..errors import SpectraError
 from .columns import PROVENANCE_KEY, RawColumn
 from .layouts import Columns, to_astropy
 from .raw import RawTable, Wanted, has_role
+from .sniff import Budget
 from .votable_structure import check_structure
 
 
-def read(stream: BinaryIO, wanted: Wanted = has_role) -> list[RawTable]:
+def read(stream: BinaryIO, budget: Budget, wanted: Wanted = has_role) -> list[RawTable]:
     """Every table of every resource.
 
     Raises SpectraError for the error report of a server, for a file without a table, that refers to others,
     or whose rows are not whole.
     """
-    check_structure(stream)
+    check_structure(stream, budget)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         document = votable.parse(stream, verify="ignore")

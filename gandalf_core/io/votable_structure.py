@@ -9,12 +9,13 @@ import base64
 import binascii
 import re
 import struct
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from xml.parsers import expat
 
 from ..errors import SpectraError
-from .sniff import check_expansion, size_of
+from .sniff import Budget
 
 _BYTES = {  # of one value in a stream, and in memory
     "boolean": (1, 1), "bit": (1, 1), "unsignedByte": (1, 1), "short": (2, 2), "int": (4, 4), "long": (8, 8),
@@ -32,7 +33,8 @@ _OLD_NAMES = {  # that astropy knows
     "unsignedInt": "long",
     "unsignedShort": "int",
 }
-MAX_FIELDS, MAX_TABLES = 20_000, 20_000
+MAX_FIELDS, MAX_TABLES = 5000, 20_000  # astropy's time goes with the square of the fields of a table
+MAX_NAMESAKES = 100  # fields of one name in a table: it looks for another name for each
 _POINTER = 8  # bytes of a cell of variable length in an array of rows
 _BINARY = ("BINARY", "BINARY2")
 
@@ -65,14 +67,15 @@ class _Field:
 class _Table:
     announced: int | None
     fields: list[_Field] = field(default_factory=list)
+    names: Counter[str] = field(default_factory=Counter)
     kind: str = ""
     rows: int = 0
     stream: list[str] = field(default_factory=list)
 
 
-def check_structure(stream: BinaryIO) -> None:
+def check_structure(stream: BinaryIO, budget: Budget) -> None:
     """SpectraError for a VOTable that refers to anything outside, lost rows, or would grow; it is rewound."""
-    reader = _Reader(size_of(stream))
+    reader = _Reader(budget)
     try:
         reader.parse(stream)
     except expat.ExpatError as error:
@@ -84,8 +87,8 @@ def check_structure(stream: BinaryIO) -> None:
 class _Reader:
     """Follows the elements of a VOTable."""
 
-    def __init__(self, size: int) -> None:
-        self.size, self.tables = size, list[_Table]()
+    def __init__(self, budget: Budget) -> None:
+        self.budget, self.tables = budget, list[_Table]()
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
@@ -111,17 +114,22 @@ class _Reader:
             announced = attributes.get("nrows", "").strip()
             self.tables.append(_Table(int(announced) if announced.isdigit() else None))
         elif tag == "FIELD" and self.tables:
-            self.tables[-1].fields.append(_field(attributes))
-            if len(self.tables[-1].fields) > MAX_FIELDS or len(self.tables) > MAX_TABLES:
-                raise SpectraError(
-                    f"more than {MAX_FIELDS:,} columns or {MAX_TABLES:,} tables: split the file"
-                )
+            self._add_field(self.tables[-1], attributes)
         elif tag in ("FITS", "PARQUET"):
             raise SpectraError(f"a VOTable with {tag} data inside is not read: give the {tag} file itself")
         elif tag in (*_BINARY, "TABLEDATA") and self.tables:
             self.tables[-1].kind = tag
         elif tag == "STREAM":
             self._begin_stream(attributes)
+
+    def _add_field(self, table: _Table, attributes: dict[str, str]) -> None:
+        table.fields.append(_field(attributes))
+        table.names[attributes.get("name", "")] += 1
+        if len(table.fields) > MAX_FIELDS or len(self.tables) > MAX_TABLES:
+            raise SpectraError(f"more than {MAX_FIELDS:,} columns or {MAX_TABLES:,} tables: split the file")
+        if table.names[attributes.get("name", "")] > MAX_NAMESAKES:
+            name = attributes.get("name", "?")[:40]
+            raise SpectraError(f"more than {MAX_NAMESAKES} columns are called {name}: give each its own name")
 
     def _begin_stream(self, attributes: dict[str, str]) -> None:
         if "href" in attributes:
@@ -150,7 +158,7 @@ class _Reader:
         if table.kind in _BINARY:
             table.rows = _rows_in_stream(table, number)
         row = sum(f.in_memory for f in table.fields)
-        check_expansion(row * max(table.rows, table.announced or 0), self.size)
+        self.budget.spend(row * max(table.rows, table.announced or 0))
         if table.announced is not None and table.kind and table.rows != table.announced:
             raise SpectraError(
                 f"table {number} announces {table.announced:,} rows and holds {table.rows:,}: fetch it again"

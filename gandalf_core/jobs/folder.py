@@ -8,20 +8,21 @@
 A command whose parent process has died stops as well: nobody is left to stop it.
 """
 
+import contextlib
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from _thread import interrupt_main
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..atomic import write_text
-from ..errors import JobError
+from ..atomic import append_line, make_folder, write_text
+from ..errors import GandalfError, JobError
 
 PATROL_SECONDS = 0.5
 
@@ -49,7 +50,7 @@ def raise_stopped(*_: Any) -> NoReturn:
     raise Stopped
 
 
-@contextmanager
+@contextlib.contextmanager
 def handling(number: int, handler: Callable) -> Iterator[None]:
     """Set a signal's handler within the block; off the main thread, where none can be set, do nothing."""
     try:
@@ -73,9 +74,9 @@ class JobWriter:
     def __init__(self, folder: str | Path, command: str) -> None:
         self.folder = Path(folder)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise JobError(f"{folder}: cannot be a job folder ({error.strerror})") from None
+            make_folder(self.folder)
+        except GandalfError as error:
+            raise JobError(f"{folder}: cannot be a job folder: {error}") from None
         self._finished = threading.Event()
         self._status: dict[str, Any] = {
             "state": JobState.RUNNING,
@@ -102,17 +103,26 @@ class JobWriter:
     def update(self, **values: Any) -> None:
         """Change these values of `status.json`."""
         self._status |= values | {"updated": time.time()}
-        write_text(self.folder / "status.json", json.dumps(self._status, ensure_ascii=False))
+        text = json.dumps(self._status, ensure_ascii=False)
+        self._report(lambda: write_text(self.folder / "status.json", text))
 
     def add_metrics(self, record: dict[str, Any]) -> None:
         """Append the record of a finished epoch to `metrics.jsonl`."""
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(_line(record))
+        self._report(lambda: append_line(self.folder / "metrics.jsonl", _line(record)))
 
     def restart_metrics(self, records: list[dict[str, Any]]) -> None:
         """Replace `metrics.jsonl` with the epochs that a resumed training already has."""
-        write_text(self.folder / "metrics.jsonl", "".join(map(_line, records)))
+        text = "".join(_line(record) + "\n" for record in records)
+        self._report(lambda: write_text(self.folder / "metrics.jsonl", text))
+
+    def _report(self, write: Callable[[], None]) -> None:
+        """Do it, or say why not: work that goes on does not end because nobody can be told how far it is."""
+        try:
+            write()
+        except GandalfError as error:
+            with contextlib.suppress(OSError):
+                print(f"gandalf: {error}", file=sys.stderr)
 
 
 def _line(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    return json.dumps(record, ensure_ascii=False)

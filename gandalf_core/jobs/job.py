@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import write_text
+from ..errors import JobError
 from .folder import JobState
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
@@ -34,7 +35,11 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        return JobState(self.status.get("state", JobState.QUEUED))
+        """Its state; one whose status cannot be read has died."""
+        try:
+            return JobState(self.status.get("state", JobState.QUEUED))
+        except ValueError:
+            return JobState.DIED
 
     @property
     def active(self) -> bool:
@@ -47,37 +52,52 @@ class Job:
         return (self.folder / CHECKPOINT).is_file()
 
     def history(self) -> list[dict[str, Any]]:
-        """The records of the finished epochs; a line that is still being written is ignored."""
-        path = self.folder / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
-        return [json.loads(line) for line in lines]
+        """The records of the finished epochs; a line that is being written or was cut short is ignored."""
+        try:
+            lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+        except (OSError, ValueError):
+            return []
+        records = (_object(line) for line in lines)
+        return [record for record in records if record]
 
 
 # --- its files ---
 
 
 def read_job(folder: Path) -> Job:
-    """The job in a folder. OSError without a `job.json`."""
-    record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    return Job(
-        id=folder.name,
-        folder=folder,
-        kind=record["kind"],
-        title=record["title"],
-        module=record["module"],
-        arguments=tuple(record["arguments"]),
-        owner=record["owner"],
-        created=record["created"],
-        status=_read_status(folder / "status.json"),
-        content=record.get("content", ""),
-    )
+    """The job in a folder. OSError without a `job.json`, JobError for one that is damaged."""
+    record = _object((folder / "job.json").read_text(encoding="utf-8", errors="replace"))
+    try:
+        return Job(
+            id=folder.name,
+            folder=folder,
+            kind=str(record["kind"]),
+            title=str(record["title"]),
+            module=str(record["module"]),
+            arguments=tuple(map(str, record["arguments"])),
+            owner=str(record["owner"]),
+            created=float(record["created"]),
+            status=_read_status(folder / "status.json"),
+            content=str(record.get("content", "")),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise JobError(f"{folder / 'job.json'}: is damaged") from None
 
 
 def _read_status(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _object(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The object in a JSON text; empty for a text that holds none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def write_record(job: Job) -> None:

@@ -12,12 +12,15 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from ..atomic import write_text
-from ..errors import JobError
+from ..atomic import cause_of, make_folder, write_text
+from ..errors import GandalfError, JobError
 from .folder import JobState
 from .job import Job, read_job, write_record, write_status
 
@@ -41,8 +44,8 @@ class JobManager:
         self.root, self.working_folder, self.max_running = root, working_folder, max_running
         self.processes: dict[str, subprocess.Popen] = {}
         self._lock = threading.RLock()
-        self._closing = False
-        root.mkdir(parents=True, exist_ok=True)
+        self._closing = self._again = False
+        make_folder(root)
         self._end_orphans()
         atexit.register(self.close)
         threading.Thread(target=self._patrol, daemon=True).start()
@@ -62,7 +65,8 @@ class JobManager:
         """Queue `python -m MODULE ARGUMENTS` and return the job's id.
 
         `{folder}` in an argument becomes the job's folder, where `config` is written as `config.json`.
-        content: see `Job`. Raises JobError when the owner has too many unfinished jobs.
+        content: see `Job`. Raises JobError when the owner has too many unfinished jobs, or where the job
+        cannot be written.
         """
         self._check_number(owner)
         name = uuid4().hex[:12]
@@ -79,14 +83,23 @@ class JobManager:
             status={},
             content=content,
         )
-        folder.mkdir()
-        if config:
-            write_text(folder / "config.json", config)
-        write_record(job)
-        write_status(job, JobState.QUEUED, "waiting for its turn")
+        self._write(job, config)
         self._prune()
         self._start_waiting()
         return name
+
+    def _write(self, job: Job, config: str) -> None:
+        """Make the folder of a new job; where that cannot be, nothing of it stays. JobError says why."""
+        try:
+            with _refusing():
+                job.folder.mkdir()
+                if config:
+                    write_text(job.folder / "config.json", config)
+                write_status(job, JobState.QUEUED, "waiting for its turn")
+                write_record(job)  # the last one: with it the job exists
+        except JobError:
+            shutil.rmtree(job.folder, ignore_errors=True)
+            raise
 
     def _check_number(self, owner: str) -> None:
         """JobError when somebody has as many unfinished jobs as one may have."""
@@ -98,23 +111,28 @@ class JobManager:
     def job(self, name: str) -> Job:
         """A job by its id. JobError when there is none."""
         folder = self.root / name
-        if not IDENTIFIER.fullmatch(name) or not (folder / "job.json").is_file():
-            raise JobError(f"No job {name[:12]} on this server: it may have been deleted.")
-        return read_job(folder)
+        if IDENTIFIER.fullmatch(name):
+            with suppress(OSError, JobError):
+                return read_job(folder)
+        raise JobError(f"No job {name[:12]} on this server: it may have been deleted.")
 
     def list(self, kind: str = "") -> list[Job]:
-        """All jobs (of a kind), newest first."""
-        names = [path.parent.name for path in self.root.glob("*/job.json")]
-        jobs = [self.job(name) for name in names if IDENTIFIER.fullmatch(name)]
+        """All jobs (of a kind), newest first; one that was deleted meanwhile, or is damaged, is none."""
+        jobs = []
+        for path in self.root.glob("*/job.json"):
+            with suppress(JobError):
+                jobs.append(self.job(path.parent.name))
         return sorted((job for job in jobs if kind in ("", job.kind)), key=lambda job: -job.created)
 
     def cancel(self, name: str) -> None:
         """Ask a job to stop after its epoch; one that does not stop in time is terminated."""
         job = self.job(name)
-        (job.folder / "cancel").touch()
+        with _refusing():
+            (job.folder / "cancel").touch()
         process = self.processes.get(name)
         if process is None and job.state == JobState.QUEUED:
-            write_status(job, JobState.CANCELLED, "stopped before it began")
+            with _refusing():
+                write_status(job, JobState.CANCELLED, "stopped before it began")
         elif process is not None:
             threading.Timer(GRACE_SECONDS * 4, _terminate, [process]).start()
 
@@ -123,7 +141,7 @@ class JobManager:
 
         A training continues from its checkpoint, a sweep with its missing trials.
         """
-        with self._lock:
+        with self._lock, _refusing():
             job = self.job(name)
             self._await_end(name)
             (job.folder / "cancel").unlink(missing_ok=True)
@@ -137,7 +155,8 @@ class JobManager:
         job = self.job(name)
         if job.active:
             raise JobError("Stop the job first.")
-        shutil.rmtree(job.folder)
+        with _refusing():
+            shutil.rmtree(job.folder)
 
     def close(self) -> None:
         """Terminate all jobs and start no other; called when the server ends."""
@@ -175,15 +194,29 @@ class JobManager:
         return process
 
     def _start_waiting(self) -> None:
-        """Start the jobs that have waited longest, as many as may run."""
+        """Start the jobs that have waited longest, as many as may run.
+
+        What cannot be done now, on a full disk for example, is tried again by the patrol.
+        """
         with self._lock:
-            self._collect()
-            if self._closing:
-                return
-            waiting = [job for job in reversed(self.list()) if job.state == JobState.QUEUED]
-            for job in waiting[: self.max_running - len(self.processes)]:
-                write_status(job, JobState.RUNNING, "starting")
-                self.processes[job.id] = self.launch(job)
+            self._again = True
+            with suppress(OSError, GandalfError):
+                self._collect()
+                if self._closing:
+                    return
+                waiting = [job for job in reversed(self.list()) if job.state == JobState.QUEUED]
+                for job in waiting[: max(0, self.max_running - len(self.processes))]:
+                    self._start(job)
+                self._again = False
+
+    def _start(self, job: Job) -> None:
+        """Start a job; one that cannot be started has failed, where that can be written."""
+        write_status(job, JobState.RUNNING, "starting")
+        try:
+            self.processes[job.id] = self.launch(job)
+        except OSError as error:
+            cause = f"{error.filename or job.folder}: cannot be started ({cause_of(error)})"
+            write_status(job, JobState.FAILED, cause)
 
     def _await_end(self, name: str) -> None:
         """Wait for the process of a job that has already said how it ended.
@@ -200,16 +233,23 @@ class JobManager:
             self._collect()
 
     def _collect(self) -> None:
-        """Forget the processes that ended; a job that did not say how it ended has died."""
+        """Forget the processes that ended; a job that did not say how it ended has died.
+
+        Raises SpectraError where that cannot be written; it is not forgotten then.
+        """
         for name, process in list(self.processes.items()):
             if process.poll() is not None:
-                del self.processes[name]
                 self._end_status(name, f"ended with status {process.returncode}")
+                del self.processes[name]
 
     def _end_status(self, name: str, cause: str) -> None:
         """Mark a job that still counts as active as cancelled, or as died with the last line of its log."""
         folder = self.root / name
-        if not (folder / "job.json").is_file() or not (job := read_job(folder)).active:
+        try:
+            job = self.job(name)
+        except JobError:  # deleted meanwhile
+            return
+        if not job.active:
             return
         if (folder / "cancel").exists():
             write_status(job, JobState.CANCELLED, cause)
@@ -220,18 +260,34 @@ class JobManager:
         """Mark the jobs that an earlier server left unfinished: nobody runs them any more."""
         for job in self.list():
             if job.active:
-                self._end_status(job.id, "the server was stopped; the job can be resumed")
+                with suppress(GandalfError):  # on a full disk it stays as it is until the next start
+                    self._end_status(job.id, "the server was stopped; the job can be resumed")
 
     def _patrol(self) -> None:
         while True:
             time.sleep(PATROL_SECONDS)
-            if self.processes:
-                self._start_waiting()
+            if self.processes or self._again:
+                try:
+                    self._start_waiting()
+                except Exception:  # whatever it is, the queue goes on
+                    traceback.print_exc()
 
     def _prune(self) -> None:
         finished = [job for job in self.list() if not job.active and job.kind not in PERMANENT_KINDS]
         for job in finished[MAX_FINISHED:]:
             shutil.rmtree(job.folder, ignore_errors=True)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What the system, or a full disk, refuses in the block as JobError."""
+    try:
+        yield
+    except JobError:
+        raise
+    except (OSError, GandalfError) as error:
+        cause = cause_of(error) if isinstance(error, OSError) else str(error)
+        raise JobError(f"The server cannot do this now: {cause}") from None
 
 
 def _last_line(log: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..atomic import atomic
+from ..atomic import atomic, make_folder
 from ..data.identity import identity
 from ..jobs.progress import Progress, silent
 from .fitting import STANDARD, UNNAMED, MapSettings, MapStars, fit_projection
@@ -31,7 +31,7 @@ def cached_projection(
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         pass  # not made yet, or cut short by a full disk
     projection = fit_projection(x, method, settings, stars=stars, n_jobs=n_jobs, progress=progress)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with atomic(path) as stream:
         np.savez(stream, allow_pickle=False, **projection.arrays())
     return projection

@@ -186,7 +186,14 @@ def _training_lines(card: dict[str, Any]) -> list[str]:
         *_held_back_lines(data),
         *(f"- error bars from the {n}: {promise(c)}" for n, c in card.get("calibration", {}).items()),
         f"- trained in {data['seconds']:.0f} s with {versions}",
+        *_hash_lines(card.get("hashes", {})),
     ]
+
+
+def _hash_lines(hashes: dict[str, str]) -> list[str]:
+    """The first letters of the SHA-256 of the files that results depend on; earlier cards have none."""
+    named = [f"`{name}` {value[:12]}" for name, value in hashes.items()]
+    return [f"- SHA-256 (`manifest.json` has all of it): {', '.join(named)}"] if named else []
 
 
 def _held_back_lines(data: dict[str, Any]) -> list[str]:
@@ -284,6 +291,11 @@ def _figure_lines(figures: dict[str, Any]) -> list[str]:
         lines += ["", "| parameter | R² from z | MAE | RMSE | 68 % interval holds |", "|---|---|---|---|---|"]
         for n, row in table.items():
             unit = parameter(n).unit
-            errors = f"{row['mae']:.3g} {unit} | {row['rmse']:.3g} {unit}"
-            lines.append(f"| {_label(n)} | {row['r2']:.3f} | {errors} | {row['coverage']:.0%} |")
+            errors = f"{_number(row['mae'], '.3g')} {unit} | {_number(row['rmse'], '.3g')} {unit}"
+            shares = _number(row["r2"], ".3f"), _number(row["coverage"], ".0%")
+            lines.append(f"| {_label(n)} | {shares[0]} | {errors} | {shares[1]} |")
     return lines
+
+
+def _number(value: float | None, kind: str) -> str:
+    return "-" if value is None else format(value, kind)

@@ -1,14 +1,19 @@
-"""The files of a model folder: their names, and reading and writing them one by one.
+"""The files of a model folder: their names, how large they may be, and their arrays.
 
-config.json · weights.safetensors (encoder and decoder) · scaling.npz (scaling, label ranges, reference for
-outliers) · split.npz (ids by what the stars serve) · regressor-latent.npz · regressor-spectrum.npz ·
-projections/<name>.npz · history.jsonl · card.json · CARD.md · audit.json where the model was audited
+manifest.json (hashes of the others) · config.json · weights.safetensors (encoder and decoder) · scaling.npz
+(scaling, label ranges, reference for outliers) · split.npz (ids by what the stars serve) ·
+regressor-latent.npz · regressor-spectrum.npz · projections/<name>.npz · history.jsonl · card.json ·
+audit.json where the model was audited; CARD.md is the card for people, and belongs to no manifest
 """
 
+import hashlib
+import io
 import json
+import math
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,23 +22,35 @@ import numpy as np
 from safetensors import SafetensorError
 
 from ..atomic import atomic
-from ..data.identity import file_identity, identity
+from ..data.identity import LETTERS, file_identity, identity
 from ..errors import ModelError
 
 CONFIG, WEIGHTS, SCALING, SPLIT = "config.json", "weights.safetensors", "scaling.npz", "split.npz"
 HISTORY, CARD, CARD_TEXT, AUDIT = "history.jsonl", "card.json", "CARD.md", "audit.json"
+MANIFEST = "manifest.json"
 REGRESSORS = {"latent": "regressor-latent.npz", "spectrum": "regressor-spectrum.npz"}
 PROJECTIONS = "projections"
+MAP = re.compile(rf"{PROJECTIONS}/(\w[\w.+-]{{0,100}})\.npz", re.ASCII)
 NEEDED = (CONFIG, WEIGHTS, SCALING, SPLIT, CARD)
-ABOUT = (SPLIT, CARD, AUDIT)  # files that describe a model: no result depends on them
+LISTED = (*NEEDED, *REGRESSORS.values(), HISTORY, AUDIT)  # in a manifest, beside maps
+ABOUT = (SPLIT, CARD, AUDIT, MANIFEST)  # files that describe a model: no result depends on them
 IDS = ("train_ids", "check_ids", "calibration_ids", "reference_ids", "test_ids")  # in split.npz
 ELSEWHERE = ".in"  # after the name of an array that another map's file holds
+COPY_AGAIN = "copy the model again, or train it again"
+MB = 1_000_000
+MOST_BYTES = 512 * MB  # of a model folder, and of the arrays in it: a stranger's must not fill the memory
+MOST_TEXT = {CONFIG: 1 * MB, CARD: 1 * MB, MANIFEST: 1 * MB, AUDIT: 16 * MB, HISTORY: 64 * MB}
+MOST_MAPS, MOST_ARRAYS = 50, 10_000
 FAILURES = (
     OSError,
     ValueError,
     KeyError,
+    IndexError,
     TypeError,
-    RuntimeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,  # RecursionError and NotImplementedError, too
+    MemoryError,
     EOFError,
     SafetensorError,
     zipfile.BadZipFile,
@@ -49,30 +66,63 @@ def naming(path: Path) -> Iterator[None]:
     except ModelError as error:
         raise error if str(error).startswith(str(path.parent)) else ModelError(f"{path}: {error}") from None
     except FAILURES as error:
-        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        cure = "copy the model again, or train it again"
-        raise ModelError(f"{path}: cannot be used ({cause}); {cure}") from None
+        cause = " ".join(str(error).splitlines()[:1]) or type(error).__name__
+        raise ModelError(f"{path}: cannot be used ({cause}); {COPY_AGAIN}") from None
+
+
+def is_listed(name: str) -> bool:
+    """Whether a file of this name, with / between its parts, belongs to a model and to its manifest."""
+    return name in LISTED or MAP.fullmatch(name) is not None
+
+
+# --- arrays ---
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an npz file; pickled objects are refused. ModelError names the file."""
-    with naming(path), np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    with naming(path):
+        return arrays_in(path.read_bytes())
+
+
+def arrays_in(content: bytes, most: int = MOST_BYTES) -> dict[str, np.ndarray]:
+    """The arrays of an npz file by name, whose sizes are checked before there is memory for them.
+
+    Raises ValueError for objects and for more than `most` bytes, and the errors of zipfile.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        total = sum(member.file_size for member in members)
+        if total > most or len(members) > MOST_ARRAYS:
+            raise ValueError(f"{len(members)} arrays of {total / MB:,.0f} MB: more than any model has")
+        arrays = {m.filename.removesuffix(".npy"): _array(archive, m) for m in members}
+    if len(arrays) < len(members):
+        raise ValueError("an array twice")
+    return arrays
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """One array, as large as its header says. ValueError where the file holds another number of bytes."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename}: of an unknown compression")
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
+        if version == (2, 0):
+            header = np.lib.format.read_array_header_2_0
+        if header is None:
+            raise ValueError(f"{member.filename}: of an unknown version {version}")
+        shape, _, dtype = header(stream)
+        count = math.prod(shape)
+        if dtype.hasobject or count * max(dtype.itemsize, 1) != member.file_size - stream.tell():
+            raise ValueError(f"{member.filename}: not {count:,} numbers or texts, as its header says")
+    with archive.open(member) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """An npz file, complete or not at all."""
     with atomic(path) as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """A card's dictionary. OSError or ValueError for a file that is not one."""
-    card = json.loads(path.read_text(encoding="utf-8"))
-    missing = {"removed", "kept", "lambdas", "labels", "data", "figures"} - set(card)
-    if missing:
-        raise ValueError(f"without {', '.join(sorted(missing))}")
-    return card
 
 
 def with_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -86,12 +136,36 @@ def under_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.
     return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
 
 
+# --- text ---
+
+
+def json_in(content: bytes) -> Any:
+    """The value of a JSON text. ValueError for what is none, or is nested too deeply."""
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+# --- identity ---
+
+
 def digest(path: Path) -> str:
     """Identity of a file's content, as short as it stands in a model's id."""
     return file_identity(path)[:12]
 
 
-def folder_identity(folder: Path) -> str:
-    """Identifies what a model computes: all files of its folder that its results depend on."""
-    paths = [p for p in folder.iterdir() if p.suffix in (".json", ".npz", ".safetensors") and p.is_file()]
-    return identity({p.name: digest(p) for p in paths if p.name not in ABOUT and p.name[0] != "."})
+def short_digest(content: bytes) -> str:
+    """The `digest` of a file with this content."""
+    return hashlib.sha256(content).hexdigest()[:LETTERS][:12]
+
+
+def contents_identity(contents: Mapping[str, bytes]) -> str:
+    """Identifies what a model computes: all files of its folder that its results depend on, by name."""
+    return identity({name: short_digest(contents[name]) for name in decisive(contents)})
+
+
+def decisive(names: Iterable[str]) -> list[str]:
+    """Those of a model's files that its results depend on; maps are none of them."""
+    suffixes = (".json", ".npz", ".safetensors")
+    return [n for n in names if n.endswith(suffixes) and n not in ABOUT and "/" not in n]

@@ -27,6 +27,7 @@ from ..training.records import EpochRecord
 from ..training.trainer import Trainer
 from .calibration import with_calibrated_errors
 from .cards import describe
+from .feasible import check_maps, check_sample, check_weights
 from .readings import can_fit_regressors, fit_latent_regressor, fit_spectrum_regressor, outlier_reference
 from .trained import TrainedModel
 
@@ -71,11 +72,12 @@ def train(
     called with each epoch's record. Raises ConfigError for an unknown preset, ModelError for too few stars.
     """
     config = preset(config, default_labels(stars.label_names)) if isinstance(config, str) else config
-    trainer = trainer_for(stars, config, device)
+    extras = extras or Extras()
+    trainer = trainer_for(stars, config, device, extras)
     for record in trainer.epochs():
         if on_epoch:
             on_epoch(record)
-    return finish_model(trainer, stars, extras or Extras())
+    return finish_model(trainer, stars, extras)
 
 
 def usable_division(stars: SpectraSet) -> Division:
@@ -83,16 +85,18 @@ def usable_division(stars: SpectraSet) -> Division:
     return division(stars.ids).among(stars.usable)
 
 
-def trainer_for(stars: SpectraSet, config: Config, device: str = "auto") -> Trainer:
+def trainer_for(
+    stars: SpectraSet, config: Config, device: str = "auto", extras: Extras | None = None
+) -> Trainer:
     """A Trainer on those stars of the training split that are not held back for regressors and reference.
 
-    Raises ModelError for what would stop `finish_model` after the last epoch, SpectraError for stars that are
-    reserved for judging.
+    extras: what `finish_model` is going to add. Raises ModelError for what would stop it after the last
+    epoch, SpectraError for stars that are reserved for judging.
     """
     rows = usable_division(stars)
-    if not len(rows.test):
-        cure = "give spectra of more stars, each with its own id"
-        raise ModelError(f"no usable star of {len(stars)} is left to test on: {cure}")
+    check_sample(stars, rows, config)
+    if extras is not None:
+        check_maps(rows, (*extras.maps, *extras.spectra_maps), extras.map_stars)
     trained = division(stars.ids).fitting
     trainer = Trainer(stars[trained], config, device)
     complete = len(trained) - trainer.left_out
@@ -100,6 +104,7 @@ def trainer_for(stars: SpectraSet, config: Config, device: str = "auto") -> Trai
         labels = ", ".join(config.model.condition_on)
         cure = f"at least {MIN_LABELLED} must have them, so that they can be estimated for the others"
         raise ModelError(f"{complete} of {len(rows.training)} stars have {labels}: {cure}")
+    check_weights(trainer)
     return trainer
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..atomic import append_line
 from ..data.identity import file_identity
 from ..errors import ClaimError
 from ..io.claim import claim, noted
@@ -75,9 +76,7 @@ class Ledger:
     def add(self, result: Result) -> None:
         """Note a result, in place of an earlier one of the same partition."""
         self.results[result.name] = result
-        with (self.folder / RESULTS).open("a", encoding="utf-8") as file:
-            # a line that was cut short must not swallow this one
-            file.write("\n" + json.dumps(asdict(result), ensure_ascii=True))
+        append_line(self.folder / RESULTS, json.dumps(asdict(result), ensure_ascii=True))
 
     def target(self, name: str) -> Path:
         """The file of a partition's result. Its suffix is in lower case: others know no .PARQUET."""

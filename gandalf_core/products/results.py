@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..atomic import make_folder
 from ..io import ParquetWriter
 from ..io.parquet_columns import ColumnWriter
 from .pipeline import write_behind
@@ -32,7 +33,7 @@ def parquet_output(output: Output) -> Iterator[Callable[[Piece], None]]:
 
     Without a piece it is a valid file without a row. Raises SpectraError where it cannot be written.
     """
-    output.path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.path.parent)
     with ExitStack() as stack:
         writer: Any
         if isinstance(output.nothing, dict):

@@ -13,7 +13,7 @@ import numpy as np
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from ..io.checking import Checks
-from ..io.folders import data_files, is_partition, partitions
+from ..io.folders import data_files, is_partition, leads_out, partitions
 from ..io.parquet import has_row_per_star, iter_parts, open_parquet
 from ..jobs.progress import Progress, silent
 from ..sources import sets_of
@@ -58,7 +58,8 @@ class Walk:
             yield from sets_of(spec, Checks(keep_spikes=self.keep_spikes), among=among)
 
     def _folder(self, folder: Path) -> Sets:
-        files = data_files(folder).files
+        inside = data_files(folder)
+        files = inside.files
         if not files:
             yield str(folder), SpectraError(f"{folder}: there is no file in this folder")
         elif any(map(is_partition, files)):
@@ -71,6 +72,9 @@ class Walk:
             names = list(map(str, files))
             for k, path in enumerate(files):
                 self.progress(k / len(files), path.name)
+                if inside.outside and leads_out(folder, path):
+                    yield str(path), SpectraError(f"{path}: a link out of the folder: give the file itself")
+                    continue
                 yield from sets_of(str(path), Checks(keep_spikes=self.keep_spikes), among=names)
 
     def _catalogue(self, paths: Sequence[Path]) -> Sets:

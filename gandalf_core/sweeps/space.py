@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 SCORES, SAMPLERS = ("reconstruction", "excess", "audit"), ("grid", "tpe")
 LAMBDA_SCALE = "lambda_scale"  # the pseudo-field that multiplies every λ of the configuration
 MAX_TRIALS = 10_000
+LARGEST = 1e15  # end of a range
+MOST_SHOWN = 200  # letters of a text in a message
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,10 @@ def parse_axis(path: str, text: str) -> Axis:
     is_range = ":" in text and not text.lstrip().startswith(("[", "{", '"'))
     try:
         axis = _range(path, text) if is_range else _choices(path, text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
+        shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"
         raise ConfigError(
-            f"{path}={text}: give values as JSON (0.1,0.4), or a range (0.1:0.8 or 1e-4:1e-2:log)"
+            f"{path}={shown}: give values as JSON (0.1,0.4), or a range (0.1:0.8 or 1e-4:1e-2:log)"
         ) from None
     if not is_range and not axis.choices:
         raise ConfigError(f"{path}: no values to try")
@@ -67,7 +71,9 @@ def _range(path: str, text: str) -> Axis:
     """ValueError or TypeError for a text that is not a range."""
     low, high, *scale = text.split(":")
     axis = Axis(path, (), json.loads(low), json.loads(high), log=scale == ["log"])
-    if not axis.low < axis.high or (scale and not axis.log) or (axis.log and axis.low <= 0):
+    if not -LARGEST < axis.low < axis.high < LARGEST:
+        raise ValueError
+    if (scale and not axis.log) or (axis.log and axis.low <= 0):
         raise ValueError
     return axis
 
@@ -104,12 +110,12 @@ class Sweep:
                 raise ConfigError(f"{axis.path}: a grid needs a list of values, a range is for tpe")
             _check_field(self.config, axis)
         if not 1 <= self.count <= MAX_TRIALS:
-            raise ConfigError(f"{self.count:,} trials: 1 to {MAX_TRIALS:,} are possible")
+            raise ConfigError(f"{_shown(self.count)} trials: 1 to {MAX_TRIALS:,} are possible")
 
     @property
     def count(self) -> int:
-        """The number of trials."""
-        return len(self.nodes) if self.sampler == "grid" else self.trials
+        """The number of trials, known before any of them is made."""
+        return math.prod(len(a.choices) for a in self.axes) if self.sampler == "grid" else self.trials
 
     @property
     def nodes(self) -> list[dict[str, Any]]:
@@ -129,6 +135,10 @@ class Sweep:
         axes = tuple(Axis(**(a | {"choices": tuple(a["choices"])})) for a in values["axes"])
         config = from_json(json.dumps(values["config"]), "sweep.json")
         return cls(**(values | {"config": config, "axes": axes, "stars": tuple(values["stars"])}))
+
+
+def _shown(count: int) -> str:
+    return f"{count:,}" if count < 10**12 else "more than a million million"
 
 
 def _check_field(config: Config, axis: Axis) -> None:

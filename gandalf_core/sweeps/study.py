@@ -10,6 +10,8 @@ import json
 import multiprocessing
 import os
 import sqlite3
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +24,7 @@ from ..config.schema import Config
 from ..errors import ConfigError, GandalfError
 from ..io.claim import claim
 from ..jobs.progress import Progress, silent
-from .space import Sweep, with_values
+from .space import MOST_SHOWN, Sweep, with_values
 from .stars import identity_of_stars
 from .trial import score_trials, training_stars
 
@@ -49,18 +51,19 @@ def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: P
     folder, sweep = Path(folder), replace(sweep, stars_identity=identity_of_stars(sweep.stars))
     purpose, names = json.loads(sweep.to_json()), {"stars_identity": "stars"}
     claim(folder, "sweep.json", purpose, changeable=("trials", "stars"), names=names)
-    study = open_study(folder, sweep)
-    _enqueue(study, sweep)
-    if workers == 1:
-        for _ in _run_trials(folder, sweep, 0, TOGETHER):
-            progress(*_state(study, sweep))
-        return
-    workers = min(workers, sweep.count)
-    with _worker_processes(folder, workers, min(TOGETHER, -(-sweep.count // workers))) as processes:
-        while any(p.is_alive() for p in processes):
-            progress(*_state(study, sweep))
-            time.sleep(1.0)
-    progress(*_state(study, sweep))
+    with _naming(folder):
+        study = open_study(folder, sweep)
+        _enqueue(study, sweep)
+        if workers == 1:
+            for _ in _run_trials(folder, sweep, 0, TOGETHER):
+                progress(*_state(study, sweep))
+            return
+        workers = min(workers, sweep.count)
+        with _worker_processes(folder, workers, min(TOGETHER, -(-sweep.count // workers))) as processes:
+            while any(p.is_alive() for p in processes):
+                progress(*_state(study, sweep))
+                time.sleep(1.0)
+        progress(*_state(study, sweep))
     if any(p.exitcode for p in processes):
         raise GandalfError(
             f"{folder}: a worker of the sweep ended with an error (above); the same command continues"
@@ -72,8 +75,24 @@ def load_sweep(folder: str | Path) -> Sweep:
     path = Path(folder) / "sweep.json"
     try:
         return Sweep.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: no sweep here ({error})") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        cause = " ".join(str(error).split())[:MOST_SHOWN]
+        raise ConfigError(f"{path}: no sweep here ({cause})") from None
+
+
+@contextlib.contextmanager
+def _naming(folder: str | Path) -> Iterator[None]:
+    """Errors of the study's database, on a full disk for example, as one line that names its file."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
+        while error.__cause__ is not None and not isinstance(error, sqlite3.Error):
+            error = error.__cause__
+        cause = " ".join(str(error).split())[:MOST_SHOWN]
+        raise GandalfError(f"{Path(folder) / 'study.db'}: cannot be used ({cause})") from None
 
 
 def open_study(folder: str | Path, sweep: Sweep, worker: int = 0) -> "optuna.Study":
@@ -140,9 +159,23 @@ def _threads_of_children(threads: int) -> Iterator[None]:
 
 
 def _work(folder: str, number: int, together: int) -> None:
-    """What a worker process does."""
-    for _ in _run_trials(Path(folder), load_sweep(folder), number, together):
-        pass
+    """What a worker process does; it ends with the process that started it, however that ends."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    try:
+        with _naming(folder):
+            for _ in _run_trials(Path(folder), load_sweep(folder), number, together):
+                pass
+    except GandalfError as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(2)
+
+
+def end_with_parent() -> None:
+    """Wait for the end of the process that started this one, and end then, too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # at once: in the middle of an epoch nobody would listen
 
 
 def _run_trials(folder: Path, sweep: Sweep, worker: int, together: int) -> Iterator[None]:
@@ -217,7 +250,8 @@ def results(folder: str | Path) -> "pd.DataFrame":
     import pandas as pd
 
     sweep = load_sweep(folder)
-    trials = open_study(folder, sweep).get_trials(deepcopy=False)
+    with _naming(folder):
+        trials = open_study(folder, sweep).get_trials(deepcopy=False)
     rows = [_row(t) for t in trials if t.values or "cause" in t.user_attrs]
     first = ["trial", "state", "score", *(a.path for a in sweep.axes)]
     others = dict.fromkeys(c for row in rows for c in row if c not in (*first, *INTERNAL_ATTRIBUTES))

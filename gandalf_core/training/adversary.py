@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config.schema import Config
+from ..config.sizes import HEAD_WIDTHS
 from ..networks.layers import Stack
 from .batches import Batch
 from .dependence import Dependence
 from .losses import known_mse, true_cross_entropy
-
-HEAD_WIDTHS = (64, 32)  # of a regression head
 
 
 class Adversary(nn.Module):

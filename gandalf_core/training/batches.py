@@ -118,7 +118,7 @@ def pixel_weights(stars: SpectraSet, scaler: Scaler, config: Config) -> np.ndarr
     """
     weight = np.ones((len(stars), 1), np.float32)
     if config.training.weight_by_error and stars.flux_error is not None:
-        variance = stars.mean_error[:, None] ** 2
+        variance = stars.mean_error[:, None].astype(np.float64) ** 2
         weight = (np.mean(scaler.flux_scale**2) / (variance + ERROR_FLOOR**2)).astype(np.float32)
     elif not stars.mask.any():
         return None

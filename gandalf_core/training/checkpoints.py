@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.optim import Optimizer
 
-from ..atomic import write_bytes
+from ..atomic import make_folder, write_bytes
 from ..config.schema import Config, from_json, to_json
 from ..errors import ModelError
 
@@ -33,7 +33,7 @@ class State:
 
 def save(folder: Path, state: State, history: list[dict]) -> None:
     """Write the folder's checkpoint. history: one dictionary per finished epoch."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tensors = {f"{n}.{k}": v for n, m in state.modules.items() for k, v in m.state_dict().items()}
     for name, optimiser in state.optimisers.items():
         for index, values in optimiser.state_dict()["state"].items():

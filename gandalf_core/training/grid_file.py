@@ -18,6 +18,7 @@ from ..errors import ModelError, SpectraError
 from ..io import read_stars, resample
 from ..io.names import label_name
 from ..io.npz import read_arrays
+from ..io.opening import open_regular
 from ..simulator.expected import BETWEEN
 from ..simulator.grids import FLUX_UNIT, LIGHT_KMS
 from .grid_nodes import NODES, Nodes, Sample, filled, responses_seen
@@ -62,10 +63,10 @@ def nodes_of_file(file: str, sample: Sample, responses: tuple[str, ...] = ()) ->
 
 def _spectra(file: str) -> SpectraSet:
     """The spectra of a file; an npz may count flux in 1/FLUX_UNIT, as the simulator's raw grids do."""
-    if not zipfile.is_zipfile(file):
-        return read_stars(file, keep_spikes=True)
-    with open(file, "rb") as stream:
-        arrays = read_arrays(stream)
+    with open_regular(file) as stream:
+        packed = zipfile.is_zipfile(stream)
+        stream.seek(0)
+        arrays = read_arrays(stream) if packed else {}
     flux = arrays.get("flux", np.empty(0))
     if flux.dtype != np.uint16 or "wavelength_nm" not in arrays or "labels" not in arrays:
         return read_stars(file, keep_spikes=True)

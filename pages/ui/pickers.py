@@ -11,14 +11,13 @@ from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import latents_of
-from pages.ui.cache.stars import READY_MADE, load_star, star_ids
+from pages.ui.cache.stars import MAX_SIMULATED, READY_MADE, NotSimulated, load_star, star_ids
 from pages.ui.cache.uploads import UPLOADED, load_upload
 
 DEFAULT = "generator"  # it has sliders
 MAX_LISTED = 200  # stars in the picker; any other id can be typed, or chosen in a diagram or a table
 NO_STAR = "none"
 MAX_SEED = 10_000  # that forms offer; the command line takes larger ones
-MAX_SIMULATED = 64_305  # stars that a form offers: as many as the paper's sample has
 
 
 # --- model, stars and star ---
@@ -103,6 +102,8 @@ def _ids(model: str | None, source: str) -> np.ndarray:
     """(N,) ids of the chosen stars; none where they cannot be loaded, which the page explains."""
     try:
         return np.empty(0, str) if model is None else star_ids(source, load_model(model))
+    except NotSimulated as waiting:
+        return waiting.ids
     except GandalfError:
         return np.empty(0, str)
 
@@ -171,6 +172,8 @@ def show_other(model: TrainedModel) -> LatentSet | None:
         return None
     try:
         return latents_of(model, load_star(star, source, model))
+    except NotSimulated:  # the page shows how far they are
+        return None
     except GandalfError as error:
         st.error(guards.error_text(error))
         return None

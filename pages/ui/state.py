@@ -25,6 +25,7 @@ SWEEP = "sweep"  # id of the sweep that is shown; mirrored in the link
 NOTES = "notes"  # {picker's key: (requested option that does not exist, option shown instead)}
 OWN_LATENT = "own_latent"  # which uploaded latent was audited, and for what
 OWNER = "owner"  # who started a job, for the limit per person
+MAX_UPLOADS = 100  # sets of uploaded stars that a link may name
 DEFAULTS: dict[str, Any] = {
     SIMULATED: (),
     UPLOADS: (),
@@ -47,7 +48,7 @@ def start() -> None:
     for key in (UPLOADS, JOB, SWEEP):
         text = st.query_params.get(key, "")
         if text and not st.session_state[key]:
-            st.session_state[key] = tuple(text.split(",")) if key == UPLOADS else text
+            st.session_state[key] = tuple(text.split(",")[:MAX_UPLOADS]) if key == UPLOADS else text
 
 
 def mirror() -> None:

@@ -140,9 +140,12 @@ def _exists(folder: Path, config: Config, source: str) -> bool:
 
 def _trainers(configs: dict[str, Config], stars: "SpectraSet", args: Namespace) -> "dict[str, Trainer]":
     """Trainers of these models, where there is a checkpoint from there on."""
+    from ...models.fit import MAP_STARS, Extras
+
     work = {name: Path(args.work) / name for name in configs}
+    maps = Extras(maps=tuple(args.map or MAPS), map_stars=args.map_stars or MAP_STARS)
     return {
-        name: make_trainer(stars, config, work[name], args.device, resume=_resumable(work[name], config))
+        name: make_trainer(stars, config, work[name], args.device, _resumable(work[name], config), maps)
         for name, config in configs.items()
     }
 
@@ -167,10 +170,12 @@ def _finish(
 
 def _judge_and_install(name: str, args: Namespace, console: Console) -> None:
     """Audit a finished model, and put it in the place of the shipped one."""
+    from ...models.store import install_model
+
     work = Path(args.work) / name
     if args.judge != NOT_JUDGED:
         judge(work, args.out / PLAIN if name != PLAIN else None, args.judge, console)
-    _install(work, args.out / name)
+    install_model(work, args.out / name)
 
 
 def _resumable(work: Path, config: Config) -> bool:
@@ -200,14 +205,3 @@ def _shared_regressor(
     regressor = fit_spectrum_regressor(bare_model(trainer, stars), trained)
     write_arrays(path, regressor.arrays())  # whole or not there: several of these commands may run at once
     return regressor
-
-
-def _install(model: Path, place: Path) -> None:
-    """Copy a finished model folder to `place`; the old one is removed when the copy is complete."""
-    import shutil
-
-    copy = place.with_name(f".{place.name}.new")
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(model, copy)
-    shutil.rmtree(place, ignore_errors=True)
-    copy.replace(place)

@@ -76,7 +76,7 @@ def train(args: Namespace, console: Console) -> Report:
         return _report_of_seeds(done, folder, intake, console)
     if args.resume and not (folder / CHECKPOINT).is_file() and (folder / "config.json").is_file():
         return _finished_before(folder, config, intake, console)
-    trainer = make_trainer(stars, config, folder, args.device, args.resume)
+    trainer = make_trainer(stars, config, folder, args.device, args.resume, extras)
     if not run_epochs(trainer, folder, console):
         console.say(f"stopped after epoch {len(trainer.history)}: the same command with --resume continues")
         history = [asdict(r) for r in trainer.history]

@@ -1,10 +1,8 @@
-"""Commands that use a trained model: encode, decode, project, models."""
+"""Commands that use a trained model: encode, decode, project."""
 
 import time
 from argparse import Namespace
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import ModelError
 from ...parameters import canonical_name, parameter
@@ -22,9 +20,9 @@ from ..arguments import (
     number_from,
     whole_number,
 )
-from ..console import Console, table
+from ..console import Console
 from ..keys import about, exporting
-from ..registry import Report, UsageError, arg, command
+from ..registry import Report, arg, command
 from ..streams import intake_for, join_latents, stars_for, to_rest, write_pieces
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from ...data.spectra import SpectraSet
     from ...maps.fitting import MapStars
     from ...maps.projection import Projection
-    from ...models.store import ModelInfo
     from ...models.trained import TrainedModel
 
 
@@ -216,42 +213,3 @@ def _new_map(x: "np.ndarray", stars: "MapStars", args: Namespace, console: Conso
     if args.cache:
         return cached_projection(x, args.method, args.cache, settings, stars=stars, progress=progress)
     return fit_projection(x, args.method, settings, stars=stars, progress=progress)
-
-
-@command(
-    "models",
-    "list the models, or print a model's card",
-    arg("name", nargs="?", metavar="MODEL", help="print the card of this model (default: list all models)"),
-    arg(
-        "--root",
-        metavar="DIR",
-        help="list the model folders in DIR (default: the shipped models, and those in GANDALF_MODELS)",
-    ),
-)
-def models(args: Namespace, console: Console) -> Report:
-    """List the models with what was removed, kept and measured; with MODEL, print its card."""
-    from ...models.cards import card_text
-    from ...models.store import list_models, load_model
-    from ...places import model_roots
-
-    if args.name:
-        model = load_model(args.name)
-        result = {"models": [{"name": model.name, "path": args.name, "card": model.card}]}
-        return Report(result, card_text(model.name, model.card))
-    if args.root and not Path(args.root).is_dir():
-        raise UsageError(f"{args.root}: no such folder")
-    infos = list_models(args.root)
-    result = {"models": [{"name": m.name, "path": str(m.path), "card": m.card} for m in infos]}
-    roots = args.root or " or ".join(map(str, model_roots()))
-    return Report(result, _models_table(infos) if infos else f"no models in {roots}")
-
-
-def _models_table(infos: "Sequence[ModelInfo]") -> str:
-    header = ["model", "removed", "kept", "latent", "stars", "reconstruction mse"]
-    return table(header, [_model_row(info.name, info.card) for info in infos])
-
-
-def _model_row(name: str, card: dict[str, Any]) -> list[str]:
-    signs = [", ".join(parameter(n).plain for n in card[key]) or "-" for key in ("removed", "kept")]
-    mse = card["figures"]["reconstruction_mse"]
-    return [name, *signs, str(card["latent_size"]), f"{card['data']['train']:,}", f"{mse:.2e}"]

@@ -8,7 +8,8 @@ import streamlit as st
 from gandalf_core.atomic import write_bytes
 from gandalf_core.auditing import audit_table
 from gandalf_core.data.identity import identity
-from gandalf_core.io.latent_tables import LatentTable, obsm_keys, read_latent_table
+from gandalf_core.io.confined import readers
+from gandalf_core.io.latent_tables import LatentTable
 from pages.ui.cache.keys import subfolder
 
 
@@ -24,7 +25,7 @@ def keys_in_obsm(name: str, content: bytes) -> tuple[str, ...]:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _obsm(key: str, _name: str, _content: bytes) -> tuple[str, ...]:
-    return obsm_keys((_name, _content))
+    return readers.obsm_keys(_name, _content)
 
 
 def latent_table(name: str, content: bytes, obsm: str | None) -> LatentTable:
@@ -34,7 +35,7 @@ def latent_table(name: str, content: bytes, obsm: str | None) -> LatentTable:
 
 @st.cache_resource(max_entries=8, show_spinner="Reading …")
 def _table(key: str, obsm: str | None, _name: str, _content: bytes) -> LatentTable:
-    return read_latent_table((_name, _content), obsm)
+    return readers.latents(_name, _content, obsm)
 
 
 def own_audit(key: str, obsm: str | None, signs: tuple[tuple[str, ...], ...], table: LatentTable) -> dict:

@@ -1,5 +1,6 @@
 """The models of this server: the pretrained ones and the finished trainings."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,25 @@ from pages.ui.components import live_decoder
 def model_folders() -> dict[str, Path]:
     """Name in the picker → folder: the models by name, then the finished trainings, newest first."""
     folders = {info.name: info.path for info in store.list_models()}
-    cards = places.runs_folder().glob("*/model/card.json")
-    for card in sorted(cards, key=lambda path: -path.stat().st_mtime):
+    for card in sorted(places.runs_folder().glob("*/model/card.json"), key=_time, reverse=True):
         folders |= _training(card.parent)
     return folders
+
+
+def unusable_models() -> list[str]:
+    """One line for each folder that seems to be a model but has no usable card."""
+    jobs = [path.parent for path in places.runs_folder().glob("*/model")]
+    found = store.listing().unusable
+    for job in jobs:
+        found |= store.listing(job).unusable
+    return list(found.values())
+
+
+def _time(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted just now
+        return 0.0
 
 
 def _training(folder: Path) -> dict[str, Path]:
@@ -42,8 +58,12 @@ def load_model(name: str) -> TrainedModel:
 
 def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, size and time of every file of a model, its maps included: another one is loaded anew."""
-    files = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files)
+    stamps = []
+    for path in sorted(folder.rglob("*")):
+        with suppress(OSError):  # moved just now by whoever writes the model
+            stat = path.stat()
+            stamps.append((str(path), stat.st_size, stat.st_mtime_ns))
+    return tuple(stamps)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model …")

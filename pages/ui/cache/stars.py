@@ -22,7 +22,9 @@ from pages.ui.cache.uploads import UPLOADED, load_upload, upload_on_grid
 
 TEST = "test stars"  # the stars of the model's own maps: none of them trained it
 MAX_TEST = 6000
-AT_ONCE = 1200  # stars that are simulated while the page waits; more are a job
+AT_ONCE = 1200  # test stars that are simulated while the page waits; more are a job
+SIMULATED_AT_ONCE = 4000  # of a sample that a link or a form asks for: about four seconds
+MAX_SIMULATED = 64_305  # that pages work with: as many as the paper's sample has
 READY_MADE = (TEST, f"simulated:2000:{CHOICE_SEED}")
 
 
@@ -43,6 +45,7 @@ def load_stars(source: str, model: TrainedModel) -> SpectraSet:
         return stars_by_ids(test_ids(model), model)
     if source.startswith(UPLOADED):
         return upload_on_grid(source, model)
+    check_simulation(source)
     return _simulated(source, grid_key(model), model)
 
 
@@ -58,6 +61,20 @@ def star_labels(source: str, model: TrainedModel) -> tuple[np.ndarray, np.ndarra
             return projection.ids, projection.labels
     stars = load_stars(source, model)
     return stars.ids, stars.labels_for(model.label_names)
+
+
+def check_simulation(source: str) -> None:
+    """Raises NotSimulated where that takes a while, SpectraError for more stars than pages work with."""
+    count, seed, kind = sources.check_source(source)
+    if count > MAX_SIMULATED:
+        command = f"python -m gandalf_core simulate --stars {count} --seed {seed} stars.parquet"
+        command = f"python -m gandalf_core ingest {source} stars.parquet" if kind else command
+        raise SpectraError(
+            f"{source}: pages work with at most {MAX_SIMULATED:,} simulated stars: for more, run `{command}`"
+        )
+    path = _path(identity(source, simulator_identity()))
+    if count > SIMULATED_AT_ONCE and not path.is_file():
+        raise NotSimulated(sources.simulated_ids(source), path)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Simulating stars …")

@@ -11,9 +11,10 @@ from gandalf_core.auditing.slider_table import SLIDER_READING, slider_rows
 from gandalf_core.auditing.slider_verdict import on_sliders
 from gandalf_core.auditing.table import READING, STRATA_READING, strata_rows, table_rows
 from gandalf_core.auditing.verdict import on_latent
-from gandalf_core.errors import JobError
+from gandalf_core.errors import JobError, ModelError
 from gandalf_core.jobs.folder import JobState
 from gandalf_core.jobs.job import Job
+from gandalf_core.models import store
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.seeds import CHOICE_SEED
 from pages.ui import guards, jobs, show, state
@@ -74,9 +75,12 @@ def newest_report(audits: list[Job], folder: Path) -> tuple[Report | None, str]:
 
 
 def stored_report(folder: Path) -> tuple[Report | None, str]:
-    path = folder / "audit.json"
-    if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8")), "Stored with the model."
+    try:
+        report = store.stored_audit(folder)
+    except ModelError as error:
+        return None, guards.error_text(error)
+    if report is not None:
+        return report, "Stored with the model."
     return None, "This model has not been audited yet: press **Run the audit**."
 
 

@@ -14,6 +14,7 @@ from pages.ui import show
 
 ABOVE = " · "  # between the names of a path in a card
 SKIPPED = ("name", "audit · verdict")  # the verdict says in sentences what other entries say in numbers
+HASHES = "hashes"  # begins the paths of those of files, which always differ
 FACTS = {
     "reconstruction_mse": "mean squared error of the flux",
     "median_chi2": "median χ² per pixel",
@@ -78,7 +79,8 @@ def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
 def _differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """The paths whose values differ, in the order of the cards."""
     paths = dict.fromkeys((*first, *second))
-    return [p for p in paths if p not in SKIPPED and str(first.get(p)) != str(second.get(p))]
+    told = [p for p in paths if p not in SKIPPED and not p.startswith(HASHES)]
+    return [p for p in told if str(first.get(p)) != str(second.get(p))]
 
 
 def flattened(card: Mapping[str, Any], above: str = "") -> dict[str, Any]:

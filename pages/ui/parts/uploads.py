@@ -1,6 +1,7 @@
 """The upload box: each file is read by itself and judged as `validate` does; a bad one changes nothing.
 
-The verdict stands in a box whose colour is its grade; all that was understood of a file can be unfolded.
+Another process reads, under hard limits (SECURITY.md). The verdict stands in a box whose colour is its grade;
+all that was understood of a file can be unfolded.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ import streamlit as st
 
 from gandalf_core.data.spectra import SpectraSet, concatenate, same_grid
 from gandalf_core.errors import GandalfError, SpectraError
-from gandalf_core.io.read import each_file
+from gandalf_core.io.confined import readers
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.products.findings import BAD, GOOD, MAX_NAMED, WARN, Finding, count, named
 from gandalf_core.products.validation import Validation
@@ -106,7 +107,7 @@ def uploads_first(frame: pd.DataFrame, model: TrainedModel) -> pd.DataFrame:
 def judge(name: str, content: bytes) -> tuple[Verdict, list[SpectraSet]]:
     """A verdict on a file, and its stars, one set for each wavelength grid; none when none can be used."""
     found, sets = Validation(_chosen_model()), []
-    for part, stars in each_file([(name, content)]):
+    for part, stars in readers.stars(name, content):
         if isinstance(stars, SpectraError):
             found.reject(part, str(stars))
         else:
