@@ -5,7 +5,7 @@ import streamlit as st
 from gandalf_core.models.cards import card_text, notes
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders, unusable_models
-from pages.ui.parts import cards
+from pages.ui.parts import cards, model_files
 
 NOTHING = "nothing"
 
@@ -14,7 +14,9 @@ show.page_title(
 )
 for line in unusable_models():
     st.warning(guards.error_text(line), icon=":material/warning:")
-names = list(model_folders())
+folders = model_folders()
+names = list(folders)
+model_files.show_upload()
 if not names:
     guards.need_model()
 current = st.session_state[state.MODEL]
@@ -37,6 +39,7 @@ for model, column in zip(models, (left, right), strict=False):
             on_click=state.use_model,
             args=(model.name,),
         )
+        model_files.show_download(model.name, folders[model.name])
 for model in models:
     with st.expander(f"Card of {model.name}", expanded=len(models) == 1):
         st.markdown(card_text(model.name, model.card))

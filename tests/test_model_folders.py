@@ -111,6 +111,11 @@ def test_a_file_of_another_model_is_named(copy):
         load_model(copy)
 
 
+def test_an_audit_that_somebody_put_there_by_hand_is_no_part_of_the_model(copy, model):
+    (copy / "audit.json").write_text(json.dumps(REPORT))
+    assert load_model(copy).identity == model.identity and stored_audit(copy) == REPORT
+
+
 def test_what_is_not_a_models_is_left_alone(copy, other):
     (copy / "notes.txt").write_text("mine")
     (copy / "more").mkdir()

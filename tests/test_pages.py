@@ -23,6 +23,7 @@ from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.io import npz
 from gandalf_core.models.cards import EARLIER_NOTE
 from gandalf_core.models.files import read_arrays, write_arrays
+from gandalf_core.models.packing import packed
 from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import LABELS
@@ -842,3 +843,33 @@ def test_a_map_with_other_settings_is_computed_by_a_job_and_then_shown(app):
     assert jobs.manager().job(job.id).state == "done", (job.folder / "log.txt").read_text()
     test.run()
     assert not test.exception and "No t-SNE map" not in texts(test)
+
+
+# --- a model as one file ---
+
+
+def test_a_model_is_downloaded_and_added_as_one_file(app, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANDALF_MODELS", str(tmp_path / "models"))
+    test = app("models", model="generator")
+    assert "Download as one file" in {b.label for b in test.get("download_button")}
+    content = packed(model_folders()["generator"], "from-a-colleague")
+    test.file_uploader[0].upload("m.zip", content)
+    test.run()
+    assert not test.exception and test.session_state["model"] == "from-a-colleague"
+    assert "from-a-colleague is added" in texts(test)
+    added, before = load_model("from-a-colleague"), load_model("generator")
+    assert added.identity == before.identity and added.card == before.card
+    test.file_uploader[0].upload("bad.zip", content[:1000])
+    test.run()
+    assert not test.exception and r"bad.zip\: cannot be used" in texts(test)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["from-a-colleague"]
+
+
+def test_a_bad_model_folder_is_one_line_on_the_page_and_breaks_none(app, tmp_path, monkeypatch):
+    """A card nested deeply broke every page."""
+    monkeypatch.setenv("GANDALF_MODELS", str(tmp_path))
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "card.json").write_text('{"a":' * 100_000)
+    (line,) = [w.value for w in app("models").warning if "bad" in w.value]
+    assert "card.json" in line and "nested too deeply" in line and str(tmp_path) not in line
+    assert not app("home").exception

@@ -154,9 +154,15 @@ EPOCH = record(
         **dict.fromkeys(("discriminator_accuracy", "chance"), NUMBERS),
     }
 )
+LABELLED = unless_null(table_of(table_of(plain)))
 REPORT = record(
-    {"stars": count, **dict.fromkeys(("removed", "kept", "untouched", "counterfactual"), table_of(plain))},
-    {"verdict": NAMES},
+    dict.fromkeys(("removed", "kept"), LABELLED),
+    {
+        "stars": count,
+        **dict.fromkeys(("untouched", "counterfactual"), LABELLED),
+        "references": table_of(LABELLED),
+        "verdict": NAMES,
+    },
 )
 
 

@@ -24,6 +24,7 @@ JOB = "job"  # id of the training that is shown; mirrored in the link
 SWEEP = "sweep"  # id of the sweep that is shown; mirrored in the link
 NOTES = "notes"  # {picker's key: (requested option that does not exist, option shown instead)}
 OWN_LATENT = "own_latent"  # which uploaded latent was audited, and for what
+ADDED_MODEL = "added_model"  # (name of the model that was added from a file, what is said of that)
 OWNER = "owner"  # who started a job, for the limit per person
 MAX_UPLOADS = 100  # sets of uploaded stars that a link may name
 DEFAULTS: dict[str, Any] = {
@@ -36,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     JOB: "",
     SWEEP: "",
     OWN_LATENT: None,
+    ADDED_MODEL: ("", ""),
     OWNER: "",
 }
 
