@@ -24,7 +24,7 @@ def show_download(name: str, folder: Path) -> None:
         key=f"download {name}",
         on_click="ignore",
         icon=":material/download:",
-        help="Weights, card, regressors, maps and their hashes; `models --add FILE` and the box above read it.",
+        help="Weights, card, regressors, maps, hashes. `models --add FILE` and the box above read it.",
     )
 
 
