@@ -7,7 +7,7 @@ out. Shapes: N stars, L pixels.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from .io.checking import DEFAULT, Checks
 from .io.read import each_file, none_left, reject, usable_of, without_repeats
 from .io.understanding import Understanding, notes_of, understandings
 from .parameters import MAX_SEED, MAX_STARS
-from .simulator import KINDS, NuisanceConfig, simulate_kind
+from .simulator import EDITION, KINDS, NuisanceConfig, simulate_kind
 from .simulator.recipe import Recipe
 
 SIMULATED = "simulated:"
@@ -25,6 +25,7 @@ MAX_IDS = 500_000  # stars among which an id that comes twice is noticed
 MAX_NAMED = 3
 _SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10})(?::(\w+))?)?")
 
+Found = TypeVar("Found", bound=SpectraSet | SpectraError)
 Refuse = Callable[[SpectraSet], dict[int, str]]  # {row: why that star cannot be used}
 
 
@@ -167,12 +168,40 @@ def sets_of(
     elif streamed and has_row_per_star(spec):
         try:
             for part in iter_parts(spec, keep_spikes=checks.keep_spikes):
-                yield part.name(spec), part.stars
+                yield part.name(spec), believed(part.stars)
         except SpectraError as error:
             yield spec, error
     else:
         others = [other for other in among if other != spec and not other.startswith(SIMULATED)]
-        yield from each_file([spec], checks, others)
+        for name, stars in each_file([spec], checks, others):
+            yield name, believed(stars)
+
+
+def believed(stars: Found) -> Found:
+    """Stars of a file, without what it says of their simulation where that is nothing that we wrote."""
+    if isinstance(stars, SpectraSet):
+        _drop_false_origin(stars.provenance)
+    return stars
+
+
+def _drop_false_origin(provenance: dict[str, Any]) -> None:
+    if "simulated" in provenance and not _is_recipe(provenance["simulated"]):
+        del provenance["simulated"]
+    for part in provenance.get("parts", ()):
+        _drop_false_origin(part)
+
+
+def _is_recipe(settings: dict[str, Any]) -> bool:
+    """Whether these are settings of a simulation, of whatever edition."""
+    try:
+        recipe = Recipe.from_settings(settings)
+        hash(recipe)
+    except (KeyError, TypeError, ValueError):
+        return "nuisances" in settings and settings.get("edition", 1) != EDITION
+    snr = recipe.snr or (1.0, 1.0)
+    numbers = len(snr) == 2 and all(isinstance(limit, int | float) for limit in snr)
+    seed = type(recipe.seed) is int and 0 <= recipe.seed <= MAX_SEED
+    return seed and numbers and (recipe.nature, recipe.dealt) in KINDS.values()
 
 
 def simulated_ids(spec: str) -> np.ndarray:

@@ -122,6 +122,7 @@ def costly_texts() -> dict[str, tuple[bytes, str]]:
     repeats = "&b0 [" + ",".join("x" * 10) + "]"
     for k in range(1, 9):
         repeats += f", &b{k} [" + ",".join([f"*b{k - 1}"] * 10) + "]"
+    power = "a unit with the factor 10"
     wide = "a,b\n" + "".join(f"{k},{1},{850 + 1e-4 * k}\n" for k in range(20_000))
     return {
         "names.csv": (f"wavelength,flux,{many}\n".encode() + b"850,1" + b",1" * 25_000 + b"\n", COLUMNS),
@@ -136,6 +137,11 @@ def costly_texts() -> dict[str, tuple[bytes, str]]:
         ),
         "one-each.csv": (wide.replace("a,b", "source_id,flux,wavelength").encode(), "too many"),
         "unit.ecsv": (ECSV.replace("nm", "m*" * 9000 + "m").encode() + GOOD, "a unit of 18,001 characters"),
+        "power.ecsv": (ECSV.replace("nm", "10**99999999 m").encode() + GOOD, power),
+        "power.csv": (GOOD.replace(b"wavelength", b"wavelength [10^99999999 m]"), power),
+        "power.vot": (votable(TWO_FIELDS.replace('"nm"', '"10**99999999 m"'), TD), power),
+        "power.tbl": (b"|wavelength|flux|\n|double|double|\n|10**99999999m| |\n 850. 1.\n", power),
+        "kelvin.csv": (b"# teff: 5000 K*10**99999999\n" + GOOD, power),
         "words.txt": (b"( " + b"a " * 300_000 + b"\n850 1\n851 1\n", "words"),
         "line.csv": (b"1," * 3_000_000, "characters"),
         "comments.csv": (b"#\n" * 300_000 + GOOD, "lines of comments"),

@@ -161,14 +161,14 @@ def test_a_partition_that_could_not_be_read_just_now_is_tried_again(model, sourc
 def test_a_partition_without_permission_stops_nothing_and_is_tried_again(
     model, source, tmp_path, monkeypatch
 ):
-    opened, refused = open, source / "part.1.parquet"
+    opened, refused = os.open, source / "part.1.parquet"
 
     def refusing(path, *arguments, **settings):
         if path == refused:
             raise PermissionError(13, "Permission denied")
         return opened(path, *arguments, **settings)
 
-    monkeypatch.setattr("gandalf_core.io.parquet.open", refusing, raising=False)
+    monkeypatch.setattr(os, "open", refusing)
     task, out = encode_task(model), tmp_path / "out"
     first = run_catalogue(task, source, out)
     assert first.stars == 8 and "cannot be read (Permission denied)" in first.rejected["part.1.parquet"]

@@ -6,7 +6,9 @@ gigabyte of memory: a message that comes from the reader itself means that both 
 
 import os
 import socket
+from io import BytesIO
 
+import numpy as np
 import pytest
 from hostile_files import (
     GOOD,
@@ -19,16 +21,18 @@ from hostile_files import (
     stream_at,
 )
 
+from gandalf_core.data.instruments import declared
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import SpectraError
-from gandalf_core.io import read_bytes, read_stars
+from gandalf_core.io import read_bytes, read_stars, write_stars
 from gandalf_core.io.confined import Limits, Readers
 from gandalf_core.io.folders import data_files, partitions
 from gandalf_core.io.label_table import read_labels
 from gandalf_core.io.latent_tables import read_latent_table
 from gandalf_core.io.parquet import has_row_per_star, iter_parquet
 from gandalf_core.products.validation import validate
-from gandalf_core.sources import gather
+from gandalf_core.simulator import is_simulated, simulate
+from gandalf_core.sources import believed, gather
 
 REFUSED = references() | costly_texts() | costly_binaries()
 SOUND = slow_but_sound()
@@ -100,7 +104,7 @@ def test_what_is_no_regular_file_is_named_and_not_waited_for(tmp_path, kind):
     (tmp_path / "good.csv").write_bytes(GOOD)
     found = validate([str(tmp_path)])
     assert found.census.stars == 1
-    assert data_files(tmp_path).aside == {f"{kind}.csv": "is a pipe, a device or a link to nothing"}
+    assert data_files(tmp_path).aside == {f"{kind}.csv": "is a pipe, a socket or a device"}
 
 
 def test_a_name_with_a_zero_byte_is_one_line():
@@ -113,7 +117,6 @@ def test_a_name_with_a_zero_byte_is_one_line():
 
 def test_a_link_in_a_bundle_does_not_spoil_the_file_beside_it(small):
     import zipfile
-    from io import BytesIO
 
     with zipfile.ZipFile(out := BytesIO(link_in_a_bundle()), "a") as packed:
         packed.writestr("good.csv", GOOD)
@@ -173,3 +176,35 @@ def test_no_address_in_a_file_is_visited(tmp_path):
             read_bytes("x.vot", stream_at(address))
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+# --- what a file says of its own origin ---
+
+
+@pytest.mark.parametrize(
+    "provenance",
+    [
+        '{"instrument": "gaia-rvs", "parts": [5, {"parts": {}}]}',
+        '{"simulated": "yes", "instrument": {"name": []}}',
+        '{"simulated": {"edition": 2, "seed": 1}}',
+        '{"simulated": {"edition": 2, "seed": -1, "snr": null, "given_labels": false, "nuisances": {}}}',
+        '{"simulated": {"edition": 2, "seed": 3, "snr": ["a", []], "given_labels": 0, "nuisances": {}}}',
+        '{"simulated": {"edition": 2, "seed": 3, "snr": null, "given_labels": 0, "nuisances": {"cn": []}}}',
+        '{"simulated": {"edition": 2, "seed": 3, "snr": null, "given_labels": 0, "nuisances": {"x": 1}}}',
+        '{"simulated": {"seed": 3, "snr": 0, "given_labels": 0, "nuisances": {}, "edition": 2, "dealt": 1}}',
+        '{"parts": ' * 200 + "{}" + "}" * 200,
+        "[" * 100_000,
+    ],
+)
+def test_a_strangers_account_of_its_stars_is_not_believed(provenance):
+    ids = np.array(["sim3-1", "sim3-2"])
+    np.savez(out := BytesIO(), flux=np.ones((2, 60)), wavelength_nm=WAVE, ids=ids, provenance=provenance)
+    stars = believed(read_bytes("s.npz", out.getvalue()))
+    assert len(stars.identity) == 16 and not is_simulated(stars)
+    assert len(list(declared(stars.provenance))) <= 1
+
+
+def test_what_we_wrote_of_a_simulation_is_believed(tmp_path):
+    write_stars(tmp_path / "s.npz", simulate(3, seed=1))
+    (stars,) = gather([str(tmp_path / "s.npz")])[:1]
+    assert is_simulated(stars)

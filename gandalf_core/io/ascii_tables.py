@@ -1,5 +1,6 @@
 """Tables of text with a header of their own, as astropy reads them: IPAC, CDS and AAS (machine-readable)."""
 
+import itertools
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -9,6 +10,8 @@ from .columns import RawColumn
 from .encodings import decoded
 from .raw import RawTable
 from .rows import cut_within
+from .sniff import check_columns
+from .units import check_units
 
 _FORMATS = {"ipac": ("ipac",), "cds": ("mrt", "cds")}
 
@@ -21,6 +24,7 @@ def read(stream: BinaryIO, kind: str) -> list[RawTable]:
     stream, remarks = decoded(stream)
     text = stream.read().decode("utf-8")
     _check_end(text)
+    _check_header(text, kind)
     cause: Exception | None = None
     for name in _FORMATS[kind]:
         try:
@@ -31,6 +35,18 @@ def read(stream: BinaryIO, kind: str) -> list[RawTable]:
             return [_raw(table, remarks)]
     line = " ".join(str(cause).split())[:120]
     raise SpectraError(f"damaged {kind.upper()} table ({line}): fetch or write it again")
+
+
+def _check_header(text: str, kind: str) -> None:
+    """SpectraError for more columns than are read, and for units that would be worked out for ever."""
+    if kind == "cds":
+        header = text.rpartition("\n---")[0].splitlines()
+    else:
+        lines = (line for line in text.splitlines() if line.strip())
+        header = list(itertools.takewhile(lambda line: line.startswith(("|", "\\")), lines))
+    check_columns(max([len(header) if kind == "cds" else 0, *(line.count("|") for line in header)]))
+    for line in header:
+        check_units(line)
 
 
 def _check_end(text: str) -> None:

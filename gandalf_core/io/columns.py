@@ -18,6 +18,8 @@ from .names import ERROR, FLUX, ID, MASK, SPECTRAL, STRONG_IDS, WAVELENGTH, Mean
 from .sniff import Budget
 from .values import label_in_text
 
+MAX_DEPTH, MAX_PARTS = 6, 10_000  # of sets that were joined
+_OURS = ("simulated", "instrument", "parts")  # entries of a provenance that are more than text for people
 PROVENANCE_KEY = "gandalf"  # the keyword under which a file carries the provenance of its stars
 
 
@@ -208,10 +210,23 @@ def _equal(a: Any, b: Any) -> bool:
 def parse_provenance(text: Any) -> dict[str, Any]:
     """The provenance that a file carries as JSON; empty when there is none, or none that can be read."""
     try:
-        value = json.loads(str(text))
-    except ValueError:
+        return sound_provenance(json.loads(str(text)))
+    except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+
+
+def sound_provenance(value: Any, depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """A provenance without what others than we have put where we look: it may come from anybody."""
+    if not isinstance(value, dict) or depth == 0:
+        return {}
+    sound = {str(key): entry for key, entry in value.items() if key not in _OURS}
+    if isinstance(value.get("simulated"), dict):
+        sound["simulated"] = value["simulated"]
+    if isinstance(value.get("instrument"), str):
+        sound["instrument"] = value["instrument"]
+    if isinstance(value.get("parts"), list):
+        sound["parts"] = [sound_provenance(part, depth - 1) for part in value["parts"][:MAX_PARTS]]
+    return sound
 
 
 def stack(values: Any, name: str, length: int | None = None) -> tuple[np.ndarray, dict[int, str]]:

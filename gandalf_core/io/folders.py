@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from ..errors import SpectraError
-from .opening import is_regular, open_regular
+from .opening import is_special, open_regular
 
 SUFFIXES = (".parquet", ".parq", ".pq")  # of partitions, in any case
 MAX_PROPERTIES = 2**16  # bytes of a file of properties that are looked at
 MAX_NAMED = 3  # files that a sentence names
 _HIDDEN = "its name begins with . or _"
-_SPECIAL = "is a pipe, a device or a link to nothing"
+_SPECIAL = "is a pipe, a socket or a device"
 _THUMBNAIL = "lies beside the partitions of a HATS catalogue"
 _PROPERTIES = ("hats.properties", "properties")
 _REPEATS = ("margin", "index", "association", "map")  # kinds of HATS tables that hold no further stars
@@ -124,7 +124,7 @@ def _walk(root: Path, folder: Path, seen: set[str], listing: Listing) -> None:
                 _walk(root, path, seen, listing)
         elif hidden:
             listing.aside[name_in(root, path)] = _HIDDEN
-        elif not is_regular(path):
+        elif is_special(path):
             listing.aside[name_in(root, path)] = _SPECIAL
         else:
             listing.files.append(path)

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import SpectraError
 from .lines import clipped
 from .names import LOG10, Meaning
+from .units import check_units
 
 if TYPE_CHECKING:
     from .columns import RawColumn
@@ -169,6 +170,7 @@ def _nm_per(unit: str) -> float:
         return _NM[key]
     from astropy import units
 
+    check_units(unit)
     try:
         return float(np.asarray(units.Unit(unit).to("nm")))
     except (ValueError, TypeError, units.UnitsError):

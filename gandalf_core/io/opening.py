@@ -41,12 +41,13 @@ def open_regular(path: str | Path) -> BinaryIO:
     return stream
 
 
-def is_regular(path: str | Path) -> bool:
-    """Whether there is a regular file, maybe behind a link; nothing is opened."""
+def is_special(path: str | Path) -> bool:
+    """Whether there is something, maybe behind a link, that is neither a file nor a folder."""
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
     except (OSError, ValueError):
         return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _check_kind(path: str | Path, mode: int) -> None:

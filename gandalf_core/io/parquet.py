@@ -20,7 +20,7 @@ from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from . import ids as star_ids
 from .checking import DEFAULT, Checks, Found, checked
-from .columns import Table
+from .columns import Table, sound_provenance
 from .medium import Statement
 from .names import ERROR, FLUX, ID, label_column, meaning_of, role_of
 from .opening import open_regular
@@ -245,7 +245,7 @@ def _stars(table: pa.Table, file: pq.ParquetFile, name: str, checks: Checks) -> 
         labels,
         names,
         error,
-        provenance=dict(meta.get("provenance") or {}),
+        provenance=sound_provenance(meta.get("provenance")),
         read=read,
     )
     return checked(found, checks)

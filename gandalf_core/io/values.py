@@ -9,6 +9,7 @@ from collections import Counter
 import numpy as np
 
 from ..errors import SpectraError
+from .units import check_units
 
 # What catalogues write for "no value", each with either sign. None is a plausible flux of a normalised
 # spectrum; of labels, `label_without_fillers` decides whether the value can be meant.
@@ -127,6 +128,7 @@ def label_in_own_unit(name: str, values: np.ndarray, unit: str) -> np.ndarray:
         return values
     from astropy import units
 
+    check_units(unit)
     match = _LOG_OF.fullmatch(unit.strip())
     inside = (match[1] or match[2] or "").strip() if match else ""
     if match and (inside.strip("-").lower() in _DEX):

@@ -16,6 +16,7 @@ from xml.parsers import expat
 
 from ..errors import SpectraError
 from .sniff import Budget
+from .units import check_units
 
 _BYTES = {  # of one value in a stream, and in memory
     "boolean": (1, 1), "bit": (1, 1), "unsignedByte": (1, 1), "short": (2, 2), "int": (4, 4), "long": (8, 8),
@@ -107,6 +108,7 @@ class _Reader:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "TD":  # nearly all of them
             return
+        check_units(attributes.get("unit", ""))
         tag = name.rpartition(":")[2]
         if tag == "TR" and self.tables:
             self.tables[-1].rows += 1

@@ -18,6 +18,7 @@ from gandalf_core.io.confined import readers
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.products.findings import BAD, GOOD, MAX_NAMED, WARN, Finding, count, named
 from gandalf_core.products.validation import Validation
+from gandalf_core.sources import believed
 from pages.ui import show, state
 from pages.ui.cache.models import load_model
 from pages.ui.cache.uploads import UPLOADED, load_upload, save_upload, upload_on_grid
@@ -107,7 +108,7 @@ def uploads_first(frame: pd.DataFrame, model: TrainedModel) -> pd.DataFrame:
 def judge(name: str, content: bytes) -> tuple[Verdict, list[SpectraSet]]:
     """A verdict on a file, and its stars, one set for each wavelength grid; none when none can be used."""
     found, sets = Validation(_chosen_model()), []
-    for part, stars in readers.stars(name, content):
+    for part, stars in ((part, believed(stars)) for part, stars in readers.stars(name, content)):
         if isinstance(stars, SpectraError):
             found.reject(part, str(stars))
         else:
