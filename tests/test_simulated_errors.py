@@ -235,8 +235,13 @@ def test_priors_are_the_spread_of_the_population():
 def test_priors_of_stars_dealt_uniformly_and_of_given_labels():
     everywhere = simulate_kind("uniform", 3000, 8)
     mean, spread = nuisance_priors(everywhere)["cn"]
-    cn = nuisance_values(everywhere)["cn"]
-    assert cn.mean() == pytest.approx(mean[0], abs=0.03) and cn.std() == pytest.approx(spread[0], rel=0.05)
+    standard = (nuisance_values(everywhere)["cn"] - mean) / spread
+    giant = everywhere.labels[:, 1] < 3
+    for rows in (giant, ~giant):
+        assert abs(standard[rows].mean()) < 0.1 and standard[rows].std() == pytest.approx(1, abs=0.05)
+    usual = nuisance_priors(simulate(3000, 8, labels=everywhere.labels))["cn"]
+    assert np.array_equal(mean, usual.mean), "at the same labels, cn is the same on average"
+    assert (spread > usual.spread).all()
     given = simulate(5, 8, labels=np.tile(SUN, (5, 1)))
     own = simulate(5, 8)
     assert np.array_equal(nuisance_priors(given)["cn"].spread, nuisance_priors(own)["cn"].spread)

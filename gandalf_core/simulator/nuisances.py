@@ -105,7 +105,9 @@ def draw(
     """Nuisance values of the stars k (N,): (N,) each, and `continuum` (N, K).
 
     labels: (N, 4), on which cn depends, and broadening where `broadening_teff_correlation` says so. snr: as
-    in `simulate`. everywhere: (N,) true for stars that are dealt uniformly over the grid, cn included.
+    in `simulate`. everywhere: (N,) true for stars that are dealt uniformly over the grid; cn, too, spreads
+    over most of it, but around the population's mean: otherwise stars off the usual sequences would differ
+    from those on them by more than their labels, and a decoder would take the difference for a label's.
     """
     ratio = signal_to_noise(streams.uniform(seed, "snr", k), snr)
     broadening = _tied(streams.uniform(seed, "broadening", k), labels[:, 0], config)
@@ -154,9 +156,14 @@ def _nitrogen(
     """(N,) cn of the stars k, cut to the grid's range."""
     mean, spread = nitrogen(labels, config)
     usual = np.clip(mean + spread * streams.normal(seed, "cn", k), *CN_RANGE)
+    anywhere = mean + _reach(mean, config) * (2 * streams.uniform(seed, "cn anywhere", k) - 1)
+    return np.where(everywhere, anywhere, usual)
+
+
+def _reach(mean: np.ndarray, config: NuisanceConfig) -> np.ndarray:
+    """(N,) from the mean of cn to the nearer end of the grid, as far as cn is dealt `everywhere`."""
     low, high = CN_RANGE
-    anywhere = low + (high - low) * streams.uniform(seed, "cn anywhere", k)
-    return np.where(everywhere, (config.cn > 0) * anywhere, usual)
+    return (config.cn > 0) * np.minimum(mean - low, high - mean)
 
 
 def nitrogen(labels: np.ndarray, config: NuisanceConfig) -> tuple[np.ndarray, np.ndarray]:
@@ -185,9 +192,7 @@ def priors(
     `noise_scale` are left out: they change the noise, not the spectrum.
     """
     mean, spread = nitrogen(labels, config)
-    low, high = CN_RANGE
-    mean = np.where(everywhere, (config.cn > 0) * (low + high) / 2, mean)
-    spread = np.where(everywhere, (config.cn > 0) * (high - low) / np.sqrt(12), spread)
+    spread = np.where(everywhere, _reach(mean, config) / np.sqrt(3), spread)
     numbers = {
         "shift_kms": (0.0, config.shift_kms),
         "broadening_kms": (config.broadening_kms / 2, config.broadening_kms / np.sqrt(12)),
