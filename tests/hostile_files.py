@@ -162,6 +162,7 @@ def costly_binaries() -> dict[str, tuple[bytes, str]]:
     heap, nine = bytes(4000), [[850.0 + k for k in range(9)]] * 20_000
     texts = parquet(source_id=["a" * 10**5] * 20_000, flux=nine, wavelength=nine)
     millions = {f"{k}.csv.gz": gzip.compress(b"1,2,3\n" * 10**6) for k in range(40)}
+    tensors = pa.nulls(10, pa.fixed_shape_tensor(pa.float32(), [40_000_000]))
     nulls = pa.nulls(10, pa.list_(pa.float32(), 40_000_000))
     return {
         "columns.fits": (fits_table(8, 1, {"flux": "D"}, bytes(8)).replace(one, many), DAMAGED),
@@ -174,6 +175,8 @@ def costly_binaries() -> dict[str, tuple[bytes, str]]:
         "namesakes.vot": (votable(same, "<TABLEDATA/>"), "are called f"),
         "rows.vot": (votable(TWO_FIELDS, TD).replace(b"<TABLE>", b'<TABLE nrows="1000000000">'), GROW),
         "lists.parquet": (parquet(source_id=list(range(10)), flux=nulls), GROW),
+        "tensors.parquet": (parquet(source_id=list(range(10)), flux=tensors), GROW),
+        "letters.parquet": (parquet(source_id=pa.nulls(10, pa.binary(10**8)), flux=[[1.0] * 9] * 10), GROW),
         "columns.parquet": (parquet(flux=[1.0], **{f"c{k}": [1.0] for k in range(10_001)}), COLUMNS),
         "text.parquet": (texts, GROW),
         "empty-cells.parquet": (parquet(source_id=list(range(9001)), flux=one_long), GROW),

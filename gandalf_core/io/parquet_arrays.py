@@ -15,6 +15,7 @@ from ..errors import SpectraError
 from .columns import RawColumn
 from .sniff import Budget
 
+NO_NUMBERS = "lists that are not of numbers where a spectrum is expected"
 _ASTROPY = b"table_meta_yaml"  # where astropy notes units and keywords
 
 
@@ -137,7 +138,9 @@ def scalars(column: pa.ChunkedArray) -> np.ndarray:
 
 def _length_of_texts(column: pa.ChunkedArray) -> int:
     """Bytes of all texts of a column that keeps each of them once; 0 where it keeps none."""
-    if not (pa.types.is_string(column.type.value_type) or pa.types.is_binary(column.type.value_type)):
+    kind = column.type.value_type
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    if not any(is_kind(kind) for is_kind in texts):
         return 0
     lengths = (pc.binary_length(c.dictionary).take(c.indices) for c in column.chunks)  # pyright: ignore[reportAttributeAccessIssue]
     return sum(pc.sum(pc.cast(length, pa.int64())).as_py() or 0 for length in lengths)  # pyright: ignore[reportAttributeAccessIssue]
@@ -154,7 +157,7 @@ def arrays(column: pa.ChunkedArray) -> np.ndarray:
         return np.empty((0, width), np.float32)
     kind = array.type.value_type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        raise SpectraError("lists that are not of numbers where a spectrum is expected")
+        raise SpectraError(NO_NUMBERS)
     if array.null_count or not _same_length(array):
         cells = [_numbers(cell.values) if cell.is_valid else None for cell in array]
         return np.array([*cells, None], dtype=object)[:-1]

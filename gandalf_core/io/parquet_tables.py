@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from ..errors import SpectraError
 from .columns import RawColumn
-from .parquet_arrays import is_list, keywords, leaves, raw_columns
+from .parquet_arrays import NO_NUMBERS, is_list, keywords, leaves, raw_columns
 from .raw import RawTable, Wanted, has_role
 from .sniff import MAX_SAMPLES, Budget, check_columns
 
@@ -38,7 +38,8 @@ def with_dictionaries(source: Any, **settings: Any) -> pq.ParquetFile:
             raise SpectraError(
                 f"its columns are in another file ({elsewhere[:60]}), which is not opened: give that file"
             )
-    texts = [field.name for field in file.schema_arrow if field.type in (pa.string(), pa.binary())]
+    stored = (file.schema.column(k) for k in range(len(file.schema)))
+    texts = [leaf.path for leaf in stored if leaf.physical_type == "BYTE_ARRAY"]
     return pq.ParquetFile(source, read_dictionary=texts, **settings) if texts else file
 
 
@@ -70,10 +71,16 @@ def _fields(file: pq.ParquetFile, columns: Sequence[str] | None) -> list[pa.Fiel
 
 
 def _slots(kind: pa.DataType) -> int:
-    """Values that Arrow holds for each row of a column of fixed-size lists, also where the row is null."""
+    """Values of four bytes that Arrow holds for each row of a type of fixed size, also where it is null."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pa.types.is_fixed_size_binary(kind):
+        return -(-kind.byte_width // 4)
     if pa.types.is_fixed_size_list(kind):
         return kind.list_size * max(1, _slots(kind.value_type))
     if is_list(kind):
+        if pa.types.is_dictionary(kind.value_type):
+            raise SpectraError(NO_NUMBERS)
         if _slots(kind.value_type):
             raise SpectraError("lists of lists: write one list of numbers per star")
         return 0

@@ -69,7 +69,7 @@ def _show_simulation(name: str) -> None:
         message = error_text(job.status.get("message"))
         st.error(f"The simulation of the stars failed: {message}. Choose other stars in the sidebar.")
         return
-    show.job_progress(job, "Simulating the test stars (only once)")
+    show.job_progress(job, "Simulating the stars (only once)")
     st.caption(
         "Meanwhile, pages that need no spectra of the whole sample work: Maps, Decode and Latent. "
         "Or choose other stars in the sidebar."
