@@ -29,7 +29,7 @@ BOTTLENECK = MappingProxyType(
         "adversary.sees_kept": True,
         "adversary.target": "conditional",  # uniform would also fight what kept labels say, and cost them
         "adversary.reinforce": "regression",
-        "adversary.dependence": 0.1,  # catches what discriminators miss while they learn
+        "adversary.dependence": 0.3,  # catches what discriminators miss while they learn
         "adversary.steps": 3,
         "adversary.ramp_epochs": 4.0,
         "training.weight_by_error": True,
