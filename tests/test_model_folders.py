@@ -468,6 +468,10 @@ def changed(folder: Path, name: str, **arrays) -> None:
         ("regressor-spectrum.npz", {"summary": np.array(deep(100_000))}),
         ("projections/latent-pca.npz", {"xy": np.zeros((3, 2))}),
         ("projections/latent-pca.npz", {"mean": np.zeros(7)}),
+        ("projections/latent-pca.npz", {"x": np.full((80, 6), 1e30)}),  # would end openTSNE's process
+        ("projections/latent-pca.npz", {"ids.in": np.zeros((2, 2, 2, 2))}),
+        ("scaling.npz", {"outliers.known.apart": np.zeros((2, 2))}),
+        ("regressor-latent.npz", {"fold0_quality_names": np.zeros((2, 2, 2))}),
         ("projections/latent-pca.npz", {"settings": np.array("[]")}),
     ],
 )

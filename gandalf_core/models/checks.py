@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 MOST_PIXELS, MOST_NODES, MOST_KNOWN = 100_000, 20_000, 100_000
 MOST_FEATURES, MOST_KNOTS, MOST_CENTRES, MOST_FOLDS = 200, 100, 1000, 100
-WIDEST_MAP = 2000.0  # of t-SNE, whose forces are computed on a grid over the whole map
+NARROWEST_MAP, WIDEST_MAP = 0.1, 1000.0  # of t-SNE, whose forces are computed on a grid over the map
+LARGEST = 1e12  # a number in a map: beyond, squares of distances overflow, and openTSNE ends the process
 NUMBERS = {"f": "fiu", "b": "b"}  # kind of array -> kinds of numpy's that will do
 
 
@@ -98,6 +99,9 @@ def try_regressor(regressor: AnyRegressor, config: "Config", width: int) -> None
             raise ValueError(f"it reads other labels than those of {files.CONFIG}")
         for name in ("y_mean", "y_scale"):
             shaped(getattr(part, name), name, (labels,))
+        shaped(part.quality.typical, "quality_typical", (len(part.quality.names),))
+        if not all(isinstance(name, str) for name in part.quality.names):
+            raise ValueError("its measures of quality have no names")
         errors = part.errors
         sizes = (len(errors.low), errors.knots.shape[-1], MOST_FEATURES, MOST_KNOTS)
         if sizes[0] > sizes[2] or sizes[1] > sizes[3]:
@@ -127,6 +131,7 @@ def try_reference(reference: "OutlierReference", config: "Config", pixels: int) 
         shaped(reference.pixel_error, "pixel_error", (pixels,))
     if reference.known is not None:
         shaped(reference.known.scatter, "known.scatter", (labels,))
+        shaped(np.asarray(reference.known.apart), "known.apart", ())
         values = reference.known.values
         shaped(values, "known.values", (len(values), labels))
         if not 1 <= len(values) <= MOST_KNOWN or not np.isfinite(values).all():
@@ -162,6 +167,9 @@ def check_projection(projection: Projection, widths: tuple[int, ...]) -> None:
         shaped(projection.components, "components", (rows, width))
     if projection.ids.shape != (n,) or not all(isinstance(name, str) for name in projection.label_names):
         raise ValueError("its ids or label names are no texts")
-    wide = projection.method == "tsne" and n and np.ptp(projection.xy, axis=0).max() > WIDEST_MAP
-    if not np.isfinite(projection.xy).all() or not np.isfinite(projection.x).all() or wide:
-        raise ValueError("its places are not those of a map")
+    widest = WIDEST_MAP if projection.method == "tsne" else LARGEST
+    if projection.method == "tsne" and n and not np.ptp(projection.xy, axis=0).max() > NARROWEST_MAP:
+        raise ValueError("all its stars are at one place")
+    for name, most in (("xy", widest), ("x", LARGEST), ("mean", LARGEST), ("components", LARGEST)):
+        if not (np.abs(getattr(projection, name)) <= most).all():
+            raise ValueError(f"{name} holds numbers that no map has")

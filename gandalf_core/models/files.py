@@ -41,6 +41,7 @@ MB = 1_000_000
 MOST_BYTES = 512 * MB  # of a model folder, and of the arrays in it: a stranger's must not fill the memory
 MOST_TEXT = {CONFIG: 1 * MB, CARD: 1 * MB, MANIFEST: 1 * MB, AUDIT: 16 * MB, HISTORY: 64 * MB}
 MOST_MAPS, MOST_ARRAYS = 50, 10_000
+MOST_LETTERS = 300  # of what a message says of a stranger's file
 FAILURES = (
     OSError,
     ValueError,
@@ -64,10 +65,18 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        raise error if str(error).startswith(str(path.parent)) else ModelError(f"{path}: {error}") from None
+        if str(error).startswith(str(path.parent)):
+            raise
+        raise ModelError(f"{path}: {_line(error)}") from None
     except FAILURES as error:
-        cause = " ".join(str(error).splitlines()[:1]) or type(error).__name__
+        cause = _line(error) or type(error).__name__
         raise ModelError(f"{path}: cannot be used ({cause}); {COPY_AGAIN}") from None
+
+
+def _line(error: Exception) -> str:
+    """An error's message as one line of ordinary length."""
+    line = " ".join(str(error).split())
+    return line if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS]} …"
 
 
 def is_listed(name: str) -> bool:

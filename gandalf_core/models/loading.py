@@ -210,7 +210,7 @@ def _with_shared(maps: dict[str, dict[str, np.ndarray]], name: str) -> dict[str,
         if not key.endswith(files.ELSEWHERE):
             own[key] = array
             continue
-        shared, other = key.removesuffix(files.ELSEWHERE), str(array)[:100]
+        shared, other = key.removesuffix(files.ELSEWHERE), str(array) if array.shape == () else "?"
         if shared not in maps.get(other, {}):
             cause = f"its {shared} is in {other}.npz, which is missing"
             raise ModelError(f"{cause}; copy the whole folder")
