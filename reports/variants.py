@@ -39,7 +39,7 @@ GENERATOR: dict[str, Changes] = {
     "generator, seed 1": {"training.seed": 1},
     "generator, no dependence penalty": {"adversary.dependence": 0.0},
     "generator, the penalty also on spreads": {"adversary.dependence_spread": 1.0},
-    "generator, a fifth of the penalty": {"adversary.dependence": 0.02},
+    "generator, a fifth of the penalty": {"adversary.dependence": 0.06},
     "generator, no heads for nuisances": {"adversary.nuisances": {}},
     "generator, no discriminators but the penalty": _lambdas(LABELS, 1e-6),
     "generator, no centring": {"training.centring": 0.0},
