@@ -155,13 +155,14 @@ def costly_binaries() -> dict[str, tuple[bytes, str]]:
     grid = npy((2401,), "<f8", np.linspace(846, 870, 2401).tobytes())
     flux, wave = npy((2, 60), "<f4", np.ones((2, 60), "f4").tobytes()), npy((60,), "<f8", WAVE.tobytes())
     fields = "".join(f'<FIELD name="f{k}" datatype="double"/>' for k in range(6000))
+    rows = "<TABLEDATA>" + "<TR><TD/><TD/></TR>" * 150_000 + "</TABLEDATA>"
     same = '<FIELD name="f" datatype="double"/>' * 500
     flat = {f"label_{k}": "PE(1000)" for k in range(40)}
     one, many = (_card("TFIELDS", n).encode() for n in (1, 10**9))
     one_long = [[1.0] * 40_000, *[None] * 9000]
     heap, nine = bytes(4000), [[850.0 + k for k in range(9)]] * 20_000
     texts = parquet(source_id=["a" * 10**5] * 20_000, flux=nine, wavelength=nine)
-    millions = {f"{k}.csv.gz": gzip.compress(b"1,2,3\n" * 10**6) for k in range(40)}
+    millions = {f"{k}.csv.gz": gzip.compress(bytes(6 * 10**6)) for k in range(40)}
     tensors = pa.nulls(10, pa.fixed_shape_tensor(pa.float32(), [40_000_000]))
     nulls = pa.nulls(10, pa.list_(pa.float32(), 40_000_000))
     return {
@@ -173,8 +174,10 @@ def costly_binaries() -> dict[str, tuple[bytes, str]]:
         "negative.fits": (fits_table(8, 1, {"flux": "PE(9)"}, struct.pack(">ii", -9, 0)), "negative"),
         "fields.vot": (votable(fields, "<TABLEDATA/>"), "more than 5,000 columns"),
         "namesakes.vot": (votable(same, "<TABLEDATA/>"), "are called f"),
+        "cells.vot": (votable(TWO_FIELDS.replace('"unsignedByte"', '"float" arraysize="*"'), rows), GROW),
         "rows.vot": (votable(TWO_FIELDS, TD).replace(b"<TABLE>", b'<TABLE nrows="1000000000">'), GROW),
         "lists.parquet": (parquet(source_id=list(range(10)), flux=nulls), GROW),
+        "null-cells.parquet": (parquet(flux=pa.nulls(2_000_000, pa.list_(pa.float32()))), GROW),
         "tensors.parquet": (parquet(source_id=list(range(10)), flux=tensors), GROW),
         "letters.parquet": (parquet(source_id=pa.nulls(10, pa.binary(10**8)), flux=[[1.0] * 9] * 10), GROW),
         "columns.parquet": (parquet(flux=[1.0], **{f"c{k}": [1.0] for k in range(10_001)}), COLUMNS),

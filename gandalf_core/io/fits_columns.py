@@ -13,7 +13,7 @@ from .columns import RawColumn
 from .raw import Wanted
 from .sniff import Budget
 
-_CELL = 16  # bytes of a cell of variable length, beside its values
+_CELL = 130  # bytes of a cell of variable length, beside its values: it becomes an array of its own
 
 
 def columns_of(hdu: Any, wanted: Wanted, budget: Budget) -> tuple[RawColumn, ...]:

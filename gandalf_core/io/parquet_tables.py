@@ -12,6 +12,8 @@ from .parquet_arrays import NO_NUMBERS, is_list, keywords, leaves, raw_columns
 from .raw import RawTable, Wanted, has_role
 from .sniff import MAX_SAMPLES, Budget, check_columns
 
+CELL = 30  # values of four bytes that the array of a row takes, beside what is in it
+
 
 def read(stream: BinaryIO, budget: Budget, wanted: Wanted = has_role) -> list[RawTable]:
     """The one table of a Parquet file. Raises SpectraError when it would not fit into memory."""
@@ -83,5 +85,5 @@ def _slots(kind: pa.DataType) -> int:
             raise SpectraError(NO_NUMBERS)
         if _slots(kind.value_type):
             raise SpectraError("lists of lists: write one list of numbers per star")
-        return 0
+        return CELL
     return sum(_slots(kind.field(k).type) for k in range(kind.num_fields)) if pa.types.is_struct(kind) else 0

@@ -36,7 +36,10 @@ _OLD_NAMES = {  # that astropy knows
 }
 MAX_FIELDS, MAX_TABLES = 5000, 20_000  # astropy's time goes with the square of the fields of a table
 MAX_NAMESAKES = 100  # fields of one name in a table: it looks for another name for each
-_POINTER = 8  # bytes of a cell of variable length in an array of rows
+_ARRAY, _TEXT = (
+    700,
+    150,
+)  # bytes of memory of an empty cell of variable length: astropy makes an object of each
 _BINARY = ("BINARY", "BINARY2")
 
 
@@ -59,8 +62,9 @@ class _Field:
     @property
     def in_memory(self) -> int:
         """Bytes in an array of rows; text of a bounded length takes that length."""
-        if self.variable and (self.count == 0 or self.datatype not in ("char", "unicodeChar")):
-            return _POINTER
+        text = self.datatype in ("char", "unicodeChar")
+        if self.variable and (self.count == 0 or not text):
+            return _TEXT if text else _ARRAY
         return _BYTES[self.datatype][1] * self.count + self.count
 
 
