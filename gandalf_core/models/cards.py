@@ -178,6 +178,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
 def _training_lines(card: dict[str, Any]) -> list[str]:
     data, nuisances = card["data"], ", ".join(f"`{n}`" for n in card.get("told", []))
     versions = ", ".join(f"{package} {number}" for package, number in card["versions"].items())
+    hashes = ", ".join(f"`{name}` {value[:12]}" for name, value in card.get("hashes", {}).items())
     return [
         *([_recipe_line(card["recipe"])] if "recipe" in card else []),
         *([f"- nuisances known in training, so that z holds them: {nuisances}"] if nuisances else []),
@@ -186,14 +187,8 @@ def _training_lines(card: dict[str, Any]) -> list[str]:
         *_held_back_lines(data),
         *(f"- error bars from the {n}: {promise(c)}" for n, c in card.get("calibration", {}).items()),
         f"- trained in {data['seconds']:.0f} s with {versions}",
-        *_hash_lines(card.get("hashes", {})),
+        *([f"- SHA-256 (`manifest.json` has all of it): {hashes}"] if hashes else []),
     ]
-
-
-def _hash_lines(hashes: dict[str, str]) -> list[str]:
-    """The first letters of the SHA-256 of the files that results depend on; earlier cards have none."""
-    named = [f"`{name}` {value[:12]}" for name, value in hashes.items()]
-    return [f"- SHA-256 (`manifest.json` has all of it): {', '.join(named)}"] if named else []
 
 
 def _held_back_lines(data: dict[str, Any]) -> list[str]:
