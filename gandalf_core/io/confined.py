@@ -31,6 +31,8 @@ WAIT_SECONDS = 60.0  # for a process that is free, and for one to start
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "WINDIR", "TEMP", "TMP")
 _SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS")
 
+_OUT_OF_TIME = tuple(-getattr(signal, name) for name in ("SIGXCPU", "SIGKILL") if hasattr(signal, name))
+
 Parts = list[tuple[str, SpectraSet | SpectraError]]
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
 
@@ -55,7 +57,7 @@ class Reader:
     """One process that reads files. `held` says which limits its system keeps (`confinement`)."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limits, self.held = limits, []
+        self.limits, self.held, self._late = limits, [], False
         numbers = (limits.memory, limits.cpu_seconds, limits.bundle_seconds)
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.worker", *map(str, numbers)],
@@ -127,13 +129,17 @@ class Reader:
     @contextmanager
     def _no_longer_than(self, seconds: float) -> Iterator[None]:
         """End the process when the block takes longer: the block then finds its pipe closed."""
-        timer = threading.Timer(seconds, self._process.kill)
+        timer = threading.Timer(seconds, self._end_late)
         timer.daemon = True
         timer.start()
         try:
             yield
         finally:
             timer.cancel()
+
+    def _end_late(self) -> None:
+        self._late = True
+        self._process.kill()
 
     def _cause_of_death(self, nonsense: str = "") -> str:
         """Why there is no answer, in words; the process has ended then."""
@@ -144,7 +150,7 @@ class Reader:
         self.close()
         if (nonsense and status is None) or status == OUT_OF_MEMORY:
             return "reading it takes more memory than a page may have: split the file"
-        if status in (-signal.SIGKILL, -getattr(signal, "SIGXCPU", 0)) or status is None:
+        if self._late or status is None or status in _OUT_OF_TIME:
             return f"reading it took longer than {self.limits.cpu_seconds:g} s: split the file"
         return f"reading it failed ({_words(status)}): it is damaged, fetch or write it again"
 

@@ -201,9 +201,14 @@ def names_inside(name: str, stream: BinaryIO) -> list[str]:
 
 
 def _inside(name: str, inner: str) -> str:
-    """The name of a file in a bundle, in one line of bounded length."""
-    inner = inner if len(inner) <= 200 else f"{inner[:150]}…{inner[-45:]}"
-    return f"{name}/" + "".join(c if c.isprintable() else "?" for c in inner)
+    """The name of a file in a bundle."""
+    return f"{name}/{printable(inner)}"
+
+
+def printable(name: str) -> str:
+    """A name that somebody else gave a file, in one line of bounded length."""
+    name = name if len(name) <= 200 else f"{name[:150]}…{name[-45:]}"
+    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def _is_hidden(name: str) -> bool:

@@ -15,6 +15,7 @@ import streamlit as st
 from gandalf_core.data.spectra import SpectraSet, concatenate, same_grid
 from gandalf_core.errors import GandalfError, SpectraError
 from gandalf_core.io.confined import readers
+from gandalf_core.io.sniff import printable
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.products.findings import BAD, GOOD, MAX_NAMED, WARN, Finding, count, named
 from gandalf_core.products.validation import Validation
@@ -74,7 +75,7 @@ def show_findings(verdict: Verdict) -> None:
 
 def take_files() -> None:
     """Read the uploaded files and look at the first star that could be read."""
-    files = [judge(file.name, file.getvalue()) for file in st.session_state[BOX] or []]
+    files = [judge(printable(file.name), file.getvalue()) for file in st.session_state[BOX] or []]
     sets = {save_upload(stars): stars for _, found in files for stars in found}
     earlier = list(state.get(state.UPLOADS))
     new = [key for key in sets if key not in earlier]
