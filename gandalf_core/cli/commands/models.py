@@ -27,9 +27,10 @@ if TYPE_CHECKING:
         "--pack",
         nargs=2,
         metavar=("MODEL", "FILE"),
-        help="write MODEL as one FILE, a zip archive to hand on: weights, card, regressors, hashes",
+        help="write MODEL as one FILE, a zip archive of weights, card, regressors and hashes to hand on "
+        "(default: none)",
     ),
-    arg("--add", metavar="FILE", help="add the model in a FILE that --pack wrote"),
+    arg("--add", metavar="FILE", help="add the model in a FILE that --pack wrote (default: none)"),
     arg(
         "--as", dest="new_name", metavar="NAME", default="", help="name of the model that is packed or added"
     ),
