@@ -47,9 +47,10 @@ def _is_text(call: ast.Call) -> bool:
 
 
 def _opens_no_file(call: ast.Call) -> bool:
-    """True for functions of modules, such as fits.open; the methods are those of a path."""
+    """True for functions of modules, such as fits.open, and for the bytes in a zip; others are of a path."""
     owner = getattr(call.func, "value", None)
-    return isinstance(owner, ast.Name) and owner.id in ("delimited", "fits", "os", "webbrowser")
+    names = ("archive", "delimited", "fits", "os", "packed", "webbrowser")
+    return isinstance(owner, ast.Name) and owner.id in names
 
 
 def _mode(call: ast.Call, position: int, default: str) -> str:

@@ -55,6 +55,15 @@ def read(stream: BinaryIO, key: str | None = None) -> CellTable:
     return CellTable(z, columns, ids, remarks)
 
 
+def available() -> bool:
+    """Whether AnnData files can be read here; h5py is imported then."""
+    try:
+        import h5py  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def keys(stream: BinaryIO) -> list[str]:
     """The keys of obsm. SpectraError as from `read`."""
     with _opened(stream) as file:

@@ -3,15 +3,17 @@
 It answers requests on its standard input until that ends. `gandalf_core/io/confined.py` is the other side.
 """
 
-import contextlib
 import os
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from .confinement import OUT_OF_MEMORY, allow_cpu, confine, leave_network
 
+LIBRARIES = ("astropy.io.ascii", "astropy.io.fits", "astropy.io.votable", "numpy", "scipy.sparse", "yaml")
+READERS = ("ascii_tables", "ecsv", "fits", "latent_tables", "npz", "parquet", "text", "votable")
 Answer = tuple[dict[str, Any], dict[str, Any]]  # values and arrays of a message
 
 
@@ -46,27 +48,22 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 def _import_all() -> None:
     """Everything that a reader may need: later no further file is opened."""
-    import astropy.io.ascii
-    import astropy.io.fits
-    import astropy.io.votable
-    import astropy.units
-    import numpy as np
+    for name in LIBRARIES:
+        import_module(name)
+    for name in READERS:
+        import_module(f".{name}", __package__)
     import pyarrow as pa
-    import scipy.sparse
-    import yaml
+    from astropy import units
 
-    from . import ascii_tables, ecsv, fits, h5ad, npz, parquet, text, votable  # noqa: F401
-    from .latent_tables import read_latent_table  # noqa: F401
+    from . import h5ad
     from .read import each_file
 
-    with contextlib.suppress(ImportError):
-        import h5py  # noqa: F401
+    h5ad.available()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     for sample in (b"wavelength,flux\n850,1\n851,1\n852,x\n", b"|a|\n|double|\n 1\n"):  # lazy imports within
         list(each_file([("sample", sample)]))
-    astropy.units.Unit("Angstrom").to("nm")
-    assert np and scipy.sparse and yaml and astropy.io.ascii and astropy.io.fits and astropy.io.votable
+    units.Unit("Angstrom").to("nm")
 
 
 def _answers(values: dict[str, Any], arrays: dict[str, Any]) -> Iterator[Answer]:
