@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from toy import toy_config, toy_stars
 
+from gandalf_core.data.identity import identity
+from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.splits import division, split
 from gandalf_core.errors import ModelError
 from gandalf_core.models.fit import Extras, train, trainer_for
-from gandalf_core.models.store import save_model
+from gandalf_core.models.store import load_model, save_model
 
 QUICK = Extras(regressor_epochs=3)
 
@@ -183,3 +185,21 @@ def test_a_map_of_few_test_stars_that_are_asked_for_is_refused_too(stars):
     with pytest.raises(ModelError, match="there are 5"):
         trainer_for(stars, config, "cpu", Extras(spectra_maps=("pca",), map_stars=5))
     trainer_for(stars, config, "cpu", Extras(map_stars=5))
+
+
+def test_the_same_seed_gives_the_same_files(stars, tmp_path):
+    """Weights, splits, regressors and maps, to the bit; only what tells of seconds differs."""
+    extras = Extras(maps=("pca", "tsne"), regressor_epochs=3, key=NoiseKey.from_seed(0))
+    hashes = []
+    for name in ("first", "second"):
+        save_model(train(stars, toy_config(), device="cpu", extras=extras), tmp_path / name)
+        hashes.append(json.loads((tmp_path / name / "manifest.json").read_text())["files"])
+    timed = {"card.json", "history.jsonl", "regressor-latent.npz", "regressor-spectrum.npz"}
+    assert {k: v for k, v in hashes[0].items() if k not in timed} == {
+        k: v for k, v in hashes[1].items() if k not in timed
+    }
+    first, second = (load_model(tmp_path / name) for name in ("first", "second"))
+    for name in ("regressor_latent", "regressor_spectrum"):
+        mine, other = (getattr(model, name).arrays() for model in (first, second))
+        for key in mine:
+            assert "summary" in key or identity(mine[key]) == identity(other[key]), key

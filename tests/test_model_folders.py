@@ -292,6 +292,7 @@ def test_a_model_that_does_not_fit_is_one_line_and_the_old_one_stays(model_folde
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     for place, line in zip(places, ended.stdout.splitlines(), strict=True):
         assert line.startswith(place) and line.endswith("cannot be written (File too large)")
+        assert ".new" not in line
     assert contents(tmp_path / "old") == before and not (tmp_path / "new").exists()
 
 

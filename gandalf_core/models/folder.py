@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic import cause_of, make_folder, write_text
-from ..errors import ModelError
+from ..errors import ModelError, SpectraError
 from ..locks import locked_folder
 from . import files
 from .manifest import Manifest, manifest_in, sha256
@@ -179,10 +179,14 @@ def replacing(folder: Path, stays: Callable[[str], bool] = lambda name: False) -
 
 @contextmanager
 def _naming(folder: Path) -> Iterator[None]:
+    """What cannot be written, as one line about the file as it is called in the end."""
     try:
         yield
+    except SpectraError as error:
+        raise SpectraError(str(error).replace(f"{STAGING}{os.sep}", "")) from error
     except OSError as error:
-        raise ModelError(f"{error.filename or folder}: cannot be written ({cause_of(error)})") from error
+        named = str(error.filename or folder).replace(f"{STAGING}{os.sep}", "")
+        raise ModelError(f"{named}: cannot be written ({cause_of(error)})") from error
 
 
 def _write_manifest(folder: Path, new: Path, stays: Callable[[str], bool]) -> None:

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     ),
     arg("--add", metavar="FILE", help="add the model in a FILE that --pack wrote (default: none)"),
     arg(
-        "--as", dest="new_name", metavar="NAME", default="", help="name of the model that is packed or added"
+        "--as",
+        dest="new_name",
+        metavar="NAME",
+        default="",
+        help="name of the model that is packed or added (default: as before)",
     ),
 )
 def models(args: Namespace, console: Console) -> Report:

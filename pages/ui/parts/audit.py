@@ -1,6 +1,7 @@
 """The parts of the Audit page: where the report comes from, its verdict and its numbers."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,9 @@ def newest_report(audits: list[Job], folder: Path) -> tuple[Report | None, str]:
     for job in audits:
         result = job.folder / "result.json"
         if job.state == JobState.DONE and result.is_file():
-            return json.loads(
-                result.read_text(encoding="utf-8")
-            ), f"Measured on this server with the stars {STARS}."
+            with suppress(OSError, ValueError):  # cut short by a full disk
+                report = json.loads(result.read_text(encoding="utf-8"))
+                return report, f"Measured on this server with the stars {STARS}."
         if job.state in (JobState.FAILED, JobState.DIED):
             report, origin = stored_report(folder)
             message = guards.error_text(job.status.get("message"))
