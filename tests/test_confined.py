@@ -120,6 +120,14 @@ def test_more_stars_than_a_page_may_have_are_not_taken():
 
 
 ENDLESS = "(k for k in iter(int, 1) if k)"
+
+
+def test_more_stars_than_pages_can_put_on_a_models_wavelengths_are_refused(readers):
+    np.savez_compressed(out := BytesIO(), flux=np.ones((60_000, 25), np.float32), wavelength_nm=WAVE[:25])
+    [(_, error)] = readers.stars("many.npz", out.getvalue())
+    assert str(error).startswith("many.npz: a page takes at most 50,000 stars: ")
+
+
 BUSY = f"from gandalf_core.io import worker\nworker._obsm = lambda *_: {ENDLESS}\nworker.main()"
 ASLEEP = BUSY.replace(ENDLESS, "__import__('time').sleep(99)")
 DEAD = BUSY.replace(ENDLESS, "__import__('os').abort()")

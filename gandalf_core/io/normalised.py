@@ -14,6 +14,7 @@ POORLY_NORMALISED = "not normalised"  # begins every sentence of `poorly_normali
 CURE = "divide the flux by its continuum"
 MIN_SAMPLES = 20  # usable ones, without which a spectrum is not judged: no grid is covered by them
 _STRIDE = 16
+_ROWS = 2048  # that are looked at together
 _BLOCK = 64  # samples on each side of the middle that show the errors of a star
 
 
@@ -21,16 +22,19 @@ def unnormalised(flux: np.ndarray, mask: np.ndarray) -> tuple[dict[int, str], in
     """{row: cause} of spectra (N, L) whose median is far from 1, and how many others are constant."""
     causes: dict[int, str] = {}
     constant = 0
-    for row in _suspects(flux, mask) if flux.shape[1] >= MIN_SAMPLES else ():
-        usable = flux[row][~mask[row]]
-        if len(usable) < MIN_SAMPLES:
+    rows = _suspects(flux, mask) if flux.shape[1] >= MIN_SAMPLES else np.empty(0, int)
+    for start in range(0, len(rows), _ROWS):
+        block = rows[start : start + _ROWS]
+        block = block[(~mask[block]).sum(1) >= MIN_SAMPLES]
+        if not len(block):
             continue
-        middle = float(np.median(usable))
-        if CONTINUUM[0] < middle < CONTINUUM[1]:
-            constant += int(usable.min() == usable.max())
-        else:
-            causes[int(row)] = (
-                f"its median flux is {middle:.3g}, so it cannot be a normalised spectrum, whose continuum is "
+        usable = np.where(mask[block], np.float32(np.nan), flux[block])
+        middle = np.nanmedian(usable, axis=1)
+        normal = (middle > CONTINUUM[0]) & (middle < CONTINUUM[1])
+        constant += int((normal & (np.nanmin(usable, 1) == np.nanmax(usable, 1))).sum())
+        for row, level in zip(block[~normal].tolist(), middle[~normal].tolist(), strict=True):
+            causes[row] = (
+                f"its median flux is {level:.3g}, so it cannot be a normalised spectrum, whose continuum is "
                 f"near 1: {CURE}"
             )
     return causes, constant

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from .confinement import OUT_OF_MEMORY, allow_cpu, confine, leave_network
 
 LIBRARIES = ("astropy.io.ascii", "astropy.io.fits", "astropy.io.votable", "numpy", "scipy.sparse", "yaml")
+MAX_STARS = 50_000  # of an upload: pages put each of them on the wavelengths of a model
 READERS = ("ascii_tables", "ecsv", "fits", "latent_tables", "npz", "parquet", "text", "votable")
 Answer = tuple[dict[str, Any], dict[str, Any]]  # values and arrays of a message
 
@@ -86,9 +87,14 @@ def _stars(name: str, content: bytes, _: str | None) -> Iterator[Answer]:
     from .parcels import packed_stars
     from .read import each_file
 
+    total = 0
     for part, stars in each_file([(name, content)]):
+        total += 0 if isinstance(stars, SpectraError) else len(stars)
         if isinstance(stars, SpectraError):
             yield {"part": part, "error": str(stars)}, {}
+        elif total > MAX_STARS:
+            cure = "split the file, or use the command line"
+            yield {"part": part, "error": f"{part}: a page takes at most {MAX_STARS:,} stars: {cure}"}, {}
         else:
             values, arrays = packed_stars(stars)
             yield {"part": part, **values}, arrays

@@ -17,7 +17,7 @@ from pages.ui.parts.progress import follow
 
 SUFFIXES = ["npz", "parquet", "h5ad", "csv", "ecsv", "fits", "vot", "xml", "gz"]
 MAX_MB = 64
-AT_ONCE = 5000  # rows; more are audited in the background
+AT_ONCE, DIMENSIONS_AT_ONCE = 5000, 256  # rows and dimensions of a latent; more are audited in the background
 KIND = "latent-audit"  # of the job
 
 
@@ -100,7 +100,7 @@ def _choose_labels(table: LatentTable) -> tuple[tuple[str, ...], tuple[str, ...]
 
 def _show_audit(choice: Choice, upload: Upload, pressed: bool) -> None:
     """The audit of a latent: at once, or in the background for many rows."""
-    if len(upload.table.z) < AT_ONCE:
+    if len(upload.table.z) < AT_ONCE and upload.table.z.shape[1] <= DIMENSIONS_AT_ONCE:
         signs = (choice.removed, choice.kept)
         _show_report(own_audit(choice.file, choice.obsm, signs, upload.table), upload.name)
         return
