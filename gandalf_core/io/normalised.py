@@ -80,12 +80,18 @@ def errors_of_another_flux(error: np.ndarray) -> dict[int, str]:
     if not some.size or (some.min() >= LEAST_ERROR and some.max() < LARGEST_ERROR):  # quick; NaN is neither
         return {}
     causes = {}
-    for row in np.flatnonzero(((some >= LARGEST_ERROR) | ((some > 0) & (some < LEAST_ERROR))).any(1)):
-        known = error[row][np.isfinite(error[row]) & (error[row] > 0)]
-        typical = float(np.median(known))
-        if not LEAST_ERROR <= typical < LARGEST_ERROR:
-            causes[int(row)] = (
-                f"its median flux error is {typical:.3g} beside a flux near 1: divide the errors by the "
+    rows = np.flatnonzero(((some >= LARGEST_ERROR) | ((some > 0) & (some < LEAST_ERROR))).any(1))
+    for start in range(0, len(rows), _ROWS):
+        block = rows[start : start + _ROWS]
+        known = np.isfinite(error[block]) & (error[block] > 0)
+        typical = np.full(len(block), np.nan)
+        given = known.any(1)
+        values = np.where(known[given], error[block[given]], np.float32(np.nan))
+        typical[given] = np.nanmedian(values, axis=1)
+        strange = ~((typical >= LEAST_ERROR) & (typical < LARGEST_ERROR))
+        for row, level in zip(block[strange].tolist(), typical[strange].tolist(), strict=True):
+            causes[row] = (
+                f"its median flux error is {level:.3g} beside a flux near 1: divide the errors by the "
                 "continuum, too"
             )
     return causes
