@@ -45,15 +45,18 @@ def split(
     and the seed. Simulated stars that were dealt uniformly train, unless all were.
     """
     unique, inverse = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
-    judging = _may_judge(unique)
+    judging = of_population(unique)
     order = np.random.default_rng(seed).permutation(len(judging))
     is_test = np.zeros(len(unique), bool)
     is_test[judging[order[: round(test_fraction * len(judging))]]] = True
     return np.flatnonzero(~is_test[inverse]), np.flatnonzero(is_test[inverse])
 
 
-def _may_judge(ids: np.ndarray) -> np.ndarray:
-    """Rows of the ids (N,) that may test, calibrate or be compared with: all but stars dealt uniformly."""
+def of_population(ids: np.ndarray) -> np.ndarray:
+    """Rows of the ids (N,) that stand for the population: all but simulated stars dealt uniformly.
+
+    Only they test, calibrate or are compared with, and a mean spectrum is theirs. All, if all were dealt so.
+    """
     uniform = np.array([re.fullmatch(UNIFORM, i) is not None for i in ids.tolist()], bool)
     return np.arange(len(ids)) if uniform.all() else np.flatnonzero(~uniform)
 
@@ -72,7 +75,7 @@ def held_back(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     The choice depends only on the set of ids.
     """
     unique, inverse = np.unique(np.asarray(ids, dtype=str), return_inverse=True)
-    judging = _may_judge(unique)
+    judging = of_population(unique)
     count = len(judging)
     calibrating = round(min(MOST, max(TWENTIETH * count, min(ENOUGH, TENTH * count))))
     compared = round(min(MOST, TWENTIETH * count))

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..config.schema import Config
 from ..data.components import principal
 from ..data.spectra import SpectraSet
+from ..data.splits import of_population
 from ..errors import ModelError
 from ..networks.autoencoder import networks_width, set_components, set_normalisation
 from . import checkpoints
@@ -190,7 +191,7 @@ class Trainer:
         """Fit the decoder's mean part; the seconds that took."""
         started = time.perf_counter()
         set_start(self.encoder, self.decoder, self.data, self.scaler, self.config)
-        prepare_mean(self.encoder, self.decoder, self.data, self.config)
+        prepare_mean(self.encoder, self.decoder, self._population(), self.config)
         self._seen = None  # m is another one now
         return time.perf_counter() - started
 
@@ -199,9 +200,13 @@ class Trainer:
         started, model = time.perf_counter(), self.config.model
         if model.normalise_latent:
             set_normalisation(self.encoder, (c.encoder_input(model) for c in self.data.chunks()))
-        refit_mean(self.encoder, self.decoder, self.data, self.config)
+        refit_mean(self.encoder, self.decoder, self._population(), self.config)
         self._seen = None
         return time.perf_counter() - started
+
+    def _population(self) -> Batch:
+        """The stars whose mean spectrum m is: m would carry the wide nuisances of others into sliders."""
+        return self.data.select(torch.as_tensor(of_population(self.training_ids), device=self.device))
 
     def _epoch_random(self, epoch: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(self.config.training.seed * 1_000_003 + epoch)
