@@ -16,7 +16,7 @@ from gandalf_core.models.fit import Extras, train
 from gandalf_core.models.store import load_model, save_model
 from gandalf_core.networks.autoencoder import Decoder
 from gandalf_core.networks.start import GridStart
-from gandalf_core.simulator import NuisanceConfig, expected, inside, simulate
+from gandalf_core.simulator import NuisanceConfig, expected, inside, simulate, simulate_kind
 from gandalf_core.simulator.expected import expected_spectra
 from gandalf_core.simulator.grids import FLUX_UNIT
 from gandalf_core.training import grid_file, grid_nodes, kernel_fit
@@ -403,3 +403,20 @@ def test_masked_pixels_add_nothing(quick):
         assert prepared.epoch == 1
         means.append(mean_spectra(trainer, stars.labels))
     assert np.abs(means[1] - means[0])[:, 100:140].max() < 0.03
+
+
+def test_a_mean_spectrum_is_that_of_the_population():
+    """Stars dealt uniformly lie alone off the usual sequences; whatever is odd about them is none of m's."""
+    stars = simulate_kind("wide", 600, 3)
+    dealt = np.array([i.startswith("sim3u-") for i in stars.ids.tolist()])
+    odd = replace(stars, flux=np.where(dealt[:, None], stars.flux - 0.3, stars.flux))
+    config = with_fields(
+        toy_config("generator"), {"model.mean_start": "grid", "model.mean_hidden": (), "model.components": 8}
+    )
+    trainer = Trainer(odd, config, "cpu")
+    next(trainer.epochs())
+    with torch.no_grad():
+        m = trainer.scaler.flux_out(trainer.decoder.mean_spectrum(trainer.data.conditions).numpy())
+    off = np.isin(trainer.training_ids, stars.ids[dealt])
+    apart = m[off].mean() - expected_spectra(stars[np.isin(stars.ids, trainer.training_ids[off])].labels).mean()
+    assert off.sum() > 20 and abs(apart) < 0.03
