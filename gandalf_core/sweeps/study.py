@@ -83,15 +83,15 @@ def load_sweep(folder: str | Path) -> Sweep:
 @contextlib.contextmanager
 def _naming(folder: str | Path) -> Iterator[None]:
     """Errors of the study's database, on a full disk for example, as one line that names its file."""
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
-        while error.__cause__ is not None and not isinstance(error, sqlite3.Error):
-            error = error.__cause__
-        cause = " ".join(str(error).split())[:MOST_SHOWN]
+    except Exception as error:
+        below: BaseException | None = error  # Optuna's, SQLAlchemy's, then that of SQLite
+        while below is not None and not isinstance(below, sqlite3.Error):
+            below = below.__cause__
+        if below is None:
+            raise
+        cause = " ".join(str(below).split())[:MOST_SHOWN]
         raise GandalfError(f"{Path(folder) / 'study.db'}: cannot be used ({cause})") from None
 
 
