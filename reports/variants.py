@@ -38,7 +38,7 @@ GENERATOR: dict[str, Changes] = {
     "generator": {},
     "generator, seed 1": {"training.seed": 1},
     "generator, no dependence penalty": {"adversary.dependence": 0.0},
-    "generator, the penalty on means alone": {"adversary.dependence_spread": 0.0},
+    "generator, the penalty also on spreads": {"adversary.dependence_spread": 1.0},
     "generator, a fifth of the penalty": {"adversary.dependence": 0.06},
     "generator, no heads for nuisances": {"adversary.nuisances": {}},
     "generator, no discriminators but the penalty": _lambdas(LABELS, 1e-6),

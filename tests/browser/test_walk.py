@@ -21,7 +21,7 @@ from gandalf_core.simulator import simulate, truth
 
 pytestmark = pytest.mark.browser
 STAR = "4268620287278693121"
-MAX_ERROR = 0.6  # of a slider; .50 with models of the earlier simulator, which err more on today's stars
+MAX_ERROR = 0.5  # of a slider
 
 
 @pytest.fixture(scope="module")
