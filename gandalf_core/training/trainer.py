@@ -206,7 +206,9 @@ class Trainer:
 
     def _population(self) -> Batch:
         """The stars whose mean spectrum m is: m would carry the wide nuisances of others into sliders."""
-        return self.data.select(torch.as_tensor(of_population(self.training_ids), device=self.device))
+        rows = of_population(self.training_ids) if self.config.model.has_mean else ()
+        whole = len(rows) in (0, len(self.data))
+        return self.data if whole else self.data.select(torch.as_tensor(rows, device=self.device))
 
     def _epoch_random(self, epoch: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(self.config.training.seed * 1_000_003 + epoch)
