@@ -61,8 +61,7 @@ GENERATOR = MappingProxyType(
     }
 )
 # m(y) of the generator, from the simulator's grid where the labels are those that the grid has: sliders err
-# by a third to two thirds less than with FROM_STARS, as neither m nor r has to learn from noisy stars what
-# physics says
+# less than with FROM_STARS, as neither m nor r has to learn from noisy stars what physics says
 FROM_GRID = MappingProxyType(
     {
         "model.mean_hidden": (),
