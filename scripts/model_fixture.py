@@ -61,7 +61,8 @@ def main() -> None:
     save_model(model, place)
     record_audit(place, REPORT, "toy world")
     shown = toy_stars(SHOWN, seed=1)
-    write_arrays(place.with_name(f"{place.name}-values.npz"), stored(model.under(KEY), shown))
+    spectra = {name: getattr(shown, name) for name in SPECTRA}
+    write_arrays(place.with_name(f"{place.name}-values.npz"), spectra | answers(model.under(KEY), shown))
 
 
 def _small(regressor: Any, x: np.ndarray, stars: SpectraSet, folds: int) -> Regressor | CrossedRegressor:
@@ -78,13 +79,10 @@ def _small(regressor: Any, x: np.ndarray, stars: SpectraSet, folds: int) -> Regr
     return CrossedRegressor((linear,) * folds, regressor.summary) if folds else linear
 
 
-def stored(model: TrainedModel, stars: SpectraSet) -> dict[str, np.ndarray]:
-    """The stars, and what the model makes of them."""
+def answers(model: TrainedModel, stars: SpectraSet) -> dict[str, np.ndarray]:
+    """What the model makes of the stars."""
     latents, predictions = model.encode(stars), model.predict(stars)
-    spectra = {
-        name: getattr(stars, name) for name in ("flux", "flux_error", "wavelength_nm", "ids", "labels")
-    }
-    return spectra | {
+    return {
         "z": latents.z,
         "decoded": model.decode(latents, stars.labels),
         "values": predictions.values,

@@ -4,6 +4,7 @@ Heavy modules are imported by the fixtures that need them.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: test workers share the cores
@@ -60,3 +61,15 @@ def model(model_folder):
     from gandalf_core import load_model
 
     return load_model(model_folder)
+
+
+@pytest.fixture
+def copy(model_folder, tmp_path):
+    return shutil.copytree(model_folder, tmp_path / "copy")
+
+
+@pytest.fixture
+def earlier(copy):
+    """A folder as earlier versions wrote it, without a manifest."""
+    (copy / "manifest.json").unlink()
+    return copy

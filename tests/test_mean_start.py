@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy import SMALL, toy_config, toy_stars
+from toy import SMALL, small_start, toy_config, toy_stars
 
 from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import from_dict, with_fields
@@ -16,10 +16,10 @@ from gandalf_core.models.fit import Extras, train
 from gandalf_core.models.store import load_model, save_model
 from gandalf_core.networks.autoencoder import Decoder
 from gandalf_core.networks.start import GridStart
-from gandalf_core.simulator import NuisanceConfig, expected, inside, simulate, simulate_kind
+from gandalf_core.simulator import NuisanceConfig, inside, simulate, simulate_kind
 from gandalf_core.simulator.expected import expected_spectra
 from gandalf_core.simulator.grids import FLUX_UNIT
-from gandalf_core.training import grid_file, grid_nodes, kernel_fit
+from gandalf_core.training import grid_file, grid_nodes
 from gandalf_core.training.kernel_fit import fit_interpolation
 from gandalf_core.training.region import walls
 from gandalf_core.training.trainer import Trainer
@@ -81,12 +81,8 @@ def start_spectra(trainer, labels):
 @pytest.fixture
 def quick(monkeypatch):
     """Fewer nodes and nuisances: what is tested here does not depend on them."""
-    monkeypatch.setattr(grid_nodes, "NODES", 200)
+    small_start(monkeypatch, nodes=200)
     monkeypatch.setattr(grid_file, "NODES", 200)
-    monkeypatch.setattr(grid_nodes, "REGION_POINTS", 300)
-    monkeypatch.setattr(kernel_fit, "ITERATIONS", 6)
-    monkeypatch.setattr(expected, "STRATA", 2)
-    monkeypatch.setattr(expected, "DRAWS_IN_STRATUM", 128)
 
 
 # --- interpolation ---

@@ -46,18 +46,6 @@ class Killed(BaseException):
     """Stands for a signal: nothing of the program runs afterwards."""
 
 
-@pytest.fixture
-def copy(model_folder, tmp_path):
-    return shutil.copytree(model_folder, tmp_path / "copy")
-
-
-@pytest.fixture
-def earlier(copy):
-    """A folder as earlier versions wrote it, without a manifest."""
-    (copy / "manifest.json").unlink()
-    return copy
-
-
 @pytest.fixture(scope="session")
 def other(stars):
     """A model of other weights, without maps."""

@@ -16,6 +16,7 @@ from gandalf_core.models.files import read_arrays
 from gandalf_core.models.packing import add_model, pack_model
 from gandalf_core.models.store import listing, load_model, record_audit, save_model, stored_audit
 from gandalf_core.parameters import LABELS
+from scripts.model_fixture import answers
 
 DATA = Path(__file__).parent / "data"
 FOLDERS = sorted(path for path in DATA.glob("model-*") if path.is_dir())
@@ -33,16 +34,7 @@ def said(folder: Path) -> tuple[dict, SpectraSet]:
 def check(model, folder: Path) -> None:
     stored, stars = said(folder)
     model = model.under(NoiseKey.from_seed(0))
-    latents, predictions = model.encode(stars), model.predict(stars)
-    found = {
-        "z": latents.z,
-        "decoded": model.decode(latents, stars.labels),
-        "values": predictions.values,
-        "errors": predictions.errors,
-        "chi2": predictions.chi2,
-        "from_spectrum": model.predict_from_spectrum(stars)[0],
-        "map": model.projections["latent-pca"].place(latents.z),
-    }
+    found = answers(model, stars)
     assert set(found) == set(stored)
     for name, array in found.items():
         np.testing.assert_allclose(array, stored[name], rtol=2e-4, atol=2e-5, err_msg=name)

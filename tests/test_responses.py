@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from test_mean_start import FINE_NM, PIXELS_NM, line_config, observed, spectra, uniform
-from toy import toy_config
+from toy import small_start, toy_config
 
 from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import from_dict, with_fields
@@ -19,7 +19,7 @@ from gandalf_core.simulator.emulator import emulate
 from gandalf_core.simulator.expected import BETWEEN, expected_responses
 from gandalf_core.simulator.grids import observe
 from gandalf_core.simulator.nuisances import DEFAULT, OFF, nitrogen
-from gandalf_core.training import grid_file, grid_nodes, kernel_fit
+from gandalf_core.training import grid_file
 from gandalf_core.training.mean_spectrum import rest_spectra
 from gandalf_core.training.mean_start import set_start
 from gandalf_core.training.trainer import Trainer
@@ -31,11 +31,7 @@ NUISANCES = tuple(BETWEEN)
 @pytest.fixture
 def quick(monkeypatch):
     """Fewer nodes and nuisances: what is tested here does not depend on them."""
-    monkeypatch.setattr(grid_nodes, "NODES", 300)
-    monkeypatch.setattr(grid_nodes, "REGION_POINTS", 300)
-    monkeypatch.setattr(kernel_fit, "ITERATIONS", 6)
-    monkeypatch.setattr(expected, "STRATA", 2)
-    monkeypatch.setattr(expected, "DRAWS_IN_STRATUM", 128)
+    small_start(monkeypatch, nodes=300)
 
 
 def coarse(flux):

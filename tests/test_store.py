@@ -28,18 +28,6 @@ FILES = (
 )
 
 
-@pytest.fixture
-def copy(model_folder, tmp_path):
-    return shutil.copytree(model_folder, tmp_path / "copy")
-
-
-@pytest.fixture
-def earlier(copy):
-    """A folder as earlier versions wrote it, without a manifest."""
-    (copy / "manifest.json").unlink()
-    return copy
-
-
 def test_save_and_load_is_bit_equal(model, stars, tmp_path):
     again = save_model(model, tmp_path / "toy-removed")
     assert (

@@ -65,3 +65,15 @@ def toy_config(name: str = "physical-removed", labels: tuple[str, ...] = LABELS,
     if config.model.mean_start == "grid":
         small |= WITHOUT_GRID
     return with_fields(config, small | {path.replace("__", "."): value for path, value in changes.items()})
+
+
+def small_start(monkeypatch, nodes: int) -> None:
+    """Let a mean spectrum start from few nodes of the simulator's grid, averaged over few nuisances."""
+    from gandalf_core.simulator import expected
+    from gandalf_core.training import grid_nodes, kernel_fit
+
+    monkeypatch.setattr(grid_nodes, "NODES", nodes)
+    monkeypatch.setattr(grid_nodes, "REGION_POINTS", 300)
+    monkeypatch.setattr(kernel_fit, "ITERATIONS", 6)
+    monkeypatch.setattr(expected, "STRATA", 2)
+    monkeypatch.setattr(expected, "DRAWS_IN_STRATUM", 128)
