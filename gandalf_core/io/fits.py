@@ -33,8 +33,11 @@ def read(stream: BinaryIO, budget: Budget, wanted: Wanted = has_role) -> list[Ra
         warnings.simplefilter("always")
         with fits.open(stream, memmap=False, disable_image_compression=True, checksum=True) as opened:
             tables = _tables(list(opened), wanted, budget)
-    if any("atasum verification failed" in str(w.message) for w in caught):
+    said = " ".join(str(w.message) for w in caught)
+    if "Datasum verification failed" in said:
         remarks += ("DATASUM does not fit the data: they were changed after it was written, or damaged",)
+    elif "Checksum verification failed" in said:
+        remarks += ("CHECKSUM does not fit the header: it was changed after it was written, or damaged",)
     return [replace(tables[0], remarks=(*tables[0].remarks, *remarks)), *tables[1:]]
 
 
@@ -96,11 +99,14 @@ def _comments(header: Any) -> tuple[str, ...]:
 
 
 def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, Any] | None = None) -> None:
-    """One extension for each set of columns; the first carries the provenance. `check_ascii` comes first."""
+    """One extension with its checksum for each set of columns; the first carries the provenance.
+
+    `check_ascii` comes first.
+    """
     hdus = [fits.table_to_hdu(to_astropy(t)) for t in tables]
     if provenance:
         hdus[0].header.update({PROVENANCE_KEY: json.dumps(provenance)})
-    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(stream)
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(stream, checksum=True)
 
 
 def check_ascii(path: Path, tables: Sequence[Columns]) -> None:

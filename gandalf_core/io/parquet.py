@@ -27,7 +27,7 @@ from .opening import open_regular
 from .parquet_arrays import arrays, keywords, leaves, raw_columns, scalars
 from .parquet_groups import Part, divided, tables, undivided
 from .parquet_tables import check_rows, check_size, with_dictionaries
-from .parquet_writing import CHUNK, KEY
+from .parquet_writing import CHECK, CHUNK, KEY, metadata_checksum
 from .sniff import Budget, parsing
 from .tables import assemble
 from .understanding import KEY as READ
@@ -192,8 +192,12 @@ def open_parquet(path: str | Path, *, to_read: bool = False) -> Iterator[pq.Parq
 
 
 def _meta(file: pq.ParquetFile) -> dict[str, Any]:
-    """What our writer noted about the file; empty for a foreign one."""
-    return json.loads((file.schema_arrow.metadata or {}).get(KEY, b"{}"))
+    """What our writer noted about the file; empty for a foreign one. SpectraError where it was changed."""
+    metadata = file.schema_arrow.metadata or {}
+    about = metadata.get(KEY, b"{}")
+    if CHECK in metadata and metadata[CHECK] != metadata_checksum(about, file.schema_arrow.names):
+        raise SpectraError("its metadata or columns are not as they were written (CRC-32): write it again")
+    return json.loads(about)
 
 
 def _has_samples(file: pq.ParquetFile) -> bool:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from ..atomic import atomic
 from ..errors import SpectraError
 from .ids import as_integers
+from .parquet_writing import CHECKSUMS
 
 Columns = Mapping[str, np.ndarray]  # equally long arrays (N,) by name, the ids under `id`
 
@@ -61,4 +62,4 @@ class ColumnWriter:
 
     def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
         stream = self._stack.enter_context(atomic(self.path))
-        return self._stack.enter_context(pq.ParquetWriter(stream, schema))
+        return self._stack.enter_context(pq.ParquetWriter(stream, schema, **CHECKSUMS))

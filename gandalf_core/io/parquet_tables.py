@@ -30,8 +30,10 @@ def read(stream: BinaryIO, budget: Budget, wanted: Wanted = has_role) -> list[Ra
 def with_dictionaries(source: Any, **settings: Any) -> pq.ParquetFile:
     """A Parquet file whose columns of text keep each text once, as the file does: a long one costs little.
 
-    Raises SpectraError for more columns than are read, and for columns that are in another file.
+    Pages with a checksum are compared with it when they are read. Raises SpectraError for more columns than
+    are read, and for columns that are in another file.
     """
+    settings |= {"page_checksum_verification": True}
     file = pq.ParquetFile(source, **settings)
     check_columns(file.metadata.num_columns)
     if file.metadata.num_row_groups and file.metadata.num_columns:

@@ -1,12 +1,15 @@
 """Parquet at survey scale, written in pieces of constant memory: one row per star.
 
 Spectra and latents are fixed-size lists of float32. The grid, the label names and the provenance stand in the
-file's metadata under the key `gandalf`. A masked pixel's flux is NaN. Pages are neither compressed nor
-dictionary-encoded: noise does not shrink, and a batch becomes an array without a copy.
+file's metadata under the key `gandalf`; pages and metadata carry checksums. A masked pixel's flux is NaN.
+Pages are neither compressed nor dictionary-encoded: noise does not shrink, and a batch becomes an array
+without a copy.
 Shapes: N stars, L pixels, Z latent dimensions.
 """
 
 import json
+import zlib
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +29,15 @@ from .layouts import fluxes, label_columns, to_arrow
 from .understanding import stored
 
 KEY = PROVENANCE_KEY.encode()
+CHECK = KEY + b"_crc32"  # of what stands under KEY and of the names of the columns
 CHUNK = 8192  # stars per batch and row group
+CHECKSUMS: dict[str, Any] = {"write_page_checksum": True}  # with which `with_dictionaries` compares
 _OPTIONS: dict[str, Any] = {
     "compression": "none",
     "use_dictionary": False,
     "write_statistics": ["source_id"],
     "data_page_version": "2.0",
+    **CHECKSUMS,
 }
 
 
@@ -127,8 +133,14 @@ def _to_arrow(piece: SpectraSet | LatentSet, ids: np.ndarray) -> pa.Table:
     fields = [
         pa.field(k, v.type, nullable=not pa.types.is_fixed_size_list(v.type)) for k, v in columns.items()
     ]
-    schema = pa.schema(fields, metadata={KEY: json.dumps(meta).encode()})
+    about = json.dumps(meta).encode()
+    schema = pa.schema(fields, metadata={KEY: about, CHECK: metadata_checksum(about, list(columns))})
     return pa.table(list(columns.values()), schema=schema)
+
+
+def metadata_checksum(about: bytes, names: Sequence[str]) -> bytes:
+    """CRC-32 of a file's metadata and the names of its columns, which no checksum of a page covers."""
+    return f"{zlib.crc32(chr(0).join(names).encode(), zlib.crc32(about)):08x}".encode()
 
 
 def _lists(values: np.ndarray) -> pa.FixedSizeListArray:

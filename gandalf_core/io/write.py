@@ -123,8 +123,10 @@ def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        from .parquet_writing import CHECKSUMS
+
         with atomic(path) as stream:
-            pq.write_table(pa.table({k: to_arrow(a) for k, a in arrays.items()}), stream)
+            pq.write_table(pa.table({k: to_arrow(a) for k, a in arrays.items()}), stream, **CHECKSUMS)
     elif suffix in _DELIMITED:
         from . import delimited
 

@@ -53,7 +53,7 @@ def _write_fits(path: Path, stars: SpectraSet, extra: dict[str, np.ndarray], abo
     rows.name, waves.name = "GRID", "WAVELENGTH"
     rows.header.update({key[:8].upper(): _ascii(value) for key, value in about.items()})
     with atomic(path) as stream:
-        fits.HDUList([fits.PrimaryHDU(), rows, waves]).writeto(stream)
+        fits.HDUList([fits.PrimaryHDU(), rows, waves]).writeto(stream, checksum=True)
 
 
 def _ascii(value: Any) -> str:
