@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import zipfile
 from io import BytesIO
 
 import h5py
@@ -126,6 +127,18 @@ def test_more_stars_than_pages_can_put_on_a_models_wavelengths_are_refused(reade
     np.savez_compressed(out := BytesIO(), flux=np.ones((60_000, 25), np.float32), wavelength_nm=WAVE[:25])
     [(_, error)] = readers.stars("many.npz", out.getvalue())
     assert str(error).startswith("many.npz: a page takes at most 50,000 stars: ")
+
+
+def test_a_bundle_of_more_files_than_are_read_in_time_is_refused_before_any_is_read(readers):
+    """Nineteen thousand small ones took 50 s of the process that all visitors share."""
+    with zipfile.ZipFile(out := BytesIO(), "w") as packed:
+        for k in range(5_001):
+            packed.writestr(f"{k}.csv", GOOD if k == 0 else b"")
+    [(name, error)] = readers.stars("many.zip", out.getvalue())
+    assert name == "many.zip"
+    assert str(error).startswith(
+        "many.zip: 5,001 files, and a page reads at most 5,000: use the command line"
+    )
 
 
 BUSY = f"from gandalf_core.io import worker\nworker._obsm = lambda *_: {ENDLESS}\nworker.main()"

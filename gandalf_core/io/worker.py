@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from importlib import import_module
+from io import BytesIO
 from typing import Any, BinaryIO
 
 from .confinement import OUT_OF_MEMORY, allow_cpu, confine, leave_network
 
 LIBRARIES = ("astropy.io.ascii", "astropy.io.fits", "astropy.io.votable", "numpy", "scipy.sparse", "yaml")
 MAX_STARS = 50_000  # of an upload: pages put each of them on the wavelengths of a model
+MAX_FILES = 5_000  # of a bundle, as many as DataLink sends at once: each takes some 3 ms, however small
 READERS = ("ascii_tables", "ecsv", "fits", "latent_tables", "npz", "parquet", "text", "votable")
 Answer = tuple[dict[str, Any], dict[str, Any]]  # values and arrays of a message
 
@@ -86,7 +88,12 @@ def _stars(name: str, content: bytes, _: str | None) -> Iterator[Answer]:
     from ..errors import SpectraError
     from .parcels import packed_stars
     from .read import each_file
+    from .sniff import names_inside
 
+    count = len(names_inside(name, BytesIO(content)))
+    if count > MAX_FILES:
+        cure = "use the command line, or write many stars into one file"
+        raise SpectraError(f"{name}: {count:,} files, and a page reads at most {MAX_FILES:,}: {cure}")
     total = 0
     for part, stars in each_file([(name, content)]):
         total += 0 if isinstance(stars, SpectraError) else len(stars)
