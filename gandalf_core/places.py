@@ -2,7 +2,7 @@
 
 In a checkout `data/`, `pretrained/`, `app.py` and `pages/` lie beside `gandalf_core/`; a wheel carries them
 in `gandalf_core/explorer/`. Environment variables move folders: GANDALF_PRETRAINED, GANDALF_MODELS,
-GANDALF_RUNS and GANDALF_CACHE; and one file: GANDALF_NOISE_KEY.
+GANDALF_RUNS and GANDALF_CACHE; and two files: GANDALF_NOISE_KEY and GANDALF_SETTINGS.
 """
 
 import os
@@ -61,9 +61,15 @@ def noise_key_file() -> Path:
     return _from_environment("GANDALF_NOISE_KEY") or _of_the_user("data") / "noise-key.txt"
 
 
+def settings_file() -> Path | None:
+    """What visitors may use, where GANDALF_SETTINGS names a file; else the standard quotas count."""
+    return _from_environment("GANDALF_SETTINGS")
+
+
 def environment() -> dict[str, str]:
     """The places as environment variables of absolute paths, for a process that runs in another folder."""
-    return {
+    settings = settings_file()
+    return ({} if settings is None else {"GANDALF_SETTINGS": str(settings)}) | {
         "GANDALF_PRETRAINED": str(pretrained_folder()),
         "GANDALF_MODELS": os.pathsep.join(map(str, model_roots()[1:])),
         "GANDALF_RUNS": str(runs_folder()),

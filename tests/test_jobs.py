@@ -13,8 +13,11 @@ from gandalf_core.errors import GandalfError, JobError, SpectraError
 from gandalf_core.jobs import queue as queue_module
 from gandalf_core.jobs.folder import JobState, JobWriter
 from gandalf_core.jobs.job import Job
-from gandalf_core.jobs.queue import PER_OWNER, JobManager
+from gandalf_core.jobs.queue import JobManager
+from gandalf_core.jobs.quotas import quotas
+from gandalf_core.jobs.visitors import Visitor
 
+ME = Visitor("me")
 WRITES = """import pathlib, sys; pathlib.Path(sys.argv[1], "status.json").write_text('{"state": "done"}')"""
 
 
@@ -82,7 +85,7 @@ def test_folder_in_an_argument_becomes_the_jobs_folder(manager):
 
 
 def test_nobody_fills_the_queue_alone(manager):
-    for _ in range(PER_OWNER):
+    for _ in range(quotas().jobs):
         manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
     with pytest.raises(JobError, match="jobs waiting or running"):
         manager.submit("train", "a", [WRITES], "me")
@@ -98,7 +101,7 @@ def test_an_id_from_a_link_is_checked_before_it_becomes_a_path(manager, name):
 def test_a_waiting_job_that_is_stopped_never_begins(manager):
     manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
     second = manager.submit("train", "b", [WRITES], "me")
-    manager.cancel(second)
+    manager.cancel(second, ME)
     assert manager.job(second).state == "cancelled"
 
 
@@ -115,7 +118,7 @@ def test_a_stopped_training_resumes_from_its_checkpoint(manager):
     (folder / "model").mkdir()
     (folder / "model" / "checkpoint.safetensors").touch()
     (folder / "cancel").touch()
-    manager.resume(name)
+    manager.resume(name, ME)
     assert manager.job(name).arguments[-1] == "--resume" and not (folder / "cancel").exists()
 
 
@@ -131,7 +134,7 @@ time.sleep(1.5)
 def test_a_job_resumed_while_its_process_still_ends_runs_again(manager):
     name = manager.submit("train", "a", [LINGERS], "me")
     assert wait(manager, name) == "cancelled" and manager.processes[name].poll() is None
-    manager.resume(name)
+    manager.resume(name, ME)
     assert wait(manager, name) == "done"
 
 
@@ -145,11 +148,11 @@ def test_jobs_of_a_server_that_ended_have_died(manager, tmp_path):
 def test_a_running_job_cannot_be_deleted_and_a_finished_one_leaves_nothing(manager):
     name = manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
     with pytest.raises(JobError, match="Stop the job first"):
-        manager.delete(name)
+        manager.delete(name, ME)
     manager.processes[name].kill()
     wait(manager, name)
     folder = manager.job(name).folder
-    manager.delete(name)
+    manager.delete(name, ME)
     assert not folder.exists()
 
 
@@ -217,7 +220,7 @@ def test_the_queue_survives_a_disk_that_is_full_for_a_while(manager, monkeypatch
     assert manager.job(first).active and manager.job(second).state == "queued"
     with pytest.raises(JobError, match="No space left on device"):
         manager.submit("train", "third", [WRITES], "me")
-    assert len(list(manager.root.iterdir())) == 2
+    assert sum(path.is_dir() for path in manager.root.iterdir()) == 2
     full[0] = False
     assert wait(manager, first) == "died" and wait(manager, second) == "done"
 

@@ -8,8 +8,10 @@ from typing import Any
 from ..atomic import write_text
 from ..errors import JobError
 from .folder import JobState
+from .sayings import for_visitors
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+LONGEST_LOG = 256 * 1024  # bytes of a log that are looked at
 CHECKPOINT = Path("model", "checkpoint.safetensors")  # in a training's folder, until it is finished
 
 
@@ -45,6 +47,27 @@ class Job:
     def active(self) -> bool:
         """True while the job waits or runs."""
         return self.state in ACTIVE
+
+    @property
+    def message(self) -> str:
+        """What it says last, as everybody may read it."""
+        return for_visitors(str(self.status.get("message") or ""))
+
+    @property
+    def ended(self) -> float:
+        """When it was heard of last, in seconds since 1970."""
+        updated = self.status.get("updated")
+        return float(updated) if isinstance(updated, int | float) else self.created
+
+    def log(self, letters: int) -> str:
+        """The end of its log, as everybody may read it."""
+        try:
+            with (self.folder / "log.txt").open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - LONGEST_LOG))
+                text = file.read().decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+        return for_visitors(text)[-letters:]
 
     @property
     def has_checkpoint(self) -> bool:

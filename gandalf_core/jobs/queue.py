@@ -5,47 +5,48 @@ of a page, closed tabs and other sessions. When the server ends, its jobs end to
 """
 
 import atexit
-import os
+import itertools
 import re
 import shutil
 import subprocess
-import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 from ..atomic import cause_of, make_folder, write_text
 from ..errors import GandalfError, JobError
+from .accounts import Accounts, is_server, samples_in
+from .disk import PERMANENT_KINDS, remove, size_of
 from .folder import JobState
 from .job import Job, read_job, write_record, write_status
+from .processes import GRACE_SECONDS, end_all, last_line, launch, refusing, terminate
+from .quotas import quotas
+from .visitors import Visitor
 
 IDENTIFIER = re.compile(r"[0-9a-f]{12}")
-PER_OWNER = 3  # unfinished jobs that one person may have
 MAX_FINISHED = 200  # older finished jobs are deleted
-PERMANENT_KINDS = ("train", "sweep")  # never deleted by the queue
-GRACE_SECONDS = 8
 PATROL_SECONDS = 0.5
-NICENESS = 10  # the pages' own work comes first
+MEASURED_EVERY = 20  # patrols between two looks at what running jobs take on the disk
 
 
 class JobManager:
     """A first-in, first-out queue over the job folders in `root`.
 
-    Jobs run in `working_folder`, at most `max_running` at a time. Jobs that an earlier server left
+    Jobs run in `working_folder`, as many at a time as the quotas say. Jobs that an earlier server left
     unfinished are marked as ended.
     """
 
-    def __init__(self, root: Path, working_folder: Path, max_running: int = 1) -> None:
-        self.root, self.working_folder, self.max_running = root, working_folder, max_running
+    def __init__(self, root: Path, working_folder: Path) -> None:
+        self.root, self.working_folder = root, working_folder
         self.processes: dict[str, subprocess.Popen] = {}
         self._lock = threading.RLock()
         self._closing = self._again = False
         make_folder(root)
+        self.accounts = Accounts(root, self.list)
         self._end_orphans()
         atexit.register(self.close)
         threading.Thread(target=self._patrol, daemon=True).start()
@@ -65,10 +66,10 @@ class JobManager:
         """Queue `python -m MODULE ARGUMENTS` and return the job's id.
 
         `{folder}` in an argument becomes the job's folder, where `config` is written as `config.json`.
-        content: see `Job`. Raises JobError when the owner has too many unfinished jobs, or where the job
-        cannot be written.
+        content: see `Job`. Raises JobError where the owner's quotas leave no room for it (accounts.py), or
+        where the job cannot be written.
         """
-        self._check_number(owner)
+        self.accounts.check_job(owner, arguments)
         name = uuid4().hex[:12]
         folder = self.root / name
         job = Job(
@@ -84,6 +85,8 @@ class JobManager:
             content=content,
         )
         self._write(job, config)
+        if not is_server(owner):
+            self.accounts.ask_stars(owner, samples_in(arguments))
         self._prune()
         self._start_waiting()
         return name
@@ -91,7 +94,7 @@ class JobManager:
     def _write(self, job: Job, config: str) -> None:
         """Make the folder of a new job; where that cannot be, nothing of it stays. JobError says why."""
         try:
-            with _refusing():
+            with refusing():
                 job.folder.mkdir()
                 if config:
                     write_text(job.folder / "config.json", config)
@@ -100,13 +103,6 @@ class JobManager:
         except JobError:
             shutil.rmtree(job.folder, ignore_errors=True)
             raise
-
-    def _check_number(self, owner: str) -> None:
-        """JobError when somebody has as many unfinished jobs as one may have."""
-        if sum(job.active and job.owner == owner for job in self.list()) >= PER_OWNER:
-            raise JobError(
-                f"You have {PER_OWNER} jobs waiting or running: wait for one, or stop one on its page."
-            )
 
     def job(self, name: str) -> Job:
         """A job by its id. JobError when there is none."""
@@ -124,25 +120,35 @@ class JobManager:
                 jobs.append(self.job(path.parent.name))
         return sorted((job for job in jobs if kind in ("", job.kind)), key=lambda job: -job.created)
 
-    def cancel(self, name: str) -> None:
-        """Ask a job to stop after its epoch; one that does not stop in time is terminated."""
-        job = self.job(name)
-        with _refusing():
+    def cancel(self, name: str, by: Visitor) -> None:
+        """Ask a job to stop after its epoch; one that does not stop in time is terminated.
+
+        JobError for a job of somebody else.
+        """
+        job = self._own(name, by, "stop")
+        self._cancel(job)
+
+    def _cancel(self, job: Job) -> None:
+        with refusing():
             (job.folder / "cancel").touch()
-        process = self.processes.get(name)
+        process = self.processes.get(job.id)
         if process is None and job.state == JobState.QUEUED:
-            with _refusing():
+            with refusing():
                 write_status(job, JobState.CANCELLED, "stopped before it began")
         elif process is not None:
-            threading.Timer(GRACE_SECONDS * 4, _terminate, [process]).start()
+            threading.Timer(GRACE_SECONDS * 4, terminate, [process]).start()
 
-    def resume(self, name: str) -> None:
+    def resume(self, name: str, by: Visitor) -> None:
         """Queue a stopped job again.
 
-        A training continues from its checkpoint, a sweep with its missing trials.
+        A training continues from its checkpoint, a sweep with its missing trials. JobError for a job of
+        somebody else, and where its owner's quotas leave no room for it.
         """
-        with self._lock, _refusing():
-            job = self.job(name)
+        with self._lock, refusing():
+            job = self._own(name, by, "resume")
+            if job.active:
+                return
+            self.accounts.check_job(job.owner, ())
             self._await_end(name)
             (job.folder / "cancel").unlink(missing_ok=True)
             if job.has_checkpoint and "--resume" not in job.arguments:
@@ -150,48 +156,38 @@ class JobManager:
             write_status(job, JobState.QUEUED, "waiting to resume")
         self._start_waiting()
 
-    def delete(self, name: str) -> None:
-        """Delete a finished job and its results. JobError while it waits or runs."""
-        job = self.job(name)
+    def delete(self, name: str, by: Visitor) -> None:
+        """Delete a finished job and its results.
+
+        JobError while it waits or runs, for a job of somebody else, and where visitors delete nothing.
+        """
+        job = self._own(name, by, "delete")
         if job.active:
             raise JobError("Stop the job first.")
-        with _refusing():
+        if not (by.here or quotas().deletion):
+            raise JobError("On this server visitors delete no jobs: ask who runs it.")
+        with refusing():
             shutil.rmtree(job.folder)
+
+    def _own(self, name: str, by: Visitor, verb: str) -> Job:
+        """A job that this visitor may change. JobError for any other."""
+        job = self.job(name)
+        if not by.may_change(job.owner):
+            raise JobError(
+                f"Another visitor started this: only they may {verb} it, or who sits at the server."
+            )
+        return job
 
     def close(self) -> None:
         """Terminate all jobs and start no other; called when the server ends."""
         self._closing = True
-        processes = list(self.processes.values())
-        for process in processes:
-            process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
-        for process in processes:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
+        end_all(list(self.processes.values()))
 
     # --- processes ---
 
     def launch(self, job: Job) -> subprocess.Popen:
-        """Start the process of a job: its result goes to `result.json`, its messages to `log.txt`.
-
-        Both are UTF-8 whatever the locale.
-        """
-        command = [sys.executable, "-m", job.module, *job.arguments, "--json", "--job", str(job.folder)]
-        with (job.folder / "result.json").open("wb") as out, (job.folder / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-                cwd=self.working_folder,
-                start_new_session=True,
-                env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"},
-            )
-        if hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-        return process
+        """Start the process of a job."""
+        return launch(job, self.working_folder)
 
     def _start_waiting(self) -> None:
         """Start the jobs that have waited longest, as many as may run.
@@ -205,7 +201,7 @@ class JobManager:
                 if self._closing:
                     return
                 waiting = [job for job in reversed(self.list()) if job.state == JobState.QUEUED]
-                for job in waiting[: max(0, self.max_running - len(self.processes))]:
+                for job in waiting[: max(0, quotas().running - len(self.processes))]:
                     self._start(job)
                 self._again = False
 
@@ -254,7 +250,7 @@ class JobManager:
         if (folder / "cancel").exists():
             write_status(job, JobState.CANCELLED, cause)
         else:
-            write_status(job, JobState.DIED, _last_line(folder / "log.txt") or cause)
+            write_status(job, JobState.DIED, last_line(folder / "log.txt") or cause)
 
     def _end_orphans(self) -> None:
         """Mark the jobs that an earlier server left unfinished: nobody runs them any more."""
@@ -264,37 +260,30 @@ class JobManager:
                     self._end_status(job.id, "the server was stopped; the job can be resumed")
 
     def _patrol(self) -> None:
-        while True:
+        for number in itertools.count(1):
             time.sleep(PATROL_SECONDS)
             if self.processes or self._again:
                 try:
                     self._start_waiting()
+                    if number % MEASURED_EVERY == 0:
+                        self._stop_large()
                 except Exception:  # whatever it is, the queue goes on
                     traceback.print_exc()
+
+    def _stop_large(self) -> None:
+        """Stop running jobs that take more than one visitor may keep, before they fill the disk."""
+        limits = quotas()
+        for name in list(self.processes):
+            with suppress(OSError, JobError):
+                job = self.job(name)
+                if size_of(job.folder) > limits.disk and not (job.folder / "cancel").exists():
+                    with (job.folder / "log.txt").open("a", encoding="utf-8") as log:
+                        log.write(
+                            f"stopped: it takes more than the {limits.disk_mb} MB that one visitor may keep\n"
+                        )
+                    self._cancel(job)
 
     def _prune(self) -> None:
         finished = [job for job in self.list() if not job.active and job.kind not in PERMANENT_KINDS]
         for job in finished[MAX_FINISHED:]:
-            shutil.rmtree(job.folder, ignore_errors=True)
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """What the system, or a full disk, refuses in the block as JobError."""
-    try:
-        yield
-    except JobError:
-        raise
-    except (OSError, GandalfError) as error:
-        cause = cause_of(error) if isinstance(error, OSError) else str(error)
-        raise JobError(f"The server cannot do this now: {cause}") from None
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.is_file() else []
-    return lines[-1] if lines else ""
-
-
-def _terminate(process: subprocess.Popen) -> None:
-    if process.poll() is None:
-        process.terminate()
+            remove(job.folder, self.accounts.ledger)

@@ -1,6 +1,5 @@
 """What a page needs; where it is missing, a sentence that says how to get it, and the end of the script."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, NoReturn
@@ -11,6 +10,7 @@ import streamlit as st
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
 from gandalf_core.jobs.folder import JobState
+from gandalf_core.jobs.sayings import without_folders
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import jobs, show, state
 from pages.ui.cache.models import load_model
@@ -26,12 +26,6 @@ from pages.ui.cache.stars import (
     test_ids,
 )
 
-# an absolute path, of Windows too, up to its last two names
-SERVER_FOLDERS = re.compile(
-    r"(?<![\w./:\\])(?:/|[A-Za-z]:[/\\])(?:[^\s/\\:]+[/\\])+(?=[^\s/\\:]+[/\\][^\s/\\:]+)"
-)
-
-
 # --- messages ---
 
 
@@ -44,7 +38,7 @@ def stop(message: str, kind: Literal["info", "error"] = "info") -> NoReturn:
 
 def error_text(error: object) -> str:
     """An error's message as a page shows it: names are not read as markup, the server's folders hidden."""
-    return show.escaped(SERVER_FOLDERS.sub("", str(error)))
+    return show.escaped(without_folders(str(error), keep_parent=True))
 
 
 @contextmanager

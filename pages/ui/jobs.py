@@ -1,26 +1,36 @@
 """The server's queue of jobs, as the pages use it."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import streamlit as st
 
 from gandalf_core import places
+from gandalf_core.errors import JobError
+from gandalf_core.jobs.job import Job
 from gandalf_core.jobs.queue import JobManager
+from gandalf_core.jobs.quotas import quotas
+from gandalf_core.jobs.sayings import for_visitors
+from gandalf_core.jobs.visitors import SERVER
 from gandalf_core.models.files import write_arrays
-from pages.ui import state
+from pages.ui import show, visitor
 from pages.ui.cache.keys import subfolder
 
-
-@st.cache_resource
-def _manager(root: str) -> JobManager:
-    return JobManager(Path(root), places.explorer_folder())
+NOT_YOURS = "Another visitor's: only they can stop or delete it."
+_managers: dict[Path, JobManager] = {}  # here, not in a cache of Streamlit, which any browser can empty
+_lock = threading.Lock()
 
 
 def manager() -> JobManager:
     """The server's one queue."""
-    return _manager(str(places.runs_folder()))
+    root = places.runs_folder()
+    with _lock:
+        if root not in _managers:
+            _managers[root] = JobManager(root, places.explorer_folder())
+        return _managers[root]
 
 
 def prepare(ids: np.ndarray, path: Path) -> str:
@@ -34,13 +44,51 @@ def prepare(ids: np.ndarray, path: Path) -> str:
         "prepare",
         f"simulating {len(ids):,} stars",
         [str(ids_file), str(path)],
-        f"server {path.stem}",
+        f"{SERVER} {path.stem}",
         module="pages.ui.cache.prepare",
     )
 
 
 def owner() -> str:
-    """Who this session is, for the limit of jobs per person."""
-    if not state.get(state.OWNER):
-        state.put(state.OWNER, uuid4().hex[:12])
-    return state.get(state.OWNER)
+    """Whom a job belongs to that this visitor starts."""
+    return visitor.current().id
+
+
+def may_change(job: Job) -> bool:
+    """Whether this visitor may stop, resume and delete a job."""
+    return visitor.current().may_change(job.owner)
+
+
+def may_delete(job: Job) -> bool:
+    """Whether this visitor may delete a job when it has ended."""
+    return may_change(job) and (visitor.current().here or quotas().deletion)
+
+
+# --- for buttons ---
+
+
+def cancel(name: str) -> None:
+    """Stop a job of this visitor."""
+    with telling():
+        manager().cancel(name, visitor.current())
+
+
+def resume(name: str) -> None:
+    """Queue a stopped job of this visitor again."""
+    with telling():
+        manager().resume(name, visitor.current())
+
+
+def delete(name: str) -> None:
+    """Delete an ended job of this visitor, and its results."""
+    with telling():
+        manager().delete(name, visitor.current())
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """What is refused in the block as a message that stays while the page is drawn again."""
+    try:
+        yield
+    except JobError as error:
+        st.toast(show.escaped(for_visitors(str(error))), icon=":material/block:", duration="long")

@@ -91,7 +91,7 @@ def _submit(model: TrainedModel, arguments: list[str]) -> None:
             "audit", f"Audit of {model.name}", arguments, jobs.owner(), content=model.identity
         )
     except JobError as error:
-        st.error(str(error))
+        st.error(guards.error_text(error))
 
 
 # --- what it says ---

@@ -15,4 +15,5 @@ def follow(names: list[str]) -> None:
         bar, button = st.columns([5, 1], vertical_alignment="center")
         with bar:
             show.job_progress(job, job.title)
-        button.button("Cancel", key=f"cancel {name}", on_click=jobs.manager().cancel, args=(name,))
+        if jobs.may_change(job):
+            button.button("Cancel", key=f"cancel {name}", on_click=jobs.cancel, args=(name,))

@@ -157,7 +157,7 @@ def _start(sweep: Sweep, fields: dict[str, str]) -> None:
     try:
         name = jobs.manager().submit("sweep", title, command, jobs.owner(), to_json(sweep.config))
     except JobError as error:
-        st.error(str(error))
+        st.error(guards.error_text(error))
         return
     state.put(state.SWEEP, name)
     st.rerun()

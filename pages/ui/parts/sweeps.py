@@ -81,18 +81,22 @@ def _show_sweep(name: str, was_active: bool) -> None:
 
 def _show_job(job: Job) -> None:
     """How far the job is, and what can be done with it."""
-    manager, done = jobs.manager(), job.state == JobState.DONE
+    own, done = jobs.may_change(job), job.state == JobState.DONE
     bar, buttons = st.columns([3, 2], vertical_alignment="center")
     share = job.status.get("fraction") or (1.0 if done else 0.0)
-    message = (job.status.get("message") or "").removesuffix(f" in {job.folder / 'sweep'}")
+    message = job.message.removesuffix(" in sweep")
     bar.progress(min(1.0, share), f"**{job.state}** · {show.escaped(message)}")
-    with buttons.container(horizontal=True):
+    with buttons.container(horizontal=True, vertical_alignment="center"):
+        if not own:
+            st.caption(jobs.NOT_YOURS)
         if job.active:
-            show.action("Cancel", "stop", manager.cancel, job.id, key=f"cancel {job.id}")
+            if own:
+                show.action("Cancel", "stop", jobs.cancel, job.id, key=f"cancel {job.id}")
             return
-        if not done:
-            show.action("Resume", "resume", manager.resume, job.id, key=f"resume {job.id}")
-        show.action("Delete", "delete", manager.delete, job.id, key=f"delete {job.id}")
+        if own and not done:
+            show.action("Resume", "resume", jobs.resume, job.id, key=f"resume {job.id}")
+        if jobs.may_delete(job):
+            show.action("Delete", "delete", jobs.delete, job.id, key=f"delete {job.id}")
 
 
 # --- the best trial ---
@@ -146,7 +150,7 @@ def _train(config: Config, stars: str) -> None:
     try:
         submit(config, stars)
     except JobError as error:
-        st.error(str(error))
+        st.error(guards.error_text(error))
         return
     st.switch_page("../train.py")
 

@@ -151,7 +151,8 @@ def _show_job(name: str, was_active: bool) -> None:
     if was_active != job.active:
         st.rerun()
     share = job.status.get("fraction") or (1.0 if job.state == JobState.DONE else 0.0)
-    st.progress(min(1.0, share), f"**{job.state}** · {progress_text(job.status)}")
+    said = progress_text(job.status | {"message": show.escaped(job.message)})
+    st.progress(min(1.0, share), f"**{job.state}** · {said}")
     _show_buttons(job)
     _show_figures(job)
 
@@ -194,18 +195,22 @@ def progress_text(status: dict[str, Any]) -> str:
 
 
 def _show_buttons(job: Job) -> None:
-    manager = jobs.manager()
-    with st.container(horizontal=True):
+    own = jobs.may_change(job)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not own:
+            st.caption(jobs.NOT_YOURS)
         if job.active:
-            show.action("Stop after this epoch", "stop", manager.cancel, job.id, key=f"stop {job.id}")
+            if own:
+                show.action("Stop after this epoch", "stop", jobs.cancel, job.id, key=f"stop {job.id}")
             return
         if job.state == JobState.DONE:
             _show_use(job)
-        elif job.has_checkpoint:
-            show.action("Resume", "resume", manager.resume, job.id, key=f"resume {job.id}", type="primary")
-        show.action("Delete", "delete", manager.delete, job.id, key=f"delete {job.id}")
+        elif job.has_checkpoint and own:
+            show.action("Resume", "resume", jobs.resume, job.id, key=f"resume {job.id}", type="primary")
+        if jobs.may_delete(job):
+            show.action("Delete", "delete", jobs.delete, job.id, key=f"delete {job.id}")
         with st.popover("Log and configuration", icon=":material/description:"):
-            st.code(_text_of(job.folder / "log.txt")[-LOG_LETTERS:], language=None)
+            st.code(job.log(LOG_LETTERS), language=None)
             st.json(_text_of(job.folder / "config.json") or "{}", expanded=False)
 
 

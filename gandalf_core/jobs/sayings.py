@@ -1,0 +1,57 @@
+"""What programs say, as a visitor may read it: without the server's folders and without tracebacks."""
+
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from .. import places
+
+TRACEBACK = re.compile(r"^(?P<margin>[ \t|+]*)(?:Exception Group )?Traceback \(most recent call last\):\s*$")
+CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+FRAME = re.compile(r'^\s*File "[^"]*", line \d+')
+# an absolute path, of Windows too, or one of a home folder, up to its last name
+_BEFORE = r"(?<![\w./:\\~])"
+_START = r"(?:file:/{2,3}|~[\w.-]*[/\\]|/|\\\\|[A-Za-z]:[/\\])"
+FOLDERS = re.compile(rf"{_BEFORE}{_START}(?:[^\s/\\:'\"]+[/\\])+(?=[^\s/\\:]|$|\s|['\"])")
+FOLDERS_BUT_ONE = re.compile(rf"{_BEFORE}{_START}(?:[^\s/\\:]+[/\\])+(?=[^\s/\\:]+[/\\][^\s/\\:]+)")
+
+
+def without_folders(text: str, *, keep_parent: bool = False) -> str:
+    """The text without the folders of absolute paths: names of files stay, on request with their folder's."""
+    if not keep_parent:
+        for folder in _known_folders():  # names with spaces, too
+            text = text.replace(f"{folder}{os.sep}", "").replace(folder, Path(folder).name)
+    return (FOLDERS_BUT_ONE if keep_parent else FOLDERS).sub("", text)
+
+
+def for_visitors(text: str) -> str:
+    """A log, or a message of one, without folders and tracebacks; what an error says at its end stays."""
+    lines, inside = [], False
+    for line in text.splitlines():
+        if TRACEBACK.match(line):
+            inside = True
+        elif line.strip().startswith(CHAINED) or FRAME.match(line):
+            inside = inside or bool(FRAME.match(line))
+        elif not inside or (line.strip() and not line[0].isspace() and line[0] not in "|+"):
+            inside = False
+            lines.append(line)
+    return without_folders("\n".join(lines))
+
+
+def _known_folders() -> list[str]:
+    """The folders of this server, the longest first."""
+    folders = {
+        places.runs_folder(),
+        places.cache_folder(),
+        places.explorer_folder(),
+        places.PACKAGE.parent,
+        *places.model_roots(),
+        Path.home(),
+        Path(sys.prefix),
+        Path(sys.base_prefix),
+        Path(tempfile.gettempdir()),
+    }
+    deep = {str(folder) for folder in folders if len(folder.parts) > 1}
+    return sorted(deep, key=len, reverse=True)

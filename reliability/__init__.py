@@ -1,0 +1,1 @@
+"""Attacks on the whole product: kills, full disks, damaged files, hostile models, many people."""
