@@ -3,54 +3,46 @@
 import numpy as np
 import streamlit as st
 
-from gandalf_core.figures import spectra
 from gandalf_core.maps.projection import METHODS
 from pages.ui import guards, pickers, show, state
-from pages.ui.cache.stars import stars_by_ids
+from pages.ui.parts import map_making, tables
 from pages.ui.parts import maps as mapping
-from pages.ui.parts import tables
 
 show.page_title(
     "Maps",
-    "Each row is one representation of the same stars, each column one parameter. "
+    "Each row is one representation of the same stars, those of the sidebar; each column is one parameter. "
     "Where a latent has lost a parameter, its colours look well mixed.",
 )
 model = guards.need_model()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     method = pickers.choose("Method", list(METHODS), "map_method", format_func=mapping.METHOD_NAMES.get)
-    request = mapping.Request(mapping.show_rows(), method, model)
-    mapping.show_settings(request)
-computing = mapping.show_progress(request)
-maps = mapping.maps_of(request)
-if not maps and computing:
-    guards.stop("Each map appears here as soon as it is finished.")
-if not maps:
-    guards.stop(
-        f"There is no {mapping.METHOD_NAMES[method]} map of these representations yet: choose others, "
-        "or compute one under **Map settings**."
+    request = mapping.Request(
+        mapping.show_rows(),
+        method,
+        model,
+        st.session_state[state.STARS],
+        map_making.settings_of(state.get(state.MAPS)),
     )
-labels = mapping.labels_of(request)
-mapping.show_maps(maps, labels, model)
-st.caption(
-    "Colour: the parameter in the panel's title. k-NN R²: how well a star's ten nearest neighbours **in the "
-    "map** predict the parameter (1: exactly; 0 or below: not at all). A map illustrates, it proves nothing: "
-    "see the Audit page. Diamonds: uploaded stars. Ring: the star in the sidebar."
-)
-selected = pickers.selected_rows(labels.ids)
+    map_making.show_form(request)
+if not request.rows:
+    guards.stop("Choose one or more representations: spectra, or the latent of a model.")
+with guards.showing_errors():
+    chosen = request.chosen
+rows = mapping.rows_of(request)
+map_making.show_progress(request, rows)
+mapping.show_causes(rows)
+if all(row.map is None for row in rows):
+    st.stop()
+mapping.show_maps(request, rows)
+selected = pickers.selected_rows(chosen.ids)
 if not selected.any():
     guards.stop(
         "Draw a lasso in any panel: the same stars light up in all panels and on every page, "
         "and their spectra appear here."
     )
 with guards.showing_errors():
-    stars = stars_by_ids(labels.ids, model)
-rows = np.isin(stars.ids, labels.ids[selected])
-groups = {"selected": stars.flux[rows], "the other stars of the maps": stars.flux[~rows]}
-show.figure(
-    spectra.mean_and_spread(stars.wavelength_nm, groups),
-    "Median and 16-84 % band. Where the two differ is what the selected stars have in common.",
-    "map_spread",
-)
-frame = tables.table_of(stars[rows], labels.names)
-tables.choose_from(frame, labels.names, f"selected {state.get(state.SELECTION)['token']}")
+    stars = request.stars(model)
+mapping.show_selected(stars, chosen.ids[selected])
+frame = tables.table_of(stars[np.isin(stars.ids, chosen.ids[selected])], chosen.names)
+tables.choose_from(frame, chosen.names, f"selected {state.get(state.SELECTION)['token']}")
 show.download(frame, "selection", "selection csv")

@@ -817,16 +817,35 @@ class Sleeper:
         pass
 
 
-def test_more_maps_than_jobs_allowed_are_one_sentence(app, monkeypatch):
+def test_all_maps_that_are_asked_for_are_one_job_and_the_old_ones_stay(app, monkeypatch):
     from pages.ui import jobs
 
     monkeypatch.setattr(jobs.JobManager, "launch", lambda self, job: Sleeper())
     test = app("maps", model="generator")
     rows = ["spectra", "generator", "autoencoder", "physical-removed"]
     test.multiselect(key="map_rows").set_value(rows).run()
-    next(b for b in test.button if b.label == "Show maps with these settings").click().run()
-    assert not test.exception and "You have 3 jobs" in test.error[0].value
-    assert len(jobs.manager().list("project")) == 3
+    drawn = packed_maps(test)
+    button(test, "Show maps with these settings").click().run()
+    assert not test.exception and not test.error
+    [job] = jobs.manager().list("maps")
+    request = json.loads((job.folder / "config.json").read_text())
+    assert [entry["of"] for entry in request["maps"]] == ["spectra", *["latent"] * 3]
+    assert [Path(entry["folder"]).name for entry in request["maps"]][1:] == rows[1:]
+    assert packed_maps(test) == drawn and test.query_params["maps"] == "30:15:0"
+    assert "physical-removed, 52 stars" in next(p.proto.text for p in test.get("progress"))
+    button(test, "Cancel").click().run()
+    assert (job.folder / "cancel").is_file() and packed_maps(test) == drawn
+
+
+def packed_maps(test: AppTest) -> list[str]:
+    """The titles of the maps that the page draws."""
+    [data] = [c.proto.bytes for c in test.get("bidi_component") if c.proto.WhichOneof("data") == "bytes"]
+    size = int.from_bytes(data[:4], "little")
+    return [panel["title"] for panel in json.loads(data[4 : 4 + size])["panels"]]
+
+
+def button(test: AppTest, label: str):
+    return next(b for b in test.button if b.label == label)
 
 
 def test_a_map_with_other_settings_is_computed_by_a_job_and_then_shown(app):
@@ -835,15 +854,16 @@ def test_a_map_with_other_settings_is_computed_by_a_job_and_then_shown(app):
     test = app("maps", model="generator")
     test.multiselect(key="map_rows").set_value(["generator"]).run()
     next(s for s in test.slider if s.key == "map_perplexity").set_value(10).run()
-    next(b for b in test.button if b.label == "Show maps with these settings").click().run()
-    [job] = jobs.manager().list("project")
-    assert "--perplexity" in job.arguments and "10" in job.arguments
-    deadline = time.monotonic() + 60
+    button(test, "Show maps with these settings").click().run()
+    [job] = jobs.manager().list("maps")
+    deadline = time.monotonic() + 240
     while jobs.manager().job(job.id).active and time.monotonic() < deadline:
         time.sleep(0.1)
     assert jobs.manager().job(job.id).state == "done", (job.folder / "log.txt").read_text()
     test.run()
-    assert not test.exception and "No t-SNE map" not in texts(test)
+    assert not test.exception and not any("No t-SNE map" in c.value for c in test.caption)
+    [entry] = json.loads((job.folder / "config.json").read_text())["maps"]
+    assert json.loads(str(read_arrays(Path(entry["out"]))["settings"]))["perplexity"] == 10
 
 
 # --- a model as one file ---

@@ -30,12 +30,14 @@ class Panel(NamedTuple):
     colour_title: str = ""
     colour_range: tuple[float, float] = (0.0, 1.0)
     note: str = ""  # one line under the panel, e.g. a measured number
+    sample: str = ""  # begins the names of the columns `<sample> x`, `<sample> y` of grey stars underneath
 
 
 class LinkedPanels(NamedTuple):
     """Panels over N stars, with M further stars (uploaded ones) drawn as large marks.
 
-    columns, overlay: name -> (N,), (M,); `<name>_error` holds the error bars of `name`.
+    columns, overlay: name -> (N,), (M,); `<name>_error` holds the error bars of `name`. Columns of grey stars
+    underneath may have any length. overlay_notes: a line about each of the M stars, such as its file.
     """
 
     ids: np.ndarray
@@ -43,6 +45,7 @@ class LinkedPanels(NamedTuple):
     panels: list[Panel]
     overlay_ids: np.ndarray = np.empty(0, str)
     overlay: Mapping[str, np.ndarray] = MappingProxyType({})
+    overlay_notes: tuple[str, ...] = ()
 
 
 def label_columns(
@@ -99,7 +102,8 @@ def diagrams(
 class Map(NamedTuple):
     """A 2-D map of some stars: `name` heads its row of panels.
 
-    xy: (N, 2); overlay_xy: (M, 2); r2: (P,) k-NN R² of each parameter inside the map.
+    xy: (N, 2); overlay_xy: (M, 2); r2: (P,) k-NN R² of each parameter inside the map.  sample_xy: (K, 2) the
+    map's own stars, where those of `xy` were placed among them.
     """
 
     name: str
@@ -107,6 +111,7 @@ class Map(NamedTuple):
     xy: np.ndarray
     r2: np.ndarray
     overlay_xy: np.ndarray | None = None
+    sample_xy: np.ndarray | None = None
 
 
 def maps(
@@ -117,24 +122,37 @@ def maps(
     *,
     ranges: Mapping[str, tuple[float, float]] | None = None,
     overlay_ids: ArrayLike = (),
+    overlay_labels: np.ndarray | None = None,
 ) -> LinkedPanels:
     """One row of panels per map, one panel per parameter of labels (N, P), each with its R² under it.
 
     A star that is not in a map is not drawn in it. ranges: label → (low, high) of its colours; without one,
-    the parameter's own range or that of the labels.
+    the parameter's own range or that of the labels. overlay_labels: (M, P), to be read beside the marks.
     """
     ids, fixed = np.asarray(ids, str), ranges or {}
-    columns, panels, overlay = label_columns(labels, names), [], {}
+    columns, panels = label_columns(labels, names), []
+    overlay = {} if overlay_labels is None else label_columns(overlay_labels, names)
     colours = {n: fixed.get(n) or style.colour_range(n, labels[:, p]) for p, n in enumerate(names)}
     for k, item in enumerate(of):
-        x, y = f"map{k} x", f"map{k} y"
-        columns |= zip((x, y), align(ids, item).T, strict=True)
+        x, y, sample = f"map{k} x", f"map{k} y", ""
+        columns |= zip((x, y), align(ids, item.ids, item.xy).T, strict=True)
         if item.overlay_xy is not None:
             overlay |= zip((x, y), style.f4(item.overlay_xy).T, strict=True)
-        drawn = [np.concatenate([columns[c], overlay.get(c, columns[c][:0])]) for c in (x, y)]
-        frame = Panel("", x, y, "", "", style.span(drawn[0]), style.span(drawn[1]))
+        if item.sample_xy is not None:
+            sample = f"sample{k}"
+            columns |= zip((f"{sample} x", f"{sample} y"), style.f4(item.sample_xy).T, strict=True)
+        drawn = [_drawn(columns, overlay, c, f"{sample} {a}") for c, a in ((x, "x"), (y, "y"))]
+        frame = Panel("", x, y, "", "", style.span(drawn[0]), style.span(drawn[1]), sample=sample)
         panels += [_map_panel(frame, item, n, colours[n], item.r2[p]) for p, n in enumerate(names)]
     return LinkedPanels(ids, columns, panels, np.asarray(overlay_ids, str), overlay)
+
+
+def _drawn(
+    columns: Mapping[str, np.ndarray], overlay: Mapping[str, np.ndarray], axis: str, sample: str
+) -> np.ndarray:
+    """All coordinates that a map draws along one axis."""
+    none = columns[axis][:0]
+    return np.concatenate([columns[axis], overlay.get(axis, none), columns.get(sample, none)])
 
 
 def _map_panel(frame: Panel, item: Map, name: str, colours: tuple[float, float], r2: float) -> Panel:
@@ -148,10 +166,10 @@ def _map_panel(frame: Panel, item: Map, name: str, colours: tuple[float, float],
     )
 
 
-def align(ids: np.ndarray, item: Map) -> np.ndarray:
-    """(N, 2) map coordinates in the order of `ids`; NaN for a star that is not in the map."""
-    if not len(item.ids):
+def align(ids: np.ndarray, own: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """(N, 2) coordinates xy of the stars `own`, in the order of `ids`; NaN for a star that is not there."""
+    if not len(own):
         return np.full((len(ids), 2), np.nan, np.float32)
-    order = np.argsort(item.ids)
-    rows = order[np.clip(np.searchsorted(item.ids[order], ids), 0, len(order) - 1)]
-    return np.where((item.ids[rows] == ids)[:, None], item.xy[rows], np.nan).astype(np.float32)
+    order = np.argsort(own)
+    rows = order[np.clip(np.searchsorted(own[order], ids), 0, len(order) - 1)]
+    return np.where((own[rows] == ids)[:, None], xy[rows], np.nan).astype(np.float32)

@@ -1,5 +1,6 @@
 """The pickers in the sidebar, bound to the link so that a choice survives pages, reloads and sharing."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import latents_of
 from pages.ui.cache.stars import MAX_SIMULATED, READY_MADE, NotSimulated, load_star, star_ids
-from pages.ui.cache.uploads import UPLOADED, load_upload
+from pages.ui.cache.uploads import ALL, UPLOADED, load_upload, upload_name
 
 DEFAULT = "generator"  # it has sliders
 MAX_LISTED = 200  # stars in the picker; any other id can be typed, or chosen in a diagram or a table
@@ -51,20 +52,44 @@ def show_model() -> str | None:
 def show_stars() -> str:
     """The source of the stars in the diagrams."""
     linked = st.query_params.get(state.STARS, "")
-    uploads = (UPLOADED + key for key in state.get(state.UPLOADS))
     extra = (linked,) if linked.startswith(("simulated:", UPLOADED)) else ()
-    options = list(dict.fromkeys((*READY_MADE, *state.get(state.SIMULATED), *uploads, *extra)))
-    _note_missing(state.STARS, options)
+    names = source_names(extra)
+    if linked in names and names[linked] != linked:  # the link names an upload by its key
+        st.query_params[state.STARS] = names[linked]
+    _note_missing(state.STARS, list(names.values()))
     source = st.selectbox(
         "Stars",
-        options,
+        list(names),
         key=state.STARS,
         bind="query-params",
+        format_func=lambda option: names.get(option, option),
         help="`test stars`: those of the model's own maps; it was not trained on them. "
-        "`simulated:N:SEED`: N new stars.",
+        "`simulated:N:SEED`: N new stars. The others are yours.",
     )
-    _show_note(state.STARS, source)
+    _show_note(state.STARS, names.get(source, source))
     return source
+
+
+def source_names(extra: tuple[str, ...] = ()) -> dict[str, str]:
+    """Every source of stars of the session with its name; an upload is called by its file."""
+    mine = {UPLOADED + key: upload_name(key) for key in state.get(state.UPLOADS)}
+    known = dict.fromkeys((*READY_MADE, *state.get(state.SIMULATED), *([ALL] if len(mine) > 1 else [])))
+    times = Counter(mine.values())
+    named = {s: name if times[name] == 1 else f"{name} #{s[-4:]}" for s, name in mine.items()}
+    return {source: source for source in known} | named | {s: s for s in extra if s not in {*known, *named}}
+
+
+def show_source(label: str, key: str) -> str:
+    """Choose a source of stars on a page; by default that of the sidebar."""
+    names, chosen = source_names(), st.session_state[state.STARS]
+    names.setdefault(chosen, chosen)
+    return st.selectbox(
+        label,
+        list(names),
+        index=list(names).index(chosen),
+        format_func=lambda option: names.get(option, option),
+        key=f"{key} {chosen}",
+    )
 
 
 def show_star(model: str | None, source: str) -> str:

@@ -98,9 +98,18 @@ def card_r2(names: Iterable[str]) -> dict[str, dict[str, float]]:
 
 
 def job_progress(job: Job, title: str) -> None:
-    """The progress bar of a running job."""
+    """The progress bar of a job that waits or runs, and how long it will still take where that is known."""
     share = min(1.0, job.status.get("fraction") or 0.0)
-    st.progress(share, f"{title}: {job.status.get('message', job.state)}")
+    left = time_left(job.status.get("seconds_left"))
+    st.progress(share, f"{title}: {escaped(job.message) or job.state}{left}")
+
+
+def time_left(seconds: float | None) -> str:
+    """The time that something will still take, after a comma; empty where it is not known."""
+    if not seconds:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f", about {f'{minutes} min ' if minutes else ''}{rest} s left"
 
 
 def action(label: str, icon: str, do: Callable[..., None], *arguments: Any, key: str, **options: Any) -> None:

@@ -22,6 +22,7 @@ SELECTION = "selection"  # {"ids": (K,) ids of the stars lit in every diagram, "
 SETTINGS = "settings"
 JOB = "job"  # id of the training that is shown; mirrored in the link
 SWEEP = "sweep"  # id of the sweep that is shown; mirrored in the link
+MAPS = "maps"  # settings of the maps that are asked for, "perplexity:neighbours:seed"; mirrored in the link
 NOTES = "notes"  # {picker's key: (requested option that does not exist, option shown instead)}
 OWN_LATENT = "own_latent"  # which uploaded latent was audited, and for what
 ADDED_MODEL = "added_model"  # (name of the model that was added from a file, what is said of that)
@@ -36,26 +37,28 @@ DEFAULTS: dict[str, Any] = {
     NOTES: {},
     JOB: "",
     SWEEP: "",
+    MAPS: "",
     OWN_LATENT: None,
     ADDED_MODEL: ("", ""),
     OWNER: "",
 }
+IN_LINK = (UPLOADS, JOB, SWEEP, MAPS)  # what no widget carries
 
 
 def start() -> None:
-    """Fill in missing keys; read from the link what no widget carries (uploads, job and sweep)."""
+    """Fill in missing keys; read from the link what no widget carries."""
     for key, value in DEFAULTS.items():
         st.session_state.setdefault(key, value)
     st.session_state.setdefault(SELECTION, {"ids": np.empty(0, str), "token": ""})
-    for key in (UPLOADS, JOB, SWEEP):
+    for key in IN_LINK:
         text = st.query_params.get(key, "")
         if text and not st.session_state[key]:
             st.session_state[key] = tuple(text.split(",")[:MAX_UPLOADS]) if key == UPLOADS else text
 
 
 def mirror() -> None:
-    """Put uploads, job and sweep back into the link: a page switch drops parameters set by hand."""
-    for key in (UPLOADS, JOB, SWEEP):
+    """Put back into the link what no widget carries: a page switch drops parameters set by hand."""
+    for key in IN_LINK:
         value = st.session_state[key]
         text = value if isinstance(value, str) else ",".join(value)
         if text and st.query_params.get(key) != text:

@@ -1,6 +1,6 @@
 """What a model says about stars: latents, predicted parameters, and how its population is spread."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import streamlit as st
@@ -9,7 +9,7 @@ from gandalf_core.data.latents import LatentSet
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.traverse import bands
 from gandalf_core.maps.projection import Projection
-from gandalf_core.models.predictions import Predictions, widened
+from gandalf_core.models.predictions import Predictions, join_predictions, widened
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
 from pages.ui.cache.stars import load_stars
@@ -34,7 +34,34 @@ def predictions_of(
     verdicts: whether verdicts and outlier scores come, too; by default only for few stars.
     """
     judged = len(stars) <= FEW if verdicts is None else verdicts
-    return _predictions(model.identity, stars.identity, source, judged, model, stars)
+    parts = parts_of(stars)
+    found = [_predictions(model.identity, part.identity, source, judged, model, part) for _, part in parts]
+    return found[0] if len(parts) == 1 else _in_order(join_predictions(found), [rows for rows, _ in parts])
+
+
+def parts_of(stars: SpectraSet) -> list[tuple[np.ndarray, SpectraSet]]:
+    """The stars with their rows (N,): those whose flux errors are known, and the others as a set without any.
+
+    So what is said of a star does not depend on the stars beside it.
+    """
+    known = np.isfinite(stars.mean_error)
+    if stars.flux_error is None or known.all():
+        return [(np.arange(len(stars)), stars)]
+    bare = replace(stars[~known], flux_error=None)
+    parts = [(np.flatnonzero(known), stars[known]), (np.flatnonzero(~known), bare)]
+    return [(rows, part) for rows, part in parts if len(part)]
+
+
+def _in_order(joined: Predictions, rows: list[np.ndarray]) -> Predictions:
+    """Predictions of parts, in the order of the stars that they are parts of."""
+    order = np.argsort(np.concatenate(rows))
+    arrays = {
+        f.name: getattr(joined, f.name)[order]
+        for f in fields(joined)
+        if f.name not in ("label_names", "percentiles")
+    }
+    percentiles = {name: shares[order] for name, shares in joined.percentiles.items()}
+    return Predictions(label_names=joined.label_names, percentiles=percentiles, **arrays)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")
@@ -56,7 +83,10 @@ def labels_of(model: TrainedModel, stars: SpectraSet) -> np.ndarray:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _labels(model: str, stars: str, _model: TrainedModel, _stars: SpectraSet) -> np.ndarray:
-    return _model.labels_of(_stars)[0]
+    labels = np.empty((len(_stars), len(_model.label_names)))
+    for rows, part in parts_of(_stars):
+        labels[rows] = _model.labels_of(part)[0]
+    return labels
 
 
 def stored_latents(model: TrainedModel) -> Projection | None:

@@ -7,21 +7,22 @@ import numpy as np
 
 from gandalf_core.data.spectra import concatenate
 from gandalf_core.io import write_stars
-from gandalf_core.jobs.folder import JobState, JobWriter
+from gandalf_core.jobs.progress import Progress
 from gandalf_core.simulator import simulate_by_id
+from pages.ui.cache.working import run_job
 
 CHUNK = 400
 
 
-def prepare(ids: np.ndarray, out: Path, job: JobWriter) -> None:
-    """Write the simulated stars with these ids (N,) to `out`; the job folder follows the progress."""
+def prepare(ids: np.ndarray, out: Path, progress: Progress) -> None:
+    """Write the simulated stars with these ids (N,) to `out`."""
     # neighbours share their random numbers
     order = np.argsort([int(i.rpartition("-")[2]) for i in ids], kind="stable")
     parts = []
     for start in range(0, len(ids), CHUNK):
         end = min(start + CHUNK, len(ids))
         parts.append(simulate_by_id(ids[order[start:end]]))
-        job.update(fraction=end / len(ids), message=f"{end:,} of {len(ids):,} stars")
+        progress(end / len(ids), f"{end:,} of {len(ids):,} stars")
     write_stars(out, concatenate(parts)[np.argsort(order)])
 
 
@@ -32,9 +33,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", type=Path, required=True)
     arguments = parser.parse_args()
-    with JobWriter(arguments.job, "prepare") as job, np.load(arguments.ids, allow_pickle=False) as stored:
-        prepare(stored["ids"], arguments.out, job)
-        job.update(state=JobState.DONE, message="ready")
+    with np.load(arguments.ids, allow_pickle=False) as stored:
+        ids = stored["ids"]
+    run_job(arguments.job, "prepare", lambda progress: prepare(ids, arguments.out, progress))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The stars of a source on a model's grid: simulated once and kept on disk, or uploaded.
 
-A source is `test stars`, `simulated:N:SEED` or `uploaded:KEY`.
+A source is `test stars`, `simulated:N:SEED`, `uploaded:KEY` or `all my stars`.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from gandalf_core.errors import SpectraError
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.seeds import CHOICE_SEED
 from gandalf_core.simulator import simulate_by_id, simulator_identity, truth
-from pages.ui import state
+from pages.ui import jobs, state
 from pages.ui.cache.keys import grid_key, subfolder
-from pages.ui.cache.uploads import UPLOADED, load_upload, upload_on_grid
+from pages.ui.cache.uploads import ALL, UPLOADED, load_upload, upload_on_grid, uploads_on_grid
 
 TEST = "test stars"  # the stars of the model's own maps: none of them trained it
 MAX_TEST = 6000
@@ -45,8 +45,25 @@ def load_stars(source: str, model: TrainedModel) -> SpectraSet:
         return stars_by_ids(test_ids(model), model)
     if source.startswith(UPLOADED):
         return upload_on_grid(source, model)
+    if source == ALL:
+        return _all_uploads(model)
     check_simulation(source)
     return _simulated(source, grid_key(model), model)
+
+
+def is_mine(source: str) -> bool:
+    """Whether these are uploaded stars."""
+    return source == ALL or source.startswith(UPLOADED)
+
+
+def _all_uploads(model: TrainedModel) -> SpectraSet:
+    """All uploads of the session that fit the model."""
+    uploads = uploads_on_grid(model)
+    if uploads is None:
+        raise SpectraError(
+            "none of your stars fits this model, or there is none: upload some on the Data page"
+        )
+    return uploads
 
 
 def star_ids(source: str, model: TrainedModel) -> np.ndarray:
@@ -63,8 +80,19 @@ def star_labels(source: str, model: TrainedModel) -> tuple[np.ndarray, np.ndarra
     return stars.ids, stars.labels_for(model.label_names)
 
 
+def simulation_of(source: str, model: TrainedModel) -> tuple[np.ndarray, Path]:
+    """Ids (N,) of simulated stars, and the file that holds them or that a job may write."""
+    if source == TEST:
+        ids = test_ids(model)
+        return ids, file_of_ids(ids)
+    return sources.simulated_ids(source), _path(identity(source, simulator_identity()))
+
+
 def check_simulation(source: str) -> None:
-    """Raises NotSimulated where that takes a while, SpectraError for more stars than pages work with."""
+    """Raises NotSimulated where that takes a while, SpectraError for more stars than pages work with.
+
+    JobError where the visitor's quota has no room for new ones.
+    """
     count, seed, kind = sources.check_source(source)
     if count > MAX_SIMULATED:
         command = f"python -m gandalf_core simulate --stars {count} --seed {seed} stars.parquet"
@@ -73,6 +101,8 @@ def check_simulation(source: str) -> None:
             f"{source}: pages work with at most {MAX_SIMULATED:,} simulated stars: for more, run `{command}`"
         )
     path = _path(identity(source, simulator_identity()))
+    if not path.is_file():
+        jobs.ask_stars(source, count)
     if count > SIMULATED_AT_ONCE and not path.is_file():
         raise NotSimulated(sources.simulated_ids(source), path)
 

@@ -1,6 +1,8 @@
 """Uploaded stars: kept on disk under a key of their content, so that a link finds them again."""
 
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +13,30 @@ from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
 from gandalf_core.models.rest_frame import moved_to_rest
 from gandalf_core.models.trained import TrainedModel
-from pages.ui import state
+from pages.ui import jobs, state
 from pages.ui.cache.keys import grid_key, subfolder
 
 UPLOADED = "uploaded:"  # begins the source of an uploaded set; its key follows
+ALL = "all my stars"  # the source of all uploads of the session
+NAME = "upload"  # in the provenance of an uploaded set: the name of its file
 
 
 def save_upload(stars: SpectraSet) -> str:
-    """Store an uploaded set; returns the key that links carry, which identifies its whole content."""
-    key = stars.identity
-    if not _path(key).is_file():
-        io.write_stars(_path(key), stars)
+    """Store an uploaded set; returns the key that links carry, which identifies its whole content.
+
+    It belongs to the visitor. Raises JobError where their quota has no room for it.
+    """
+    key, title = stars.identity, str(stars.provenance.get(NAME) or stars.ids[0])
+    with jobs.keeping("upload", key, title, _path(key), bytes_of(stars)):
+        if not _path(key).is_file():
+            io.write_stars(_path(key), stars)
     return key
+
+
+def bytes_of(stars: SpectraSet) -> int:
+    """What a set will take on the disk, about."""
+    arrays = (stars.flux, stars.flux_error, stars.mask, stars.labels)
+    return sum(array.nbytes for array in arrays if array is not None)
 
 
 def upload_file(source: str) -> Path:
@@ -40,6 +54,16 @@ def load_upload(key: str) -> SpectraSet:
             f"uploaded stars {key}: no longer on this server; upload the file again on the Data page"
         )
     return io.read_stars(_path(key), keep_spikes=True)  # they were masked when the file was read
+
+
+def upload_name(key: str) -> str:
+    """The file of an uploaded set, and how many stars it has; its key where this server does not have it."""
+    try:
+        stars = load_upload(key)
+    except SpectraError:
+        return UPLOADED + key
+    name = str(stars.provenance.get(NAME) or stars.ids[0])
+    return name if len(stars) == 1 else f"{name} ({len(stars):,} stars)"
 
 
 def upload_on_grid(source: str, model: TrainedModel) -> SpectraSet:
@@ -66,6 +90,17 @@ def _on_grid(
     return fitting
 
 
+def notes_on(ids: Iterable[str]) -> tuple[str, ...]:
+    """For each of these uploaded stars the file it came from; empty where it is called by its file."""
+    files: dict[str, str] = {}
+    for key in st.session_state[state.UPLOADS]:
+        with suppress(SpectraError):
+            stars = load_upload(key)
+            files = dict.fromkeys(stars.ids.tolist(), str(stars.provenance.get(NAME, ""))) | files
+    names = [files.get(str(star), "") for star in ids]
+    return tuple("" if name.startswith(f"{star}.") else name for star, name in zip(ids, names, strict=True))
+
+
 def is_uploaded(star: str) -> bool:
     """Whether a star with this id is among the uploads of the session."""
     for key in st.session_state[state.UPLOADS]:
@@ -76,14 +111,26 @@ def is_uploaded(star: str) -> bool:
 
 
 def uploads_on_grid(model: TrainedModel) -> SpectraSet | None:
-    """All uploads of the session that fit the model's grid, as one set; None when there are none."""
+    """All uploads of the session that fit the model's grid, as one set; None when there are none.
+
+    Where some come without flux errors, theirs are NaN: see `outputs.parts_of`.
+    """
     fitting = []
     for key in st.session_state[state.UPLOADS]:
         try:
             fitting.append(upload_on_grid(UPLOADED + key, model))
         except SpectraError:
             continue  # the Data page says which do not fit, and why
-    return concatenate(fitting) if fitting else None
+    return _joined(tuple(stars.identity for stars in fitting), fitting) if fitting else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _joined(content: tuple[str, ...], _sets: list[SpectraSet]) -> SpectraSet:
+    if any(stars.flux_error is not None for stars in _sets):
+        _sets = [
+            replace(s, flux_error=np.full_like(s.flux, np.nan)) if s.flux_error is None else s for s in _sets
+        ]
+    return concatenate(_sets)
 
 
 def _path(key: str) -> Path:

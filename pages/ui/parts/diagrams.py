@@ -18,7 +18,8 @@ def show_linked(
 
     def pack() -> tuple[bytes, np.ndarray]:
         panels = build()
-        return linked_panels.packed(panels, names, table), panels.ids
+        every = np.concatenate([panels.ids, panels.overlay_ids.astype(str)])
+        return linked_panels.packed(panels, names, table), every
 
     content, ids = packed_panels(table, pack)
     view = linked_panels.View(

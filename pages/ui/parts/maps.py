@@ -1,252 +1,299 @@
-"""The maps of the Maps page: stored ones at once, others through the job queue.
+"""The maps of the Maps page: the chosen stars in the models' stored maps, or in maps that a job has made.
 
-A map that a job has computed is found again by the arguments of its command.
+All rows draw the same stars, those of the sidebar. A star that took part in a map has its own place there;
+any other is placed among its nearest neighbours. Shapes: N chosen stars, P labels.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import streamlit as st
 
 from gandalf_core.data.identity import identity
-from gandalf_core.errors import GandalfError, JobError
-from gandalf_core.figures import panels
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.errors import GandalfError
+from gandalf_core.figures import panels, spectra
 from gandalf_core.figures.panels import LinkedPanels, Map
-from gandalf_core.jobs.folder import JobState
-from gandalf_core.jobs.job import ACTIVE, Job
+from gandalf_core.maps.fitting import MapSettings
 from gandalf_core.maps.projection import Projection
 from gandalf_core.models.trained import TrainedModel
-from pages.ui import guards, jobs, state
-from pages.ui.cache.maps import map_of_job, map_r2, new_places, stored_map
+from gandalf_core.simulator import simulator_identity
+from pages.ui import guards, jobs, show, state
+from pages.ui.cache.make_maps import METHOD_NAMES, SPECTRA
+from pages.ui.cache.maps import made_map, map_r2, places_of, stored_map
 from pages.ui.cache.models import load_model, model_folders
-from pages.ui.cache.outputs import latents_of
-from pages.ui.cache.stars import file_of_ids, test_ids
-from pages.ui.cache.uploads import uploads_on_grid
+from pages.ui.cache.outputs import labels_of
+from pages.ui.cache.stars import (
+    TEST,
+    NotSimulated,
+    is_mine,
+    load_stars,
+    star_labels,
+    stars_by_ids,
+    test_ids,
+)
+from pages.ui.cache.uploads import notes_on, uploads_on_grid
 from pages.ui.parts import diagrams
-from pages.ui.parts.progress import follow
-from pages.ui.pickers import MAX_SEED
 
-SPECTRA = "spectra"
 WIDTH = 560  # of the list of representations: four names on a laptop, a line of its own on a phone
 PAIR = ("physical-removed", "chemical-removed")  # the paper's two exercises, side by side
 ROWS = "map_rows"  # session key: the representations
-SETTINGS = "map_settings"  # session key: {method: settings}; without settings the stored maps are shown
-METHOD_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
+MAX_PLACED = 3000  # stars that are placed in a map while the page waits: some seconds
+
+
+# --- what is asked for ---
 
 
 @dataclass(frozen=True)
-class Request:
-    """The maps that the page asks for, one per representation (row). model: its labels colour them."""
-
-    rows: list[str]
-    method: str
-    model: TrainedModel
-
-    @property
-    def settings(self) -> dict[str, int] | None:
-        """The settings of the maps; None for the stored ones."""
-        return st.session_state.setdefault(SETTINGS, {}).get(self.method)
-
-    def change_settings(self, settings: dict[str, int] | None) -> None:
-        st.session_state[SETTINGS] = {**st.session_state.get(SETTINGS, {}), self.method: settings}
-
-    def row_model(self, row: str) -> TrainedModel:
-        """The model whose latent a row shows, or whose stars' spectra."""
-        with guards.showing_errors():
-            return self.model if row == SPECTRA else load_model(row)
-
-    def owned_map(self, row: str) -> tuple[TrainedModel, Projection] | None:
-        """The map of a row and the model it was made with; None when it is not stored or not computed yet."""
-        if self.settings is None:
-            return stored_map(self.row_model(row), _kind(row), self.method)
-        job = self.job(row)
-        projection = map_of_job(str(job.folder)) if job and job.state == JobState.DONE else None
-        return None if projection is None else (self.row_model(row), projection)
-
-    def job(self, row: str) -> Job | None:
-        """The newest job that has computed, or is computing, exactly the map of a row."""
-        arguments, content = self.arguments(row), self.row_model(row).identity
-        for job in jobs.manager().list("project"):
-            same = list(job.arguments) == [a.replace("{folder}", str(job.folder)) for a in arguments]
-            if same and job.content == content and job.state in (JobState.DONE, *ACTIVE):
-                return job
-        return None
-
-    def arguments(self, row: str) -> list[str]:
-        """The command that computes the map of a row; the same map has the same command."""
-        folder = model_folders()[st.session_state[state.MODEL] if row == SPECTRA else row]
-        stars = file_of_ids(test_ids(self.row_model(row)))
-        settings = sorted((self.settings or {}).items())
-        flags = [text for name, value in settings for text in (f"--{name}", str(value))]
-        kind = ["--of", _kind(row), "--method", self.method]
-        return [
-            "project",
-            str(folder),
-            str(stars),
-            *kind,
-            *flags,
-            "--cache",
-            "{folder}/maps",
-            "{folder}/map.npz",
-        ]
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Labels (N, P) of the stars of the first map, which colour all panels."""
+class Chosen:
+    """The stars of all maps: ids (N,), labels (N, P); where `own` (N,) is false, some are estimates."""
 
     ids: np.ndarray
     values: np.ndarray
     names: tuple[str, ...]
+    own: np.ndarray
 
 
-def _kind(row: str) -> str:
+@dataclass(frozen=True)
+class Request:
+    """The maps that the page asks for, one per representation (row). model: its labels colour them.
+
+    source: of the stars.  settings: of maps of their own; None for the models' stored maps.
+    """
+
+    rows: tuple[str, ...]
+    method: str
+    model: TrainedModel
+    source: str
+    settings: MapSettings | None
+
+    def row_model(self, row: str) -> TrainedModel:
+        """The model whose latent a row shows, or whose scaling its spectra have. ModelError when gone."""
+        return self.model if row == SPECTRA else load_model(row)
+
+    def stars(self, owner: TrainedModel) -> SpectraSet:
+        """The chosen stars on a model's grid. Raises NotSimulated and SpectraError as `load_stars`."""
+        if self.source == TEST:
+            return stars_by_ids(test_ids(self.model), owner)
+        return load_stars(self.source, owner)
+
+    @cached_property
+    def chosen(self) -> Chosen:
+        """Raises NotSimulated and SpectraError as `load_stars`."""
+        ids, values = star_labels(self.source, self.model)
+        own = np.asarray(np.isfinite(values).all(1))
+        if not own.all() and self.model.regressor_spectrum is not None:
+            values = labels_of(self.model, self.stars(self.model))
+        return Chosen(ids, values, self.model.label_names, own)
+
+    def key(self, row: str, settings: MapSettings) -> str:
+        """Identifies a map of the chosen stars by all that it depends on."""
+        owner = self.row_model(row)
+        used = settings.used(self.method, len(self.chosen.ids))
+        stars = self.stars(owner).identity if is_mine(self.source) else simulator_identity()
+        return identity("map", owner.identity, kind_of(row), self.method, used, self.chosen.ids, stars)
+
+
+def kind_of(row: str) -> str:
     return SPECTRA if row == SPECTRA else "latent"
 
 
-# --- maps that exist ---
+def words_of(row: str) -> str:
+    return "the spectra" if row == SPECTRA else row
 
 
-def show_rows() -> list[str]:
+def show_rows() -> tuple[str, ...]:
     """Choose the representations to compare, each a row of panels."""
     options = [SPECTRA, *model_folders()]
     defaults = dict.fromkeys((SPECTRA, st.session_state[state.MODEL], *PAIR))
     st.session_state.setdefault(ROWS, [row for row in defaults if row in options])
     st.session_state[ROWS] = [row for row in st.session_state[ROWS] if row in options]
-    return st.multiselect("Representations", options, key=ROWS, persist_state="session", width=WIDTH)
+    rows = st.multiselect("Representations", options, key=ROWS, persist_state="session", width=WIDTH)
+    return tuple(rows)
 
 
-def maps_of(request: Request) -> list[Map]:
-    """The requested maps that exist and have the model's labels, with uploaded stars placed into each."""
-    maps = []
-    for row in request.rows:
-        owned = request.owned_map(row)
-        if owned and set(request.model.label_names) <= set(owned[1].label_names):
-            maps.append(_map(row, *owned))
-    return maps
+# --- one row ---
 
 
-def _map(row: str, owner: TrainedModel, projection: Projection) -> Map:
+@dataclass(frozen=True)
+class Row:
+    """A representation: its map, or why there is none.
+
+    map: None where nothing can be drawn.  placed: how many chosen stars are drawn that did not take part in
+    the map.  made: whether it is a map of the chosen stars alone.  cause: a sentence on what is missing.
+    job: that simulates the stars it waits for.
+    """
+
+    name: str
+    map: Map | None = None
+    placed: int = 0
+    made: bool = False
+    cause: str = ""
+    job: str = ""
+
+
+def rows_of(request: Request) -> list[Row]:
+    """Every row with its map, or with the reason why there is none."""
+    rows = []
+    for name in request.rows:
+        try:
+            rows.append(_row(request, name))
+        except NotSimulated as waiting:
+            job = jobs.prepare(waiting.ids, waiting.path)
+            rows.append(Row(name, cause="its stars are being simulated, only once.", job=job))
+        except GandalfError as error:
+            rows.append(Row(name, cause=f"{guards.error_text(error)}."))
+    return rows
+
+
+def _row(request: Request, name: str) -> Row:
+    if request.settings is not None:
+        made = made_map(request.key(name, request.settings))
+        if made is not None:
+            return Row(name, _map(request, name, request.row_model(name), made), made=True)
+    owned = stored_map(request.row_model(name), kind_of(name), request.method)
+    if owned is None:
+        method = METHOD_NAMES[request.method]
+        return Row(name, cause=f"carries no {method} map: make one under **Map settings**.")
+    return _stored_row(request, name, *owned)
+
+
+def _stored_row(request: Request, name: str, owner: TrainedModel, projection: Projection) -> Row:
+    """The chosen stars in a stored map, those that it does not have placed in it."""
+    ids = request.chosen.ids
+    xy = panels.align(ids, projection.ids, projection.xy)
+    others = np.flatnonzero(np.isnan(xy[:, 0]))
+    if not len(others):
+        return Row(name, _map(request, name, owner, projection, xy))
+    if len(others) > MAX_PLACED:
+        others = others[np.linspace(0, len(others) - 1, MAX_PLACED).astype(int)]
+    stars = request.stars(owner)
+    stars = stars[np.isin(stars.ids, ids[others])]
+    places = places_of(stars, owner, kind_of(name), projection)
+    xy[others] = panels.align(ids[others], stars.ids, places)
+    row = _map(request, name, owner, projection, xy)._replace(sample_xy=projection.xy)
+    return Row(name, row, placed=int(np.isfinite(xy[others, 0]).sum()))
+
+
+def _map(
+    request: Request, name: str, owner: TrainedModel, projection: Projection, xy: np.ndarray | None = None
+) -> Map:
+    """The map of a row: places (N, 2) of the chosen stars, by default those that the map has."""
+    xy = panels.align(request.chosen.ids, projection.ids, projection.xy) if xy is None else xy
     return Map(
-        name=row if row == SPECTRA else f"latent of {row}",
-        ids=projection.ids,
-        xy=projection.xy,
-        r2=map_r2(projection),
-        overlay_xy=_places(row, owner, projection),
+        name=name if name == SPECTRA else f"latent of {name}",
+        ids=request.chosen.ids,
+        xy=xy,
+        r2=map_r2(xy, request.chosen.values),
+        overlay_xy=_places_of_uploads(request, name, owner, projection),
     )
 
 
-def _places(row: str, owner: TrainedModel, projection: Projection) -> np.ndarray | None:
-    """(M, 2) places of the uploaded stars; None when there are none or they do not fit."""
-    uploads = uploads_on_grid(owner)
-    if uploads is None:
+def _places_of_uploads(
+    request: Request, name: str, owner: TrainedModel, projection: Projection
+) -> np.ndarray | None:
+    """(M, 2) places of the uploaded stars; NaN for one that does not fit, None without uploads."""
+    shown, fitting = overlaid(request), uploads_on_grid(owner)
+    if shown is None or fitting is None:
         return None
     try:
-        x = (
-            owner.scaler.flux_in(uploads.flux, uploads.mask)
-            if row == SPECTRA
-            else latents_of(owner, uploads).z
-        )
-        return new_places(projection, x)
+        fitting = fitting[np.isin(fitting.ids, shown.ids)]
+        return panels.align(shown.ids, fitting.ids, places_of(fitting, owner, kind_of(name), projection))
     except GandalfError:
         return None
 
 
-def labels_of(request: Request) -> Labels:
-    """The labels of the stars of the first map."""
-    names = request.model.label_names
-    _, first = next(filter(None, map(request.owned_map, request.rows)))
-    columns = [first.label_names.index(name) for name in names]
-    return Labels(first.ids, first.labels[:, columns], names)
+def overlaid(request: Request) -> SpectraSet | None:
+    """The uploaded stars that are not among the chosen ones, on the model's grid; None without any."""
+    uploads = uploads_on_grid(request.model)
+    if uploads is None:
+        return None
+    others = ~np.isin(uploads.ids, request.chosen.ids)
+    return uploads[others] if others.any() else None
 
 
-def show_maps(maps: list[Map], labels: Labels, model: TrainedModel) -> None:
+# --- all rows ---
+
+
+def show_maps(request: Request, rows: list[Row]) -> None:
     """The maps as linked panels, one row per representation and one column per parameter."""
-    uploads = uploads_on_grid(model)
-    overlay = [] if uploads is None else uploads.ids
+    chosen, uploads, model = request.chosen, overlaid(request), request.model
+    maps = [row.map for row in rows if row.map is not None]
+    overlay_ids = [] if uploads is None else uploads.ids
+    overlay_labels = None if uploads is None else labels_of(model, uploads)
+    notes = notes_on(overlay_ids)
 
     def build() -> LinkedPanels:
         return panels.maps(
-            maps, labels.ids, labels.values, labels.names, ranges=model.ranges, overlay_ids=overlay
-        )
+            maps,
+            chosen.ids,
+            chosen.values,
+            chosen.names,
+            ranges=model.ranges,
+            overlay_ids=overlay_ids,
+            overlay_labels=overlay_labels,
+        )._replace(overlay_notes=notes)
 
-    key = identity("maps", maps, labels, model.ranges, overlay)
-    diagrams.show_linked("maps", key, build, labels.names, columns=max(len(labels.names), 2))
+    key = identity("maps", maps, chosen, model.ranges, overlay_ids, overlay_labels, notes)
+    diagrams.show_linked("maps", key, build, chosen.names, columns=max(len(chosen.names), 2))
+    st.caption(" ".join(_sentences(request, rows)))
+
+
+def _sentences(request: Request, rows: list[Row]) -> list[str]:
+    """What colours and marks mean, and which stars were placed in which map."""
+    told = [
+        "Colour: the parameter in the panel's title. k-NN R²: how well a star's ten nearest neighbours **in "
+        "the map** predict the parameter (1: exactly; 0 or below: not at all). A map illustrates, it proves "
+        "nothing: see the Audit page. Pink: uploaded stars. Ring: the star in the sidebar."
+    ]
+    if placed := [words_of(row.name) for row in rows if row.placed]:
+        most = max(row.placed for row in rows)
+        told.append(
+            f"In the stored maps of {', '.join(placed)}, whose own stars are grey, {most:,} of these stars "
+            "are placed among their nearest neighbours. **Map settings** makes maps of these stars alone."
+        )
+    if not request.chosen.own.all():
+        told.append(
+            "Stars whose file has no parameters are coloured by estimates from their spectra, and R² rests "
+            "on them."
+        )
+    return told
+
+
+def show_causes(rows: list[Row]) -> None:
+    """Why some rows are not drawn, in one box."""
+    missing = [f"**{words_of(row.name)}**: {row.cause}" for row in rows if row.map is None]
+    if missing:
+        st.info("Not drawn:  \n" + "  \n".join(missing), icon=":material/info:")
+
+
+def show_selected(stars: SpectraSet, ids: np.ndarray) -> None:
+    """The mean spectrum of the stars with these ids (K,) beside that of the others."""
+    rows = np.isin(stars.ids, ids)
+    groups = {"selected": stars.flux[rows], "the other stars of the maps": stars.flux[~rows]}
+    show.figure(
+        spectra.mean_and_spread(stars.wavelength_nm, {n: flux for n, flux in groups.items() if len(flux)}),
+        "Median and 16-84 % band. Where the two differ is what the selected stars have in common.",
+        "map_spread",
+    )
 
 
 def show_one(name: str) -> None:
     """The stored t-SNE map of one model's latent, one panel per parameter."""
     with guards.showing_errors():
         model = load_model(name)
-    request = Request([name], "tsne", model)
-    maps = maps_of(request)
-    if not maps:
+    owned = stored_map(model, "latent", "tsne")
+    if owned is None:
         guards.stop(f"{name} has no t-SNE map of its latent.")
-    labels = labels_of(request)
+    _, projection = owned
+    columns = [projection.label_names.index(n) for n in model.label_names]
+    ids, labels = projection.ids, projection.labels[:, columns]
+    one = Map(f"latent of {name}", ids, projection.xy, map_r2(projection.xy, labels))
 
     def build() -> LinkedPanels:
-        return panels.maps(maps, labels.ids, labels.values, labels.names, ranges=model.ranges)
+        return panels.maps([one], ids, labels, model.label_names, ranges=model.ranges)
 
-    key = identity("one map", maps, labels, model.ranges)
-    diagrams.show_linked(f"map of {name}", key, build, labels.names, columns=max(len(labels.names), 2))
-
-
-# --- maps with other settings ---
-
-
-def show_settings(request: Request) -> None:
-    """A form for other settings: maps that exist are shown at once, the others are computed as jobs."""
-    with st.popover("Map settings", icon=":material/tune:", disabled=request.method == "pca"):
-        st.caption(
-            "Maps with other settings are computed in the background from the model's test stars, "
-            "and kept on disk."
-        )
-        seed = st.number_input("Seed", 0, MAX_SEED, 0, key="map_seed", persist_state="session")
-        if request.method == "tsne":
-            settings = {"perplexity": _slider("Perplexity", 30), "seed": int(seed)}
-        else:
-            settings = {"neighbours": _slider("Neighbours", 15), "seed": int(seed)}
-        st.button("Show maps with these settings", type="primary", on_click=_submit, args=(request, settings))
-        st.button(
-            "Back to the stored maps",
-            on_click=request.change_settings,
-            args=(None,),
-            disabled=request.settings is None,
-        )
-
-
-def _slider(label: str, default: int) -> int:
-    return st.slider(label, 5, 100, default, 5, key=f"map_{label.lower()}", persist_state="session")
-
-
-def _submit(request: Request, settings: dict[str, Any]) -> None:
-    request.change_settings(settings)
-    try:
-        for row in request.rows:
-            _compute(request, row)
-    except JobError as error:
-        st.error(f"Not all maps were started. {error}")
-
-
-def _compute(request: Request, row: str) -> None:
-    """Queue the map of a row where no job has computed it, or is about to."""
-    model = request.row_model(row)
-    ids = test_ids(model)
-    if not file_of_ids(ids).is_file():
-        jobs.prepare(ids, file_of_ids(ids))  # first in the queue: the map waits for it
-    arguments = request.arguments(row)
-    if request.job(row) is None:
-        title = f"{METHOD_NAMES[request.method]} map of {'the spectra' if row == SPECTRA else row}"
-        jobs.manager().submit("project", title, arguments, jobs.owner(), content=model.identity)
-
-
-def show_progress(request: Request) -> bool:
-    """The progress of maps that are being computed, if any; the page is drawn again when one is finished."""
-    if request.settings is None:
-        return False
-    running = map(request.job, request.rows)
-    active = [job.id for job in running if job and job.active]
-    if active:
-        follow(active)
-    return bool(active)
+    key = identity("one map", one, labels, model.ranges)
+    count = max(len(model.label_names), 2)
+    diagrams.show_linked(f"map of {name}", key, build, model.label_names, columns=count)

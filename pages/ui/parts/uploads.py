@@ -16,13 +16,14 @@ from gandalf_core.data.spectra import SpectraSet, concatenate, same_grid
 from gandalf_core.errors import GandalfError, SpectraError
 from gandalf_core.io.confined import readers
 from gandalf_core.io.sniff import printable
+from gandalf_core.jobs.sayings import without_folders
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.products.findings import BAD, GOOD, MAX_NAMED, WARN, Finding, count, named
 from gandalf_core.products.validation import Validation
 from gandalf_core.sources import believed
 from pages.ui import show, state
 from pages.ui.cache.models import load_model
-from pages.ui.cache.uploads import UPLOADED, load_upload, save_upload, upload_on_grid
+from pages.ui.cache.uploads import NAME, UPLOADED, load_upload, save_upload, upload_on_grid
 from pages.ui.parts import tables
 
 SUFFIXES = [
@@ -31,7 +32,6 @@ SUFFIXES = [
 ]
 MAX_MB = 64
 BOX = "upload_box"
-NAME = "upload"  # in the provenance of an uploaded set: the name of its file
 ICONS = {GOOD: ":material/check:", WARN: ":material/warning:", BAD: ":material/error:"}
 
 
@@ -75,8 +75,9 @@ def show_findings(verdict: Verdict) -> None:
 
 def take_files() -> None:
     """Read the uploaded files and look at the first star that could be read."""
-    files = [judge(printable(file.name), file.getvalue()) for file in st.session_state[BOX] or []]
-    sets = {save_upload(stars): stars for _, found in files for stars in found}
+    names = [(printable(file.name), file.getvalue()) for file in st.session_state[BOX] or []]
+    files = [_kept(name, *judge(name, content)) for name, content in names]
+    sets = {stars.identity: stars for _, found in files for stars in found}
     earlier = list(state.get(state.UPLOADS))
     new = [key for key in sets if key not in earlier]
     state.put(state.UPLOADS, tuple(dict.fromkeys([*new, *earlier])))
@@ -84,6 +85,16 @@ def take_files() -> None:
     state.put(state.VERDICTS, tuple(_with_repeated_ids(*file, times) for file in files))
     if new:
         state.look_at(str(sets[new[0]].ids[0]))
+
+
+def _kept(name: str, verdict: Verdict, sets: list[SpectraSet]) -> tuple[Verdict, list[SpectraSet]]:
+    """The same, when the stars are kept on the server; a refusal where the visitor has no room for them."""
+    try:
+        for stars in sets:
+            save_upload(stars)
+    except GandalfError as error:
+        return Verdict(BAD, f"{name}: cannot be kept. {without_folders(str(error))}"), []
+    return verdict, sets
 
 
 def _uploads(read: Callable[[str], SpectraSet]) -> Iterator[SpectraSet]:

@@ -24,7 +24,8 @@ _component, _columns = register(
 class View:
     """How the panels are shown.
 
-    columns: panels in a row.  star: id of the chosen star.  selected: (N,) bool, the stars that are lit.
+    columns: panels in a row.  star: id of the chosen star.  selected: (N + M,) bool, the stars that are lit,
+    the overlaid ones last.
     token: what came with the selection that the page knows.
     """
 
@@ -42,6 +43,7 @@ def packed(linked: LinkedPanels, names: tuple[str, ...], key: str) -> bytes:
         "key": key,
         "ids": linked.ids.tolist(),
         "overlay_ids": linked.overlay_ids.tolist(),
+        "overlay_notes": list(linked.overlay_notes),
         "names": tooltip,
         "panels": [panel._asdict() for panel in linked.panels],
     }
@@ -74,5 +76,5 @@ def mount(
 
 
 def selected_rows(selection: dict[str, str], count: int) -> np.ndarray:
-    """(N,) bool from a selection that came from the browser."""
+    """(count,) bool from a selection that came from the browser."""
     return bits_from_base64(selection.get("bits", ""), count)

@@ -13,7 +13,7 @@ class Panels extends Gestures(Painting(class {})) {
     for (const button of root.querySelectorAll("[data-mode]"))
       button.onclick = () => this.setMode(button.dataset.mode)
     root.querySelector(".whole").onclick = () => (this.zooms.clear(), this.schedule())
-    root.querySelector(".clear").onclick = () => this.select(new Uint8Array(this.count))
+    root.querySelector(".clear").onclick = () => this.select(new Uint8Array(this.selected.length))
     root.querySelector(".png").onclick = () => this.savePng()
     this.resizing = new ResizeObserver(() => this.schedule())
     this.resizing.observe(root)
@@ -43,7 +43,7 @@ class Panels extends Gestures(Painting(class {})) {
   }
 
   load(packed) {
-    Object.assign(this, packed.header) // key, ids, overlay_ids, names, panels
+    Object.assign(this, packed.header) // key, ids, overlay_ids, overlay_notes, names, panels
     this.columns = {}
     this.overlay = {}
     for (const [name, place] of Object.entries(packed.header.arrays)) {
@@ -51,13 +51,13 @@ class Panels extends Gestures(Painting(class {})) {
       group[name.slice(2)] = packed.array(place)
     }
     this.count = this.ids.length
-    this.selected = new Uint8Array(this.count)
+    this.selected = new Uint8Array(this.count + this.overlay_ids.length)
     this.build()
   }
 
   unpackBits(text) {
     const bits = bytesOf(text)
-    return Uint8Array.from({ length: this.count }, (_, k) => (bits[k >> 3] >> (k & 7)) & 1)
+    return Uint8Array.from({ length: this.selected.length }, (_, k) => (bits[k >> 3] >> (k & 7)) & 1)
   }
 
   // --- the panels ---
@@ -101,11 +101,13 @@ class Panels extends Gestures(Painting(class {})) {
 
   showCount() {
     const selected = this.selected.reduce((sum, v) => sum + v, 0)
-    const [some, all] = [selected, this.count].map(n => n.toLocaleString("en"))
+    const numbers = [selected, this.selected.length, this.count, this.overlay_ids.length]
+    const [some, all, drawn, mine] = numbers.map(n => n.toLocaleString("en"))
+    const yours = mine === "0" ? "" : ` and ${mine} of yours`
     this.selectedCount = selected
     this.root.querySelector(".status").textContent = selected
       ? `${some} of ${all} stars selected`
-      : `${all} stars. Draw a lasso to select some, click a point to choose one.`
+      : `${drawn} stars${yours}. Draw a lasso to select some, click a point to choose one.`
     this.root.querySelector(".clear").disabled = !selected
   }
 
@@ -113,7 +115,7 @@ class Panels extends Gestures(Painting(class {})) {
     this.selected = selected
     this.showCount()
     this.schedule()
-    const bits = new Uint8Array(Math.ceil(this.count / 8))
+    const bits = new Uint8Array(Math.ceil(selected.length / 8))
     selected.forEach((v, k) => v && (bits[k >> 3] |= 1 << (k & 7)))
     const token = `${Date.now()}-${this.sent.size}`
     this.sent.add(token)

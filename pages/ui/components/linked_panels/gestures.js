@@ -83,38 +83,40 @@ const Gestures = base =>
 
     // --- stars ---
 
+    // Places of all stars in a panel: the columns' ones, then the uploaded ones (NaN where there are none).
+    placesOf({ x, y }) {
+      const none = new Float32Array(this.overlay_ids.length).fill(NaN)
+      const joined = name => [this.columns[name], this.overlay[name] ?? none]
+      return [joined(x), joined(y)]
+    }
+
     // Which stars lie inside a polygon: 1 where a ray from the star crosses its sides an odd number of times.
     inside(panel, corners) {
-      const x = this.columns[panel.x]
-      const y = this.columns[panel.y]
-      const result = new Uint8Array(this.count)
-      for (let k = 0; k < this.count; k++) {
-        let odd = 0
-        for (let i = 0, j = corners.length - 1; i < corners.length; j = i++) {
-          const [xi, yi] = corners[i]
-          const [xj, yj] = corners[j]
-          if (yi > y[k] !== yj > y[k] && x[k] < ((xj - xi) * (y[k] - yi)) / (yj - yi) + xi) odd ^= 1
-        }
-        result[k] = odd
-      }
+      const [x, y] = this.placesOf(panel)
+      const result = new Uint8Array(this.selected.length)
+      for (const group of [0, 1])
+        for (let k = 0; k < x[group].length; k++)
+          result[group * this.count + k] = isInside(x[group][k], y[group][k], corners)
       return result
     }
 
-    // The star nearest to a place on the canvas; -1 when none is within reach.
+    // The star nearest to a place on the canvas, an uploaded one first; -1 when none is within reach.
     nearest(view, [px, py]) {
-      const x = this.columns[view.panel.x]
-      const y = this.columns[view.panel.y]
+      const [x, y] = this.placesOf(view.panel)
       const [[x0, x1], [y0, y1]] = this.rangeOf(view)
       const xScale = view.box.width / (x1 - x0)
       const yScale = view.box.height / (y1 - y0)
       const [xHere, yHere] = [view.axes.x(px), view.axes.y(py)]
-      let star = -1
-      let least = REACH * REACH
-      for (let k = 0; k < this.count; k++) {
-        const distance = ((x[k] - xHere) * xScale) ** 2 + ((y[k] - yHere) * yScale) ** 2
-        if (distance < least) ((least = distance), (star = k))
+      for (const group of [1, 0]) {
+        let star = -1
+        let least = REACH * REACH
+        for (let k = 0; k < x[group].length; k++) {
+          const distance = ((x[group][k] - xHere) * xScale) ** 2 + ((y[group][k] - yHere) * yScale) ** 2
+          if (distance < least) ((least = distance), (star = k))
+        }
+        if (star >= 0) return group * this.count + star
       }
-      return star
+      return -1
     }
 
     hover(view, place) {
@@ -124,6 +126,17 @@ const Gestures = base =>
 
     choose(view, place) {
       const star = this.nearest(view, place)
-      if (star >= 0) this.setTrigger("picked", this.ids[star])
+      if (star >= 0) this.setTrigger("picked", this.ids[star] ?? this.overlay_ids[star - this.count])
     }
   }
+
+// 1 where a star lies inside a polygon, else 0, also for a star without a place.
+function isInside(x, y, corners) {
+  let odd = 0
+  for (let i = 0, j = corners.length - 1; i < corners.length; j = i++) {
+    const [xi, yi] = corners[i]
+    const [xj, yj] = corners[j]
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) odd ^= 1
+  }
+  return odd
+}
