@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .errors import GandalfError as GandalfError
     from .io import read_stars as read_stars
     from .io import write_stars as write_stars
+    from .models.estimator import GandalfEncoder as GandalfEncoder
     from .models.fit import train as train
     from .models.store import list_models as list_models
     from .models.store import load_model as load_model
@@ -44,6 +45,7 @@ else:
             "data.spectra": "SpectraSet",
             "errors": "GandalfError",
             "io": "read_stars write_stars",
+            "models.estimator": "GandalfEncoder",
             "models.fit": "train",
             "models.store": "list_models load_model save_model",
             "models.trained": "TrainedModel",

@@ -44,7 +44,7 @@ class Extras:
     spectra_maps: the same for maps of spectra, which are equal for all models: one folder carries them.
     map_stars: test stars in a map at most.
     regressor_spectrum: the same for every model of one sample; fitted when None.
-    regressor_epochs: passes of a regressor over the stars at most.
+    regressor_epochs: passes of a regressor over the stars at most; 0: the model gets no regressors.
     source: where the stars come from, for the card.
     key: of the latents in the maps; None: this installation's.
     """
@@ -150,8 +150,8 @@ def finish_model(trainer: Trainer, stars: SpectraSet, extras: Extras) -> Trained
     model = bare_model(trainer, stars).under(NoiseKey.from_seed(trainer.config.training.seed))
     rows = usable_division(stars)
     trained, tested = stars[rows.training], stars[rows.test]
-    if can_fit_regressors(model, trained):
-        epochs = extras.regressor_epochs
+    epochs = extras.regressor_epochs
+    if epochs and can_fit_regressors(model, trained):
         spectrum = extras.regressor_spectrum or fit_spectrum_regressor(model, trained, epochs)
         latent = fit_latent_regressor(model, trained, epochs)
         model = replace(model, regressor_latent=latent, regressor_spectrum=spectrum)
