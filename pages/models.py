@@ -5,7 +5,7 @@ import streamlit as st
 from gandalf_core.models.cards import card_text, notes
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders, unusable_models
-from pages.ui.parts import cards, model_files
+from pages.ui.parts import cards, model_files, quota
 
 NOTHING = "nothing"
 
@@ -17,6 +17,7 @@ for line in unusable_models():
 folders = model_folders()
 names = list(folders)
 model_files.show_upload()
+quota.show_usage()
 if not names:
     guards.need_model()
 current = st.session_state[state.MODEL]
@@ -40,6 +41,7 @@ for model, column in zip(models, (left, right), strict=False):
             args=(model.name,),
         )
         model_files.show_download(model.name, folders[model.name])
+        model_files.show_remove(model.name, folders[model.name])
 for model in models:
     with st.expander(f"Card of {model.name}", expanded=len(models) == 1):
         st.markdown(card_text(model.name, model.card))

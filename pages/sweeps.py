@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import guards, pickers, show, state
-from pages.ui.parts import sweep_form
+from pages.ui.parts import quota, sweep_form
 from pages.ui.parts import sweeps as sweeping
 
 show.page_title(
@@ -14,6 +14,7 @@ show.page_title(
 sweeps = sweeping.entries()
 with st.expander("New sweep", expanded=not sweeps, icon=":material/add:"):
     sweep_form.show_form()
+    quota.show_usage()
 if not sweeps:
     guards.stop("No sweep yet: choose what to search and press **Start the sweep**.")
 titles = {name: entry.title for name, entry in sweeps.items()}

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import guards, jobs, pickers, show, state
+from pages.ui.parts import quota
 from pages.ui.parts import train as training
 
 show.page_title(
@@ -13,6 +14,7 @@ show.page_title(
 form, result = st.columns([2, 3], gap="large")
 with form:
     training.show_form()
+    quota.show_usage()
 with result:
     trainings = {job.id: job for job in jobs.manager().list("train")}
     if not trainings:

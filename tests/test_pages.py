@@ -617,7 +617,7 @@ def test_many_rows_are_audited_in_the_background(app, monkeypatch):
     from pages.ui.parts import own_latent as own
 
     monkeypatch.setattr(own, "AT_ONCE", 100)
-    asked = []
+    asked, accounts = [], own.jobs.manager().accounts
 
     class Manager:
         def list(self, kind):
@@ -633,6 +633,7 @@ def test_many_rows_are_audited_in_the_background(app, monkeypatch):
         def job(self, name):
             return asked[int(name)]
 
+    Manager.accounts = accounts
     monkeypatch.setattr(own.jobs, "manager", Manager)
     test = ask_for(app("audit", model="autoencoder"), 120)
     ((_, latent, path, *signs),) = (job.arguments for job in asked)

@@ -64,6 +64,43 @@ def may_delete(job: Job) -> bool:
     return may_change(job) and (visitor.current().here or quotas().deletion)
 
 
+# --- what visitors keep, and ask for ---
+
+
+@contextmanager
+def keeping(kind: str, name: str, title: str, path: Path, size: int) -> Iterator[None]:
+    """The block puts something of this visitor, of about `size` bytes, at a path.
+
+    JobError, before the block, where their quota has no room for it.
+    """
+    accounts, own = manager().accounts, owner()
+    known = own in accounts.ledger.owners(kind, name)
+    if not known:
+        accounts.check_disk(own, size)
+    yield
+    if not known:
+        accounts.keep(kind, name, own, title, path)
+
+
+def ask_stars(sample: str, count: int) -> None:
+    """This visitor wants a sample of simulated stars. JobError where their quota has no room for it."""
+    manager().accounts.ask_stars(owner(), {sample: count})
+
+
+def may_remove(kind: str, name: str) -> bool:
+    """Whether this visitor may remove what lies under a name; uploads of one's own always."""
+    owners, by = manager().accounts.ledger.owners(kind, name), visitor.current()
+    return any(map(by.may_change, owners)) and (kind != "model" or by.here or quotas().deletion)
+
+
+def remove(kind: str, name: str) -> None:
+    """Remove something of this visitor's."""
+    with telling():
+        if not may_remove(kind, name):
+            raise JobError("On this server visitors remove only their own uploads: ask who runs it.")
+        manager().accounts.remove(kind, name, visitor.current())
+
+
 # --- for buttons ---
 
 

@@ -33,7 +33,7 @@ def current() -> Visitor:
     visitor, _, here = told.partition(" ")
     if visitor and secrets.compare_digest(word, WORD):
         return Visitor(visitor, here == "here" and quotas().machine_may_all)
-    if not state.get(state.OWNER):
+    if not st.session_state.get(state.OWNER):
         state.put(state.OWNER, new_id())
     return Visitor(state.get(state.OWNER))
 

@@ -10,6 +10,7 @@ from gandalf_core.auditing import audit_table
 from gandalf_core.data.identity import identity
 from gandalf_core.io.confined import readers
 from gandalf_core.io.latent_tables import LatentTable
+from pages.ui import jobs
 from pages.ui.cache.keys import subfolder
 
 
@@ -52,8 +53,9 @@ def _audit(
 
 
 def file_for_job(key: str, name: str, content: bytes) -> Path:
-    """The uploaded file on disk, for a job."""
+    """The uploaded file on disk, for a job. It belongs to the visitor; JobError as `save_upload`."""
     path = subfolder("latents") / f"{key}{''.join(Path(name).suffixes[-1:])}"
-    if not path.is_file():
-        write_bytes(path, content)
+    with jobs.keeping("latent", path.name, name, path, len(content)):
+        if not path.is_file():
+            write_bytes(path, content)
     return path

@@ -7,10 +7,12 @@ import streamlit as st
 
 from gandalf_core.errors import GandalfError
 from gandalf_core.models.packing import add_packed, packed
-from pages.ui import guards, show, state
+from gandalf_core.places import added_models_folder
+from pages.ui import guards, jobs, show, state
 
 BOX = "model_box"
 MAX_MB = 200
+KIND = "model"  # in the ledger of what visitors keep
 
 
 def show_download(name: str, folder: Path) -> None:
@@ -26,6 +28,18 @@ def show_download(name: str, folder: Path) -> None:
         icon=":material/download:",
         help="Weights, card, regressors, maps, hashes. `models --add FILE` and the box above read it.",
     )
+
+
+def show_remove(name: str, folder: Path) -> None:
+    """A button that removes a model which this visitor has added."""
+    if folder.parent == added_models_folder() and jobs.may_remove(KIND, folder.name):
+        st.button(
+            "Remove this model",
+            key=f"remove {name}",
+            icon=":material/delete:",
+            on_click=jobs.remove,
+            args=(KIND, folder.name),
+        )
 
 
 def show_upload() -> None:
@@ -51,8 +65,11 @@ def take_file() -> None:
     state.put(state.ADDED_MODEL, ("", ""))
     if file is None:
         return
+    content = file.getvalue()
     try:
-        folder = add_packed(file.getvalue(), file.name)
+        jobs.manager().accounts.check_disk(jobs.owner(), len(content))
+        folder = add_packed(content, file.name)
+        jobs.manager().accounts.keep(KIND, folder.name, jobs.owner(), folder.name, folder)
     except GandalfError as error:
         state.put(state.ADDED_MODEL, ("", guards.error_text(error)))
         return
