@@ -15,10 +15,10 @@ from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from .calcium import looks_like_air
 from .medium import Statement, air_to_vacuum
-from .normalised import LARGEST_ERROR, errors_of_another_flux, unnormalised
+from .normalised import LARGEST_ERROR, LEAST_ERROR, errors_of_another_flux, unnormalised
 from .spikes import spikes
 from .understanding import ASSUMED, KEY, Understanding
-from .values import counted, flux_fillers, implausible, label_without_fillers
+from .values import LARGEST_FLUX, Counts, counted, flux_fillers, implausible, label_without_fillers
 
 BY_LINES = "the file does not say, but its calcium lines stand 0.236 nm short of their places in vacuum"
 
@@ -80,14 +80,13 @@ def checked(found: Found, checks: Checks = DEFAULT) -> SpectraSet:
         refused = ({} if found.flux_error is None else errors_of_another_flux(found.flux_error)) | refused
     if refused and len(refused) == len(found.ids) and not checks.part:
         raise _all_refused(found.ids, refused)
-    error, mask, too_large = _errors(found, mask)
+    error, mask, missing = _errors(found, mask)
     if mask.all() and not checks.part:
         by = f" (mask: {', '.join(found.read.mask_from)})" if found.read.mask_from else ""
         raise SpectraError(
             f"no usable flux: all {mask.size} samples are missing, NaN or without a positive error{by}"
         )
     remarks = [f"spectra whose flux is the same everywhere, without a line: {constant:,}"] if constant else []
-    missing = {f"flux error of {LARGEST_ERROR:g} or more": too_large} if too_large else {}
     read = replace(found.read, remarks=(*found.read.remarks, *remarks), missing=found.read.missing | missing)
     found = replace(found, flux_error=error, mask=mask, read=read, refused=refused)
     if fillers is not None and refused:
@@ -95,20 +94,22 @@ def checked(found: Found, checks: Checks = DEFAULT) -> SpectraSet:
     return _noted(_kept(found), fillers, found, checks)
 
 
-def _errors(found: Found, mask: np.ndarray) -> tuple[np.ndarray | None, np.ndarray, int]:
-    """Errors (None where no value is given at all), the mask with samples without one, how many too large."""
+def _errors(found: Found, mask: np.ndarray) -> tuple[np.ndarray | None, np.ndarray, Counts]:
+    """Errors (None where no value is given at all), the mask with samples without one, what was no error."""
     error = found.flux_error
     if error is None:
-        return None, mask, 0
-    if error.size and error.min() > 0 and error.max() < LARGEST_ERROR:  # quick; NaN is neither
-        return error, mask, 0
-    good = (error > 0) & (error < LARGEST_ERROR)
-    too_large = int(np.count_nonzero(error[~mask & ~good] >= LARGEST_ERROR))
+        return None, mask, {}
+    if error.size and error.min() >= LEAST_ERROR and error.max() < LARGEST_ERROR:  # quick; NaN is neither
+        return error, mask, {}
+    large, small = error >= LARGEST_ERROR, (error > 0) & (error < LEAST_ERROR)
+    good = (error > 0) & ~large & ~small
+    sizes = {f"of {LARGEST_ERROR:g} or more": large, f"below {LEAST_ERROR:g}": small}
+    counts = {f"flux error {size}": int(np.count_nonzero(~mask & rows)) for size, rows in sizes.items()}
     if good.any():
-        return np.where(good, error, np.float32(np.nan)), mask | ~good, too_large
+        return np.where(good, error, np.float32(np.nan)), mask | ~good, {k: n for k, n in counts.items() if n}
     if (error < 0).any():
         raise SpectraError("no flux error is positive: give one standard deviation of each sample, above 0")
-    return None, mask, 0
+    return None, mask, {}
 
 
 def _kept(found: Found) -> Found:
@@ -133,6 +134,7 @@ def _noted(kept: Found, fillers: np.ndarray | None, found: Found, checks: Checks
     missing = _missing_flux(flux, mask, fillers)
     hits = None if checks.keep_spikes else spikes(flux, mask, kept.flux_error, kept.wavelength_nm)
     mask = mask if hits is None else mask | hits
+    flux, mask, too_far = _without_absurd(flux, mask)
     labels, of_labels, remarks = _labels(kept)
     grid, read = _in_vacuum(kept, mask, checks)
     read = replace(
@@ -140,13 +142,25 @@ def _noted(kept: Found, fillers: np.ndarray | None, found: Found, checks: Checks
         stars=len(flux),
         pixels=len(grid),
         errors_from=read.errors_from if kept.flux_error is not None else "",
-        missing=read.missing | missing | of_labels,
+        missing=read.missing | missing | too_far | of_labels,
         spikes=0 if hits is None else int(hits.sum()),
         rejected={str(found.ids[row]): cause for row, cause in sorted(found.refused.items())},
         remarks=(*read.remarks, *remarks),
     )
     about = kept.provenance | _instrument(kept.provenance, grid) | {KEY: read.to_json()}
     return SpectraSet(flux, grid, kept.ids, labels, kept.label_names, kept.flux_error, mask, about)
+
+
+def _without_absurd(flux: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, Counts]:
+    """Flux and mask without values that no normalised spectrum has, also masked ones; how many were not."""
+    if flux.size and flux.max() < LARGEST_FLUX and flux.min() > -LARGEST_FLUX:  # quick; NaN is neither
+        return flux, mask, {}
+    absurd = np.abs(flux) >= LARGEST_FLUX
+    if not absurd.any():
+        return flux, mask, {}
+    count = int(np.count_nonzero(absurd & ~mask))
+    counts = {f"flux beyond {LARGEST_FLUX:g} or -{LARGEST_FLUX:g}": count} if count else {}
+    return np.where(absurd, np.float32(np.nan), flux), mask | absurd, counts
 
 
 def _instrument(provenance: Mapping[str, Any], wavelength_nm: np.ndarray) -> dict[str, str]:

@@ -73,7 +73,8 @@ def _refusal(stars: SpectraSet, binned: SpectraSet, row: int) -> str:
     """Why a star is refused on a grid, in one clause."""
     used = stars.wavelength_nm[~stars.mask[row]]
     if not len(used):
-        unsure = stars.flux_error is not None and np.isfinite(stars.flux[row]).any()
+        known = stars.flux_error is None or np.isfinite(stars.flux_error[row]).any()
+        unsure = not known and np.isfinite(stars.flux[row]).any()
         return (
             "its flux errors are unknown or not positive, those of other stars are known"
             if unsure

@@ -17,6 +17,8 @@ FILLERS = (99.0, 99.9, 99.99, 99.999, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999
 LABEL_FILLERS = (9.99, *FILLERS)
 LONGEST_LABEL = 200  # characters of a label that stands beside a table as text
 HUGE = 1e20  # beyond it nothing is meant: 1e20, 1e30, 9.97e36 are fillers of other formats
+LARGEST_FLUX = 100.0  # of a normalised spectrum, with either sign; no emission line comes near it
+ABSURD = 1e6  # beyond it no parameter of a star lies, whatever its unit
 ALWAYS = -9999.0  # at or below this nines are never meant, whatever the label is
 ZERO_RUN = 3  # so many samples of exactly 0 in a row are no flux
 # what a star can have; beyond it a filler is a filler, and any other value is named
@@ -75,14 +77,18 @@ def label_without_fillers(name: str, values: np.ndarray) -> tuple[np.ndarray, Co
     """(N,) values of a label with fillers as NaN, and how many of each there were.
 
     A filler counts only where it cannot be meant: of a known parameter, outside of what stars have, or (9999
-    K) given to several stars; of any other label, -9999 and below, or far outside of the other values.
+    K) given to several stars; of any other label, -9999 and below, or far outside of the other values. Beyond
+    ABSURD no value of a known parameter can be meant.
     """
     size = np.abs(values)
     candidate = np.isin(np.round(size, 4), LABEL_FILLERS) | ((size >= HUGE) & np.isfinite(values))
-    if not candidate.any():
-        return values, {}
-    missing = candidate & _cannot_be_meant(name, values, candidate)
-    return np.where(missing, np.nan, values), counted(name, values[missing])
+    missing = candidate & _cannot_be_meant(name, values, candidate) if candidate.any() else candidate
+    counts = counted(name, values[missing])
+    absurd = (size > ABSURD) & ~missing if name in PLAUSIBLE else np.zeros_like(missing)
+    if absurd.any():
+        counts |= {f"{name} such as {_text(values[absurd][0])}, which no star has,": int(absurd.sum())}
+    missing = missing | absurd
+    return (np.where(missing, np.nan, values) if missing.any() else values), counts
 
 
 def _cannot_be_meant(name: str, values: np.ndarray, candidate: np.ndarray) -> np.ndarray:
