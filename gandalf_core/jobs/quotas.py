@@ -2,16 +2,18 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..places import settings_file
 
 DEFAULTS = Path(__file__).with_name("quotas.toml")
-PUBLIC = "GANDALF_PUBLIC"  # in the environment of a server for many: the table [public] counts
+# in the environment of a server, both set by `gandalf app --public`
+PUBLIC = "GANDALF_PUBLIC"  # "1": the table [public] counts
+PROXIED = "GANDALF_PROXIED"  # "1": others pass requests on, so nobody is on the server's own machine
 MB = 1_000_000
 MOST = 10**12  # nothing that is counted here is larger
 
@@ -43,29 +45,36 @@ class Quotas:
         return self.total_disk_mb * MB
 
 
-def is_public() -> bool:
-    """Whether this server was started for many visitors (`gandalf app --public`)."""
-    return os.environ.get(PUBLIC) == "1"
-
-
 def quotas() -> Quotas:
     """The quotas of this server. ConfigError names what is wrong in a settings file."""
-    path = settings_file()
-    changed = 0 if path is None else _changed(path)
-    return _quotas(path, changed, "public" if is_public() else "local")
+    return quotas_in(os.environ)
 
 
-def _changed(path: Path) -> int:
+def quotas_in(environment: Mapping[str, str]) -> Quotas:
+    """The quotas of a server with these environment variables. ConfigError as `quotas`."""
+    path = environment.get("GANDALF_SETTINGS")
+    table = "public" if environment.get(PUBLIC) == "1" else "local"
+    found = _quotas(path, _changed(path) if path else 0, table)
+    return replace(found, machine_may_all=False) if environment.get(PROXIED) == "1" else found
+
+
+def check_settings(path: str | None) -> None:
+    """ConfigError where a settings file cannot be used."""
+    for public in ("0", "1"):
+        quotas_in({PUBLIC: public} | ({"GANDALF_SETTINGS": path} if path else {}))
+
+
+def _changed(path: str) -> int:
     try:
-        return path.stat().st_mtime_ns
+        return Path(path).stat().st_mtime_ns
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}): give another settings file") from None
 
 
 @lru_cache(maxsize=8)
-def _quotas(path: Path | None, changed: int, table: str) -> Quotas:
+def _quotas(path: str | None, changed: int, table: str) -> Quotas:
     standard = Quotas(**_tables(DEFAULTS)[table])
-    return standard if path is None else replace(standard, **_checked(path, standard, table))
+    return replace(standard, **_checked(Path(path), standard, table)) if path else standard
 
 
 def _tables(path: Path) -> dict[str, Any]:
