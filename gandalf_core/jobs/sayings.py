@@ -27,14 +27,15 @@ def without_folders(text: str, *, keep_parent: bool = False) -> str:
 
 
 def for_visitors(text: str) -> str:
-    """A log, or a message of one, without folders and tracebacks; what an error says at its end stays."""
+    """A log, or a message of one, without folders, tracebacks and empty lines.
+
+    What an error says at its end stays.
+    """
     lines, inside = [], False
-    for line in text.splitlines():
-        if TRACEBACK.match(line):
+    for line in filter(str.strip, text.splitlines()):
+        if TRACEBACK.match(line) or FRAME.match(line):
             inside = True
-        elif line.strip().startswith(CHAINED) or FRAME.match(line):
-            inside = inside or bool(FRAME.match(line))
-        elif not inside or (line.strip() and not line[0].isspace() and line[0] not in "|+"):
+        elif not (line.startswith(CHAINED) or (inside and line[0] in " \t|+")):
             inside = False
             lines.append(line)
     return without_folders("\n".join(lines))
