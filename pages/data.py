@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import guards, pickers, show
-from pages.ui.parts import data, uploads
+from pages.ui.parts import data, quota, uploads
 
 show.page_title(
     "Data",
@@ -11,6 +11,7 @@ show.page_title(
     "Parquet or two-column text.",
 )
 uploads.show_upload()
+quota.show_kept()
 model, (ids, labels) = guards.need_model(), guards.need_labels()
 with st.container(horizontal=True, vertical_alignment="center"):
     view = pickers.choose(
@@ -22,6 +23,6 @@ if view == "Diagrams":
 elif view == "Histograms":
     data.show_histograms(model, ids, labels)
 elif view == "Spectra":
-    data.show_spectra(ids)
+    data.show_spectra(model, ids)
 else:
     data.show_table(model)

@@ -222,6 +222,29 @@ def test_density_is_highest_where_points_crowd():
     assert np.isnan(population.density(np.array([1.0, np.nan]), np.zeros(2))[1])
 
 
+def test_a_map_of_placed_stars_has_its_own_stars_underneath_and_in_its_range():
+    placed = panels.Map(
+        "one",
+        np.array(["a"]),
+        np.zeros((1, 2)),
+        np.array([np.nan]),
+        sample_xy=np.array([[-5.0, 1], [5, 2], [0, 3]]),
+    )
+    linked = panels.maps([placed], ["a"], np.array([[5000.0]]), ("teff",))
+    [panel] = linked.panels
+    assert linked.columns[f"{panel.sample} x"].tolist() == [-5, 5, 0]
+    assert panel.x_range[0] < -5 and panel.x_range[1] > 5 and panel.y_range[1] > 3
+
+
+def test_compared_spectra_stand_above_their_differences_from_the_first():
+    flux = np.array([[1.0, 0.5, 1], [1, 0.7, 1], [1, 0.2, 1]])
+    mask = np.array([[False] * 3, [False, False, True], [False] * 3])
+    figure = spectra.compared([850.0, 851, 852], flux, ["a", "b", "c"], mask=mask)
+    below = {t.name: t.y for t in figure.data if t.yaxis == "y2"}
+    np.testing.assert_allclose(below["b − a"], [0, 0.2, np.nan], atol=1e-6)
+    np.testing.assert_allclose(below["c − a"], [0, -0.3, 0], atol=1e-6)
+
+
 def test_maps_draw_a_star_in_every_row_and_leave_out_one_that_a_map_lacks():
     ids = np.array(["a", "b", "c"])
     of = [
@@ -235,7 +258,7 @@ def test_maps_draw_a_star_in_every_row_and_leave_out_one_that_a_map_lacks():
         and np.isnan(linked.columns["map1 x"][1])
         and linked.columns["map1 x"][2] == 9
     )
-    assert linked.panels[0].note == "k-NN R² = 0.50" and linked.panels[1].note == ""
+    assert linked.panels[0].note == "k-NN R² = 0.50 (3 stars)" and linked.panels[1].note == ""
 
 
 def test_running_median_follows_the_points_and_ignores_missing_ones():

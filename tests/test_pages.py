@@ -20,6 +20,7 @@ from toy import toy_config, toy_stars
 
 from gandalf_core import io
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.errors import SpectraError
 from gandalf_core.io import npz
 from gandalf_core.models.cards import EARLIER_NOTE
 from gandalf_core.models.files import read_arrays, write_arrays
@@ -388,13 +389,80 @@ def test_representations_of_unlabelled_stars_are_a_sentence_without_a_switch(app
     assert len(test.get("button_group")) == switches - 1
 
 
+def test_parameters_are_read_from_the_spectrum_unless_somebody_asks_for_the_latent(app):
+    test = app("parameters", model="physical-removed", stars="simulated:20:3")
+    assert test.session_state["read_from"] == "spectrum" and not test.warning
+    table = next(m.value for m in test.markdown if "**from the latent**" in m.value)
+    latent = next(line for line in table.splitlines() if "**from the latent**" in line)
+    assert latent.count(":gray[") == 2  # the two that this model removed
+    test.get("button_group")[1].set_value("latent").run()
+    [said] = test.warning
+    assert "removed Teff and log g from its latent" in said.value
+
+
+def test_the_card_of_an_upload_says_what_predict_says(app, tmp_path, capsys):
+    """Numbers and words; and its star is looked at by a button, on another page."""
+    from gandalf_core.cli import main
+
+    _, content = archive_star()
+    (tmp_path / "star.csv").write_bytes(content)
+    test = upload(app(model="physical-removed"), ("star.csv", content))
+    capsys.readouterr()
+    folder = str(model_folders()["physical-removed"])
+    on_grid = load_model("physical-removed").on_grid(io.read_stars(tmp_path / "star.csv"))
+    assert main(["predict", folder, str(tmp_path / "star.csv"), "--from", "spectrum", "--json"]) == 0
+    [told] = json.loads(capsys.readouterr().out)["stars"]
+    shown = next(m.value for m in test.markdown if "velocity" in m.value)
+    cells = [c.strip().replace("\N{NO-BREAK SPACE}", " ") for c in shown.splitlines()[2].split("|")[1:-1]]
+    assert cells[0] == f"{told['teff']:.0f} ± {told['teff_error']:.0f}"
+    assert cells[1:4] == [f"{told[n]:.2f} ± {told[f'{n}_error']:.2f}" for n in LABELS[1:]]
+    assert cells[5] == f"{told['velocity_kms']:.1f} ± {told['velocity_kms_error']:.1f}"
+    assert cells[6] == f"{told['chi2']:.2f}" and cells[4] == f"{on_grid.snr[0]:.0f}"
+    assert f"badge[{told['verdict']}]" in texts(test) and told["reason"][1:30] in texts(test)
+
+
+def test_uploads_are_removed_one_by_one_and_all_at_once(app):
+    _, content = archive_star()
+    more = npz_bytes(simulate(5, seed=11))
+    test = upload(app(model="generator"), ("star.csv", content), ("five.npz", more))
+    assert test.selectbox(key="stars").options[-3:] == ["all my stars", "star.csv", "five.npz (5 stars)"]
+    first, second = test.session_state["uploads"]
+    test.button(key=f"remove {first}").click().run()
+    assert test.session_state["uploads"] == (second,) and not test.exception
+    assert "all my stars" not in test.selectbox(key="stars").options
+    with pytest.raises(SpectraError, match="no longer on this server"):
+        load_upload(first)
+    upload(test, ("star.csv", content))
+    button(test, "Remove all").click().run()
+    assert test.session_state["uploads"] == () and "uploads" not in test.query_params
+    assert "Your stars" not in [s.value for s in test.subheader]
+
+
+def test_all_my_stars_are_one_sample_and_what_is_said_of_each_stays(app):
+    """A set without flux errors beside one with them changes nothing."""
+    _, content = archive_star()
+    bare = replace(simulate(4, seed=11), flux_error=None, labels=np.empty((4, 0)), label_names=())
+    test = upload(app(model="autoencoder"), ("star.csv", content), ("bare.npz", npz_bytes(bare)))
+    test.selectbox(key="stars").select("all my stars").run()
+    assert not test.exception and "**All parameters are estimates from the spectra**" in texts(test)
+    test.get("button_group")[0].set_value("Table").run()
+    assert len(test.dataframe[-1].value) >= 5
+    model = load_model("autoencoder")
+    alone = model.predict(model.on_grid(bare))
+    show(test, "parameters")
+    test.get("button_group")[1].set_value("latent").run()
+    test.get("button_group")[0].set_value("Table").run()
+    table = test.dataframe[0].value.set_index("id")
+    np.testing.assert_allclose(table.loc[alone.ids, "teff"].iloc[:4].to_numpy(float), alone.values[:, 0])
+
+
 def test_the_joint_errors_of_a_star_are_ellipses_of_both_sources(app, monkeypatch):
     test = app("parameters", model="autoencoder")
     test.get("button_group")[0].set_value("Joint errors").run()
     assert not test.exception
     chart = figures(test)[0]
     names = [trace.get("name") for trace in chart["data"] if trace.get("mode") == "lines"]
-    assert names == ["from the latent", "from the spectrum"] * 2
+    assert names == ["from the spectrum", "from the latent"] * 2
     assert "reversed" not in str(chart["layout"]["xaxis2"]) and "68 %" in texts(test)
     real = TrainedModel.predict
     monkeypatch.setattr(TrainedModel, "predict", lambda *given, **options: _outside(real(*given, **options)))

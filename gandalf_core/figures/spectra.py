@@ -60,6 +60,27 @@ def spectra(
     return style.finish(figure, title, 380 + (12 * len(flux) if stacked else 0))
 
 
+def compared(
+    wavelength_nm: ArrayLike, flux: ArrayLike, names: Sequence[str], *, mask: np.ndarray | None = None
+) -> go.Figure:
+    """Spectra (N, L) overlaid; below, the difference of each from the first."""
+    flux, title = masked(np.atleast_2d(flux), mask), "Spectra compared"
+    if not flux.size:
+        return style.empty_figure(title, "No spectrum is selected.")
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.6, 0.4], vertical_spacing=0.05)
+    for k, row in enumerate(flux):
+        colour, name = style.CYCLE[k % len(style.CYCLE)], str(names[k])
+        figure.add_trace(line(wavelength_nm, row, name, colour, width=1.2), 1, 1)
+        if k:
+            change = line(wavelength_nm, row - flux[0], f"{name} − {names[0]}", colour, width=1.0)
+            figure.add_trace(change.update(showlegend=False), 2, 1)
+    figure.add_hline(y=0, line={"color": style.CYCLE[0], "width": 1}, **style.panel(2, 1))
+    figure.update_yaxes(title_text=style.FLUX_TITLE, row=1, col=1)
+    figure.update_yaxes(title_text="Difference from the first", row=2, col=1)
+    figure.update_xaxes(title_text=style.WAVELENGTH_TITLE, row=2, col=1)
+    return style.finish(style.mark_lines(figure, np.asarray(wavelength_nm)), title, 520)
+
+
 def reconstruction(
     wavelength_nm: ArrayLike,
     observed: ArrayLike,

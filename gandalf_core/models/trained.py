@@ -261,13 +261,14 @@ class TrainedModel:
         """As `predict_from_spectrum`, with the correlations of the errors (N, P, P)."""
         return spectrum_reading(self, self.on_grid(stars))
 
-    def predict(self, stars: SpectraSet, *, verdicts: bool = True) -> Predictions:
+    def predict(self, stars: SpectraSet, *, source: str = "latent", verdicts: bool = True) -> Predictions:
         """Labels read from the exported latent, with uncertainty, fit quality and a verdict on each star.
 
         A removed label comes out with the spread of the sample as its error: the latent does not hold it.
+        source: `spectrum` reads all labels from the spectrum itself; fit and verdict are the same.
         verdicts: they take a few milliseconds a star; without them score, verdict and velocity are unknown.
         """
-        return predict(self, stars, verdicts=verdicts)
+        return predict(self, stars, source=source, verdicts=verdicts)
 
     # --- quality of a reconstruction ---
 

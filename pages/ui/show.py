@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -116,6 +116,15 @@ def action(label: str, icon: str, do: Callable[..., None], *arguments: Any, key:
     """A button in a fragment that changes more than the fragment: the whole page is drawn again."""
     if st.button(label, key=key, icon=f":material/{icon}:", on_click=do, args=arguments, **options):
         st.rerun()
+
+
+def open_page(name: str) -> NoReturn:
+    """Go to another page; the pickers keep their values and write them into its link.
+
+    Streamlit refuses to drop a link's parameters that belong to widgets, unless it is told what to put in
+    their place.
+    """
+    st.switch_page(f"../{name}.py", query_params={})
 
 
 def download(table: pd.DataFrame, name: str, key: str) -> None:

@@ -88,6 +88,12 @@ def look_at(star: str) -> None:
     put(STAR, star)
 
 
+def forget_uploads(keys: tuple[str, ...]) -> None:
+    """Take uploads out of the session and of the link, from which they would come back."""
+    put(UPLOADS, tuple(key for key in get(UPLOADS) if key not in keys))
+    mirror()
+
+
 def move_to_rest(star: str, velocity_kms: float) -> None:
     """Take the shift of an uploaded star out, on every page."""
     put(AT_REST, get(AT_REST) | {star: velocity_kms})

@@ -34,6 +34,14 @@ INDEPENDENT_NOTE = "this model does not know how its errors correlate: each para
         "of spectra; else none, and a table is printed)",
     ),
     arg(
+        "--from",
+        dest="source",
+        choices=("latent", "spectrum"),
+        default="latent",
+        help="what parameters are read from; the spectrum tells those that the model has removed, too "
+        "(default: latent)",
+    ),
+    arg(
         "--samples",
         type=positive,
         metavar="N",
@@ -55,7 +63,7 @@ INDEPENDENT_NOTE = "this model does not know how its errors correlate: each para
     NOISE_KEY,
 )
 def predict(args: Namespace, console: Console) -> Report:
-    """`predict MODEL STARS… [OUT]`: read parameters from the latent, with 1σ errors, in physical units.
+    """`predict MODEL STARS… [OUT]`: parameters from latent or spectrum, with 1σ errors, in physical units.
 
     Also gives the covariance of the errors, the reduced chi² of the reconstruction, the outlier score (0 to
     1) and what kind of star it looks like. OUT is a table or JSON. Errors of stars outside the model's sample
@@ -71,7 +79,7 @@ def predict(args: Namespace, console: Console) -> Report:
     model = exporting(load_model(args.model), args, console)
     intake = intake_for(args, model, decoded=True)
     pieces = intake.pieces(specs, model.wavelength_nm)
-    predictions = join_predictions([model.predict(stars) for stars in pieces])
+    predictions = join_predictions([model.predict(stars, source=args.source) for stars in pieces])
     if isinstance(intake.prepare, RestFrame):
         predictions = told_moved(predictions, intake.prepare.moved)
     console.taken_in(intake)
@@ -86,7 +94,7 @@ def predict(args: Namespace, console: Console) -> Report:
         console.say(f"{len(predictions):,} stars written to {out}")
     stars = rows(predictions, draws) if args.json or not out else []
     text = "" if out else predictions_table(predictions)
-    result = {"model": model.model_id, "stars": stars, **told, "file": out}
+    result = {"model": model.model_id, "stars": stars, "from": args.source, **told, "file": out}
     return Report(about(model) | result, text)
 
 

@@ -70,6 +70,7 @@ def _predictions(
 ) -> Predictions:
     if source == "latent":
         return _model.predict(_stars, verdicts=verdicts)
+    # as `_model.predict(…, source="spectrum")`; the verdicts, which take long, are made once for both
     values, errors, correlations = _model.read_spectrum(_stars)
     latent = predictions_of(_model, _stars, verdicts=verdicts)
     errors = widened(errors, values, _model.label_ranges, latent.outside)

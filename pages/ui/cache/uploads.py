@@ -46,14 +46,18 @@ def upload_file(source: str) -> Path:
     return _path(key)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
 def load_upload(key: str) -> SpectraSet:
     """An uploaded set on its own grid. Raises SpectraError when this server does not have it (any more)."""
     if not key.isalnum() or not _path(key).is_file():
         raise SpectraError(
             f"uploaded stars {key}: no longer on this server; upload the file again on the Data page"
         )
-    return io.read_stars(_path(key), keep_spikes=True)  # they were masked when the file was read
+    return _load(str(_path(key)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _load(path: str) -> SpectraSet:
+    return io.read_stars(path, keep_spikes=True)  # hits were masked when the file was read
 
 
 def upload_name(key: str) -> str:
@@ -122,6 +126,15 @@ def uploads_on_grid(model: TrainedModel) -> SpectraSet | None:
         except SpectraError:
             continue  # the Data page says which do not fit, and why
     return _joined(tuple(stars.identity for stars in fitting), fitting) if fitting else None
+
+
+def uploads_beside(model: TrainedModel, ids: np.ndarray) -> SpectraSet | None:
+    """The uploads that are not among the stars with these ids (N,); None when there are none."""
+    uploads = uploads_on_grid(model)
+    if uploads is None:
+        return None
+    others = ~np.isin(uploads.ids, ids)
+    return uploads if others.all() else uploads[others] if others.any() else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -6,34 +6,67 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core.data.identity import identity
+from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import panels, population, spectra
 from gandalf_core.figures.panels import LinkedPanels
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, pickers, show, state
-from pages.ui.cache.outputs import labels_of
-from pages.ui.cache.uploads import uploads_on_grid
+from pages.ui.cache.outputs import labels_of, predictions_of
+from pages.ui.cache.stars import load_star
+from pages.ui.cache.uploads import notes_on, uploads_beside, uploads_on_grid
 from pages.ui.parts import diagrams, tables, uploads
+from pages.ui.parts.star_cards import COMPARED
+
+MAX_COMPARED = 8  # spectra whose differences can be told apart
 
 
 def show_diagrams(model: TrainedModel, ids: np.ndarray, labels: np.ndarray) -> None:
-    """The Kiel and abundance diagrams; uploaded stars as diamonds. ids: (N,), labels: (N, P)."""
+    """The Kiel and abundance diagrams; other uploaded stars as marks. ids: (N,), labels: (N, P)."""
     names = model.label_names
     overlay: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
     with guards.showing_errors():
-        stars = uploads_on_grid(model)
+        labels, estimated = with_estimates(model, labels)
+        stars = uploads_beside(model, ids)
         if stars is not None:
-            overlay = {"overlay_ids": stars.ids, "overlay_labels": labels_of(model, stars)}
+            overlay, notes = _marks(model, stars), notes_on(stars.ids)
 
     def build() -> LinkedPanels:
-        return panels.diagrams(ids, labels, names, **overlay)
+        return panels.diagrams(ids, labels, names, **overlay)._replace(overlay_notes=notes)
 
-    key = identity("data", ids, labels, names, overlay)
+    key = identity("data", ids, labels, names, overlay, notes)
     diagrams.show_linked("data diagrams", key, build, names, columns=2)
+    pink = "Pink: your stars, with parameters estimated from their spectra where their files have none."
     st.caption(
         "Yellow: many stars. Draw a lasso around a sequence: the same stars light up in the other diagram "
-        "and on the Maps page. Diamonds: uploaded stars, with parameters estimated from their spectra where "
-        "their files have none."
+        f"and on the Maps page. {_on_estimates(estimated, len(ids))}{pink if overlay else ''}"
     )
+
+
+def with_estimates(model: TrainedModel, labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Labels (N, P) of the chosen stars, estimates in place of those that their file lacks; for how many."""
+    lacking = ~np.isfinite(labels).all(1)
+    if not lacking.any() or model.regressor_spectrum is None:
+        return labels, 0
+    return labels_of(model, guards.need_stars()), int(lacking.sum())
+
+
+def _on_estimates(estimated: int, stars: int) -> str:
+    """A sentence on diagrams of stars whose file has no parameters; empty where all have them."""
+    if not estimated:
+        return ""
+    which = "All parameters" if estimated == stars else f"Some parameters of {estimated:,} of these stars"
+    return f"**{which} are estimates from the spectra**: the file has none. "
+
+
+def _marks(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
+    """Uploaded stars as a diagram overlays them: their own parameters, or estimates with errors."""
+    labels, errors = labels_of(model, stars), None
+    if model.regressor_spectrum is not None:
+        own = np.isfinite(stars.labels_for(model.label_names))
+        read = predictions_of(model, stars, "spectrum", verdicts=False)
+        errors = np.where(own, np.nan, read.errors)
+    return {"overlay_ids": stars.ids, "overlay_labels": labels, "overlay_errors": errors}
 
 
 def show_histograms(model: TrainedModel, ids: np.ndarray, labels: np.ndarray) -> None:
@@ -47,15 +80,59 @@ def show_histograms(model: TrainedModel, ids: np.ndarray, labels: np.ndarray) ->
     )
 
 
-def show_spectra(ids: np.ndarray) -> None:
+def show_spectra(model: TrainedModel, ids: np.ndarray) -> None:
+    """Chosen spectra with their differences; else those of the selected stars, or the sidebar's star."""
+    compared = _compared(model)
+    if len(compared) > 1:
+        with guards.showing_errors():
+            stars = [load_star(star, st.session_state[state.STARS], model) for star in compared]
+        show.figure(
+            spectra.compared(
+                stars[0].wavelength_nm,
+                np.concatenate([star.flux for star in stars]),
+                compared,
+                mask=np.concatenate([star.mask for star in stars]),
+            ),
+            f"Below: what each has more (above zero) or less than {compared[0]}, as a share of the "
+            "continuum. Click a name to hide its spectrum.",
+            "compared_spectra",
+        )
+        return
+    _show_selected(ids)
+
+
+def _compared(model: TrainedModel) -> list[str]:
+    """Choose stars whose spectra are overlaid."""
+    here, _ = guards.need_labels()
+    mine = pickers.uploaded_ids()
+    options = list(dict.fromkeys([*mine, *here[: pickers.MAX_LISTED].tolist()]))
+    chosen = [star for star in st.session_state.get(COMPARED, []) if star in options]
+    st.session_state[COMPARED] = chosen
+    return st.multiselect(
+        "Compare the spectra of",
+        options,
+        key=COMPARED,
+        persist_state="session",
+        max_selections=MAX_COMPARED,
+        placeholder="Two or more stars; yours come first",
+    )
+
+
+def _show_selected(ids: np.ndarray) -> None:
     """The spectra of the selected stars, or of the star in the sidebar; and how the selection differs."""
     selected = pickers.selected_rows(ids)
     style = pickers.choose("Arrangement", ["overlaid", "stacked"], "data_how")
     stars = guards.need_stars() if selected.any() else None
-    shown = guards.need_star() if stars is None else stars[selected][: spectra.MAX_DRAWN]
+    uploads = uploads_on_grid(guards.need_model())
+    sets = [s[pickers.selected_rows(s.ids)] for s in (uploads, stars) if s is not None]
+    shown = [s for s in sets if len(s)] or [guards.need_star()]
+    flux, mask = (np.concatenate([getattr(s, name) for s in shown]) for name in ("flux", "mask"))
+    _, drawn = np.unique(np.concatenate([s.ids for s in shown]), return_index=True)
+    drawn = np.sort(drawn)[: spectra.MAX_DRAWN]
+    names = np.concatenate([s.ids for s in shown])[drawn].tolist()
     show.figure(
         spectra.spectra(
-            shown.wavelength_nm, shown.flux, shown.ids.tolist(), stacked=style == "stacked", mask=shown.mask
+            shown[0].wavelength_nm, flux[drawn], names, stacked=style == "stacked", mask=mask[drawn]
         ),
         f"The selected stars (at most {spectra.MAX_DRAWN}), or the star in the sidebar. "
         "Dotted: spectral lines. Gaps: masked pixels.",

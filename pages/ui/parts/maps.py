@@ -33,7 +33,7 @@ from pages.ui.cache.stars import (
     stars_by_ids,
     test_ids,
 )
-from pages.ui.cache.uploads import notes_on, uploads_on_grid
+from pages.ui.cache.uploads import notes_on, uploads_beside, uploads_on_grid
 from pages.ui.parts import diagrams
 
 WIDTH = 560  # of the list of representations: four names on a laptop, a line of its own on a phone
@@ -206,11 +206,7 @@ def _places_of_uploads(
 
 def overlaid(request: Request) -> SpectraSet | None:
     """The uploaded stars that are not among the chosen ones, on the model's grid; None without any."""
-    uploads = uploads_on_grid(request.model)
-    if uploads is None:
-        return None
-    others = ~np.isin(uploads.ids, request.chosen.ids)
-    return uploads[others] if others.any() else None
+    return uploads_beside(request.model, request.chosen.ids)
 
 
 # --- all rows ---

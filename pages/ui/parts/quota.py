@@ -70,4 +70,4 @@ def _show(thing: Thing) -> None:
 def _remove(thing: Thing) -> None:
     """Remove an upload, from the session's list, too."""
     jobs.remove(thing.kind, thing.name)
-    state.put(state.UPLOADS, tuple(key for key in state.get(state.UPLOADS) if key != thing.name))
+    state.forget_uploads((thing.name,))

@@ -152,7 +152,7 @@ def _train(config: Config, stars: str) -> None:
     except JobError as error:
         st.error(guards.error_text(error))
         return
-    st.switch_page("../train.py")
+    show.open_page("train")
 
 
 # --- figures ---

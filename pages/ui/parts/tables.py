@@ -17,6 +17,8 @@ from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import predictions_of
 from pages.ui.cache.uploads import is_uploaded
 
+Numbers = tuple[np.ndarray, np.ndarray | None]  # values and errors (P,) of one star
+
 MAX_ROWS = 5000
 # with the spectra themselves, the paper's four representations
 LATENTS = ("autoencoder", "physical-removed", "chemical-removed")
@@ -48,7 +50,7 @@ def show_table(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
     show.download(rows, "stars", f"{key} csv")
 
 
-def choose_from(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
+def choose_from(frame: pd.DataFrame, names: tuple[str, ...], key: str, *, height: int = 420) -> None:
     """A table in which one row can be chosen; its star is then shown on every page."""
     st.dataframe(
         frame,
@@ -56,7 +58,7 @@ def choose_from(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
         column_config=column_settings(names),
         key=key,
         selection_mode="single-row",
-        height=420,
+        height=height,
         on_select=lambda: _take_row(key, frame["id"].tolist()),
     )
 
@@ -98,16 +100,17 @@ def column_settings(names: tuple[str, ...]) -> dict:
 
 def show_estimates(model: TrainedModel, star: SpectraSet, predictions: Predictions) -> None:
     """One star: its own labels, the estimates from latent and spectrum, and how ordinary the star is."""
-    rows = {
-        "own labels": (star.labels_for(model.label_names)[0], None),
-        "from the latent": (predictions.values[0], predictions.errors[0]),
-    }
+    rows: dict[str, Numbers] = {"own labels": (star.labels_for(model.label_names)[0], None)}
     if model.regressor_spectrum is not None:
         read = predictions_of(model, star, "spectrum")
         rows["from the spectrum"] = (read.values[0], read.errors[0])
+    rows["from the latent"] = (predictions.values[0], predictions.errors[0])
     limit = AT_LEAST if predictions.outside[0] else ""
     left, right = st.columns([5, 3])
-    left.markdown(_markdown_table(str(star.ids[0]), model.label_names, rows, limit))
+    pale = {("from the latent", name) for name in model.removed}
+    left.markdown(_markdown_table(str(star.ids[0]), model.label_names, rows, limit, pale))
+    if model.removed:
+        left.caption("Grey: removed from the latent, so read with the spread of the sample as its error.")
     if limit:
         left.warning(f"Outside the model's sample: {show.escaped(str(predictions.reason[0]))}")
     with right:
@@ -117,38 +120,43 @@ def show_estimates(model: TrainedModel, star: SpectraSet, predictions: Predictio
 def _markdown_table(
     star: str,
     names: tuple[str, ...],
-    rows: dict[str, tuple[np.ndarray, np.ndarray | None]],
+    rows: dict[str, Numbers],
     limit: str,
+    pale: set[tuple[str, str]],
 ) -> str:
-    """One row per source, one column per label; limit: words before errors that are lower limits."""
-    titles = [f"{show.markdown_symbol(n)} {_unit(n)}" for n in names]
+    """One row per source, one column per label; limit: words before errors that are lower limits.
+
+    pale: (source, label) of the numbers in grey.
+    """
+    titles = [f"{show.markdown_symbol(n)} {unit(n)}" for n in names]
     lines = [f"| {show.escaped(star)} | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
     for source, (values, errors) in rows.items():
         cells = [
-            _cell(n, values[k], None if errors is None else errors[k], limit) for k, n in enumerate(names)
+            cell(n, values[k], None if errors is None else errors[k], limit) for k, n in enumerate(names)
         ]
+        cells = [f":gray[{c}]" if (source, n) in pale else c for n, c in zip(names, cells, strict=True)]
         lines.append(f"| **{source}** | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _unit(name: str) -> str:
+def unit(name: str) -> str:
+    """The unit of a label in brackets; empty where it has none."""
     return f"[{parameter(name).unit}]" if parameter(name).unit else ""
 
 
-def _cell(name: str, value: float, error: float | None, limit: str) -> str:
+def cell(name: str, value: float, error: float | None, limit: str) -> str:
+    """A value with its error and without its unit, on one line."""
     text = format_value(name, value, error, limit=limit).removesuffix(parameter(name).unit).rstrip()
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def show_outlier(star: SpectraSet, predictions: Predictions) -> None:
     """What kind of star it looks like, why, and what can be done about it."""
-    score, word = float(predictions.outlier_score[0]), str(predictions.verdict[0])
-    colour = "green" if word == reasons.NORMAL else "orange"
-    badge = f" :{colour}-badge[{word}]" if word else ""
+    score = reasons.score_text(float(predictions.outlier_score[0]))
     chi2 = f"χ² per pixel **{predictions.chi2[0]:.2f}**"
-    st.markdown(f"{chi2}, outlier score **{reasons.score_text(score)}**{badge}")
+    st.markdown(f"{chi2}, outlier score **{score}** {badge(predictions)}")
     if not predictions.outside[0]:  # else it stands beside the parameters
-        st.caption(show.escaped(_sentence(str(predictions.reason[0]))))
+        st.caption(show.escaped(sentence(str(predictions.reason[0]))))
     parts = [
         f"{share_text(share[0])} {OUTLIER_WORDS[name]}"
         for name, share in predictions.percentiles.items()
@@ -159,7 +167,15 @@ def show_outlier(star: SpectraSet, predictions: Predictions) -> None:
     show_rest(str(star.ids[0]), predictions)
 
 
-def _sentence(reason: str) -> str:
+def badge(predictions: Predictions) -> str:
+    """The word of the verdict on the first star, in colour; empty where there is none."""
+    word = str(predictions.verdict[0])
+    colour = "green" if word == reasons.NORMAL else "orange"
+    return f":{colour}-badge[{word}]" if word else ""
+
+
+def sentence(reason: str) -> str:
+    """The reason of a verdict as a sentence."""
     return f"{reason[0].upper()}{reason[1:]}." if reason else "No verdict."
 
 

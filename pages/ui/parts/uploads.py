@@ -24,7 +24,7 @@ from gandalf_core.sources import believed
 from pages.ui import show, state
 from pages.ui.cache.models import load_model
 from pages.ui.cache.uploads import NAME, UPLOADED, load_upload, save_upload, upload_on_grid
-from pages.ui.parts import tables
+from pages.ui.parts import star_cards, tables
 
 SUFFIXES = [
     *("csv", "tsv", "ecsv", "fits", "fit", "gz", "zip", "xml", "vot", "votable", "npz", "parquet"),
@@ -42,28 +42,43 @@ class Verdict(NamedTuple):
     text: str
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()  # of the sets that were kept
 
 
 # --- the box ---
 
 
 def show_upload() -> None:
-    """The box, and under it the verdict on each file."""
+    """The box, what could not be read of the last files, and a card for each file of the session."""
     st.file_uploader(
         "Drop spectra here",
         SUFFIXES,
         accept_multiple_files=True,
-        key=BOX,
+        key=_box(),
         on_change=take_files,
         max_upload_size=MAX_MB,
         help="Files as the Gaia archive delivers them, with one or many stars each, at most "
         f"{MAX_MB} MB. They stay on the machine that runs this app.",
     )
-    boxes = {GOOD: st.success, WARN: st.warning, BAD: st.error}
+    cards: dict[str, Verdict] = {}
     for verdict in state.get(state.VERDICTS):
-        boxes[verdict.grade](show.escaped(verdict.text))
-        if verdict.findings:
-            show_findings(verdict)
+        if verdict.keys:
+            cards |= dict.fromkeys(verdict.keys[:1], verdict)
+        else:
+            _show_verdict(verdict)
+    star_cards.show_cards(_chosen_model(), lambda key: key in cards and _show_verdict(cards[key]))
+
+
+def _box() -> str:
+    """The key of the box: another one after each upload, which empties it."""
+    return f"{BOX} {st.session_state.get(BOX, 0)}"
+
+
+def _show_verdict(verdict: Verdict) -> None:
+    boxes = {GOOD: st.success, WARN: st.warning, BAD: st.error}
+    boxes[verdict.grade](show.escaped(verdict.text))
+    if verdict.findings:
+        show_findings(verdict)
 
 
 def show_findings(verdict: Verdict) -> None:
@@ -74,15 +89,18 @@ def show_findings(verdict: Verdict) -> None:
 
 
 def take_files() -> None:
-    """Read the uploaded files and look at the first star that could be read."""
-    names = [(printable(file.name), file.getvalue()) for file in st.session_state[BOX] or []]
+    """Read the uploaded files, empty the box, and look at the first star that could be read."""
+    names = [(printable(file.name), file.getvalue()) for file in st.session_state[_box()] or []]
+    st.session_state[BOX] = st.session_state.get(BOX, 0) + 1
     files = [_kept(name, *judge(name, content)) for name, content in names]
     sets = {stars.identity: stars for _, found in files for stars in found}
     earlier = list(state.get(state.UPLOADS))
     new = [key for key in sets if key not in earlier]
-    state.put(state.UPLOADS, tuple(dict.fromkeys([*new, *earlier])))
+    state.put(state.UPLOADS, tuple(dict.fromkeys([*sets, *earlier])))
     times = Counter(star for stars in _uploads(load_upload) for star in stars.ids)
-    state.put(state.VERDICTS, tuple(_with_repeated_ids(*file, times) for file in files))
+    verdicts = [_with_repeated_ids(*file, times) for file in files]
+    before = [v for v in state.get(state.VERDICTS) if v.keys and not set(v.keys) & set(sets)]
+    state.put(state.VERDICTS, (*verdicts, *before))
     if new:
         state.look_at(str(sets[new[0]].ids[0]))
 
@@ -94,7 +112,7 @@ def _kept(name: str, verdict: Verdict, sets: list[SpectraSet]) -> tuple[Verdict,
             save_upload(stars)
     except GandalfError as error:
         return Verdict(BAD, f"{name}: cannot be kept. {without_folders(str(error))}"), []
-    return verdict, sets
+    return verdict._replace(keys=tuple(stars.identity for stars in sets)), sets
 
 
 def _uploads(read: Callable[[str], SpectraSet]) -> Iterator[SpectraSet]:
@@ -105,10 +123,11 @@ def _uploads(read: Callable[[str], SpectraSet]) -> Iterator[SpectraSet]:
 
 
 def uploads_first(frame: pd.DataFrame, model: TrainedModel) -> pd.DataFrame:
-    """A table of stars with the uploaded ones above them, beside the names of their files."""
-    parts = []
+    """A table of stars with the other uploaded ones above them, beside the names of their files."""
+    parts, here = [], set(frame["id"])
     for stars in _uploads(lambda key: upload_on_grid(UPLOADED + key, model)):
         rows = tables.table_of(stars, model.label_names)
+        rows = rows[[star not in here for star in rows["id"]]]
         rows.insert(1, "file", stars.provenance.get(NAME, ""))
         parts.append(rows)
     return pd.concat([*parts, frame], ignore_index=True).fillna({"file": ""}) if parts else frame
