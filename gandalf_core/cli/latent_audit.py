@@ -14,8 +14,8 @@ LATENT_ARGUMENTS = (
     arg(
         "--latent",
         metavar="FILE",
-        help="instead of MODEL and STARS: audit anybody's latents, from this file (npz, Parquet, AnnData, …; "
-        "default: none, a model is audited)",
+        help="instead of MODEL and STARS: audit anybody's latents, from this file (npz, Parquet, AnnData, …) "
+        "or folder (a data set of Hugging Face; default: none, a model is audited)",
     ),
     arg(
         "--removed",
@@ -38,6 +38,11 @@ LATENT_ARGUMENTS = (
         help="with --latent: which matrix in obsm of an AnnData file (default: X_latent, or the only one)",
     ),
     arg(
+        "--split",
+        metavar="NAME",
+        help="with --latent FOLDER: which split of the data set (default: the only one)",
+    ),
+    arg(
         "--label-error",
         action="append",
         default=[],
@@ -47,7 +52,13 @@ LATENT_ARGUMENTS = (
         help="with --latent: the 1σ error of a label; may repeat (default: unknown)",
     ),
 )
-ONLY_LATENT = {"removed": "--removed", "kept": "--kept", "obsm": "--obsm", "label_errors": "--label-error"}
+ONLY_LATENT = {
+    "removed": "--removed",
+    "kept": "--kept",
+    "obsm": "--obsm",
+    "split": "--split",
+    "label_errors": "--label-error",
+}
 ONLY_MODEL = {
     "rows": "--row",
     "plain": "--plain",
@@ -74,7 +85,7 @@ def audit_of_latents(args: Namespace, probes: tuple[str, ...], console: Console)
     from ..auditing import audit_table
     from ..io.latent_tables import read_latent_table, spelled
 
-    table = read_latent_table(args.latent, args.obsm)
+    table = read_latent_table(args.latent, args.obsm, args.split)
     removed, kept = ([spelled(name) for name in names] for names in (args.removed, args.kept))
     if not removed and not kept:
         removed, kept = signs_on_card(table)

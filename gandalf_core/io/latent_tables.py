@@ -1,11 +1,12 @@
-"""Anybody's latents with labels: npz, Parquet and other tables, AnnData. For the audit of a latent.
+"""Anybody's latents with labels: npz, Parquet and other tables, AnnData, data sets of Hugging Face.
 
-Shapes: N stars, Z latent, P labels.
+For the audit of a latent. Shapes: N stars, Z latent, P labels.
 """
 
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -23,7 +24,14 @@ from .raw import RawTable, every
 from .read import Upload, open_stream
 from .sniff import Budget, Unreadable, members, parsing
 
-LATENT_NAMES = ("z", "latent", "latents", "x_latent", "embedding")  # of an array or a column of lists
+LATENT_NAMES = (
+    "z",
+    "latent",
+    "latents",
+    "x_latent",
+    "embedding",
+    "embeddings",
+)  # of an array or a column of lists
 _NUMBERED = re.compile(r"(?:z|latent|latent_dim|dim)_?(\d+)", re.IGNORECASE)
 _DECLARED = "label_names"  # where our files name their labels
 
@@ -68,13 +76,20 @@ class LatentTable:
         return LabelTable(table.values[:, order], tuple(names), table.notes)
 
 
-def read_latent_table(source: str | Path | Upload, obsm: str | None = None) -> LatentTable:
-    """The latents in a file, or in (name, bytes) of an upload.
+def read_latent_table(
+    source: str | Path | Upload, obsm: str | None = None, split: str | None = None
+) -> LatentTable:
+    """The latents in a file or a folder, or in (name, bytes) of an upload.
 
     An npz with `z`, `labels` and `label_names`; Parquet or another table with a column `z` of lists, or with
-    z_0, z_1, …; AnnData with a matrix in obsm. obsm: its key there. Raises SpectraError, one line.
+    z_0, z_1, …; AnnData with a matrix in obsm; the folder of a data set of Hugging Face, with such columns.
+    obsm: the matrix's key. split: of the data set. Raises SpectraError, one line.
     """
     name = source[0] if isinstance(source, tuple) else str(source)
+    if not isinstance(source, tuple) and os.path.isdir(source):
+        return _from_folder(Path(source), split)
+    if split is not None:
+        raise SpectraError(f"{name}: is not the folder of a data set, so that it has no split {split}")
     with open_stream(source) as stream:
         head = stream.read(len(h5ad.MAGIC))
         stream.seek(0)
@@ -94,6 +109,15 @@ def read_latent_table(source: str | Path | Upload, obsm: str | None = None) -> L
                 return _from_npz(member.stream, name, member.budget)
             tables = raw_tables(member.stream, member.format, every, member.budget)
             return _from_table(next((t for t in tables if _latent_columns(t.columns)), None), name, tables)
+
+
+def _from_folder(folder: Path, split: str | None) -> LatentTable:
+    from . import dataset_folder
+
+    with parsing(str(folder), "data set"):
+        found = dataset_folder.read(folder, split)
+        latents = found.table if _latent_columns(found.table.columns) else None
+        return replace(_from_table(latents, str(folder), [found.table]), remarks=found.remarks)
 
 
 def obsm_keys(source: str | Path | Upload) -> tuple[str, ...]:

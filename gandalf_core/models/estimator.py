@@ -110,8 +110,8 @@ class GandalfEncoder(TransformerMixin, BaseEstimator):
         if config.model.conditional_encoder:
             cure = "leave out model.conditional_encoder"
             raise ModelError(f"transform gets no labels, which a conditional encoder needs: {cure}")
-        complete = np.isfinite(stars.labels_for(config.model.condition_on)).all(1)
-        stars = stars[complete]
+        known = np.isfinite(stars.labels_for(config.model.condition_on))
+        stars = stars[np.flatnonzero(known.all(1))]
         config = with_fields(config, {"training.batch_size": _batch_size(stars, config)})
         trainer = trainer_for(stars, config)
         for _ in trainer.epochs():
