@@ -21,6 +21,7 @@ INSTRUMENT_SEED = 880_001  # the audit's own reader of spectra
 ORDINARY_SEED = 770_011  # and the next: what is ordinary for a verdict, and whether it is right
 TEMPLATE_SEED = 770_021  # templates at which a physical fit starts
 COVERAGE_SEED = 660_000  # and up, one for each draw of `python -m reports coverage`
+MIXED_IN_SEED = 440_001  # simulated stars that take part when a model is adapted to a user's own
 OTHER_PHYSICS_SEED = 550_001  # stars of another nature, on which error bars are calibrated
 
 JUDGING_BLOCK = range(990_001, 991_000)

@@ -85,10 +85,12 @@ ROLES = {
     "mh": ("mh", "[Fe/H]", "FE_H", "[M/H] [dex]", "m_h", "feh"),
     "alphafe": ("alphafe", "[alpha/Fe]", "alpha_fe", "ALPHA_M", "[a/Fe]", "[alpha/Fe] [dex]"),
     "vsini": ("label_vsini",),
+    "teff_error": ("teff_error", "e_Teff", "Teff_err", "teff_gspspec_error", "sigma_teff"),
+    "mh_error": ("e_[Fe/H]", "fe_h_err", "mh_unc", "[M/H]_error"),
 }
 NO_ROLE = (
     *("snr", "S/N", "continuum", "model", "sky", "weight", "ra", "dec", "solution_id", "combined_transits"),
-    *("teff_error", "e_Teff", "wave_error", "wavelength_mask", "quality", "noise", "index", "x", "flag_sp"),
+    *("vsini_error", "e_Vmag", "wave_error", "wavelength_mask", "quality", "noise", "index", "x", "flag_sp"),
     *("flux_ratio", "error_message", "fluxes_sky", "standard", "uncle", "maskara", "waves_lost", "goodness"),
 )
 

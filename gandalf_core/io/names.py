@@ -198,10 +198,25 @@ def _without_unit(name: str) -> tuple[str, str] | None:
     return (match[1], match[2].strip()) if match else None
 
 
+ERROR_SUFFIX = "_error"  # after the name of a label: one standard deviation of it
+_LABEL_ERROR = re.compile(
+    r"(?:e|err|error|sigma|unc|uncertainty)_?(?P<after>[\[a-z].*)|"
+    r"(?P<before>.*?\S)[_ ]?(?:e|err|error|sigma|std|unc|uncertainty)"
+)
+
+
+def label_error(name: str) -> str | None:
+    """The known label whose error a column of this name holds (`teff_error`, `e_Teff`), or None."""
+    match = _LABEL_ERROR.fullmatch(name.strip().lower())
+    label = canonical_name(match["after"] or match["before"]) if match else ""
+    return label if label in LABELS else None
+
+
 def _label(name: str, unit: str) -> Meaning | None:
     label = canonical_name(name)
     if label not in LABELS:
-        return None
+        wrong = label_error(name)
+        return wrong and Meaning(wrong + ERROR_SUFFIX, unit=unit, key=name.strip()) or None
     names = (label, *STELLAR[label].aliases)
     return Meaning(label, names.index(name.strip()), unit=unit, key=name.strip())
 

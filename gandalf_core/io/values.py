@@ -130,9 +130,13 @@ def label_in_own_unit(name: str, values: np.ndarray, unit: str) -> np.ndarray:
 
     Raises SpectraError, without a file's name, for a unit that is none of this parameter.
     """
-    if name not in PLAUSIBLE or _is_own(name, unit):
+    label = name.removesuffix("_error")
+    if label not in PLAUSIBLE or _is_own(label, unit):
         return values
     from astropy import units
+
+    if label != name:
+        return _error_in_own_unit(label, values, unit)
 
     check_units(unit)
     match = _LOG_OF.fullmatch(unit.strip())
@@ -149,6 +153,20 @@ def label_in_own_unit(name: str, values: np.ndarray, unit: str) -> np.ndarray:
         pass
     own = {"teff": "K", "logg": "dex (of cm/s2)"}.get(name, "dex")
     raise SpectraError(f"{name} is given in '{unit}', which is no unit of it: give it in {own}")
+
+
+def _error_in_own_unit(label: str, values: np.ndarray, unit: str) -> np.ndarray:
+    """(R,) errors of a label in its own unit. SpectraError for another than K for Teff, or dex."""
+    from astropy import units
+
+    check_units(unit)
+    try:
+        if label == "teff":
+            return np.asarray(units.Quantity(values, unit).to_value(units.K))
+    except (ValueError, TypeError, units.UnitsError):
+        pass
+    own = "K" if label == "teff" else "dex"
+    raise SpectraError(f"the error of {label} is given in '{unit}': give it in {own}")
 
 
 def label_in_text(name: str, text: str) -> float | str:

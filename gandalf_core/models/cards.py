@@ -11,6 +11,7 @@ from ..parameters import parameter
 from ..regression.conformal import promise
 from ..simulator import EDITION
 from ..simulator.judging import is_reserved_source
+from .adapted_card import adapted_lines
 from .edition import is_first_edition, on_first_edition
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "openTSNE", "umap-learn")
@@ -184,6 +185,7 @@ def _training_lines(card: dict[str, Any]) -> list[str]:
         *([f"- nuisances known in training, so that z holds them: {nuisances}"] if nuisances else []),
         f"- latent: {card['latent_size']} dimensions, noise σ = {card['noise']:g}; seed {card['seed']}",
         f"- data: `{data['source']}`, {data['train']:,} stars to train, {data['test']:,} to test",
+        *adapted_lines(card),
         *_held_back_lines(data),
         *(f"- error bars from the {n}: {promise(c)}" for n, c in card.get("calibration", {}).items()),
         f"- trained in {data['seconds']:.0f} s with {versions}",

@@ -18,6 +18,7 @@ from ..data.scaling import Scaler
 from ..errors import ModelError
 from ..maps.projection import Projection
 from ..networks.autoencoder import Decoder, Encoder
+from ..networks.shift import LineShift
 from ..networks.start import StoredArrays
 from ..regression.crossed import AnyRegressor, stored_regressor
 from . import checks, files
@@ -111,26 +112,37 @@ def _networks(content: bytes, config: Config, pixels: int) -> tuple[Encoder, Dec
     """
     check_size(config, pixels)
     with torch.device("meta"):
-        networks = {"encoder": Encoder(config.model, pixels), "decoder": Decoder(config.model, pixels)}
+        encoder, decoder = Encoder(config.model, pixels), Decoder(config.model, pixels)
+        if _has_shift(content) and config.model.has_mean:
+            decoder.shift = LineShift(len(config.model.condition_on), pixels)
+    networks = {"encoder": encoder, "decoder": decoder}
     _check_header(content, networks)
     weights = tensors_in(content)
     for name, network in networks.items():
         own = {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
         network.load_state_dict(own, strict=True, assign=True)
         network.eval().requires_grad_(False)
-    encoder, decoder = networks["encoder"], networks["decoder"]
-    assert isinstance(encoder, Encoder) and isinstance(decoder, Decoder)
     checks.try_networks(encoder, decoder, config, pixels)
     return encoder, decoder
 
 
-def _check_header(content: bytes, networks: Mapping[str, torch.nn.Module]) -> None:
-    """ValueError unless the file has a tensor of the right shape and type for each of the networks'."""
+def _header(content: bytes) -> dict[str, Any]:
+    """Shape and type of each tensor in a file, by name. ValueError for what is no such file."""
     length = int.from_bytes(content[:8], "little")
     if length > len(content) - 8:
         raise ValueError("cut short")
     header = json_in(content[8 : 8 + length])
-    stored = {k: v for k, v in header.items() if k != "__metadata__"}
+    return {k: v for k, v in header.items() if k != "__metadata__"}
+
+
+def _has_shift(content: bytes) -> bool:
+    """Whether stars of another kind corrected the mean spectrum."""
+    return any(name.startswith("decoder.shift.") for name in _header(content))
+
+
+def _check_header(content: bytes, networks: Mapping[str, torch.nn.Module]) -> None:
+    """ValueError unless the file has a tensor of the right shape and type for each of the networks'."""
+    stored = _header(content)
     expected = {f"{n}.{k}": v for n, network in networks.items() for k, v in network.state_dict().items()}
     if differing := sorted(stored.keys() ^ expected.keys()):
         names = ", ".join(differing[:3])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..config.schema import ModelConfig
 from .layers import ACTIVATIONS, Average, Mlp, fixed_linear
+from .shift import LineShift
 from .start import Basis, Correction, GridStart, Responses
 
 
@@ -50,7 +51,8 @@ class Decoder(nn.Module):
 
     `means` are the networks whose average is m; where m starts from a grid (`start`) they, or without any of
     them a `Correction`, say what is to be added. r is the network `rest`, plus the grid's `responses` to
-    nuisances where the configuration wants them.
+    nuisances where the configuration wants them. `shift` is what stars of another kind have taught m later
+    (training/own_lines.py); no configuration tells of it.
     """
 
     def __init__(self, config: ModelConfig, pixels: int) -> None:
@@ -68,8 +70,11 @@ class Decoder(nn.Module):
             Responses(config.latent_size, len(config.responses), width) if config.responses else None
         )
         self.squash = ACTIVATIONS[config.output_activation]()
+        self.shift: LineShift | None = None
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:  # (N, Z), (N, C) -> (N, L)
+        if self.shift is not None:
+            return self.mean_spectrum(y) + self.axes(self.differences(z, y))
         basis = None if self.start is None else self.start.basis(y)
         rest = self.differences(z, y, basis)
         drawn = self.squash(self.axes(rest if self.mean is None else self.mean(y).detach() + rest))
@@ -85,6 +90,11 @@ class Decoder(nn.Module):
 
     def mean_spectrum(self, y: Tensor) -> Tensor:  # (N, C) -> (N, L)
         """m(y) in pixels, of a decoder that has a mean part."""
+        mean = self.unshifted_mean(y)
+        return mean if self.shift is None else mean + self.shift(y, mean)
+
+    def unshifted_mean(self, y: Tensor) -> Tensor:  # (N, C) -> (N, L)
+        """m(y) as it was before stars of another kind corrected it."""
         assert self.mean is not None
         mean = self.axes(self.mean(y).detach())
         return mean if self.start is None else self.start(y) + mean

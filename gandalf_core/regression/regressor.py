@@ -133,21 +133,32 @@ class Regressor:
 
     def _standard(self, x: np.ndarray, snr: np.ndarray | None) -> np.ndarray:
         """(N, P) float64 predictions in units of the labels' spread."""
-        x, width = np.asarray(x), len(self.x_mean) - self.reads_snr
+        x = np.asarray(x)
+        self._check_width(x)
+        out = np.full((len(x), len(self.names)), np.nan)
+        for start in range(0, len(x), CHUNK):
+            rows = slice(start, start + CHUNK)
+            part = self.standard_inputs(x[rows], None if snr is None else np.asarray(snr)[rows])
+            for group in self.groups:
+                out[rows, group.columns] = sum(member(part) for member in group.members) / len(group.members)
+        return out
+
+    def _check_width(self, x: np.ndarray) -> None:
+        width = len(self.x_mean) - self.reads_snr
         if x.ndim != 2 or x.shape[1] != width:
             raise ModelError(
                 f"this regressor reads {width} numbers per star, not an array of shape {x.shape}"
             )
-        out = np.full((len(x), len(self.names)), np.nan)
+
+    def standard_inputs(self, x: np.ndarray, snr: np.ndarray | None) -> np.ndarray:
+        """(N, D), or (N, D + 1) with the S/N: what the networks see of x (N, D). ModelError as `predict`."""
+        self._check_width(x)
+        width = x.shape[1]
         extra = self._log_snr(len(x), snr)[:, None] if self.reads_snr else np.empty((len(x), 0))
-        for start in range(0, len(x), CHUNK):
-            rows = slice(start, start + CHUNK)
-            part = (np.hstack([x[rows], extra[rows]]).astype(np.float32) - self.x_mean) / self.x_scale
-            check_finite(part)
-            part[:, width:] = within_reach(part[:, width:])
-            for group in self.groups:
-                out[rows, group.columns] = sum(member(part) for member in group.members) / len(group.members)
-        return out
+        part = (np.hstack([x, extra]).astype(np.float32) - self.x_mean) / self.x_scale
+        check_finite(part)
+        part[:, width:] = within_reach(part[:, width:])
+        return part
 
     def _log_snr(self, n_stars: int, snr: np.ndarray | None) -> np.ndarray:
         """(N,) log10 S/N; that of the fit's median star where it is unknown."""

@@ -71,11 +71,16 @@ def _star_axis(field: str) -> int:
 
 
 class StarTensors:
-    """Stars → `Batch`, with the scaling and the knowledge fitted to the training split."""
+    """Stars → `Batch`, with the scaling and the knowledge fitted to the training split.
 
-    def __init__(self, training: SpectraSet, config: Config, device: torch.device) -> None:
+    scaler: one that is fitted already.
+    """
+
+    def __init__(
+        self, training: SpectraSet, config: Config, device: torch.device, scaler: Scaler | None = None
+    ) -> None:
         self.config, self.device = config, device
-        self.scaler = fit_scaler(training, config)
+        self.scaler = scaler or fit_scaler(training, config)
         standard, bins = self._labels_and_bins(training)
         self.knowledge = Knowledge(bins, self._labels_seen(standard), config)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
+from ..adapting import FROM_ARGUMENTS, check_from, run_from
 from ..arguments import DEVICE, KEEP_SPIKES, MAPS, MAPS_NOISE_KEY, STARS, whole_number
 from ..choices import CONFIG_ARGUMENTS, base_config, config_from
 from ..console import Console, facts, heading, table
@@ -52,6 +53,7 @@ MOST_SEEDS = 100  # at once: all of them are in memory
         help="also make this map of the latent (default: none); may repeat",
     ),
     MAPS_NOISE_KEY,
+    *FROM_ARGUMENTS,
 )
 def train(args: Namespace, console: Console) -> Report:
     """Train on 80 % of the stars (by id) and measure on the rest.
@@ -59,7 +61,14 @@ def train(args: Namespace, console: Console) -> Report:
     Ctrl-C stops after the epoch (pressed twice: at once) and leaves a checkpoint; the same command with
     --resume continues from it, to the same weights. Models of several seeds share their steps, which takes
     less time than one after the other; each equals its own training alone, up to rounding.
+
+    With --from MODEL that model goes on learning from STARS, of which a few hundred will do: its mean
+    spectrum is corrected, its encoder moves as far as cross-validation lets it, and its regressors follow.
+    docs/own-stars.md explains it.
     """
+    check_from(args)
+    if args.from_model:
+        return run_from(args, console)
     from ...models.fit import Extras
     from ...simulator.judging import refuse_reserved_sources
     from ...training.checkpoints import CHECKPOINT
@@ -115,13 +124,13 @@ def _finished_before(folder: Path, config: "Config", intake: "Intake", console: 
 
 def _report(model: "TrainedModel", folder: Path, intake: "Intake") -> Report:
     training, scores = summary(folder, model.history), model.card["figures"]
-    text = f"{facts(training)}\n\n{_scores_table(scores['parameters'])}"
+    text = f"{facts(training)}\n\n{scores_table(scores['parameters'])}"
     result = training | {"stopped": False, "left_out": model.card["data"]["left_out"], "test": scores}
     result |= {"calibration": model.card.get("calibration", {})}
     return Report(result | intake.result(), text)
 
 
-def _scores_table(parameters: dict[str, dict[str, float]]) -> str:
+def scores_table(parameters: dict[str, dict[str, float]]) -> str:
     """How well each parameter is read from the latent of the test stars."""
     header = ["read from the latent of test stars", "R²", "mean |error|", "rms error", "68 % interval holds"]
     rows = [
