@@ -103,8 +103,12 @@ _BY_ALIAS = {alias: p.name for p in STELLAR.values() for alias in (p.name, *p.al
 
 
 def default_labels(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The labels a model learns from stars labelled `names`: the standard four if all or none are there."""
-    return LABELS if set(LABELS) <= set(names) or not names else tuple(names)
+    """The labels a model learns from stars labelled `names`: the standard four if all or none are there.
+
+    Errors of labels (`teff_error`) are none.
+    """
+    names = tuple(name for name in names if name.removesuffix("_error") not in LABELS or name in LABELS)
+    return LABELS if set(LABELS) <= set(names) or not names else names
 
 
 def canonical_name(column: str) -> str:
@@ -132,22 +136,32 @@ def in_calcium_cores(wavelength_nm: "np.ndarray") -> "np.ndarray":
 
 @dataclass(frozen=True)
 class SpectralLine:
-    """A line worth a mark in a plot; `wavelength_nm` is in vacuum."""
+    """A line worth a mark in a plot; `wavelength_nm` is in vacuum, `excitation_ev` that of its lower level."""
 
     species: str
     wavelength_nm: float
+    excitation_ev: float | None = None  # unknown for the interstellar band
+
+    @property
+    def described(self) -> str:
+        """Species, wavelength and excitation, in words."""
+        level = "" if self.excitation_ev is None else f", from a level at {self.excitation_ev:.2f} eV"
+        return f"{self.species} {self.wavelength_nm:.2f} nm{level}"
 
 
-_WAVELENGTHS_NM = {
-    "Ca II": CALCIUM_CORES_NM,
-    "Fe I": (851.641, 861.416, 867.713, 869.101),
-    "Ti I": (868.537,),
-    "Si I": (855.913, 865.084),
-    "S I": (869.701,),
-    "Paschen": (850.482, 854.773, 860.075, 866.740),
-    "DIB": (862.32,),
+_LINES: dict[str, tuple[tuple[float, float | None], ...]] = {  # species -> wavelength, excitation
+    "Ca II": tuple(zip(CALCIUM_CORES_NM, (1.69, 1.70, 1.69), strict=True)),
+    "Fe I": (
+        *((847.073, 2.22), (851.641, 2.20), (858.461, 2.99), (861.416, 2.85)),
+        *((862.396, 2.95), (867.713, 2.83), (869.101, 2.18)),
+    ),
+    "Ti I": ((868.537, 1.05),),
+    "Si I": ((855.913, 5.87), (865.084, 6.21)),
+    "S I": ((869.701, 7.87),),
+    "Paschen": ((850.482, 12.09), (854.773, 12.09), (860.075, 12.09), (866.740, 12.09)),
+    "DIB": ((862.32, None),),
 }
-LINES = tuple(SpectralLine(species, nm) for species, lines in _WAVELENGTHS_NM.items() for nm in lines)
+LINES = tuple(SpectralLine(species, nm, ev) for species, lines in _LINES.items() for nm, ev in lines)
 
 # --- limits ---
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui import guards, show
 from pages.ui.parts import decode as decoding
+from pages.ui.parts import explain
 
 show.page_title("Decode", "Drag a slider: the decoder draws the same star with other parameters.")
 model, star = guards.need_model(), guards.need_star()
@@ -20,3 +21,4 @@ origin = "come from its file or the simulator" if own[0] else "are estimated fro
 st.caption(
     f"The star's own parameters {origin}. Drag across the spectrum to zoom in; double-click to zoom out."
 )
+explain.show_sliders(model, star, labels[0])

@@ -8,6 +8,7 @@ from gandalf_core.figures import latents
 from pages.ui import guards, pickers, show
 from pages.ui.cache.outputs import latents_of, population_bands
 from pages.ui.parts import decode as decoding
+from pages.ui.parts import explain
 
 show.page_title("Latent", "Drag a dot, and see the spectrum of the star that would have this latent.")
 model, star = guards.need_model(), guards.need_star()
@@ -21,7 +22,9 @@ st.caption(
     "Orange dots: the latent you edit. Blue dashes: the star's own. Grey bars: the ranges of 68 % and 98 % "
     "of the stars. Purple ticks: the other star."
 )
-view = pickers.choose("View", ["Correlations", "Traverse"], "latent_view", label_visibility="collapsed")
+view = pickers.choose(
+    "View", ["Correlations", "Traverse", "On the spectrum"], "latent_view", label_visibility="collapsed"
+)
 if view == "Correlations":
     z, values, names = guards.need_population()
     show.figure(
@@ -30,6 +33,8 @@ if view == "Correlations":
         "is pale.",
         "correlation",
     )
+elif view == "On the spectrum":
+    explain.show_dimensions(model, star, labels[0])
 else:
     dimension = st.slider(
         "Latent dimension", 1, model.latent_size, 1, key="traverse", persist_state="session"

@@ -4,12 +4,13 @@ import streamlit as st
 
 from pages.ui import guards, pickers, show
 from pages.ui.cache.outputs import predictions_of
-from pages.ui.cache.uploads import uploads_on_grid
-from pages.ui.parts import parameters, tables
+from pages.ui.cache.uploads import uploads_beside
+from pages.ui.parts import explain, parameters, tables
 
 VIEWS = [
     "Diagrams",
     "Joint errors",
+    "Origin",
     "Against the truth",
     "Residuals",
     "Error bars",
@@ -19,31 +20,34 @@ VIEWS = [
 
 show.page_title(
     "Parameters",
-    "What a regressor reads from the model's latent, or from the spectrum itself. A parameter removed from "
-    "the latent is predicted with an error as large as the spread of the sample.",
+    "What a regressor reads from the spectrum, or from the model's latent. A parameter removed from the "
+    "latent is predicted there with an error as large as the spread of the sample.",
 )
 model, star = guards.need_model(), guards.need_star()
 with guards.showing_errors():
     estimate = predictions_of(model, star)
-    uploads = uploads_on_grid(model)
 tables.show_estimates(model, star, estimate)
-source = "latent"
+sources = ["latent"] if model.regressor_spectrum is None else ["spectrum", "latent"]
+source = sources[0]
 with st.container(horizontal=True, vertical_alignment="center"):
     view = pickers.choose("View", VIEWS, "parameter_view", label_visibility="collapsed")
     if view not in ("Representations", "Joint errors"):  # which read from all of them
-        source = pickers.choose(
-            "Read from", ["latent", "spectrum"], "read_from", label_visibility="collapsed"
-        )
+        source = pickers.choose("Read from", sources, "read_from", label_visibility="collapsed")
+if source == "latent" and model.removed and view != "Representations":
+    removed = " and ".join(map(show.plain, model.removed))
+    st.warning(f"{show.escaped(model.name)} removed {removed} from its latent: read them from the spectrum.")
 stars = guards.need_stars()
 with guards.showing_errors():
     predictions = predictions_of(model, stars, source, verdicts=True if view == "Table" else None)
+    uploads = uploads_beside(model, stars.ids)
     uploaded = None if uploads is None else predictions_of(model, uploads, source)
 true = stars.labels_for(model.label_names)
 if view == "Diagrams":
     parameters.show_diagrams(model, stars, predictions, uploaded, source)
 elif view == "Joint errors":
-    sources = ["latent", "spectrum"] if model.regressor_spectrum is not None else ["latent"]
     parameters.show_joint_errors(model, star, {s: predictions_of(model, star, s) for s in sources}, stars)
+elif view == "Origin":
+    explain.show_origin(model, star, source)
 elif view == "Against the truth":
     parameters.show_against_truth(predictions, true)
 elif view == "Residuals":

@@ -154,13 +154,19 @@ def abundances(mh: float, alphafe: float, cn: float) -> "Abund":
 
 
 @cache
-def _lines(with_cn: bool) -> "pd.DataFrame":
+def species() -> tuple[str, ...]:
+    """Every species that has lines here, for example `Fe 1` (neutral iron)."""
+    return tuple(sorted(set(_lines(())["species"])))
+
+
+@cache
+def _lines(without: tuple[str, ...]) -> "pd.DataFrame":
     import pandas as pd
 
     if not LINES_FILE.exists():
         raise ModelError(f"{LINES_FILE} is missing: restore it from the repository")
     lines = pd.read_csv(LINES_FILE)
-    return lines if with_cn else lines[lines["species"] != "CN 1"].reset_index(drop=True)
+    return lines[~lines["species"].isin(without)].reset_index(drop=True)
 
 
 def to_vacuum(air: np.ndarray) -> np.ndarray:
@@ -173,16 +179,17 @@ def to_vacuum(air: np.ndarray) -> np.ndarray:
 # --- the spectrum ---
 
 
-def spectrum(labels: Sequence[float]) -> np.ndarray:
+def spectrum(labels: Sequence[float], without: tuple[str, ...] = ()) -> np.ndarray:
     """(L,) flux over the continuum on RAW_NM for five labels, without any instrument's profile.
 
-    Raises SpectraError where it cannot be computed, ModelError when PySME or an input is missing.
+    without: species whose lines are left out. Raises SpectraError where it cannot be computed, ModelError
+    when PySME or an input is missing.
     """
     labels = [float(value) for value in labels]
     if reason := reason_to_refuse(labels):
         raise SpectraError(f"{written(labels)}: {reason}")
     with _quiet():
-        wavelength, flux = _synthesised(_structure(*labels))
+        wavelength, flux = _synthesised(_structure(*labels, without=without))
     flux = np.interp(RAW_NM, to_vacuum(wavelength) / 10, flux)
     if not (flux >= 0).all() or flux.max() > 1 + CONTINUUM_EXCESS:  # NaN is not ≥ 0 either
         raise SpectraError(f"{written(labels)}: PySME gives no spectrum (flux {flux.min()} to {flux.max()})")
@@ -194,7 +201,9 @@ def written(labels: Sequence[float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in zip(LABEL_NAMES, labels, strict=True))
 
 
-def _structure(teff: float, logg: float, mh: float, alphafe: float, cn: float) -> "SME_Structure":
+def _structure(
+    teff: float, logg: float, mh: float, alphafe: float, cn: float, without: tuple[str, ...] = ()
+) -> "SME_Structure":
     """What PySME computes from."""
     from pysme.atmosphere.atmosphere import Atmosphere
     from pysme.linelist.linelist import LineList
@@ -206,7 +215,8 @@ def _structure(teff: float, logg: float, mh: float, alphafe: float, cn: float) -
     sme.vmic, sme.vmac, sme.vsini = microturbulence(teff, logg), 0, 0
     columns = photospheres().at((teff, logg, mh))
     sme.atmo = Atmosphere(teff=teff, logg=logg, monh=mh, vturb=sme.vmic, **ATMOSPHERE, **columns)
-    sme.linelist, sme.wran = LineList(_lines(has_cn(teff, mh)).copy()), [list(AIR)]
+    without = without if has_cn(teff, mh) else (*without, "CN 1")
+    sme.linelist, sme.wran = LineList(_lines(without).copy()), [list(AIR)]
     sme.normalize_by_continuum, sme.cscale_flag = True, "none"
     sme.vrad_flag, sme.vrad, sme.ipres = "none", 0, 0
     return sme

@@ -24,7 +24,7 @@ from .registry import COMMANDS, MODULE_PROGRAM, Command, Report, UsageError, par
 from .terminal import prepare_streams, takes_utf8
 
 COMMAND_FILES = (
-    *("data", "validate", "training", "predict", "use", "models", "measure"),
+    *("data", "validate", "training", "predict", "use", "models", "measure", "explain"),
     *("sweep", "scale", "pretrain", "app"),
 )
 

@@ -144,6 +144,7 @@ def mark_lines(figure: go.Figure, wavelength_nm: np.ndarray) -> go.Figure:
             xref="x",
             yref="y domain",
             text=line.species,
+            hovertext=line.described,
             showarrow=False,
             font={"size": 10, "color": GREY},
             yanchor="bottom",
