@@ -11,7 +11,7 @@ import streamlit as st  # noqa: E402
 from streamlit.navigation.page import StreamlitPage  # noqa: E402
 
 from gandalf_core.parameters import LINES  # noqa: E402
-from pages.ui import pickers, state  # noqa: E402
+from pages.ui import pickers, state, turns  # noqa: E402
 
 PAGES = {  # section -> file, title, icon, help
     "": (
@@ -67,11 +67,12 @@ STYLE = f"""<style>
 
 st.set_page_config("GANDALF Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
 st.html(STYLE)
-state.start()
-view = st.navigation(navigation())
-with st.sidebar:
-    model = pickers.show_model()
-    source = pickers.show_stars()
-    pickers.show_star(model, source)
-state.mirror()
-view.run()
+with turns.turn():
+    state.start()
+    view = st.navigation(navigation())
+    with st.sidebar:
+        model = pickers.show_model()
+        source = pickers.show_stars()
+        pickers.show_star(model, source)
+    state.mirror()
+    view.run()

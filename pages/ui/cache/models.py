@@ -12,8 +12,10 @@ from gandalf_core.models import store
 from gandalf_core.models.browser import decoder_spec
 from gandalf_core.models.trained import TrainedModel
 from pages.ui.components import live_decoder
+from pages.ui.turns import once
 
 
+@once
 def model_folders() -> dict[str, Path]:
     """Name in the picker → folder: the models by name, then the finished trainings, newest first."""
     folders = {info.name: info.path for info in store.list_models()}
@@ -56,6 +58,7 @@ def load_model(name: str) -> TrainedModel:
     return _load(str(folders[name]), _stamps(folders[name]), name)
 
 
+@once
 def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Name, size and time of every file of a model, its maps included: another one is loaded anew."""
     stamps = []
