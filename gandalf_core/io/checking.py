@@ -145,10 +145,19 @@ def _noted(kept: Found, fillers: np.ndarray | None, found: Found, checks: Checks
         missing=read.missing | missing | too_far | of_labels,
         spikes=0 if hits is None else int(hits.sum()),
         rejected={str(found.ids[row]): cause for row, cause in sorted(found.refused.items())},
-        remarks=(*read.remarks, *remarks),
+        remarks=(*read.remarks, *remarks, *_repeated(kept.ids)),
     )
     about = kept.provenance | _instrument(kept.provenance, grid) | {KEY: read.to_json()}
     return SpectraSet(flux, grid, kept.ids, labels, kept.label_names, kept.flux_error, mask, about)
+
+
+def _repeated(ids: np.ndarray) -> list[str]:
+    """A remark on ids (N,) that several stars have; none where each has its own."""
+    if len(set(ids.tolist())) == len(ids):
+        return []
+    names, times = np.unique(ids, return_counts=True)
+    more = f", and {(times > 1).sum() - 1:,} more ids are repeated" if (times > 1).sum() > 1 else ""
+    return [f"{times.max():,} stars have the id {names[times.argmax()]}{more}: give each star its own"]
 
 
 def _without_absurd(flux: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, Counts]:
