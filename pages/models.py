@@ -4,8 +4,9 @@ import streamlit as st
 
 from gandalf_core.models.cards import card_text, notes
 from pages.ui import guards, show, state
+from pages.ui.cache.audits import card_of
 from pages.ui.cache.models import load_model, model_folders, unusable_models
-from pages.ui.parts import cards, model_files, quota
+from pages.ui.parts import cards, chips, model_files, quota
 
 NOTHING = "nothing"
 
@@ -32,7 +33,7 @@ if len(models) == 2:
     cards.show_comparison(*models)
 for model, column in zip(models, (left, right), strict=False):
     with column:
-        show.badges(model.card)
+        chips.show_chips(model)
         st.button(
             "Use this model everywhere",
             key=f"use {model.name}",
@@ -44,4 +45,4 @@ for model, column in zip(models, (left, right), strict=False):
         model_files.show_remove(model.name, folders[model.name])
 for model in models:
     with st.expander(f"Card of {model.name}", expanded=len(models) == 1):
-        st.markdown(card_text(model.name, model.card))
+        st.markdown(card_text(model.name, card_of(model)))

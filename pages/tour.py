@@ -4,13 +4,14 @@ from itertools import pairwise
 
 import streamlit as st
 
-from gandalf_core.figures import audits, training
+from gandalf_core.figures import training
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, pickers, show, state
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.parts import captions
 from pages.ui.parts import decode as decoding
 from pages.ui.parts import maps as mapping
+from pages.ui.parts.chips import show_probes
 from pages.ui.parts.twins import show_beside_simulated
 
 STEPS = ["1 Entangled", "2 The adversary", "3 A fresh probe", "4 Decode"]
@@ -60,12 +61,8 @@ def show_probe(model: TrainedModel) -> None:
     )
     models = model_folders()
     names = [name for name in dict.fromkeys((PLAIN, model.name, *models)) if name in models][:MAX_COMPARED]
-    show.figure(
-        audits.r2_table(show.card_r2(names), "What a fresh probe reads from each latent"),
-        "R² of a network trained afterwards on each latent. 1: it reads the parameter perfectly. 0: not at "
-        "all.",
-        "tour_probes",
-    )
+    with guards.showing_errors():
+        show_probes([load_model(name) for name in names], "tour_probes")
     ask(
         "find a parameter that a paper recipe 'removed' and the probe still reads. "
         "The Audit page adds the floor and a confidence interval."

@@ -606,6 +606,29 @@ def test_the_audit_gives_its_verdict_in_words(app):
     assert drawn["found from here on"]["x"] == [0.0091, 0.0091]
 
 
+def test_an_audit_that_was_just_run_reaches_the_chips_and_the_comparison(app, monkeypatch):
+    from pages.ui import jobs
+
+    monkeypatch.setattr(jobs.JobManager, "launch", lambda self, job: Sleeper())
+    test = app("audit", model="generator")
+    chips = test.sidebar.markdown[0].value
+    assert chips.count("not measured") == 4 and "Not audited" in test.sidebar.caption[0].value
+    button(test, "Run the audit").click().run()
+    [job] = jobs.manager().list("audit")
+    removed = {n: app_world.AUDIT["removed"]["teff"] | {"partial": 0.31, "p": 0.001} for n in LABELS}
+    report = app_world.AUDIT | {"removed": removed, "kept": {}, "untouched": {}, "stars": 3000}
+    (job.folder / "result.json").write_text(json.dumps(report))
+    (job.folder / "status.json").write_text('{"state": "done"}')
+    show(test, "models")
+    chips = test.sidebar.markdown[0].value
+    assert chips.count("still readable") == 4 and "partial R² 0.310" in chips
+    test.selectbox(key="card_left").select("generator").run()
+    test.selectbox(key="card_right").select("physical-removed").run()
+    rows = test.dataframe[0].value.set_index("what")
+    assert rows.loc["audit: partial R² of Teff", "generator"] == "0.31"
+    assert figures(test)[0]["data"][0]["y"][0] == "generator"
+
+
 def test_the_numbers_of_the_audit_are_tables_and_a_file(app):
     test = app("audit", model="physical-removed")
     test.get("button_group")[0].set_value("Numbers").run()
@@ -721,7 +744,7 @@ def test_the_tour_leads_on_step_by_step(app):
     ("key", "words"),
     [
         ("figures · parameters · teff · mae", "mean |Δ| of Teff [K]"),
-        ("figures · parameters · mh · r2", "R² of [M/H]"),
+        ("figures · parameters · mh · r2", "own regressor's R² of [M/H]"),
         ("lambdas · logg", "λ of log g"),
         ("data · seconds", "seconds of training"),
         ("versions · torch", "version · torch"),

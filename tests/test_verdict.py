@@ -360,3 +360,35 @@ def test_the_strata_have_a_table_of_their_own():
 
 def test_no_number_is_minus_zero():
     assert "−0.000" not in on_removed("teff", leak(-0.0001, 0.003, 0.009, 0.013)).text
+
+
+LEAK = {
+    "r2": 0.3,
+    "floor": 0.29,
+    "p": 0.4,
+    "partial": 0.004,
+    "detectable": 0.009,
+    "upper": 0.012,
+    "bits": 0.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("sign", "entry", "grade", "text"),
+    [
+        ("removed", LEAK, "good", "removed, partial R² 0.004"),
+        ("removed", LEAK | {"partial": 0.09, "p": 0.001}, "bad", "still readable, partial R² 0.090"),
+        ("removed", LEAK | {"partial": 0.01, "upper": 0.05, "p": 0.001}, "bad", "still in the latent"),
+        ("removed", LEAK | {"detectable": 0.08, "stars": 100}, "unsure", "removed? cannot tell"),
+        ("removed", None, "neutral", "to be removed, not measured"),
+        ("kept", {"r2": 0.902, "loss": 0.004}, "good", "kept, R² 0.902"),
+        ("untouched", {"r2": 0.5}, "neutral", "left alone, R² 0.500"),
+    ],
+)
+def test_a_chip_says_how_a_label_stands_by_its_audit(sign, entry, grade, text):
+    from gandalf_core.auditing.standing import standings
+
+    report = {"removed": {}, "kept": {}, "untouched": {}} | ({sign: {"teff": entry}} if entry else {})
+    found = standings({"teff": sign}, report)["teff"]
+    assert found.grade == grade and found.text.startswith(text)
+    assert "not measured" in standings({"teff": sign}, None)["teff"].text

@@ -14,6 +14,7 @@ from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import latents_of
 from pages.ui.cache.stars import MAX_SIMULATED, READY_MADE, NotSimulated, load_star, star_ids
 from pages.ui.cache.uploads import ALL, UPLOADED, load_upload, upload_name
+from pages.ui.parts import chips
 
 DEFAULT = "generator"  # it has sliders
 MAX_LISTED = 200  # stars in the picker; any other id can be typed, or chosen in a diagram or a table
@@ -25,7 +26,7 @@ MAX_SEED = 10_000  # that forms offer; the command line takes larger ones
 
 
 def show_model() -> str | None:
-    """The model that all pages use, with the labels it removed and kept."""
+    """The model that all pages use, and what was measured of each of its labels."""
     # the default first, the others in their order
     names = sorted(model_folders(), key=lambda name: name != DEFAULT)
     if not names:
@@ -45,7 +46,7 @@ def show_model() -> str | None:
         model = load_model(name)
     except GandalfError:  # the page shows the message
         return None
-    show.badges(model.card)
+    chips.show_chips(model)
     return name
 
 

@@ -9,15 +9,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from gandalf_core.jobs.job import Job
-from gandalf_core.models.cards import signs
 from gandalf_core.parameters import parameter
 from pages.ui.cache.models import load_model
 
-SIGNS = {  # colour and icon of a label's badge
-    "removed": ("orange", "remove_circle"),
-    "kept": ("green", "add_circle"),
-    "untouched": ("gray", "radio_button_unchecked"),
-}
 SYMBOLS = {  # in LaTeX
     "teff": "T_\\mathrm{eff}",
     "logg": "\\log g",
@@ -72,15 +66,6 @@ def figure(chart: go.Figure, sentence: str, key: str) -> None:
     }
     st.plotly_chart(chart, key=key, config=config, alt=sentence)
     st.caption(sentence)
-
-
-def badges(card: dict[str, Any]) -> None:
-    """One badge per label of a model, in words and colour: removed, kept or untouched."""
-    texts = []
-    for name, sign in signs(card).items():
-        colour, icon = SIGNS[sign]
-        texts.append(f":{colour}-badge[:material/{icon}: {plain(name)} {sign}]")
-    st.markdown(" ".join(texts))
 
 
 def fact(label: str, value: str, note: str) -> None:

@@ -1,9 +1,6 @@
 """The parts of the Audit page: where the report comes from, its verdict and its numbers."""
 
 import json
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,19 +9,12 @@ from gandalf_core.auditing.slider_table import SLIDER_READING, slider_rows
 from gandalf_core.auditing.slider_verdict import on_sliders
 from gandalf_core.auditing.table import READING, STRATA_READING, strata_rows, table_rows
 from gandalf_core.auditing.verdict import on_latent
-from gandalf_core.errors import JobError, ModelError
-from gandalf_core.jobs.folder import JobState
-from gandalf_core.jobs.job import Job
-from gandalf_core.models import store
+from gandalf_core.errors import JobError
 from gandalf_core.models.trained import TrainedModel
-from gandalf_core.seeds import CHOICE_SEED
-from pages.ui import guards, jobs, show, state
-from pages.ui.cache.models import model_folders
+from pages.ui import guards, jobs, show
+from pages.ui.cache.audits import STARS, Report, arguments_of, audits_of, report_of
 from pages.ui.parts.progress import follow
 
-Report = dict[str, Any]  # see auditing/report.py
-
-STARS = f"simulated:3000:{CHOICE_SEED}"
 BADGES = {  # grade of a sentence -> badge
     "good": ":green-badge[:material/check:]",
     "partly": ":orange-badge[:material/contrast:]",
@@ -39,50 +29,19 @@ BADGES = {  # grade of a sentence -> badge
 
 def show_source(model: TrainedModel) -> tuple[Report | None, str]:
     """A button that runs the audit; returns the newest report and its origin, or None and what to do."""
-    folder = model_folders()[st.session_state[state.MODEL]]
-    arguments = ["audit", str(folder), STARS]
-    audits = [
-        job
-        for job in jobs.manager().list("audit")
-        if list(job.arguments) == arguments and job.content == model.identity
-    ]
+    audits = audits_of(model)
     running = bool(audits) and audits[0].active
     st.button(
         "Run the audit",
         icon=":material/play_arrow:",
         disabled=running,
         on_click=_submit,
-        args=(model, arguments),
+        args=(model, arguments_of(model)),
         help=f"On the stars {STARS}, in the background. It takes a few minutes.",
     )
     if running:
         follow([audits[0].id])
-    return newest_report(audits, folder)
-
-
-def newest_report(audits: list[Job], folder: Path) -> tuple[Report | None, str]:
-    """The report of the latest job that has ended, else the one in the model's folder."""
-    for job in audits:
-        result = job.folder / "result.json"
-        if job.state == JobState.DONE and result.is_file():
-            with suppress(OSError, ValueError):  # cut short by a full disk
-                report = json.loads(result.read_text(encoding="utf-8"))
-                return report, f"Measured on this server with the stars {STARS}."
-        if job.state in (JobState.FAILED, JobState.DIED):
-            report, origin = stored_report(folder)
-            message = guards.error_text(job.status.get("message"))
-            return (report, origin) if report else (None, f"The audit failed: {message}")
-    return stored_report(folder)
-
-
-def stored_report(folder: Path) -> tuple[Report | None, str]:
-    try:
-        report = store.stored_audit(folder)
-    except ModelError as error:
-        return None, guards.error_text(error)
-    if report is not None:
-        return report, "Stored with the model."
-    return None, "This model has not been audited yet: press **Run the audit**."
+    return report_of(model)
 
 
 def _submit(model: TrainedModel, arguments: list[str]) -> None:

@@ -10,7 +10,8 @@ import streamlit as st
 from gandalf_core.figures import audits
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import parameter
-from pages.ui import show
+from pages.ui.cache.audits import card_of
+from pages.ui.parts.chips import show_probes
 
 ABOVE = " · "  # between the names of a path in a card
 SKIPPED = ("name", "audit · verdict")  # the verdict says in sentences what other entries say in numbers
@@ -20,7 +21,7 @@ FACTS = {
     "median_chi2": "median χ² per pixel",
     "latent_size": "latent dimensions",
     "seconds": "seconds of training",
-    "r2": "R²",
+    "r2": "own regressor's R²",
     "mae": "mean |Δ|",
     "rmse": "rms Δ",
     "coverage": "share within 1σ",
@@ -38,7 +39,7 @@ AUDITED = {
     "partial": "partial R² of",
     "upper": "95 % limit of the partial R² of",
     "sliders": "relative error of the slider of",
-    "r2": "R² of",
+    "r2": "fresh probe's R² of",
     "source": "the stars",
     "stars": "number of stars",
 }
@@ -59,20 +60,16 @@ RECIPE = {
 def show_comparison(first: TrainedModel, second: TrainedModel) -> None:
     """What a fresh probe reads from two models, and every entry in which their cards differ."""
     models = (first, second)
-    show.figure(
-        audits.r2_table(show.card_r2(m.name for m in models), "What a fresh probe reads from each latent"),
-        "R² of a network trained on each latent afterwards: bright is readable, dark is not.",
-        "compared",
-    )
-    cards = {model.name: flattened(model.card) for model in models}
+    show_probes(models, "compared")
+    cards = {model.name: flattened(card_of(model)) for model in models}
     rows = [
         {"what": in_words(path), **{name: _text(card.get(path)) for name, card in cards.items()}}
         for path in _differences(*cards.values())
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config={"what": "Difference"})
     st.caption(
-        "Only what differs between the two cards. Errors and shares are those of a regressor on the latent, "
-        "for test stars."
+        "Only what differs between the two cards. Errors, R² and shares of the test split are those of the "
+        "model's own regressor on its latent; what the audit says is of fresh probes."
     )
 
 
