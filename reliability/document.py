@@ -91,8 +91,8 @@ def _fuzz(result: dict[str, Any]) -> str:
     faults = [fault for found in result["faults"].values() for fault in found]
     said = (
         f"{result['mutants']:,} files, in a process with 20 s and 1.2 GB, by turns damaged in their bytes "
-        "and laid out in another way, of which the right values are known: they must be found, or the file be "
-        "refused in one line, or a note must count what was left out. So of damaged files with checksums."
+        "and laid out in another way, of which the right values are known: they must be found, or the file "
+        "be refused in one line, or a note must count what was left out. So of damaged files with checksums."
     )
     return f"{said}\n\n{table(['', 'files'], rows)}\nChanges: {changes}.\n\n{_faults(faults)}"
 
@@ -103,7 +103,7 @@ def _hostile(result: dict[str, Any]) -> str:
     said = (
         f"{result['folders']:,} folders in which one to three files are others, most without a manifest that "
         "tells: each is listed, shown, loaded and asked about stars, or refused in one line; and the "
-        f"explorer's page of models shows the good one beside {app['folders']:,} of them in {app['seconds']:.1f} s."
+        f"models page shows the good one beside {app['folders']:,} of them in {app['seconds']:.1f} s."
     )
     return f"{said}\n\n{table(['', 'folders'], rows)}\n{_faults(result['faults'])}"
 

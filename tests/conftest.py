@@ -4,6 +4,7 @@ Heavy modules are imported by the fixtures that need them.
 """
 
 import os
+import random
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,26 @@ os.environ["GANDALF_NOISE_KEY"] = str(Path(__file__).with_name("noise-key.txt"))
 import pytest
 
 NEEDS_SHARED = "GANDALF_NEEDS_SHARED"  # set by .ci/run where the project's shared folder is
+
+
+def pytest_addoption(parser):
+    about = "run files, and the tests in each, in another order, which follows from this number"
+    parser.addoption("--shuffle", type=int, metavar="SEED", help=about)
+
+
+def pytest_collection_modifyitems(config, items):
+    """With --shuffle, another order of files and of the tests in each: no test may rest on another."""
+    seed = config.getoption("--shuffle")
+    if seed is None:
+        return
+    chance, files = random.Random(seed), {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    names = sorted(files)
+    chance.shuffle(names)
+    for name in names:
+        chance.shuffle(files[name])
+    items[:] = [item for name in names for item in files[name]]
 
 
 @pytest.hookimpl(wrapper=True)
