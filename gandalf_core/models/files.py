@@ -3,7 +3,8 @@
 manifest.json (hashes of the others) · config.json · weights.safetensors (encoder and decoder) · scaling.npz
 (scaling, label ranges, reference for outliers) · split.npz (ids by what the stars serve) ·
 regressor-latent.npz · regressor-spectrum.npz · projections/<name>.npz · history.jsonl · card.json ·
-audit.json where the model was audited; CARD.md is the card for people, and belongs to no manifest
+audit.json where the model was audited · calibrations/<name>.npz on a user's own stars; CARD.md is the card
+for people, and belongs to no manifest
 """
 
 import hashlib
@@ -31,6 +32,8 @@ MANIFEST = "manifest.json"
 REGRESSORS = {"latent": "regressor-latent.npz", "spectrum": "regressor-spectrum.npz"}
 PROJECTIONS = "projections"
 MAP = re.compile(rf"{PROJECTIONS}/(\w[\w.+-]{{0,100}})\.npz", re.ASCII)
+CALIBRATIONS = "calibrations"
+CALIBRATION = re.compile(rf"{CALIBRATIONS}/(\w[\w+-]{{0,60}})\.npz", re.ASCII)
 NEEDED = (CONFIG, WEIGHTS, SCALING, SPLIT, CARD)
 LISTED = (*NEEDED, *REGRESSORS.values(), HISTORY, AUDIT)  # in a manifest, beside maps
 ABOUT = (SPLIT, CARD, AUDIT, MANIFEST)  # files that describe a model: no result depends on them
@@ -81,7 +84,7 @@ def _line(error: Exception) -> str:
 
 def is_listed(name: str) -> bool:
     """Whether a file of this name, with / between its parts, belongs to a model and to its manifest."""
-    return name in LISTED or MAP.fullmatch(name) is not None
+    return name in LISTED or any(kind.fullmatch(name) for kind in (MAP, CALIBRATION))
 
 
 # --- arrays ---

@@ -111,7 +111,17 @@ def model_files(folder: Path) -> list[str]:
     maps = [name for name in maps if files.MAP.fullmatch(name)]
     if len(maps) > files.MOST_MAPS:
         raise ModelError(f"{folder / files.PROJECTIONS}: {len(maps)} maps, more than any model has")
-    return [*own, *maps]
+    return [*own, *maps, *_calibrations(folder)]
+
+
+def _calibrations(folder: Path) -> list[str]:
+    """The names of the calibrations in a folder. ModelError for very many."""
+    place = folder / files.CALIBRATIONS
+    names = [f"{files.CALIBRATIONS}/{path.name}" for path in sorted(place.glob("*.npz"))]
+    names = [name for name in names if files.CALIBRATION.fullmatch(name)]
+    if len(names) > files.MOST_MAPS:
+        raise ModelError(f"{place}: {len(names)} calibrations, at most {files.MOST_MAPS} are possible")
+    return names
 
 
 def _is_replaced(folder: Path) -> bool:

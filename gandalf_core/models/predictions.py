@@ -28,6 +28,7 @@ class Predictions:
     outside: (N,) true beyond what the model knows: an error of such a star is a lower limit.
     velocity_kms, velocity_kms_error: (N,) by which the lines lie to the red, NaN where it is not known.
     correlations: (N, P, P) of the errors; NaN beside the diagonal where they are not known.
+    calibration: the name of the calibration on a user's own stars that was applied, or "".
     """
 
     ids: np.ndarray
@@ -43,6 +44,7 @@ class Predictions:
     velocity_kms: np.ndarray = field(default_factory=lambda: np.empty(0))
     velocity_kms_error: np.ndarray = field(default_factory=lambda: np.empty(0))
     correlations: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
+    calibration: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.correlations):
@@ -90,6 +92,8 @@ class Predictions:
             "velocity_kms_error",
         )
         table |= {name: getattr(self, name) for name in others}
+        if self.calibration:
+            table["calibration"] = np.full(len(self), self.calibration)
         pairs = combinations(range(len(self.label_names)), 2) if correlations else ()
         named = ((f"{self.label_names[i]}_{self.label_names[j]}_corr", (i, j)) for i, j in pairs)
         return table | {name: self.correlations[:, i, j] for name, (i, j) in named}
@@ -131,7 +135,8 @@ def join_predictions(parts: Sequence[Predictions]) -> Predictions:
     stacked = {
         f.name: np.concatenate([getattr(part, f.name) for part in parts])
         for f in fields(Predictions)
-        if f.name not in ("label_names", "percentiles")
+        if f.name not in ("label_names", "percentiles", "calibration")
     }
     percentiles = {k: np.concatenate([part.percentiles[k] for part in parts]) for k in first.percentiles}
-    return Predictions(label_names=first.label_names, percentiles=percentiles, **stacked)
+    names, calibration = first.label_names, first.calibration
+    return Predictions(label_names=names, percentiles=percentiles, calibration=calibration, **stacked)

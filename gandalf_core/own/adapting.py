@@ -30,6 +30,7 @@ from .mixture import Mixture, Sampling, mixed, simulated_like
 
 FEWEST = 40  # own stars with labels, below which nothing is adapted
 STEPS, TRIAL_STEPS = 400, 80
+AGAINST_OPPONENTS = 1000  # steps where labels are removed, which takes longer than to redraw spectra
 LABEL_WORTH = 0.7  # of the claimed error: a label's own error that halves its weight is as large as this
 
 
@@ -132,7 +133,8 @@ def _networks(found: Corrected, options: AdaptOptions, progress: Progress) -> tu
     part = options.part or min(losses, key=lambda name: losses[name])
     progress(0.55, f"the encoder: {part} moves")
     repeated = np.repeat(np.arange(len(rows)), times)
-    moved = adapted(networks, stars, repeated, part, Pace(STEPS, seed=options.seed))
+    steps = AGAINST_OPPONENTS if model.removed else STEPS
+    moved = adapted(networks, stars, repeated, part, Pace(steps, seed=options.seed))
     return moved, {"part": part, "losses": losses}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..arguments import KEEP_SPIKES, MODEL, NOISE_KEY, SHIFT, STARS, positive, seed
+from ..calibrating import CALIBRATION, asked_calibration, said, under
 from ..console import Console
 from ..keys import about, exporting
 from ..prediction_files import SUFFIXES, predictions_table, rows, samples_file, write_predictions
@@ -41,6 +42,7 @@ INDEPENDENT_NOTE = "this model does not know how its errors correlate: each para
         help="what parameters are read from; the spectrum tells those that the model has removed, too "
         "(default: latent)",
     ),
+    CALIBRATION,
     arg(
         "--samples",
         type=positive,
@@ -79,15 +81,24 @@ def predict(args: Namespace, console: Console) -> Report:
     model = exporting(load_model(args.model), args, console)
     intake = intake_for(args, model, decoded=True)
     pieces = intake.pieces(specs, model.wavelength_nm)
-    predictions = join_predictions([model.predict(stars, source=args.source) for stars in pieces])
+    applied = asked_calibration(args, model)
+    predictions = join_predictions(
+        [under(applied, model.predict(s, source=args.source), s.snr, model) for s in pieces]
+    )
     if isinstance(intake.prepare, RestFrame):
         predictions = told_moved(predictions, intake.prepare.moved)
     console.taken_in(intake)
-    own = [*notes(model.card), *preparation_notes(predictions), *_notes(predictions, bool(args.samples))]
+    own = [
+        *notes(model.card),
+        *said(applied),
+        *preparation_notes(predictions),
+        *_notes(predictions, bool(args.samples)),
+    ]
     for sentence in own:
         console.note(sentence)
     labels = list(predictions.label_names)
     told = intake.result() | {"labels": labels, "notes": [*intake.notes, *own]}
+    told |= {"calibration": predictions.calibration} if applied else {}
     draws = predictions.draws(args.samples, args.seed) if args.samples else None
     if out:
         write_predictions(out, predictions, told, draws, args.correlations)
