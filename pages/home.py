@@ -5,6 +5,7 @@ import streamlit as st
 
 from gandalf_core.figures import spectra
 from pages.ui import guards, show, state
+from pages.ui.cache.outputs import reconstruction_of
 from pages.ui.parts.captions import largest_residual
 from pages.ui.parts.twins import show_beside_simulated
 
@@ -60,7 +61,7 @@ with st.container(horizontal=True):
     show.fact("Star", str(star.ids[0]), snr)
     show.fact("Stars in the diagrams", f"{len(ids):,}", st.session_state[state.STARS])
 with guards.showing_errors():
-    reconstruction = model.reconstruct(star)[0]
+    reconstruction = reconstruction_of(model, star)
 error = None if star.flux_error is None else star.flux_error[0]
 residual = spectra.residuals(star.flux[0], reconstruction, error, star.mask[0])
 inputs = f"{model.latent_size} numbers{' and the parameters' if model.condition_on else ''}"

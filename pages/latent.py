@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from gandalf_core.data.scores import rank_correlations
 from gandalf_core.data.traverse import traverse_values, with_dimension
 from gandalf_core.figures import latents
 from pages.ui import guards, pickers, show
-from pages.ui.cache.outputs import latents_of, population_bands
+from pages.ui.cache.outputs import correlations_of, latents_of, population_bands
 from pages.ui.parts import decode as decoding
 from pages.ui.parts import explain
 
@@ -28,7 +27,7 @@ view = pickers.choose(
 if view == "Correlations":
     z, values, names = guards.need_population()
     show.figure(
-        latents.correlation(rank_correlations(z, values), names),
+        latents.correlation(correlations_of(z, values), names),
         "Blue: this latent dimension rises with the parameter. Red: it falls. The row of a removed parameter "
         "is pale.",
         "correlation",

@@ -122,31 +122,37 @@ def mark_lines(figure: go.Figure, wavelength_nm: np.ndarray) -> go.Figure:
     Neighbouring names stand on two levels, so that they do not overlap.
     """
     _extend_foot(figure)
-    last = [-np.inf, -np.inf]
+    shapes, names, last = [], [], [-np.inf, -np.inf]
+    place = {"xref": "x", "yref": "y domain"}
     for line in lines_within(wavelength_nm):
         level = int(line.wavelength_nm - last[0] < LABEL_GAP_NM)
         last[level] = line.wavelength_nm
-        figure.add_shape(
-            type="line",
-            x0=line.wavelength_nm,
-            x1=line.wavelength_nm,
-            y0=0,
-            y1=1,
-            xref="x",
-            yref="y domain",
-            line={"color": GREY, "width": 1, "dash": "dot"},
-            opacity=0.55,
-            layer="below",
+        shapes.append(
+            {
+                "type": "line",
+                "x0": line.wavelength_nm,
+                "x1": line.wavelength_nm,
+                "y0": 0,
+                "y1": 1,
+                **place,
+                "line": {"color": GREY, "width": 1, "dash": "dot"},
+                "opacity": 0.55,
+                "layer": "below",
+            }
         )
-        figure.add_annotation(
-            x=line.wavelength_nm,
-            y=0.0 + 0.055 * level,
-            xref="x",
-            yref="y domain",
-            text=line.species,
-            hovertext=line.described,
-            showarrow=False,
-            font={"size": 10, "color": GREY},
-            yanchor="bottom",
+        names.append(
+            {
+                "x": line.wavelength_nm,
+                "y": 0.0 + 0.055 * level,
+                **place,
+                "text": line.species,
+                "hovertext": line.described,
+                "showarrow": False,
+                "font": {"size": 10, "color": GREY},
+                "yanchor": "bottom",
+            }
         )
+    # all at once: one by one, Plotly checks those before again and again
+    figure.layout.shapes = (*figure.layout.shapes, *shapes)
+    figure.layout.annotations = (*figure.layout.annotations, *names)
     return figure

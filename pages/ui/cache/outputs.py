@@ -5,7 +5,9 @@ from dataclasses import fields, replace
 import numpy as np
 import streamlit as st
 
+from gandalf_core.data.identity import identity
 from gandalf_core.data.latents import LatentSet
+from gandalf_core.data.scores import rank_correlations
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.traverse import bands
 from gandalf_core.maps.projection import Projection
@@ -88,6 +90,26 @@ def _labels(model: str, stars: str, _model: TrainedModel, _stars: SpectraSet) ->
     for rows, part in parts_of(_stars):
         labels[rows] = _model.labels_of(part)[0]
     return labels
+
+
+def reconstruction_of(model: TrainedModel, star: SpectraSet) -> np.ndarray:
+    """(L,) what the model's decoder makes of one star's latent."""
+    return _reconstruction(model.identity, star.identity, model, star)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _reconstruction(model: str, star: str, _model: TrainedModel, _star: SpectraSet) -> np.ndarray:
+    return _model.reconstruct(_star)[0]
+
+
+def correlations_of(z: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The rank correlations of latents (N, Z) with labels (N, P)."""
+    return _correlations(identity(z, values), z, values)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _correlations(content: str, _z: np.ndarray, _values: np.ndarray) -> np.ndarray:
+    return rank_correlations(_z, _values)
 
 
 def stored_latents(model: TrainedModel) -> Projection | None:

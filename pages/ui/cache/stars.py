@@ -124,13 +124,18 @@ def load_star(star: str, source: str, model: TrainedModel) -> SpectraSet:
             if star in stars.ids:
                 return _pick(stars, star)
     if source == TEST and star in test_ids(model):
-        return model.on_grid(simulate_by_id(np.array([star])))
+        return _test_star(star, grid_key(model), model)
     stars = load_stars(source, model)
     if star not in stars.ids:
         raise SpectraError(
             f"{star}: no such star in '{source}' or among the uploads; choose another in the sidebar"
         )
     return _pick(stars, star)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _test_star(star: str, grid: str, _model: TrainedModel) -> SpectraSet:
+    return _model.on_grid(simulate_by_id(np.array([star])))
 
 
 def _pick(stars: SpectraSet, star: str) -> SpectraSet:
