@@ -36,6 +36,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
 if source == "latent" and model.removed and view != "Representations":
     removed = " and ".join(map(show.plain, model.removed))
     st.warning(f"{show.escaped(model.name)} removed {removed} from its latent: read them from the spectrum.")
+if view == "Origin":  # of one star: the others need not be there
+    explain.show_origin(model, star, source)
+    st.stop()
 stars = guards.need_stars()
 with guards.showing_errors():
     predictions = predictions_of(model, stars, source, verdicts=True if view == "Table" else None)
@@ -46,8 +49,6 @@ if view == "Diagrams":
     parameters.show_diagrams(model, stars, predictions, uploaded, source)
 elif view == "Joint errors":
     parameters.show_joint_errors(model, star, {s: predictions_of(model, star, s) for s in sources}, stars)
-elif view == "Origin":
-    explain.show_origin(model, star, source)
 elif view == "Against the truth":
     parameters.show_against_truth(predictions, true)
 elif view == "Residuals":

@@ -52,6 +52,12 @@ def hot(page: Page) -> None:
     live(page, "v.paints")
 
 
+def why(page: Page) -> None:
+    """What a slider changes, beside physics."""
+    page.get_by_text("Why does it say so?").click()
+    settle(page)
+
+
 def lasso(page: Page) -> None:
     """A lasso in the first diagram."""
     panels(page, "v.paints")
@@ -89,8 +95,11 @@ VIEWS = {
     "maps-lasso": ("maps", lasso),
     "latent": ("latent", as_it_is),
     "latent-traverse": ("latent", segment("Traverse")),
+    "latent-spectrum": ("latent", segment("On the spectrum")),
     "decode": ("decode", hot),
+    "decode-why": ("decode", why),
     "parameters": ("parameters", as_it_is),
+    "parameters-origin": ("parameters", segment("Origin")),
     "parameters-truth": ("parameters", segment("Against the truth")),
     "parameters-residuals": ("parameters", segment("Residuals")),
     "parameters-errors": ("parameters", segment("Error bars")),
@@ -104,6 +113,7 @@ VIEWS = {
     "models": ("models", comparison),
 }
 QUERY = {
+    "decode-why": f"model=generator&stars=simulated:50:{EXAMPLE_SEED}&star=sim{EXAMPLE_SEED}-31",
     "decode": f"model=generator&stars=simulated:50:{EXAMPLE_SEED}&star=sim{EXAMPLE_SEED}-31",
     "tour-2": "model=physical-removed",
     "audit": "model=physical-removed",
