@@ -85,8 +85,8 @@ def origin_words(origin: EstimateOrigin) -> str:
     error = " The file has no errors: 1 % was assumed." if origin.assumed else ""
     return (
         "How strongly each estimate reacts to the pixels in the lines of each element, each pixel changed by "
-        "its error; the parts are of the sum of squares. A piece that is long here is where noise, or a wrong "
-        f"model of those lines, would do most harm.{error}"
+        "its error; the parts are of the sum of squares. A long piece is where noise, or a wrong model of "
+        f"those lines, would do most harm.{error}"
     )
 
 
