@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from typing import Any
 
 from gandalf_core.errors import GandalfError
@@ -17,10 +18,25 @@ async def warming(_: Any) -> AsyncIterator[None]:
     yield
 
 
+_importing = threading.Lock()
+
+
+def import_all() -> None:
+    """Import what every page needs, in one thread at a time.
+
+    Two threads that begin at different ends of modules which import each other find one half made: the first
+    visitor of a busy server would see a KeyError.
+    """
+    with _importing:
+        for name in ("gandalf_core.simulator", "gandalf_core.models.store", "pages.ui.pickers"):
+            import_module(name)
+
+
 def _warm() -> None:
     """Load what every visitor needs, and take it out of the search for garbage, which it slows down."""
     quiet = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
     quiet.setLevel(logging.ERROR)  # caches are filled outside a session on purpose
+    import_all()
     from pages.ui import jobs, pickers
     from pages.ui.cache.models import decoder_bytes, load_model, model_folders
 
