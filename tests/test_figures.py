@@ -258,7 +258,7 @@ def test_maps_draw_a_star_in_every_row_and_leave_out_one_that_a_map_lacks():
         and np.isnan(linked.columns["map1 x"][1])
         and linked.columns["map1 x"][2] == 9
     )
-    assert linked.panels[0].note == "k-NN R² = 0.50 (3 stars)" and linked.panels[1].note == ""
+    assert linked.panels[0].note == "k-NN R² = 0.50" and linked.panels[1].note == ""
 
 
 def test_running_median_follows_the_points_and_ignores_missing_ones():

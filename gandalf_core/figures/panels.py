@@ -15,8 +15,6 @@ from ..parameters import parameter
 from . import style
 from .population import density, diagram_axes, diagram_title
 
-FEW = 300  # stars whose k-NN R² is uncertain by a tenth or so
-
 
 class Panel(NamedTuple):
     """One diagram. x, y, colour: names of columns. A range may run backwards, as in a Kiel diagram."""
@@ -158,15 +156,13 @@ def _drawn(
 
 
 def _map_panel(frame: Panel, item: Map, name: str, colours: tuple[float, float], r2: float) -> Panel:
-    """The panel of one parameter in the frame of its map; of how many stars R² is, where they are few."""
-    count = int(np.isfinite(item.xy[:, 0]).sum())
-    stars = f" ({count} stars)" if count < FEW else ""
+    """The panel of one parameter in the frame of its map."""
     return frame._replace(
         title=f"{item.name}: {parameter(name).symbol}",
         colour=name,
         colour_title=parameter(name).axis_title,
         colour_range=colours,
-        note=f"k-NN R² = {r2:z.2f}{stars}" if np.isfinite(r2) else "",
+        note=f"k-NN R² = {r2:z.2f}" if np.isfinite(r2) else "",
     )
 
 

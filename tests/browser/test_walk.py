@@ -97,6 +97,64 @@ def test_an_uploaded_star_appears_on_every_page(open_browser, server, archive_cs
         assert np.sign(change[near].sum()) == np.sign(true[near].sum())
 
 
+def test_uploads_are_stars_in_every_diagram(open_browser, server, archive_csv, tmp_path):
+    """Hovered, clicked and lassoed like any other, and compared, mapped and removed by buttons."""
+    page = open_browser(height=1600)
+    io.write_stars(tmp_path / "three.npz", simulate(3, seed=15))
+    visit(page, f"{server}/data?model=generator&stars=simulated:50:3", "Data")
+    drop(page, archive_csv)
+    expect(page.get_by_text("star.csv: 1 star, 2401 pixels")).to_be_visible()
+    drop(page, tmp_path / "three.npz")
+    expect(page.get_by_text("three.npz: 3 stars, 800 pixels")).to_be_visible()
+    settle(page)
+    assert panels(page, "v.overlay_ids.length") == 4 and panels(page, "v.count") == 50
+    canvas = page.locator(".panels figure canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    row = panels(page, f"v.overlay_ids.indexOf('{STAR}')")
+    place = "[s.X(v.overlay[p.x][k]), s.Y(v.overlay[p.y][k])]"
+    x, y = panels(
+        page, f"(() => {{ const k = {row}, p = v.panels[0], s = v.views[0].axes; return {place} }})()"
+    )
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    assert panels(page, "v.views[0].hover - v.count") == row
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    page.wait_for_url(re.compile(f"star={STAR}"))
+    settle(page)
+    drag(page, box, (0.02, 0.02), (0.98, 0.02), (0.98, 0.9), (0.02, 0.9), (0.02, 0.04))
+    expect(page.get_by_text("54 of 54 stars selected")).to_be_visible()
+    page.get_by_role("button", name="Compare").first.click()
+    expect(page.get_by_text("as a share of the continuum")).to_be_visible()
+    settle(page)
+    drawn = page.locator(".js-plotly-plot").first.evaluate("el => el.data.map(t => t.name)")
+    assert sorted(drawn) == ["sim15-0", "sim15-1", "sim15-1 − sim15-0", "sim15-2", "sim15-2 − sim15-0"]
+    page.get_by_role("button", name="Map", exact=True).first.click()
+    expect(page.get_by_role("heading", level=1, name="Maps")).to_be_visible()
+    settle(page)
+    assert panels(page, "v.ids") == ["sim15-0", "sim15-1", "sim15-2"]
+    assert panels(page, "v.columns[`${v.panels[0].sample} x`].length") > 1000
+    go(page, "Data")
+    page.get_by_role("button", name="Remove all").click()
+    expect(page.get_by_role("heading", name="Your stars")).to_have_count(0)
+    settle(page)
+    assert "uploads=" not in page.url and panels(page, "v.overlay_ids.length") == 0
+
+
+def test_maps_that_are_asked_for_are_queued_and_the_old_ones_stay(open_browser, server):
+    page = open_browser(height=1600)
+    visit(page, f"{server}/maps?model=generator", "Maps")
+    titles = panels(page, "v.panels.map(p => p.title)")
+    assert len(titles) == 16
+    page.get_by_role("button", name="Map settings").click()
+    page.get_by_role("button", name="Show maps with these settings").click()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(1)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page).to_have_url(re.compile("maps=30%3A15%3A0"))
+    assert panels(page, "v.panels.map(p => p.title)") == titles
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Make the missing maps")).to_be_visible()
+
+
 def test_the_browser_decodes_as_python_does(open_browser, server):
     from gandalf_core import load_model
 

@@ -39,6 +39,7 @@ from pages.ui.parts import diagrams
 WIDTH = 560  # of the list of representations: four names on a laptop, a line of its own on a phone
 PAIR = ("physical-removed", "chemical-removed")  # the paper's two exercises, side by side
 ROWS = "map_rows"  # session key: the representations
+FEW = 300  # stars, whose k-NN R² is uncertain by a tenth or more
 MAX_PLACED = 3000  # stars that are placed in a map while the page waits: some seconds
 
 
@@ -140,11 +141,19 @@ def rows_of(request: Request) -> list[Row]:
         try:
             rows.append(_row(request, name))
         except NotSimulated as waiting:
-            job = jobs.prepare(waiting.ids, waiting.path)
-            rows.append(Row(name, cause="its stars are being simulated, only once.", job=job))
+            rows.append(_waiting(name, waiting))
         except GandalfError as error:
             rows.append(Row(name, cause=f"{guards.error_text(error)}."))
     return rows
+
+
+def _waiting(name: str, waiting: NotSimulated) -> Row:
+    """A row whose stars are simulated first, by a job; it says why where that cannot be."""
+    try:
+        job = jobs.prepare(waiting.ids, waiting.path)
+    except GandalfError as error:
+        return Row(name, cause=f"{guards.error_text(error)}.")
+    return Row(name, cause="its stars are being simulated, only once.", job=job)
 
 
 def _row(request: Request, name: str) -> Row:
@@ -249,6 +258,8 @@ def _sentences(request: Request, rows: list[Row]) -> list[str]:
             f"In the stored maps of {', '.join(placed)}, whose own stars are grey, {most:,} of these stars "
             "are placed among their nearest neighbours. **Map settings** makes maps of these stars alone."
         )
+    if len(request.chosen.ids) < FEW:
+        told.append(f"Of only {len(request.chosen.ids)} stars, R² is uncertain by a tenth or more.")
     if not request.chosen.own.all():
         told.append(
             "Stars whose file has no parameters are coloured by estimates from their spectra, and R² rests "

@@ -91,7 +91,7 @@ const Painting = base =>
 
     sizeOfPoints(width, height, ratio) {
       const even = Math.round(0.75 * Math.sqrt((width * height) / this.count))
-      return Math.max(1, Math.min((this.count > SOME ? 4 : 6) * ratio, even))
+      return Math.max(1, Math.min((this.count < SOME ? 5 : 4) * ratio, even))
     }
 
     // A function from a star's row to its pixel: colours of the panel, grey around a selection.
