@@ -6,14 +6,19 @@ Shapes: N stars, L pixels, P parameters.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import SpectraError
+from . import star_tables
 from .identity import identity, without_reading
 from .rows import Rows, as_index
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from pandas import DataFrame
 
 MIN_COVERAGE = 0.95  # a spectrum with less of the grid usable is refused, never extrapolated
 
@@ -109,6 +114,30 @@ class SpectraSet:
             flux_error=None if self.flux_error is None else self.flux_error[index],
             mask=self.mask[index],
         )
+
+    # --- other libraries ---
+
+    @classmethod
+    def from_specutils(cls, spectra: Any, ids: ArrayLike | None = None) -> "SpectraSet":
+        """The stars of a `specutils.Spectrum`, or of a list of them on one spectral axis.
+
+        Any unit of wavelength, frequency or energy; what is a wavelength counts as in vacuum and at rest.
+        ids: (N,); None: those in `meta`, or else 0, 1, … SpectraError for flux that has a unit (divide it by
+        the continuum first), for different axes, and where specutils is not installed.
+        """
+        return cls(**star_tables.from_specutils(spectra, ids))
+
+    def to_specutils(self) -> Any:
+        """One `specutils.Spectrum`: flux (N, L), standard deviations, mask, and ids and labels in `meta`."""
+        return star_tables.to_specutils(self)
+
+    def to_table(self) -> "Table":
+        """An astropy table, a row per star, with units, UCDs and descriptions; NaN in unusable pixels."""
+        return star_tables.to_table(self)
+
+    def to_pandas(self) -> "DataFrame":
+        """A DataFrame without the spectra: labels, `snr` and `coverage` (usable fraction) by source_id."""
+        return star_tables.to_pandas(self)
 
     def label(self, name: str) -> np.ndarray:
         """(N,) values of one label; NaN where missing. SpectraError when the set has no such label."""

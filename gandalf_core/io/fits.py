@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from astropy.io import fits
 
+from ..data.column_notes import note_on
 from ..errors import SpectraError
 from .columns import PROVENANCE_KEY
 from .fits_columns import columns_of
@@ -103,10 +104,21 @@ def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, 
 
     `check_ascii` comes first.
     """
-    hdus = [fits.table_to_hdu(to_astropy(t)) for t in tables]
+    hdus = [_annotated(fits.table_to_hdu(to_astropy(t))) for t in tables]
     if provenance:
+        hdus[0].header["LONGSTRN"] = ("OGIP 1.0", "The long string convention may be used")
         hdus[0].header.update({PROVENANCE_KEY: json.dumps(provenance)})
     fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(stream, checksum=True)
+
+
+def _annotated(hdu: Any) -> Any:
+    """A table whose header has the UCDs and descriptions of its columns, as TUCDn and TCOMMn."""
+    for k, column in enumerate(hdu.columns.names, 1):
+        note = note_on(column)
+        for key, text in ((f"TUCD{k}", note.ucd), (f"TCOMM{k}", note.description)):
+            if text:
+                hdu.header[key] = text
+    return hdu
 
 
 def check_ascii(path: Path, tables: Sequence[Columns]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.spectra import SpectraSet
-from ..parameters import LABELS, parameter
+from ..data.star_tables import as_table
 from . import ids as star_ids
 from .columns import PROVENANCE_KEY
 from .names import label_column
@@ -71,12 +71,8 @@ def result_column(name: str, values: Any) -> np.ndarray:
 
 
 def to_astropy(columns: Columns, provenance: Mapping[str, Any] | None = None) -> "Table":
-    """An astropy table with units, and with the provenance in its metadata."""
-    from astropy.table import Table
-
-    units = {name: unit for name in columns if (unit := _unit(name))}
-    meta = {PROVENANCE_KEY: json.dumps(provenance)} if provenance else {}
-    return Table(dict(columns), units=units, meta=meta, copy=False)
+    """An astropy table with units, UCDs and descriptions, and with the provenance in its metadata."""
+    return as_table(columns, {PROVENANCE_KEY: json.dumps(provenance)} if provenance else {})
 
 
 def to_arrow(values: np.ndarray) -> "pa.Array":
@@ -84,10 +80,3 @@ def to_arrow(values: np.ndarray) -> "pa.Array":
     import pyarrow as pa
 
     return pa.array(values.tolist(), pa.string()) if values.dtype.kind == "U" else pa.array(values)
-
-
-def _unit(column: str) -> str | None:
-    """The unit of a column in files that have a place for it; dex is not a unit there."""
-    name = column.removesuffix("_error")
-    unit = "nm" if name == "wavelength" else parameter(name).unit if name in LABELS else ""
-    return unit if unit not in ("", "dex") else None

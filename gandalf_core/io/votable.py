@@ -81,7 +81,7 @@ def _filled(values: np.ma.MaskedArray) -> np.ndarray:
 
 def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, Any] | None = None) -> None:
     """One table for each set of columns; the first carries the provenance."""
-    documents = [votable.from_table(to_astropy(t)) for t in tables]
+    documents = [votable.from_table(to_astropy(_widened(t))) for t in tables]
     resource = documents[0].resources[0]
     resource.tables.extend(t for other in documents[1:] for t in other.resources[0].tables)
     if provenance:
@@ -90,3 +90,8 @@ def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, 
             tree.Param(documents[0], name=PROVENANCE_KEY, datatype="char", arraysize="*", value=note)
         )
     documents[0].to_xml(stream, tabledata_format="binary2")
+
+
+def _widened(columns: Columns) -> Columns:
+    """Columns of single letters with room for two: the length 1 is no array's in VOTable 1.3 (erratum 3)."""
+    return {k: v.astype("U2") if v.dtype == np.dtype("U1") else v for k, v in columns.items()}
