@@ -492,6 +492,15 @@ def test_dependence_sees_means_and_spreads_that_differ_between_bins_and_nothing_
     assert without < half < full and without < 0.01
 
 
+def test_dependence_sees_a_spread_along_any_direction():
+    """Two dimensions whose correlation tells the label, though neither alone does."""
+    y, (a, b) = torch.randn(20_000), torch.randn(2, 20_000)
+    bins, target = bins_and_frequency(y)
+    turned = torch.stack([a + b * torch.exp(0.3 * y), a - b * torch.exp(0.3 * y)], 1) / 2**0.5
+    only_products = turned / (0.5 + 0.5 * torch.exp(0.6 * y))[:, None] ** 0.5
+    assert penalty(only_products, bins, target) > 0.05 > 0.01 > penalty(only_products, bins, target, 0.0)
+
+
 def test_dependence_counts_what_is_said_beyond_the_kept_labels():
     """The kept label settles the bin half of the time; a latent of the kept label says nothing more."""
     kept = torch.randint(0, 5, (40_000,))
@@ -506,9 +515,10 @@ def test_dependence_is_the_running_covariance_times_the_present_one():
     mu, bins = torch.randn(50, 2), torch.randint(0, 3, (1, 50))
     share = torch.tensor([0.5, 0.3, 0.2])
     residual = (torch.nn.functional.one_hot(bins[0], 3) - share) * 3**0.5
-    module, running = Dependence(1, 2, 3, spread=0.5), torch.zeros(4, 3)
+    module, running = Dependence(1, 2, 3, spread=0.5), torch.zeros(5, 3)
     for batch in (mu, 2 * mu):
-        features = torch.cat([batch, 0.5 * (batch**2 - 1)], 1)
+        product = 0.5**0.5 * batch[:, :1] * batch[:, 1:]
+        features = torch.cat([batch, 0.5 * (batch**2 - 1), product], 1)
         present = features.T @ residual / 50
         running = 0.99 * running + 0.01 * present
         expected = float((running * present).sum())

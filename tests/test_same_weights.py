@@ -168,7 +168,10 @@ class Plain:
             bins, p = self.data.bins[k, rows], self.data.target[k, rows]
             for b in range(p.shape[1]):
                 e = torch.where(bins < 0, 0, (bins == b).double() - p[:, b]) * p.shape[1] ** 0.5
-                parts += [(mu * e[:, None]).mean(0), (share**0.5 * (mu**2 - 1) / 2**0.5 * e[:, None]).mean(0)]
+                parts += [(mu * e[:, None]).mean(0)]
+                for i in range(mu.shape[1]):
+                    parts += [(share**0.5 * (mu[:, i] ** 2 - 1) / 2**0.5 * e).mean()[None]]
+                    parts += [(share**0.5 * mu[:, i] * mu[:, j] * e).mean()[None] for j in range(i)]
         present = torch.cat(parts)
         self.running = 0.99 * self.running + 0.01 * present.detach()
         return self.config.adversary.dependence * (self.running * present).sum()

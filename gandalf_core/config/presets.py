@@ -55,8 +55,6 @@ GENERATOR = MappingProxyType(
         "training.mean_learning_rate": 4e-3,
         # too small a part of L_rec to survive the noise of z without a head
         "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1},
-        # a nuisance is measured better in some stars than in others, so its spread may depend on labels
-        "adversary.dependence_spread": 0.0,
         "training.centring": 5.0,
     }
 )

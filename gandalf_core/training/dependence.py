@@ -4,11 +4,12 @@ It acts on differences of the latent between the stars of different bins. For la
 p_b = p(bin | kept labels), every star has the residuals e_b = √B·(1[bin = b] − p_b), which the kept labels do
 not predict. A latent that says nothing beyond them has
 
-    C_db = mean over the stars of φ_d(μ)·e_b = 0   for any φ;   here φ(μ) = (μ, √s·(μ² − 1)/√2),
+    C_db = mean over the stars of φ_d(μ)·e_b = 0   for any φ;
+    here φ(μ) = (μ_d; √(s/2)·(μ_d² − 1); √s·μ_d·μ_e for d < e),
 
-so that neither the mean nor, with weight s, the spread of a latent dimension differs between bins. The
-penalty is Σ_i Σ_db C_db². A nuisance that is measured well in some stars and badly in others has a spread
-that differs between labels.
+so that neither the mean nor, with weight s, spreads and correlations of latent dimensions differ between
+bins. The penalty is Σ_i Σ_db C_db². A nuisance that is measured well in some stars and badly in others has a
+spread that differs between labels, along a direction that need not be one of the latent's own.
 
 One batch estimates C badly; a running mean over about 1/(1 − MEMORY) batches does it well, and the gradient
 flows through the present batch. This is a kernel dependence measure (HSIC, Gretton et al. 2005) with an
@@ -26,18 +27,23 @@ MEMORY = 0.99
 class Dependence(nn.Module):
     """Σ_i Σ_db C_db² over K labels; the running C is a buffer, and so part of a checkpoint."""
 
-    running: Tensor  # (K, 2Z, B)
+    running: Tensor  # (K, Z + Z(Z+1)/2, B)
 
     def __init__(self, labels: int, latent: int, bins: int, spread: float = 1.0) -> None:
         super().__init__()
-        self.scale = (spread / 2) ** 0.5
-        self.register_buffer("running", torch.zeros(labels, 2 * latent, bins))
+        self.spread = spread**0.5
+        i, j = torch.triu_indices(latent, latent)
+        self.register_buffer("first", i, persistent=False)
+        self.register_buffer("second", j, persistent=False)
+        self.register_buffer("own", (i == j).float(), persistent=False)
+        self.register_buffer("running", torch.zeros(labels, latent + len(i), bins))
 
     def forward(self, mu: Tensor, bins: Tensor, target: Tensor) -> Tensor:
         """Scalar. mu: (N, Z); bins: (K, N), −1 = missing; target: (K, N, B) p(bin) of a reader without z."""
         count = target.shape[-1]
         residual = (F.one_hot(bins.clamp(min=0), count) - target) * (bins >= 0)[..., None] * count**0.5
-        features = torch.cat([mu, (mu.square() - 1) * self.scale], -1)
+        products = mu[..., self.first] * mu[..., self.second] - self.own
+        features = torch.cat([mu, products * (self.spread * (1 - self.own * (1 - 0.5**0.5)))], -1)
         present = torch.matmul(features.mT.unsqueeze(-3), residual) / mu.shape[-2]  # (K, 2Z, B)
         with torch.no_grad():
             self.running.mul_(MEMORY).add_(present, alpha=1 - MEMORY)
