@@ -264,7 +264,7 @@ def test_each_label_has_its_reader_and_each_reader_its_inputs():
     assert tuple(adversary.nuisance_heads.weights[0].shape) == (2, Z + 4, 64)
     assert adversary.lambdas.tolist() == pytest.approx([0.7, 0.2])
     assert adversary.head_weights.tolist() == [3, 5] and adversary.nuisance_weights.tolist() == [3, 0.5]
-    assert adversary.dependence.running.shape == (2, 2 * Z, B)
+    assert adversary.dependence.running.shape == (2, Z * (Z + 1), B)
     held = {k.split(".")[0] for k in adversary.state_dict()}
     assert held == {"discriminators", "heads", "nuisance_heads", "dependence"}
 
@@ -515,10 +515,11 @@ def test_dependence_is_the_running_covariance_times_the_present_one():
     mu, bins = torch.randn(50, 2), torch.randint(0, 3, (1, 50))
     share = torch.tensor([0.5, 0.3, 0.2])
     residual = (torch.nn.functional.one_hot(bins[0], 3) - share) * 3**0.5
-    module, running = Dependence(1, 2, 3, spread=0.5), torch.zeros(5, 3)
+    module, running = Dependence(1, 2, 3, spread=0.5), torch.zeros(6, 3)
     for batch in (mu, 2 * mu):
-        product = 0.5**0.5 * batch[:, :1] * batch[:, 1:]
-        features = torch.cat([batch, 0.5 * (batch**2 - 1), product], 1)
+        product = batch[:, :1] * batch[:, 1:]
+        spread = torch.cat([batch[:, :1] ** 2 - 1, product, product, batch[:, 1:] ** 2 - 1], 1)
+        features = torch.cat([batch, 0.5 * spread], 1)
         present = features.T @ residual / 50
         running = 0.99 * running + 0.01 * present
         expected = float((running * present).sum())

@@ -29,7 +29,7 @@ BOTTLENECK = MappingProxyType(
         "adversary.sees_kept": True,
         "adversary.target": "conditional",  # uniform would also fight what kept labels say, and cost them
         "adversary.reinforce": "regression",
-        "adversary.dependence": 0.3,  # catches what discriminators miss while they learn
+        "adversary.dependence": 1.0,  # catches what discriminators miss while they learn
         "adversary.steps": 3,
         "adversary.ramp_epochs": 4.0,
         "training.weight_by_error": True,
@@ -56,10 +56,11 @@ GENERATOR = MappingProxyType(
         # too small a part of L_rec to survive the noise of z without a head
         "adversary.nuisances": {"broadening_kms": 0.3, "dib_depth": 0.1},
         "training.centring": 5.0,
+        "adversary.dependence": 0.3,  # with 1, four penalties at once leave no latent to speak of
     }
 )
-# m(y) of the generator, from the simulator's grid where the labels are those that the grid has: sliders err
-# less than with FROM_STARS, as neither m nor r has to learn from noisy stars what physics says
+# m(y) from the simulator's grid, where the labels are those that the grid has: neither m nor r has to learn
+# from noisy stars what physics says
 FROM_GRID = MappingProxyType(
     {
         "model.mean_hidden": (),
@@ -120,8 +121,11 @@ def preset(name: str, labels: tuple[str, ...] = LABELS) -> Config:
         raise ConfigError(f"no preset '{name}'; there are: {', '.join(PRESETS)}")
     recipe, removed, kept = EXERCISES.get(name, (name, (), ()))
     config = with_fields(base, {**RECIPES.get(recipe, BOTTLENECK), "model.condition_on": labels})
+    known = set(LABELS) <= set(labels)
     if name == "generator":
         lambdas = dict.fromkeys(labels, GENERATOR_LAMBDA)
-        mean = FROM_GRID if set(LABELS) <= set(labels) else FROM_STARS
+        mean = FROM_GRID if known else FROM_STARS
         return with_fields(config, {**GENERATOR, **mean, "adversary.lambdas": lambdas})
+    if recipe == "bottleneck" and known:
+        config = with_fields(config, dict(FROM_GRID))
     return with_signs(config, removed, kept)
