@@ -209,6 +209,7 @@ def test_the_spectrum_is_m_plus_r_and_m_is_fitted_to_what_r_leaves(simulated, qu
 def test_amplitudes_learn_what_stars_differ_by(quick):
     stars = coarse_stars(600, 35, nuisances=replace(OFF, calcium=0.08))
     changes = {"training__epochs": 20, "training__learning_rate": 5e-3, "adversary__nuisances": {}}
+    changes |= {"adversary__dependence_spread": 0.0}  # 600 stars are too few to tell 500 products from chance
     trainer = Trainer(stars, toy_config("generator", **FROM_GRID, **changes), "cpu")
     list(trainer.epochs())
     with torch.no_grad():
