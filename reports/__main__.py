@@ -28,6 +28,12 @@ def foundations(args: argparse.Namespace) -> None:
     measure_foundations(args.only)
 
 
+def own_stars(args: argparse.Namespace) -> None:
+    from .own_stars import measure_own_stars
+
+    measure_own_stars(args.reference)
+
+
 def scores(args: argparse.Namespace) -> None:
     from .scores import measure_scores
 
@@ -87,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(run: Callable[[argparse.Namespace], None], about: str, only: str = "") -> argparse.ArgumentParser:
-        command = commands.add_parser(run.__name__, help=about, description=about)
+        command = commands.add_parser(run.__name__.replace("_", "-"), help=about, description=about)
         command.set_defaults(run=run)
         if only:
             command.add_argument("--only", action="append", default=[], metavar="NAME", help=only)
@@ -98,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     add(stars, "what the shipped models say of the real stars of known parameters in ../shared")
     part = "only this part: kept-back or natures; may repeat"
     add(foundations, "points of the grid kept back, and the shipped models under other physics", part)
+    about = "what a few hundred own stars do for a model, and calibrations: docs/own-stars.md; 5 minutes"
+    own = add(own_stars, about)
+    help = "a folder with a model trained on 51,444 stars of nature b (default: trained; 8 minutes)"
+    own.add_argument("--reference", default="", metavar="DIR", help=help)
     add(scores, "outlier scores of ordinary stars in both natures, of binaries and of active stars")
     add(
         write,

@@ -11,6 +11,7 @@ from .experiments import recipe_key
 from .foundations import FILE as FOUNDATIONS
 from .foundations import foundations_section
 from .goals import goals_table
+from .own_stars import write_own_stars
 from .physics_coverage import PATH as PHYSICS_PATH
 from .physics_coverage import physics_table
 from .physics_goals import physics_goals_table
@@ -27,6 +28,7 @@ def write() -> None:
     """docs/results.md and docs/audit.md with their pictures, docs/mutation.md, the README's tables."""
     mutation.write_document()
     instrument_document.write()
+    write_own_stars()
     pictures.draw(_pictures(), ROOT / "docs" / "images" / "results")
     write_text(ROOT / "docs" / "results.md", results_text())
     readme = ROOT / "README.md"

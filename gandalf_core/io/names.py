@@ -216,7 +216,7 @@ def _label(name: str, unit: str) -> Meaning | None:
     label = canonical_name(name)
     if label not in LABELS:
         wrong = label_error(name)
-        return wrong and Meaning(wrong + ERROR_SUFFIX, unit=unit, key=name.strip()) or None
+        return Meaning(wrong + ERROR_SUFFIX, unit=unit, key=name.strip()) if wrong else None
     names = (label, *STELLAR[label].aliases)
     return Meaning(label, names.index(name.strip()), unit=unit, key=name.strip())
 

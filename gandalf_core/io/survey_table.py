@@ -47,8 +47,9 @@ class SurveyTable:
 def read_survey_table(path: str | Path) -> SurveyTable:
     """The labels in a table with one row for each star, or for each star and survey.
 
-    Limits (`<-2.1`, or a column `l_mh` with < or >) are no values: they are left out and counted. Raises
-    SpectraError, naming the file, for what has no ids or no labels.
+    Limits (a column `l_mh` with < or >, or a cell `<-2.1` in a column of texts) are no values: they are left
+    out and counted. Raises SpectraError, naming the file, for what has no ids or no labels, and for a csv
+    with such a cell among numbers.
     """
     name = str(path)
     with open_stream(path) as stream:

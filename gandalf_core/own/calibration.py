@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import ModelError
 from ..models.predictions import Predictions, widened
 from ..regression.conformal import FOLDS, LEVEL, MIN_SCORES
-from .robust import BAD, OffsetFit, bad_probability, fit_offsets
+from .robust import BAD, CORE, OffsetFit, bad_probability, fit_offsets
 
 MIN_SPLIT, ADVISED = 200, 100  # stars, below which folds are crossed; and below which a warning is given
 FOLLOWED = ("teff", "logg", "mh")  # labels, beside the S/N, on which offset and scatter depend
@@ -188,7 +188,7 @@ class _Residuals:
     def judged(self, fit: OffsetFit) -> tuple[np.ndarray, np.ndarray]:
         """(N,) scores under a fit that did not see these stars, and the probability that labels are bad."""
         own = (self.claimed * np.exp(self.design @ fit.scale)) ** 2
-        variance = own + self.error**2
+        variance = own + CORE * self.error**2
         left = self.residual - self.design @ fit.offset
         error = np.sqrt(variance)
         return np.abs(left) / error, bad_probability(fit, left, variance, float(np.median(error)))

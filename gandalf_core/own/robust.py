@@ -2,8 +2,8 @@
 
 A residual r = model − label is drawn from one of two: around γ·x with the variance (σ e^{β·x})² + s² of the
 model's claimed error σ and the label's own error s, by Student's t with some tails (Lange, Little & Taylor
-1989, JASA 84, 881); or, with a small probability, from a much wider normal distribution, where the label (or
-the spectrum) is of another star. Both functions and the share of bad labels are those of
+1989, JASA 84, 881); or, with a small probability, from a much wider one (Cauchy's), where the label (or the
+spectrum) is of another star. Both functions and the share of bad labels are those of
 greatest posterior probability, by expectation and maximisation (Dempster, Laird & Rubin 1977; Hogg, Bovy &
 Lang 2010, arXiv:1008.4686, section 3).
 Shapes: N stars, F features, the first of which is 1.
@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 ROUNDS = 50
-WIDE = 6.0  # the spread of bad labels, in typical errors
+WIDE = 4.0  # the half-width of bad labels' (Cauchy) distribution, in typical errors
 EXPECTED_BAD, WORTH = 0.02, 50.0  # the share of bad labels that is expected, and how many stars that is worth
 SLOPE_SPREAD = 0.5  # prior spread of the slopes of β; those of γ have that many typical errors
+CORE = 0.76  # the squared scale of Student's t that fits normal errors of unit variance best
+SCALE_SPREAD = 0.7  # prior spread of β₀: claimed errors are not wrong by far more than a factor of two
 TAILS = 6.0  # degrees of freedom: models err by three claimed errors more often than normal errors do
 BAD = 0.5  # probability above which a label is named
 
@@ -43,16 +45,16 @@ def fit_offsets(
     count, size = features.shape
     offset, scale = np.zeros(size), np.zeros(size)
     offset[0] = np.median(residual)
-    spread = 1.4826 * np.median(np.abs(residual - offset[0]))
     typical = np.median(claimed)
-    scale[0] = np.log(max(spread, 1e-3 * typical) / typical)
-    wide = WIDE * max(spread, 1e-12)
+    spread = max(1.4826 * float(np.median(np.abs(residual - offset[0]))), 1e-3 * float(typical))
+    scale[0] = np.log(spread / typical)
+    wide = WIDE * spread
     slopes = np.r_[0.0, np.ones(size - 1)]
     share, bad = EXPECTED_BAD, np.zeros(count)
     matrix = np.eye(size)
     for _ in range(ROUNDS):
         own = (claimed * np.exp(features @ scale)) ** 2
-        variance = own + label_error**2
+        variance = own + CORE * label_error**2
         left = residual - features @ offset
         bad = _probability(left, variance, wide, share)
         share = (bad.sum() + EXPECTED_BAD * WORTH) / (count + WORTH)
@@ -76,13 +78,13 @@ def bad_probability(fit: OffsetFit, residual: np.ndarray, variance: np.ndarray, 
 
 
 def _probability(left: np.ndarray, variance: np.ndarray, wide: float, share: float) -> np.ndarray:
-    """Posterior probability of the wide normal distribution, beside Student's t of this variance."""
+    """Posterior probability of the wide distribution, beside Student's t of this variance."""
     from scipy.special import gammaln
 
     constant = gammaln((TAILS + 1) / 2) - gammaln(TAILS / 2) - 0.5 * np.log(np.pi * TAILS)
     log_good = constant - 0.5 * np.log(variance) - (TAILS + 1) / 2 * np.log1p(left**2 / variance / TAILS)
-    spread = variance + wide**2
-    log_bad = -0.5 * (np.log(2 * np.pi * spread) + left**2 / spread)
+    spread = np.sqrt(variance + wide**2)
+    log_bad = -np.log(np.pi * spread) - np.log1p((left / spread) ** 2)
     odds = np.log1p(-share) + log_good - np.log(share) - log_bad
     return 1 / (1 + np.exp(np.clip(odds, -500, 500)))
 
@@ -95,7 +97,7 @@ def _scale_step(
     good: (N,) probability of a good label.  part: (N,) share of the variance that is not the label's.
     squares: (N,) of residuals, in units of their variance.
     """
-    prior = np.r_[1e-6, np.full(len(scale) - 1, 1 / SLOPE_SPREAD**2)]
+    prior = np.r_[1 / SCALE_SPREAD**2, np.full(len(scale) - 1, 1 / SLOPE_SPREAD**2)]
     excess = _near(squares) * squares - 1
     slope = features.T @ (good * part * excess) - prior * scale
     information = 2 * TAILS / (TAILS + 3) * good * part**2
