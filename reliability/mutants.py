@@ -95,6 +95,8 @@ def variances(file: File, chance: Chance) -> File | None:
     if "flux_error" not in file.columns or file.kind == "text":
         return None
     error = file.columns["flux_error"]
+    if (np.ma.getdata(error) < 0).any():  # whose square is an error that one cannot tell from others
+        return None
     inverse = chance.random() < 0.5
     with np.errstate(all="ignore"):
         values = 1 / np.square(error) if inverse else np.square(error)

@@ -14,6 +14,7 @@ _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"
 _BRACKETS = ("[", "(", "{", "array(")
 _NUMPY = re.compile(r"np\.(?:float|int)\d+\(([^()]*)\)|(?:masked_)?array\(|,?\s*dtype=[\w.']+")
 _TOO_WIDE = r"\*+"  # what Fortran writes where a number is wider than its field: missing
+_TRUTHS = {"true": 1.0, "false": 0.0}
 _NOTHING = {m.lower() for m in MISSING}
 
 
@@ -71,6 +72,8 @@ def _array(cell: object, name: str) -> np.ndarray:
     if sum(map(text.count, "[({")) > 1:
         raise SpectraError(f"column {name} holds arrays within arrays: write one row per sample, or Parquet")
     parts = re.sub(r"[\[\](){}\"']", " ", text).replace(",", " ").split()
+    if parts and all(part.lower() in _TRUTHS for part in parts):  # a mask
+        return np.array([_TRUTHS[part.lower()] for part in parts])
     try:
         return np.array([np.nan if p.lower() in _NOTHING else float(p) for p in parts])
     except ValueError as error:
