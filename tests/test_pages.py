@@ -490,6 +490,18 @@ def test_a_share_of_a_sample_is_never_all_or_none_of_it(share, words):
     assert tables.share_text(share).replace("\N{NO-BREAK SPACE}", " ") == words
 
 
+def test_an_error_that_no_page_has_caught_is_a_sentence(app, monkeypatch):
+    from pages.ui.parts import star_cards
+
+    def fail(*_):
+        raise SpectraError("/srv/somewhere/uploads/ab.npz: cannot be read")
+
+    monkeypatch.setattr(star_cards, "show_cards", fail)
+    test = app("data", model="generator")
+    [said] = test.error
+    assert "uploads/ab.npz" in said.value and "srv" not in said.value
+
+
 def test_the_link_carries_model_stars_and_star(app):
     test = app("decode", model="physical-removed", stars="simulated:40:3", star="sim3-7")
     assert test.selectbox(key="model").value == "physical-removed"

@@ -15,7 +15,7 @@ import streamlit as st  # noqa: E402
 from streamlit.navigation.page import StreamlitPage  # noqa: E402
 
 from gandalf_core.parameters import LINES  # noqa: E402
-from pages.ui import pickers, state, turns  # noqa: E402
+from pages.ui import guards, pickers, state, turns  # noqa: E402
 
 PAGES = {  # section -> file, title, icon, help
     "": (
@@ -71,7 +71,8 @@ STYLE = f"""<style>
 
 st.set_page_config("GANDALF Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
 st.html(STYLE)
-with turns.turn():
+# what no page has caught is a sentence, too
+with turns.turn(), guards.showing_errors():
     state.start()
     view = st.navigation(navigation())
     with st.sidebar:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driver import PATIENCE_MS, TITLES, choose, drag, go, live, panels, serving, settle, until, visit
+from driver import PATIENCE_MS, TITLES, choose, drag, go, live, panels, press, serving, settle, until, visit
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -137,6 +137,7 @@ def test_uploads_are_stars_in_every_diagram(open_browser, server, archive_csv, t
     page.get_by_role("button", name="Remove all").click()
     expect(page.get_by_role("heading", name="Your stars")).to_have_count(0)
     settle(page)
+    press(page, "Diagrams")
     assert "uploads=" not in page.url and panels(page, "v.overlay_ids.length") == 0
 
 
