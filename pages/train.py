@@ -19,5 +19,5 @@ with result:
     trainings = {job.id: job for job in jobs.manager().list("train")}
     if not trainings:
         guards.stop("No training yet: choose a preset and press **Start training**.")
-    titles = {name: f"{job.title} · {job.state} · {name[:6]}" for name, job in trainings.items()}
+    titles = {name: f"{job.title} · {job.state} · {jobs.mark(job)}" for name, job in trainings.items()}
     training.show_job(pickers.show_jobs("Trainings on this server", titles, state.JOB))

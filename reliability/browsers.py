@@ -97,7 +97,8 @@ async def walk(chromium: Any, url: str, until: float, pause: tuple[float, float]
     await page.goto(url)
     links = page.get_by_test_id("stSidebarNav").get_by_role("link")
     await links.first.wait_for()
-    names = [name.strip() for name in await links.all_inner_texts()]
+    # the name of an icon stands above that of the page
+    names = [text.strip().splitlines()[-1].strip() for text in await links.all_inner_texts()]
     while time.monotonic() < until:
         await asyncio.sleep(chance.uniform(*pause))
         name = chance.choice(names)

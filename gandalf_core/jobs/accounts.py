@@ -138,7 +138,7 @@ def is_server(owner: str) -> bool:
 
 def megabytes(size: int) -> str:
     """A number of bytes in words."""
-    return f"{size / MB:,.0f} MB" if size >= 10 * MB or not size else f"{size / MB:.1f} MB"
+    return f"{size / MB:,.0f} MB" if size >= 10 * MB or size < MB / 20 else f"{size / MB:.1f} MB"
 
 
 def _jobs(count: int) -> str:

@@ -54,6 +54,11 @@ def owner() -> str:
     return visitor.current().id
 
 
+def mark(job: Job) -> str:
+    """What tells a job from others in a list: its number, and whether this visitor started it."""
+    return f"{job.id[:6]}{' · yours' if job.owner == owner() else ''}"
+
+
 def may_change(job: Job) -> bool:
     """Whether this visitor may stop, resume and delete a job."""
     return visitor.current().may_change(job.owner)

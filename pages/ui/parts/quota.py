@@ -39,7 +39,7 @@ def _rules(limits: Quotas, here: bool) -> str:
         return "This is the server's own machine: you may stop and delete everything."
     deletes = "stop and delete" if limits.deletion else "stop"
     kept = "" if limits.deletion else " Results stay until the oldest of all must make room."
-    return f"Only you can {deletes} what you started.{kept}"
+    return f"Only you, and who runs the server, can {deletes} what you started.{kept}"
 
 
 def show_kept() -> None:

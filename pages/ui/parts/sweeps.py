@@ -47,7 +47,7 @@ class Entry(NamedTuple):
 def entries() -> dict[str, Entry]:
     """Key → sweep: those of this server, newest first, then the stored ones."""
     own = {
-        job.id: Entry(f"{job.title} · {job.state} · {job.id[:6]}", job.folder / "sweep", job)
+        job.id: Entry(f"{job.title} · {job.state} · {jobs.mark(job)}", job.folder / "sweep", job)
         for job in jobs.manager().list("sweep")
     }
     stored = sorted(path.parent for path in STORED.glob("*/sweep.json"))
