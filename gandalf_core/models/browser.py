@@ -25,7 +25,8 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
     `rest` and `mean` are lists of {weight (out, in), bias (out,)}; `mean` is empty without a mean spectrum.
     Where it starts from a grid, `start` has the arrays of a `GridStart` by name, `correction` those of a
     `Correction`, unless `mean` corrects it, and `responses` those of `Responses`, `reading` (J, Z) included.
-    The latter two draw in the rows of `axes` (R, L), which is empty where they draw in pixels. Each
+    `shift` has those of a `LineShift`, where own stars corrected the mean spectrum.
+    Correction and responses draw in the rows of `axes` (R, L), which is empty where they draw in pixels. Each
     conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
     """
     columns = model.config.columns(model.condition_on)
@@ -36,6 +37,7 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
         "start": _arrays(decoder.start),
         "correction": _arrays(decoder.mean) if isinstance(decoder.mean, Correction) else {},
         "responses": _responses(decoder.responses),
+        "shift": _arrays(decoder.shift),
         "axes": decoder.axes.weight.numpy().T if isinstance(decoder.axes, torch.nn.Linear) else np.empty(0),
         "activation": config.activation,
         "output_activation": config.output_activation,

@@ -108,7 +108,7 @@ def packed(spec: dict[str, Any], key: str) -> bytes:
     for part in ("rest", "mean"):
         for k, layer in enumerate(spec[part]):
             arrays |= {f"{part}{k}.weight": layer["weight"], f"{part}{k}.bias": layer["bias"]}
-    for part in ("start", "correction", "responses"):
+    for part in ("start", "correction", "responses", "shift"):
         arrays |= {f"{part}.{name}": array for name, array in spec[part].items()}
     if spec["correction"] or spec["responses"]:
         arrays |= {"axes": spec["axes"]}

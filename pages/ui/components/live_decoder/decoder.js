@@ -30,6 +30,8 @@ class Decoder {
     this.start = part("start", GridStart)
     this.correction = part("correction", Correction)
     this.responses = part("responses", Responses)
+    this.shift =
+      "shift.strengths" in header.arrays ? new LineShift(array => numbers(`shift.${array}`)) : null
     this.axes = numbers("axes") // of correction and responses; none where they draw in pixels
     this.label_mean = numbers("label_mean")
     this.label_std = numbers("label_std")
@@ -66,6 +68,20 @@ class Decoder {
   }
 
   /**
+   * What own stars have taught the mean spectrum, and the decoder adds to it (L).
+   * @param {number[]} y
+   * @param {ArrayLike<number> | null} network the mean spectrum that a network draws, or adds to the start
+   */
+  shiftOfMean(y, network) {
+    const inPixels = part => (this.axes?.length ? sumOfRows(this.axes, part) : part)
+    const start = this.start ? this.start.run(this.start.basis(y)) : null
+    const correction = this.correction ? inPixels(this.correction.run(y)) : null
+    const parts = [network, start, correction].filter(part => part)
+    const mean = Float64Array.from(this.flux_scale, (_, k) => parts.reduce((sum, part) => sum + part[k], 0))
+    return this.shift.run(y, mean)
+  }
+
+  /**
    * The flux (L) for a latent z (Z) and labels in physical units.
    * @param {Iterable<number>} z
    * @param {Record<string, number>} labels
@@ -75,6 +91,7 @@ class Decoder {
     const rest = this.network(this.rest, [...z, ...y])
     const mean = this.mean.length ? this.network(this.mean, y) : null
     const parts = this.partsOfGrid(Array.from(z), y)
+    if (this.shift) parts.push(this.shiftOfMean(y, mean))
     const scaled = (v, k) => parts.reduce((sum, part) => sum + part[k], mean ? mean[k] + v : this.squash(v))
     return Float32Array.from(rest, (v, k) => scaled(v, k) * this.flux_scale[k] + this.flux_offset[k])
   }

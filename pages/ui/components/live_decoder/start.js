@@ -129,6 +129,35 @@ function monomials(x) {
   return [1, ...x, ...x.flatMap((v, i) => x.slice(i).map(w => v * w))]
 }
 
+/** What own stars say of the strengths of lines (networks/shift.py). */
+class LineShift {
+  /** @param {(name: string) => Float32Array | null} numbers an array of the shift */
+  constructor(numbers) {
+    this.low = numbers("low")
+    this.high = numbers("high")
+    this.centre = numbers("centre")
+    this.spread = numbers("spread")
+    this.strengths = numbers("strengths")
+    this.level = numbers("level")
+    this.continuum = numbers("continuum")
+  }
+
+  /**
+   * What is added to a mean spectrum (L), in the units of the decoder's output.
+   * @param {number[]} labels
+   * @param {ArrayLike<number>} mean
+   */
+  run(labels, mean) {
+    const scaled = labels.map((v, k) => {
+      const within = Math.min(Math.max(v, this.low[k]), this.high[k])
+      return (within - this.centre[k]) / Math.max(this.spread[k], 1e-9)
+    })
+    const terms = monomials(scaled).slice(0, this.strengths.length / this.level.length)
+    const share = sumOfRows(this.strengths, terms)
+    return share.map((g, k) => (this.continuum[k] - mean[k]) * g + this.level[k])
+  }
+}
+
 /**
  * Rows of a matrix, each times its factor, added up.
  * @param {ArrayLike<number>} matrix row after row
