@@ -46,6 +46,7 @@ def archive_csv(simulated, tmp_path_factory) -> Path:
 
 
 def drop(page, path: Path) -> None:
+    settle(page)  # the box is another one after each upload
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(str(path))
 
 
