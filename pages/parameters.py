@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import guards, pickers, show
 from pages.ui.cache.outputs import predictions_of
 from pages.ui.cache.uploads import uploads_beside
-from pages.ui.parts import explain, parameters, tables
+from pages.ui.parts import explain, own_stars, parameters, tables
 
 VIEWS = [
     "Diagrams",
@@ -14,6 +14,7 @@ VIEWS = [
     "Against the truth",
     "Residuals",
     "Error bars",
+    "Own labels",
     "Representations",
     "Table",
 ]
@@ -55,6 +56,8 @@ elif view == "Residuals":
     parameters.show_residuals(predictions, true, stars.snr)
 elif view == "Error bars":
     parameters.show_error_bars(predictions, true, stars.snr)
+elif view == "Own labels":
+    own_stars.show_own_labels(model, uploads, uploaded)
 elif view == "Representations":
     tables.show_representations(stars)
 else:
