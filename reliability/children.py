@@ -57,7 +57,7 @@ def _in_child(work: Callable[[], int], writing: int, largest: int | None) -> Non
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         os.dup2(writing, 2)
         # the parent's own may be files, which a pipe is not
-        sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
+        sys.stdout, sys.stderr = (os.fdopen(n, "w", encoding="utf-8") for n in (1, 2))
         if largest is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
         status = work()

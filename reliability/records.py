@@ -43,5 +43,5 @@ def load(name: str) -> dict[str, Any]:
 def _commit() -> str:
     """The commit of the checkout; "" outside of one."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     return done.stdout.strip()
