@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui import guards, show
 from pages.ui.parts import decode as decoding
-from pages.ui.parts import explain
+from pages.ui.parts import explain, own_stars
 
 show.page_title("Decode", "Drag a slider: the decoder draws the same star with other parameters.")
 model, star = guards.need_model(), guards.need_star()
@@ -22,3 +22,4 @@ st.caption(
     f"The star's own parameters {origin}. Drag across the spectrum to zoom in; double-click to zoom out."
 )
 explain.show_sliders(model, star, labels[0])
+own_stars.show_correction(model, labels[0])

@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.figures import regression
+from gandalf_core.figures import regression, spectra
+from gandalf_core.models.mean_shift import mean_correction
 from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.own.comparing import Compared, compare_labels
@@ -65,3 +66,16 @@ def _worst(star: dict[str, Any]) -> dict[str, str]:
         "in errors": f"{own['pull']:+.1f} σ",
         "likely reasons": "; ".join(star["reasons"]),
     }
+
+
+def show_correction(model: TrainedModel, labels: np.ndarray) -> None:
+    """What own stars added to the mean spectrum at labels (P,); nothing for other models."""
+    added = mean_correction(model, labels[None])
+    if added is None:
+        return
+    with st.expander("What own stars have taught the mean spectrum"):
+        title = "Corrected minus original mean spectrum, at the star's own parameters"
+        figure = spectra.spectra(model.wavelength_nm, added, [model.name], title=title)
+        figure.update_yaxes(title_text="Added flux")
+        st.plotly_chart(figure, width="stretch")
+        st.caption("Below 0 lines were too weak before, above 0 too strong (docs/own-stars.md).")
