@@ -358,7 +358,7 @@ def test_nothing_is_trained_tuned_or_chosen_on_them(tmp_path, capsys):
     for some in (mixed, mixed[300:]):
         with pytest.raises(SpectraError, match=r"reserved for judging; take stars of another seed"):
             trainer_for(some, config)
-    with pytest.raises(SpectraError, match="cannot choose by simulated:40:990001"):
+    with pytest.raises(SpectraError, match=f"cannot choose by {JUDGED}"):
         Sweep(config, (parse_axis("model.latent_size", "2"),), (JUDGED,))
     write_stars(tmp_path / "judged.npz", mixed)
     for arguments in (
