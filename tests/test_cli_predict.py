@@ -28,7 +28,7 @@ OUTSIDE = replace(
 def ask(capsys, model_folder, tmp_path, monkeypatch):
     """ask(*options) -> (status, JSON object or None, standard output, standard error) of two stars."""
     write_stars(tmp_path / "two.npz", toy_stars(2))
-    monkeypatch.setattr(TrainedModel, "predict", lambda model, stars: OUTSIDE)
+    monkeypatch.setattr(TrainedModel, "predict", lambda model, stars, source: OUTSIDE)
 
     def call(*options):
         capsys.readouterr()
