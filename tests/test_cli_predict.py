@@ -96,7 +96,7 @@ def test_samples_need_somewhere_to_go(ask, tmp_path):
 
 def test_draws_of_a_model_without_correlations_say_so(ask, monkeypatch):
     unknown = replace(OUTSIDE, correlations=np.empty((0, 0, 0)))
-    monkeypatch.setattr(TrainedModel, "predict", lambda model, stars: unknown)
+    monkeypatch.setattr(TrainedModel, "predict", lambda model, stars, source: unknown)
     _, result, _, _ = ask("--json", "--samples", 2)
     assert any("each parameter is drawn by itself" in note for note in result["notes"])
     covariance = result["stars"][0]["covariance"]
