@@ -9,7 +9,9 @@ from .console import Console
 from .registry import Report, UsageError, arg
 
 if TYPE_CHECKING:
+    from ..data.spectra import SpectraSet
     from ..models.trained import TrainedModel
+    from ..sources import Intake
 
 PARTS = ("nothing", "last-layer", "low-rank", "everything")
 FROM_ARGUMENTS = (
@@ -69,13 +71,28 @@ def run_from(args: Namespace, console: Console) -> Report:
     model = load_model(args.from_model)
     console.say("reading stars")
     stars, intake = gather(args.stars, None, Intake(args.keep_spikes))
-    stars = intake.once(stars)
+    stars = _covering(intake.once(stars), model, intake)
     console.taken_in(intake)
     adapted = adapt(model, stars, _options(args), console.progress)
     saved = save_model(adapted, Path(args.out))
     for line in said(saved):
         console.say(line)
     return Report(_result(saved, args.out) | intake.result(), _text(saved, args.out))
+
+
+def _covering(stars: "SpectraSet", model: "TrainedModel", intake: "Intake") -> "SpectraSet":
+    """The stars, on their own wavelengths, that cover the model's; the others are rejected."""
+    import numpy as np
+
+    from ..io.read import none_left
+    from ..io.resampling import covering
+
+    fitting, causes = covering(stars, model.wavelength_nm)
+    for star, cause in causes.items():
+        intake.rejected[star] = f"star {star}: {cause}"
+    if not len(fitting):
+        raise none_left(intake.rejected)
+    return stars[np.isin(stars.ids, fitting.ids)] if causes else stars
 
 
 def _options(args: Namespace) -> Any:
