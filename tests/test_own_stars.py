@@ -229,9 +229,9 @@ def test_line_strengths_are_found_and_the_decoder_draws_them():
 
 def test_an_adapted_model_reads_stars_of_other_physics_better(tmp_path, monkeypatch):
     monkeypatch.setattr(mixture, "STARS", 900)
-    monkeypatch.setattr(adapting, "STEPS", 30)
-    monkeypatch.setattr("gandalf_core.training.tuning.STEPS", 150)
-    model = load_model("generator")
+    monkeypatch.setattr(adapting, "AGAINST_OPPONENTS", 30)
+    monkeypatch.setattr(adapting, "READING_STEPS", 150)
+    model = load_model("physical-removed")
     own, others = simulate_kind("b", 150, 31), simulate_kind("b", 300, 32)
     options = adapting.AdaptOptions(part="last layer", source="simulated:150:31:b")
     saved = save_model(adapting.adapt(model, own, options), tmp_path / "m")
@@ -246,7 +246,7 @@ def test_an_adapted_model_reads_stars_of_other_physics_better(tmp_path, monkeypa
     before, after = (np.mean((one.decode(z, true) - clean) ** 2) for one in (model, saved))
     assert after < before and saved.decoder.shift is not None and model.decoder.shift is None
     assert not saved.held_out(own[saved.card["data"]["test"] and np.isin(own.ids, saved.train_ids)]).any()
-    assert saved.card["adapted"]["from"]["name"] == "generator"
+    assert saved.card["adapted"]["from"]["name"] == "physical-removed"
     assert isinstance(saved.scaler, Scaler) and "adapted from" in (tmp_path / "m/CARD.md").read_text()
 
 

@@ -29,7 +29,7 @@ from .finishing import finished
 from .mixture import Mixture, Sampling, mixed, simulated_like
 
 FEWEST = 40  # own stars with labels, below which nothing is adapted
-STEPS, TRIAL_STEPS = 400, 80
+STEPS, TRIAL_STEPS, READING_STEPS = 400, 80, 700
 AGAINST_OPPONENTS = 1000  # steps where labels are removed, which takes longer than to redraw spectra
 LABEL_WORTH = 0.7  # of the claimed error: a label's own error that halves its weight is as large as this
 
@@ -147,11 +147,13 @@ def with_tuned_regressors(model: TrainedModel, mixture: Mixture) -> TrainedModel
     if model.regressor_spectrum is not None:
         x = model.scaler.fill(np.nan_to_num(stars.flux), stars.mask)
         regressor = joined(model.regressor_spectrum)
-        model = replace(model, regressor_spectrum=tuned(regressor, _lessons(regressor, x, mixture)))
+        model = replace(
+            model, regressor_spectrum=tuned(regressor, _lessons(regressor, x, mixture), READING_STEPS)
+        )
     if model.regressor_latent is not None:
         regressor, mean = joined(model.regressor_latent), model.encode_mean(_encodable(model, stars))
         lessons = replace(_lessons(regressor, mean, mixture), spread=model.config.model.noise)
-        model = replace(model, regressor_latent=tuned(regressor, lessons))
+        model = replace(model, regressor_latent=tuned(regressor, lessons, READING_STEPS))
     return model
 
 

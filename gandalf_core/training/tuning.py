@@ -18,7 +18,7 @@ from ..regression.regressor import LabelGroup, Regressor
 from .schedule import one_cycle
 
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 5e-4, 0.1, 0.2
-STEPS, BATCH = 700, 256
+BATCH = 256
 SMALLEST = 1e-4  # singular values beside the largest, below which a first layer does not look
 
 
@@ -38,7 +38,7 @@ class Lessons:
     spread: float = 0.0
 
 
-def tuned(regressor: Regressor, lessons: Lessons, steps: int = STEPS) -> Regressor:
+def tuned(regressor: Regressor, lessons: Lessons, steps: int) -> Regressor:
     """The regressor after so many steps on the lessons; error bars stay as they were, for others to mend."""
     rng = np.random.default_rng([len(lessons.x), steps])
     standard = torch.from_numpy(regressor.standard_inputs(lessons.x, lessons.snr).astype(np.float32))
