@@ -2,7 +2,8 @@
 
 import pytest
 
-from pages.ui import guards, show
+from gandalf_core.jobs.sayings import without_folders
+from pages.ui import show
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,7 @@ from pages.ui import guards, show
     ],
 )
 def test_the_servers_folders_are_hidden_on_every_system(text, shown):
-    assert guards.SERVER_FOLDERS.sub("", text) == shown
+    assert without_folders(text, keep_parent=True) == shown
 
 
 @pytest.mark.parametrize(
