@@ -136,7 +136,7 @@ def in_calcium_cores(wavelength_nm: "np.ndarray") -> "np.ndarray":
 
 @dataclass(frozen=True)
 class SpectralLine:
-    """A line worth a mark in a plot; `wavelength_nm` is in vacuum, `excitation_ev` that of its lower level."""
+    """A line worth a mark in a plot, at `wavelength_nm` in vacuum; `excitation_ev` of its lower level."""
 
     species: str
     wavelength_nm: float

@@ -33,7 +33,11 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
         help="for a class: every address of this machine, the quotas of the table [public], no deletion "
         "(SECURITY.md)",
     ),
-    arg("--settings", metavar="FILE", help="quotas that differ from gandalf_core/jobs/quotas.toml (default: none)"),
+    arg(
+        "--settings",
+        metavar="FILE",
+        help="quotas that differ from gandalf_core/jobs/quotas.toml (default: none)",
+    ),
 )
 def app(args: Namespace, console: Console) -> Report:
     """Start the explorer and serve it until Ctrl-C."""
