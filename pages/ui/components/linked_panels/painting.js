@@ -135,7 +135,8 @@ const Painting = base =>
         this.drawDiamond(context, axes.X(x[k]), axes.Y(y[k]), 4, COLOURS.selected)
       const named = [star, view.hover - this.count].filter(k => rows.includes(k))
       for (const k of [...(rows.length > FEW ? [] : rows), ...named]) this.drawErrors(context, view, k)
-      if (rows.includes(star)) this.drawDiamond(context, axes.X(x[star]), axes.Y(y[star]), 9, COLOURS.generated)
+      if (rows.includes(star))
+        this.drawDiamond(context, axes.X(x[star]), axes.Y(y[star]), 9, COLOURS.generated)
     }
 
     drawDots(context, places, opacity) {
@@ -282,7 +283,12 @@ function* segments(grid, level) {
   }
   for (let j = 0; j < CELLS - 1; j++)
     for (let i = 0; i < CELLS - 1; i++) {
-      const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]]
+      const corners = [
+        [i, j],
+        [i + 1, j],
+        [i + 1, j + 1],
+        [i, j + 1],
+      ]
       const values = corners.map(([x, y]) => grid[y * CELLS + x])
       const crossed = []
       for (let k = 0; k < 4; k++) {

@@ -30,8 +30,7 @@ class Decoder {
     this.start = part("start", GridStart)
     this.correction = part("correction", Correction)
     this.responses = part("responses", Responses)
-    this.shift =
-      "shift.strengths" in header.arrays ? new LineShift(array => numbers(`shift.${array}`)) : null
+    this.shift = "shift.strengths" in header.arrays ? new LineShift(array => numbers(`shift.${array}`)) : null
     this.axes = numbers("axes") // of correction and responses; none where they draw in pixels
     this.label_mean = numbers("label_mean")
     this.label_std = numbers("label_std")
