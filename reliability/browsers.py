@@ -1,7 +1,6 @@
 """Visitors with a browser: headless Chromium that opens another page every few seconds."""
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import AsyncIterator
@@ -11,16 +10,10 @@ from typing import Any
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from scripts.driver import CHROMIUM, FLAGS
+
 from .stream_client import ENDED, PageRun
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
 PATIENCE_MS = 120_000
 
 

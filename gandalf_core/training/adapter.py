@@ -24,7 +24,7 @@ from .batches import StarTensors
 from .learner import Learner
 from .losses import weighted_mse
 from .schedule import one_cycle
-from .step import draw, train_discriminators, update
+from .step import descend, draw, train_discriminators, update
 from .trainer import denormals_as_zero
 
 PARTS = ("nothing", "last layer", "low rank", "everything")  # of the encoder
@@ -127,10 +127,7 @@ class Adapter:
 
     def minimise(self, loss: Tensor, opponents: bool) -> None:
         """One update along the gradient of a loss."""
-        optimiser = self.opponent if opponents else self.optimiser
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        descend(self.opponent if opponents else self.optimiser, loss)
 
     @denormals_as_zero()
     def warm_up(self, pace: Pace) -> "Adapter":

@@ -94,6 +94,13 @@ class Team(Protocol):
         ...
 
 
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One update along the gradient of a loss."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+
+
 def update(team: Team, feed: Feed, updates: int) -> Tensor:
     """One update of the auto-encoders after `updates` of the discriminators; their `Terms` (4,)."""
     batch, device = feed.batch, feed.batch.x.device

@@ -30,7 +30,7 @@ from .mean_start import set_start
 from .records import EpochRecord, accuracies, check_finite, validation_mse
 from .sample import training_sample
 from .schedule import one_cycle
-from .step import Feed, draw, update
+from .step import Feed, descend, draw, update
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -235,10 +235,7 @@ class Trainer:
 
     def minimise(self, loss: Tensor, opponents: bool) -> None:
         """One update along the gradient of a loss, of the auto-encoder or of the discriminators."""
-        optimiser = self.opponent if opponents else self.optimiser
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        descend(self.opponent if opponents else self.optimiser, loss)
 
     def encode(self, batch: Batch) -> Tensor:
         """(N, Z) the latent μ of spectra in pixels, without its noise."""
