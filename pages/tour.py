@@ -8,9 +8,8 @@ from gandalf_core.figures import training
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, pickers, show, state
 from pages.ui.cache.models import load_model, model_folders
-from pages.ui.parts import captions
+from pages.ui.parts import captions, one_map
 from pages.ui.parts import decode as decoding
-from pages.ui.parts import maps as mapping
 from pages.ui.parts.chips import show_probes
 from pages.ui.parts.twins import show_beside_simulated
 
@@ -31,7 +30,7 @@ def show_entangled(model: TrainedModel) -> None:
         f"told it about temperature, yet the map of the latent of **{plain}** sorts the stars by every "
         "parameter at once: they are **entangled**."
     )
-    mapping.show_one(plain)
+    one_map.show_one(plain)
     ask("draw a lasso around the coolest stars in the first panel. Where do they lie in the others?")
 
 
@@ -46,7 +45,7 @@ def show_adversary(model: TrainedModel) -> None:
         captions.discriminators(model.config.adversary.sees_kept and bool(model.kept), model.history),
         "tour_discriminators",
     )
-    mapping.show_one(model.name)
+    one_map.show_one(model.name)
     ask(
         "choose `paper-physical-removed` in the sidebar. Does its log g discriminator beat guessing? "
         "Is log g gone, then?"

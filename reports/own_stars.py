@@ -22,13 +22,14 @@ from gandalf_core.own.adapting import AdaptOptions, adapt
 from gandalf_core.own.calibration import Labelled, calibrate
 from gandalf_core.own.mixture import smoothed
 from gandalf_core.parameters import parameter
+from gandalf_core.seeds import OTHERS_SEED, OWN_STARS_SEED, REFERENCE_SEED
 from gandalf_core.sources import load_stars
 
 from .stored import ROOT, STORED, WORK, load, store
 
 FILE, PAGE = STORED / "own-stars.json", ROOT / "docs" / "own-stars.md"
-MODEL, OWN, OTHERS = "autoencoder", "simulated:{}:11:b", "simulated:5000:12:b"
-REFERENCE = "simulated:64305:13:b"
+MODEL, OWN, OTHERS = "autoencoder", f"simulated:{{}}:{OWN_STARS_SEED}:b", f"simulated:5000:{OTHERS_SEED}:b"
+REFERENCE = f"simulated:64305:{REFERENCE_SEED}:b"
 COUNTS = (200, 500)
 COARSE, PIXELS = 7500.0, 400  # another instrument: resolving power and pixels
 DRAWS, CALIBRATING, BAD_DRAWS, BAD_SIGMAS, BAD_SHARE = 50, 300, 10, 5.0, 0.1

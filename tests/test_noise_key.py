@@ -35,6 +35,9 @@ TAKING_A_KEY = (
     "test",
     "train",
     "pretrain",
+    "explain",
+    "calibrate",
+    "compare-labels",
 )
 
 
@@ -166,6 +169,9 @@ ARGUMENTS = {
     "compare": ["{sky}", "--model", "{model}"],
     "test": ["{model}", "{sky}"],
     "train": ["{sky}", "--preset", "paper", "--out", "{out}"],
+    "explain": ["{model}", "{sky}"],
+    "calibrate": ["{model}", "{sky}", "--name", "mine"],
+    "compare-labels": ["{model}", "{sky}"],
     "pretrain": ["--stars", "{sky}", "--out", "{out}", "--work", "{out}"],
 }
 

@@ -20,6 +20,7 @@ from gandalf_core.own.comparing import Compared, compare_labels
 from gandalf_core.own.labels import OwnLabels, labels_of
 from gandalf_core.own.robust import BAD, CORE, fit_offsets
 from gandalf_core.own.stored import calibrations_in, load_calibration, store_calibration
+from gandalf_core.seeds import JUDGING_SEED
 from gandalf_core.simulator import simulate_kind
 from gandalf_core.training.own_lines import Residuals, fit_lines
 
@@ -265,7 +266,7 @@ def test_options_that_do_not_go_together_are_refused(tmp_path, capsys, options):
 
 
 def test_reserved_stars_adapt_and_calibrate_nothing(tmp_path, capsys):
-    reserved = "simulated:50:990001:b"
+    reserved = f"simulated:50:{JUDGING_SEED}:b"
     assert main(["train", reserved, "--from", "autoencoder", "--out", str(tmp_path / "m")]) == 2
     assert main(["calibrate", "autoencoder", reserved]) == 2
     assert "reserved for judging" in capsys.readouterr().err

@@ -457,7 +457,7 @@ def test_on_a_phone_switches_wrap_and_the_names_of_lines_do_not_overlap(open_bro
     last = page.get_by_test_id("stButtonGroup").first.get_by_text("Table", exact=True).bounding_box()
     assert last["x"] + last["width"] <= 390
     visit(page, f"{server}/?model=generator&stars=simulated:50:3", "GANDALF Explorer")
-    page.locator(".js-plotly-plot .annotation-text").first.wait_for()
+    page.locator(".js-plotly-plot .annotation-text:visible").first.wait_for()
     boxes = page.locator(".js-plotly-plot .annotation-text").evaluate_all(
         "all => all.map(e => e.getBoundingClientRect())"
     )

@@ -88,12 +88,8 @@ def predict(args: Namespace, console: Console) -> Report:
     if isinstance(intake.prepare, RestFrame):
         predictions = told_moved(predictions, intake.prepare.moved)
     console.taken_in(intake)
-    own = [
-        *notes(model.card),
-        *said(applied),
-        *preparation_notes(predictions),
-        *_notes(predictions, bool(args.samples)),
-    ]
+    own = [*notes(model.card), *said(applied), *preparation_notes(predictions)]
+    own += _notes(predictions, bool(args.samples))
     for sentence in own:
         console.note(sentence)
     labels = list(predictions.label_names)

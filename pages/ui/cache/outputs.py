@@ -60,10 +60,11 @@ def _in_order(joined: Predictions, rows: list[np.ndarray]) -> Predictions:
     arrays = {
         f.name: getattr(joined, f.name)[order]
         for f in fields(joined)
-        if f.name not in ("label_names", "percentiles")
+        if f.name not in ("label_names", "percentiles", "calibration")
     }
     percentiles = {name: shares[order] for name, shares in joined.percentiles.items()}
-    return Predictions(label_names=joined.label_names, percentiles=percentiles, **arrays)
+    names, calibration = joined.label_names, joined.calibration
+    return Predictions(label_names=names, percentiles=percentiles, calibration=calibration, **arrays)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")

@@ -173,7 +173,8 @@ def _stored_row(request: Request, name: str, owner: TrainedModel, projection: Pr
     ids = request.chosen.ids
     xy = panels.align(ids, projection.ids, projection.xy)
     others = np.flatnonzero(np.isnan(xy[:, 0]))
-    if not len(others):
+    # of a model's test stars, those that its maps hold are enough, and need no spectra
+    if not len(others) or (request.source == TEST and len(others) < len(ids)):
         return Row(name, _map(request, name, owner, projection, xy))
     if len(others) > MAX_PLACED:
         others = others[np.linspace(0, len(others) - 1, MAX_PLACED).astype(int)]
@@ -284,23 +285,3 @@ def show_selected(stars: SpectraSet, ids: np.ndarray) -> None:
         "Median and 16-84 % band. Where the two differ is what the selected stars have in common.",
         "map_spread",
     )
-
-
-def show_one(name: str) -> None:
-    """The stored t-SNE map of one model's latent, one panel per parameter."""
-    with guards.showing_errors():
-        model = load_model(name)
-    owned = stored_map(model, "latent", "tsne")
-    if owned is None:
-        guards.stop(f"{name} has no t-SNE map of its latent.")
-    _, projection = owned
-    columns = [projection.label_names.index(n) for n in model.label_names]
-    ids, labels = projection.ids, projection.labels[:, columns]
-    one = Map(f"latent of {name}", ids, projection.xy, map_r2(projection.xy, labels))
-
-    def build() -> LinkedPanels:
-        return panels.maps([one], ids, labels, model.label_names, ranges=model.ranges)
-
-    key = identity("one map", one, labels, model.ranges)
-    count = max(len(model.label_names), 2)
-    diagrams.show_linked(f"map of {name}", key, build, model.label_names, columns=count)
