@@ -151,7 +151,7 @@ def test_maps_that_are_asked_for_are_queued_and_the_old_ones_stay(open_browser, 
     page.get_by_role("button", name="Show maps with these settings").click()
     expect(page.get_by_role("button", name="Cancel")).to_have_count(1)
     expect(page.get_by_test_id("stException")).to_have_count(0)
-    expect(page).to_have_url(re.compile("maps=30%3A15%3A0"))
+    expect(page).to_have_url(re.compile("map_settings=30%3A15%3A0"))
     assert panels(page, "v.panels.map(p => p.title)") == titles
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Make the missing maps")).to_be_visible()
