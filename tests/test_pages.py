@@ -935,7 +935,7 @@ def test_all_maps_that_are_asked_for_are_one_job_and_the_old_ones_stay(app, monk
     request = json.loads((job.folder / "config.json").read_text())
     assert [entry["of"] for entry in request["maps"]] == ["spectra", *["latent"] * 3]
     assert [Path(entry["folder"]).name for entry in request["maps"]][1:] == rows[1:]
-    assert packed_maps(test) == drawn and test.query_params["maps"] == "30:15:0"
+    assert packed_maps(test) == drawn and test.query_params["map_settings"] == "30:15:0"
     assert "physical-removed, 52 stars" in next(p.proto.text for p in test.get("progress"))
     button(test, "Cancel").click().run()
     assert (job.folder / "cancel").is_file() and packed_maps(test) == drawn
