@@ -46,7 +46,7 @@ def _about(about: dict[str, Any]) -> str:
 
 
 def _faults(faults: list[str]) -> str:
-    return "".join(f"- {fault}\n" for fault in faults) or "Nothing did not hold.\n"
+    return "".join(f"- {fault}\n" for fault in faults) or "Everything held.\n"
 
 
 def _kill(result: dict[str, Any]) -> str:
