@@ -25,6 +25,7 @@ from gandalf_core.parameters import parameter
 from gandalf_core.seeds import OTHERS_SEED, OWN_STARS_SEED, REFERENCE_SEED
 from gandalf_core.sources import load_stars
 
+from .markdown import table
 from .stored import ROOT, STORED, WORK, load, store
 
 FILE, PAGE = STORED / "own-stars.json", ROOT / "docs" / "own-stars.md"
@@ -159,49 +160,51 @@ def bad_labels(model: TrainedModel, stars: SpectraSet) -> dict[str, float]:
 def own_stars_tables(found: dict[str, Any]) -> str:
     """What is measured, as Markdown."""
     names = list(found["rmse"]["reference"]["latent"])
-    lines = [
+    head = (
         f"Judged on `{found['others']}`: root mean square error of each label read from the latent, and in "
-        f"brackets beside that of a model trained on 51,444 stars of that physics (`{found['reference']}`).",
-        "",
-        "| model | " + " | ".join(parameter(n).in_text for n in names) + " |",
-        "|---" * (len(names) + 1) + "|",
-    ]
+        f"brackets beside that of a model trained on 51,444 stars of that physics (`{found['reference']}`).\n"
+    )
     said = {"reference": "trained on 51,444 of them", "before": f"`{MODEL}`, as it is shipped"}
-    said |= {f"adapted {n}": f"adapted to {n} (`simulated:{n}:11:b`)" for n in COUNTS}
+    said |= {f"adapted {n}": f"adapted to {n} (`{OWN.format(n)}`)" for n in COUNTS}
     said |= {
         "coarse before": f"as it is shipped; R = {COARSE:,.0f}, {PIXELS} pixels",
         "coarse adapted 500": f"adapted to 500; R = {COARSE:,.0f}, {PIXELS} pixels",
     }
-    best = found["rmse"]["reference"]["latent"]
+    best, rows = found["rmse"]["reference"]["latent"], []
     for key, text in said.items():
         own = found["rmse"].get(key, {}).get("latent", {})
         cells = [f"{own[n]:.3g} ({own[n] / best[n]:.2f})" for n in names if n in own]
-        lines += [f"| {text} | " + " | ".join(cells) + " |"] if cells else []
+        rows += [[text, *cells]] if cells else []
     seconds = ", ".join(f"{n} stars {s:.0f} s" for n, s in found["seconds"].items())
-    lines += ["", f"Seconds on two cores that others used, too: {seconds}.", ""]
+    lines = [
+        head,
+        _table("model", names, rows),
+        f"Seconds on two cores that others used, too: {seconds}.",
+        "",
+    ]
     return "\n".join([*lines, *_calibration_lines(found, names), ""])
+
+
+def _table(first: str, names: list[str], rows: list[list[str]]) -> str:
+    """A table with a column for each label."""
+    return table([first, *(parameter(n).in_text for n in names)], rows)
 
 
 def _calibration_lines(found: dict[str, Any], names: list[str]) -> list[str]:
     own, bad = found.get("calibration"), found.get("bad labels")
     if not own or not bad:
         return []
-    lines = [
+    rows = {"before": "before", "after, mean": "mean", "after, scatter of draws": "scatter"}
+    return [
         f"What 68 % intervals hold of these stars, after `calibrate` with {own['stars']} of them "
         f"({own['draws']} draws):",
         "",
-        "| | " + " | ".join(parameter(n).in_text for n in names) + " |",
-        "|---" * (len(names) + 1) + "|",
-        "| before | " + " | ".join(f"{own['before'][n]:.3f}" for n in names) + " |",
-        "| after, mean | " + " | ".join(f"{own['mean'][n]:.3f}" for n in names) + " |",
-        "| after, scatter of draws | " + " | ".join(f"{own['scatter'][n]:.3f}" for n in names) + " |",
-        "",
+        _table("", names, [[text, *(f"{own[key][n]:.3f}" for n in names)] for text, key in rows.items()]),
         f"With a tenth of 500 labels wrong by + {BAD_SIGMAS:g} σ ({bad['draws']} draws) the offset of a "
         f"typical star moves by {bad['mean_move']:.2f} of its error on average, by less than one error in "
         f"{bad['moved_less']:.0%} of all cases; {bad['named']:.0%} of these stars are named, and "
         f"{bad['falsely_named']:.1%} of the others.",
     ]
-    return lines
 
 
 def write_own_stars() -> None:

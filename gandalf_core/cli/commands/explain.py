@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ...data.spectra import SpectraSet
+    from ...explaining.species import Shares
     from ...models.trained import TrainedModel
 
 STRONGEST = 5  # latent dimensions that the text names
@@ -44,6 +45,7 @@ def explain(args: Namespace, console: Console) -> Report:
     where it is simulated, else of stars like it; sizes are those of the decoder's change in units of the
     physical one, so that 1 is right.
     """
+    from ...explaining.species import physical, shares
     from ...models.store import load_model
 
     model = exporting(load_model(args.model), args, console)
@@ -51,11 +53,12 @@ def explain(args: Namespace, console: Console) -> Report:
     stars, intake = stars_for(args, console, model.wavelength_nm, intake)
     star = _chosen(stars, args.star)
     labels = model.labels_of(star)[0][0]
+    kind = shares(physical(model.label_names, labels), model.wavelength_nm)
     result = {
         "id": str(star.ids[0]),
         "estimates": _estimates(model, star, args.source),
-        "sliders": _sliders(model, star, labels),
-        "dimensions": _dimensions(model, star, labels),
+        "sliders": _sliders(model, star, labels, kind),
+        "dimensions": _dimensions(model, star, labels, kind),
     }
     return Report(result | intake.result() | about(model), text(result, args.source))
 
@@ -77,29 +80,29 @@ def _estimates(model: "TrainedModel", star: "SpectraSet", source: str) -> dict[s
     return {n: {"value": v, "noise": s, "parts": origin.parts(n)} for n, v, s in each}
 
 
-def _sliders(model: "TrainedModel", star: "SpectraSet", labels: "np.ndarray") -> dict[str, Any]:
+def _sliders(
+    model: "TrainedModel", star: "SpectraSet", labels: "np.ndarray", kind: "Shares"
+) -> dict[str, Any]:
     """Label → step, relative error and sizes; {} for a decoder without sliders."""
     from ...explaining.sliders import slider_effects
-    from ...explaining.species import physical, shares
 
     if not model.condition_on:
         return {}
-    kind = shares(physical(model.label_names, labels), model.wavelength_nm)
     return {
         e.name: {"step": e.step, "relative_error": e.error, "against": e.against, "sizes": e.sizes(kind)}
         for e in slider_effects(model, star, labels)
     }
 
 
-def _dimensions(model: "TrainedModel", star: "SpectraSet", labels: "np.ndarray") -> list[dict[str, Any]]:
+def _dimensions(
+    model: "TrainedModel", star: "SpectraSet", labels: "np.ndarray", kind: "Shares"
+) -> list[dict[str, Any]]:
     """Each latent dimension with its rms effect and where it acts, the strongest first."""
     import numpy as np
 
     from ...explaining.dimensions import dimension_effects
-    from ...explaining.species import physical, shares
 
     effects = dimension_effects(model, star, labels)
-    kind = shares(physical(model.label_names, labels), model.wavelength_nm)
     rms = np.sqrt(np.square(effects).mean(1))
     return [
         {"dimension": int(k) + 1, "rms": float(rms[k]), "parts": kind.of(np.square(effects[k]))}
