@@ -27,16 +27,20 @@ ALLOWED = ("journal",)  # SQLite's own, which it removes itself
 
 
 class Writer(NamedTuple):
-    """A command that writes `out` (a file or folder), given that place."""
+    """A command that writes `out` (a file or folder), given that place.
+
+    `before_again` gives one that continues what is there something to write.
+    """
 
     name: str
     out: str
     arguments: Callable[[Path], tuple[object, ...]]
+    before_again: Callable[[], object] = lambda: None
 
 
 def writers(folder: Path, quick: bool) -> list[Writer]:
     """All commands that write, with small inputs that lie in `folder`."""
-    stars, model = world.stars_file(folder, 260), folder / "model"
+    stars, model, survey = world.stars_file(folder, 260), folder / "model", folder / "survey"
     config, few = world.config_file(folder, 1), world.stars_file(folder, 40)
     trained = children.run(
         children.command("train", stars, "--config", config, "--out", model, "--map", "pca")
@@ -44,6 +48,7 @@ def writers(folder: Path, quick: bool) -> list[Writer]:
     if trained.status:
         raise RuntimeError(trained.said)
     packed = pack_model(model, folder / "packed.zip")
+    _another_part(survey, stars)
     small = ("--score", "reconstruction", "--space", "model.noise=0.2,0.4", "--config", config)
     found = [
         *(Writer(f"simulate .{s}", f"s.{s}", lambda out: ("simulate", "--stars", 30, out)) for s in FORMATS),
@@ -75,19 +80,16 @@ def writers(folder: Path, quick: bool) -> list[Writer]:
         Writer(
             "catalogue, a folder",
             "folder",
-            lambda out: ("catalogue", "encode", model, _survey(folder, stars), out),
+            lambda out: ("catalogue", "encode", model, survey, out),
+            lambda: _another_part(survey, stars),
         ),
         Writer("sweep", "swept", lambda out: ("sweep", stars, *small, "--out", out)),
     ]
 
 
-def _survey(folder: Path, stars: Path) -> Path:
-    source = folder / "survey"
-    source.mkdir(exist_ok=True)
-    for k in range(2):
-        if not (source / f"{k}.parquet").exists():
-            shutil.copy(stars, source / f"{k}.parquet")
-    return source
+def _another_part(survey: Path, stars: Path) -> None:
+    survey.mkdir(exist_ok=True)
+    shutil.copy(stars, survey / f"part-{len(list(survey.iterdir()))}.parquet")
 
 
 def run(options: Options) -> dict[str, Any]:
@@ -144,6 +146,7 @@ def _attacked(place: Path, writer: Writer, attack: Callable[[Callable[[], int]],
     if not out.exists():
         return "it does not even write where there is room"
     before = contents(place)
+    writer.before_again()
     if writer.name in ("models --add", "sweep"):  # which keep what is there: another place
         out = place / f"second-{writer.out}"
         work = children.command(*writer.arguments(out))

@@ -28,14 +28,15 @@ class Server:
     def cpu_seconds(self) -> float | None:
         """Processor time of the server so far; None where the system does not say it."""
         with suppress(OSError, IndexError, ValueError):
-            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
+            fields = stat.rpartition(")")[2].split()
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         return None
 
     def memory_mb(self) -> float | None:
         """Memory that the server holds; None where the system does not say it."""
         with suppress(OSError, IndexError, ValueError):
-            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="utf-8").split()[1])
             return pages * os.sysconf("SC_PAGE_SIZE") / MB
         return None
 
