@@ -141,8 +141,43 @@ def test_a_job_resumed_while_its_process_still_ends_runs_again(manager):
 def test_jobs_of_a_server_that_ended_have_died(manager, tmp_path):
     name = manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
     manager.processes.pop(name).kill()
+    manager.close()
     later = Programs(tmp_path / "runs", tmp_path)
     assert later.job(name).state == "died" and "can be resumed" in later.job(name).status["message"]
+    later.close()
+
+
+# --- two servers on one folder of jobs ---
+
+
+def test_one_of_two_servers_runs_the_jobs_of_both(manager, tmp_path):
+    running = manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
+    other = Programs(tmp_path / "runs", tmp_path)
+    waiting = other.submit("train", "b", [WRITES], "me")
+    time.sleep(2 * queue_module.PATROL_SECONDS)
+    assert other.job(running).state == "running" and other.job(waiting).state == "queued"
+    manager.processes[running].kill()
+    assert wait(other, waiting) == "done" and other.job(running).state == "died" and not other.processes
+    later = other.submit("train", "c", [WRITES], "me")
+    assert wait(other, later) == "done", "the other one is told of it"
+    other.close()
+
+
+def test_the_other_server_goes_on_with_what_waits_where_one_ends(manager, tmp_path):
+    running = manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
+    other = Programs(tmp_path / "runs", tmp_path)
+    waiting = other.submit("train", "b", [WRITES], "me")
+    manager.close()
+    manager.processes[running].wait()
+    assert wait(other, waiting) == "done" and other.job(running).state == "died"
+    other.close()
+
+
+def test_a_job_that_does_not_stop_when_it_is_asked_is_ended(manager, monkeypatch):
+    monkeypatch.setattr("gandalf_core.jobs.processes.GRACE_SECONDS", 0.05)
+    name = manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
+    manager.cancel(name, ME)
+    assert wait(manager, name) == "cancelled"
 
 
 def test_a_running_job_cannot_be_deleted_and_a_finished_one_leaves_nothing(manager):

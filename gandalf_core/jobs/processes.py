@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..atomic import cause_of
@@ -37,10 +37,13 @@ def launch(job: Job, working_folder: Path) -> subprocess.Popen:
     return process
 
 
-def terminate(process: subprocess.Popen) -> None:
-    """Ask a process to end, if it still runs."""
-    if process.poll() is None:
-        process.terminate()
+def end_overdue(root: Path, processes: dict[str, subprocess.Popen]) -> None:
+    """Terminate the processes of jobs, by the names of their folders, that were asked to stop long ago."""
+    for name, process in list(processes.items()):
+        with suppress(OSError):
+            asked = (root / name / "cancel").stat().st_mtime
+            if time.time() - asked > 4 * GRACE_SECONDS and process.poll() is None:
+                process.terminate()
 
 
 def end_all(processes: list[subprocess.Popen]) -> None:

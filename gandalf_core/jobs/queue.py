@@ -23,7 +23,8 @@ from .accounts import Accounts, is_server, samples_in
 from .disk import PERMANENT_KINDS, remove, size_of
 from .folder import JobState
 from .job import Job, read_job, write_record, write_status
-from .processes import GRACE_SECONDS, end_all, last_line, launch, refusing, terminate
+from .leading import Lead
+from .processes import GRACE_SECONDS, end_all, end_overdue, last_line, launch, refusing
 from .quotas import quotas
 from .visitors import Visitor
 
@@ -36,8 +37,8 @@ MEASURED_EVERY = 20  # patrols between two looks at what running jobs take on th
 class JobManager:
     """A first-in, first-out queue over the job folders in `root`.
 
-    Jobs run in `working_folder`, as many at a time as the quotas say. Jobs that an earlier server left
-    unfinished are marked as ended.
+    Jobs run in `working_folder`, as many at a time as the quotas say. Of several servers on one folder, one
+    runs the jobs of all (leading.py). Jobs that an earlier server left unfinished are marked as ended.
     """
 
     def __init__(self, root: Path, working_folder: Path) -> None:
@@ -47,7 +48,9 @@ class JobManager:
         self._closing = self._again = False
         make_folder(root)
         self.accounts = Accounts(root, self.list)
-        self._end_orphans()
+        self._lead = Lead(root)
+        if self._lead.take():
+            self._end_orphans((JobState.QUEUED, JobState.RUNNING))
         atexit.register(self.close)
         threading.Thread(target=self._patrol, daemon=True).start()
 
@@ -131,12 +134,9 @@ class JobManager:
     def _cancel(self, job: Job) -> None:
         with refusing():
             (job.folder / "cancel").touch()
-        process = self.processes.get(job.id)
-        if process is None and job.state == JobState.QUEUED:
+        if job.id not in self.processes and job.state == JobState.QUEUED:
             with refusing():
                 write_status(job, JobState.CANCELLED, "stopped before it began")
-        elif process is not None:
-            threading.Timer(GRACE_SECONDS * 4, terminate, [process]).start()
 
     def resume(self, name: str, by: Visitor) -> None:
         """Queue a stopped job again.
@@ -182,6 +182,7 @@ class JobManager:
         """Terminate all jobs and start no other; called when the server ends."""
         self._closing = True
         end_all(list(self.processes.values()))
+        self._lead.leave()
 
     # --- processes ---
 
@@ -200,7 +201,12 @@ class JobManager:
                 self._collect()
                 if self._closing:
                     return
-                waiting = [job for job in reversed(self.list()) if job.state == JobState.QUEUED]
+                if not self._lead.held:
+                    self._lead.call()
+                    self._again = False
+                    return
+                queued = (job for job in reversed(self.list()) if job.state == JobState.QUEUED)
+                waiting = [job for job in queued if job.id not in self.processes]
                 for job in waiting[: max(0, quotas().running - len(self.processes))]:
                     self._start(job)
                 self._again = False
@@ -238,37 +244,43 @@ class JobManager:
                 self._end_status(name, f"ended with status {process.returncode}")
                 del self.processes[name]
 
-    def _end_status(self, name: str, cause: str) -> None:
-        """Mark a job that still counts as active as cancelled, or as died with the last line of its log."""
-        folder = self.root / name
+    def _end_status(self, name: str, cause: str, resumed: bool = True) -> None:
+        """Mark a job that still counts as active as cancelled, or as died with the last line of its log.
+
+        resumed: one that says that it waits was resumed meanwhile, by another server.
+        """
         try:
             job = self.job(name)
         except JobError:  # deleted meanwhile
             return
-        if not job.active:
+        if not job.active or (resumed and job.status.get("state") == JobState.QUEUED):
             return
-        if (folder / "cancel").exists():
+        if (job.folder / "cancel").exists():
             write_status(job, JobState.CANCELLED, cause)
         else:
-            write_status(job, JobState.DIED, last_line(folder / "log.txt") or cause)
+            write_status(job, JobState.DIED, last_line(job.folder / "log.txt") or cause)
 
-    def _end_orphans(self) -> None:
+    def _end_orphans(self, states: tuple[JobState, ...]) -> None:
         """Mark the jobs that an earlier server left unfinished: nobody runs them any more."""
         for job in self.list():
-            if job.active:
+            if job.state in states:
                 with suppress(GandalfError):  # on a full disk it stays as it is until the next start
-                    self._end_status(job.id, "the server was stopped; the job can be resumed")
+                    self._end_status(job.id, "the server was stopped; the job can be resumed", resumed=False)
 
     def _patrol(self) -> None:
         for number in itertools.count(1):
             time.sleep(PATROL_SECONDS)
-            if self.processes or self._again:
-                try:
+            try:
+                if not self._closing and self._lead.take():  # from a server that has ended
+                    self._end_orphans((JobState.RUNNING,))
+                    self._again = True
+                if self.processes or self._again or (self._lead.held and self._lead.called()):
                     self._start_waiting()
+                    end_overdue(self.root, self.processes)
                     if number % MEASURED_EVERY == 0:
                         self._stop_large()
-                except Exception:  # whatever it is, the queue goes on
-                    traceback.print_exc()
+            except Exception:  # whatever it is, the queue goes on
+                traceback.print_exc()
 
     def _stop_large(self) -> None:
         """Stop running jobs that take more than one visitor may keep, before they fill the disk."""
@@ -277,10 +289,9 @@ class JobManager:
             with suppress(OSError, JobError):
                 job = self.job(name)
                 if size_of(job.folder) > limits.disk and not (job.folder / "cancel").exists():
+                    share = f"more than the {limits.disk_mb} MB that one visitor may keep"
                     with (job.folder / "log.txt").open("a", encoding="utf-8") as log:
-                        log.write(
-                            f"stopped: it takes more than the {limits.disk_mb} MB that one visitor may keep\n"
-                        )
+                        log.write(f"stopped: it takes {share}\n")
                     self._cancel(job)
 
     def _prune(self) -> None:
