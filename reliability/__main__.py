@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from importlib import import_module
+from pathlib import Path
 
 from gandalf_core.cli.terminal import prepare_streams
 
@@ -16,6 +17,7 @@ ATTACKS = {
     "fuzz": "files in every format that somebody damaged, or laid out in another way",
     "hostile": "model folders of strangers",
     "load": "very many people at once",
+    "look": "the page Data in a browser, after each of many files that do harm",
 }
 
 
@@ -48,12 +50,16 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="the short form, which is not stored")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
     parser.add_argument("--count", type=int, metavar="N", help="how many attacks (default: as documented)")
+    parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="where `look` puts pictures")
     parser.add_argument("--discard", action="store_true", help="do not store the result")
     prepare_streams()
     args = parser.parse_args()
     if args.command == "write":
         return write()
-    return attack(args.command, Options(args.quick, args.seed, args.count), not (args.quick or args.discard))
+    if args.screenshots is not None:
+        args.screenshots.mkdir(parents=True, exist_ok=True)
+    options = Options(args.quick, args.seed, args.count, args.screenshots)
+    return attack(args.command, options, not (args.quick or args.discard))
 
 
 if __name__ == "__main__":

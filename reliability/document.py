@@ -11,8 +11,8 @@ PATH = ROOT / "docs" / "reliability.md"
 HEAD = """# Reliability
 
 Written by `python -m reliability write` from what `python -m reliability kill`, `full-disk`, `fuzz`,
-`hostile` and `load` have stored under docs/reliability/. Each has a short form (`--quick`), which the
-test suite runs. [SECURITY.md](../SECURITY.md) says what is promised.
+`hostile`, `look` and `load` have stored under docs/reliability/. Each has a short form (`--quick`), which
+the test suite runs. [SECURITY.md](../SECURITY.md) says what is promised.
 """
 
 
@@ -28,6 +28,7 @@ def text() -> str:
         "full-disk": ("Full disks", _full_disk),
         "fuzz": ("Damaged files, and files laid out in other ways", _fuzz),
         "hostile": ("Model folders of strangers", _hostile),
+        "look": ("What a visitor sees of it", _look),
         "load": ("Many people", _load),
     }
     parts = [HEAD]
@@ -106,6 +107,17 @@ def _hostile(result: dict[str, Any]) -> str:
         f"models page shows the good one beside {app['folders']:,} of them in {app['seconds']:.1f} s."
     )
     return f"{said}\n\n{table(['', 'folders'], rows)}\n{_faults(result['faults'])}"
+
+
+def _look(result: dict[str, Any]) -> str:
+    said = (
+        f"{result['files']:,} files, hostile, odd and damaged ones, were uploaded one after the other to the "
+        "page Data in a browser, after a good one. Each must be one sentence that shows neither folder nor "
+        "file of the server, and the good one must still be there; `python -m reliability look --screenshots "
+        "FOLDER` keeps a picture of each."
+    )
+    rows = [[name, f"{count:,}"] for name, count in result["outcomes"].items()]
+    return f"{said}\n\n{table(['', 'files'], rows)}\n{_faults(result['faults'])}"
 
 
 def _load(result: dict[str, Any]) -> str:

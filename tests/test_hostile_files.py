@@ -10,6 +10,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from hostile_files import (
     GOOD,
     WAVE,
@@ -53,6 +54,21 @@ def test_a_hostile_file_is_one_line_within_five_seconds_and_a_gigabyte(small, na
     assert any(words in error for error in errors), errors[0][:300]
     stem = name.split(".")[0]
     assert all(error.startswith(stem) and "\n" not in error and len(error) < 400 for error in errors)
+
+
+def test_keywords_of_fits_that_point_elsewhere_are_only_text(small):
+    """Inheritance from the primary header, members of a group in another file, and a file to include."""
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column("wavelength", "D", "nm", array=WAVE), fits.Column("flux", "D", array=1 + 0 * WAVE)]
+    )
+    primary = fits.PrimaryHDU()
+    primary.header["TUNIT1"] = "Angstrom"
+    elsewhere = {"INHERIT": True, "GRPLC1": "file:///etc/passwd", "GRPID1": -1, "FILENAME": "/etc/passwd"}
+    table.header.update(elsewhere)
+    fits.HDUList([primary, table]).writeto(content := BytesIO())
+    [(_, stars)] = small.stars("group.fits", content.getvalue())
+    assert stars.wavelength_nm == pytest.approx(WAVE) and (stars.flux == 1).all()
+    assert "root:" not in str(stars.provenance)
 
 
 @pytest.mark.parametrize("name", SOUND)

@@ -47,6 +47,15 @@ def test_a_bomb_is_one_sentence_and_the_page_goes_on(data_page):
     assert any("would grow to" in text and text.startswith("bomb.npz: ") for text in texts(data_page))
 
 
+def test_a_visitor_sees_what_they_use_and_may_use(data_page, tmp_path, monkeypatch):
+    (tmp_path / "settings.toml").write_text("[local]\njobs = 2\ndisk_mb = 70\nsimulated_stars = 5000\n")
+    monkeypatch.setenv("GANDALF_SETTINGS", str(tmp_path / "settings.toml"))
+    data_page.run()
+    shown = [caption.value for caption in data_page.caption]
+    usage = "You use 0 of 2 jobs, 0 of 70 MB, 0 of 5,000 simulated stars in 24 hours."
+    assert any(usage in text for text in shown), shown
+
+
 # --- simulated stars ---
 
 
