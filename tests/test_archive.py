@@ -12,7 +12,7 @@ from astropy.io import votable
 from astropy.table import MaskedColumn, Table
 from astroquery.utils.commons import TableList
 
-from gandalf_core.archive.gaia import MAX_IDS, SOURCES_QUERY, fetch_sample
+from gandalf_core.archive.gaia import MAX_IDS, fetch_sample
 from gandalf_core.archive.spectra import ABSENCE, SILENCE
 from gandalf_core.archive.surveys import APOGEE, GALAH, find_columns, good_rows
 from gandalf_core.data.spectra import SpectraSet
@@ -22,6 +22,7 @@ from gandalf_core.io.tables import ARCHIVE_GRID_NM
 from gandalf_core.parameters import LABELS
 
 BASE = 4_000_000_000_000_000_001  # odd: a float would change every id
+ERRORS = tuple(f"{name}_error" for name in LABELS)
 APOGEE_NAMES = [
     "APOGEE",
     "GaiaEDR3",
@@ -89,6 +90,12 @@ def table(names: list[str], columns: dict[str, list], masked_ids=()) -> Table:
     return out
 
 
+SOURCES_QUERY = (
+    "SELECT g.source_id, g.phot_g_mean_mag FROM gaiadr3.gaia_source AS g JOIN tap_upload.ids AS u "
+    "ON g.source_id = u.source_id WHERE g.has_rvs = 't' AND g.phot_g_mean_mag BETWEEN 8 AND 14"
+)
+
+
 class Vizier:
     """Like astroquery's class: made with columns and a row limit; it remembers every request."""
 
@@ -119,17 +126,23 @@ class Gaia:
         self.sources, self.absent, self.moody, self.bad = sources, set(absent), set(moody), set(bad_pixels)
         self.structure, self.calls, self.failures = structure, [], []
 
-    def launch_job_async(self, query):
-        assert query == SOURCES_QUERY
-        table = Table(
-            {
-                "source_id": np.array(list(self.sources), np.int64),
-                "phot_g_mean_mag": list(self.sources.values()),
-            }
-        )
+    def launch_job(self, query):
+        assert query == "SELECT TOP 1 * FROM gaiadr3.gaia_source"
+        return self.job(Table({"source_id": [1], "phot_g_mean_mag": [9.0], "has_rvs": [True]}))
+
+    def launch_job_async(self, query, *, upload_resource, upload_table_name):
+        """The sources with these ids; what is too faint comes, too: the sample is checked again."""
+        assert query == SOURCES_QUERY and upload_table_name == "ids"
+        wanted = [i for i in upload_resource["source_id"].tolist() if i in self.sources]
+        ids = np.array(wanted, np.int64)
+        return self.job(Table({"source_id": ids, "phot_g_mean_mag": [self.sources[i] for i in wanted]}))
+
+    @staticmethod
+    def job(table):
         return type("Job", (), {"get_results": lambda self: table})()
 
-    def load_data(self, ids, *, data_release, retrieval_type, data_structure, format):
+    def load_data(self, ids, *, data_release, retrieval_type, data_structure, format, avoid_datatype_check):
+        assert data_release == "Gaia DR3" and format == "votable"
         assert retrieval_type == "RVS" and data_structure in ("RAW", "INDIVIDUAL") and len(ids) <= MAX_IDS
         self.calls.append(list(ids))
         print("astroquery talks on standard output")
@@ -178,7 +191,7 @@ def gaia():
 
 
 def fetch(tmp_path, gaia, **settings):
-    settings = {"vizier": Vizier, "gaia": gaia, "pause": 0.0, "chunk": 6} | settings
+    settings = {"vizier": Vizier, "gaia": gaia, "pause": 0.0, "every": 0.0, "chunk": 6} | settings
     return fetch_sample(tmp_path / "cache", tmp_path / "reference.parquet", **settings)
 
 
@@ -187,11 +200,12 @@ def test_the_sample_has_each_stars_own_labels_and_spectrum(tmp_path, gaia):
     stars = read_stars(tmp_path / "reference.parquet")
     assert report["stars"] == len(stars) == 16 and report["missing"] == [] and report["rejected"] == {}
     assert report["surveys"] == {"APOGEE DR17": 12, "GALAH DR3": 4}
-    assert stars.label_names == LABELS and stars.flux.shape == (16, 800)
+    assert stars.label_names == (*LABELS, *ERRORS) and stars.flux.shape == (16, 800)
     number = (stars.ids.astype(np.int64) - BASE) // 2
     assert sorted(number) == list(range(16)), "ids must arrive to the last digit"
     np.testing.assert_allclose(stars.flux, np.repeat(1 - 0.001 * number[:, None], 800, 1), rtol=1e-5)
     np.testing.assert_array_equal(stars.label("teff"), np.where(number < 12, 5000, 6000) + number)
+    np.testing.assert_array_equal(stars.labels_for(ERRORS), [[100.0, 0.1, 0.05, 0.03]] * 16)
     np.testing.assert_allclose(stars.flux_error, 0.008705, rtol=1e-4)  # samples of RVS correlate
 
 
@@ -472,9 +486,9 @@ def test_a_silent_vizier_is_asked_again_and_nothing_is_kept(
 
 
 def test_a_list_of_sources_without_a_source_is_asked_for_again(tmp_path, gaia):
-    full, none = gaia.launch_job_async, Table({"source_id": [], "phot_g_mean_mag": []})
-    gaia.launch_job_async = lambda query: type("Job", (), {"get_results": lambda self: none})()
-    with pytest.raises(ArchiveError, match="an empty answer"):
+    full, none = gaia.launch_job_async, Table({"source_id": np.empty(0, np.int64), "phot_g_mean_mag": []})
+    gaia.launch_job_async = lambda query, **upload: gaia.job(none)
+    with pytest.raises(ArchiveError, match=r"rvs-sources-.*no usable row"):
         fetch(tmp_path, gaia)
     gaia.launch_job_async = full
     assert fetch(tmp_path, gaia)["stars"] == 16
