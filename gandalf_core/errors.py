@@ -39,3 +39,7 @@ class ArchiveError(GandalfError, RuntimeError):
 
 class JobError(GandalfError, RuntimeError):
     """A job that cannot be started, stopped or found."""
+
+
+class ClusterError(GandalfError, RuntimeError):
+    """A cluster that is not there, does not answer, or cannot do its work."""

@@ -11,7 +11,7 @@ from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.errors import ClaimError, ModelError, SpectraError
 from gandalf_core.io import read_latents, read_stars, write_stars
 from gandalf_core.products.catalogue import run_catalogue
-from gandalf_core.products.ledger import PURPOSE, RESULTS
+from gandalf_core.products.ledger import HASHES, PURPOSE, RESULTS
 from gandalf_core.products.pipeline import in_background, read_ahead, write_behind
 from gandalf_core.products.tasks import decode_task, encode_task, predict_task
 
@@ -149,7 +149,7 @@ def test_partitions_keep_their_names_and_a_second_run_does_only_missing_ones(
     assert (first.partitions, first.already, first.stars) == (3, 0, 300)
     assert fractions == sorted(fractions) and fractions[-1] == 1
     names = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
-    assert names == {"a.parquet", "deeper/b.parquet", "deeper/c.parquet", PURPOSE, RESULTS}
+    assert names == {"a.parquet", "deeper/b.parquet", "deeper/c.parquet", PURPOSE, RESULTS, HASHES}
     (out / "deeper/b.parquet").unlink()
     untouched = (out / "a.parquet").stat().st_mtime_ns
     second = run_catalogue(encode_task(model), folder, out)

@@ -17,7 +17,7 @@ from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.errors import ClaimError, ModelError, SpectraError
 from gandalf_core.io import read_latents, write_stars
 from gandalf_core.models.files import read_arrays, write_arrays
-from gandalf_core.products import catalogue
+from gandalf_core.products import work
 from gandalf_core.products.catalogue import run_catalogue
 from gandalf_core.products.ledger import PURPOSE, RESULTS
 from gandalf_core.products.tasks import Task, decode_task, encode_task, predict_task
@@ -145,16 +145,16 @@ def test_a_partition_that_could_not_be_read_just_now_is_tried_again(model, sourc
     again = run_catalogue(task, source, out)
     assert (again.already, again.stars, again.rejected) == (2, 4, {})
     (out / "part.1.parquet").unlink()
-    parts = catalogue.iter_parts
+    parts = work.iter_parts
 
     def failing(path, *arguments, **settings):
         if path.name == "part.1.parquet":
             raise SpectraError(f"{path}: cannot be read") from OSError(5, "Input/output error")
         yield from parts(path, *arguments, **settings)
 
-    monkeypatch.setattr(catalogue, "iter_parts", failing)
+    monkeypatch.setattr(work, "iter_parts", failing)
     assert list(run_catalogue(task, source, out).rejected) == ["part.1.parquet"]
-    monkeypatch.setattr(catalogue, "iter_parts", parts)
+    monkeypatch.setattr(work, "iter_parts", parts)
     assert (run_catalogue(task, source, out).stars, run_catalogue(task, source, out).already) == (4, 3)
 
 
@@ -323,19 +323,19 @@ def test_a_partition_that_was_replaced_is_done_again_and_said(model, stars, sky,
 
 
 def test_a_partition_that_changes_while_it_is_read_is_done_again(model, sky, source, tmp_path, monkeypatch):
-    parts, path = catalogue.iter_parts, source / "part.1.parquet"
+    parts, path = work.iter_parts, source / "part.1.parquet"
 
     def changing(read, *arguments, **settings):
         yield from parts(read, *arguments, **settings)
         if read == path:
             write_stars(path, sky[:1])
 
-    monkeypatch.setattr(catalogue, "iter_parts", changing)
+    monkeypatch.setattr(work, "iter_parts", changing)
     task, out = encode_task(model), tmp_path / "out"
     first = run_catalogue(task, source, out)
     assert (first.stars, first.already) == (12, 0)
     assert first.notes[-1] == f"{path}: changed while it was read: the same command does it again"
-    monkeypatch.setattr(catalogue, "iter_parts", parts)
+    monkeypatch.setattr(work, "iter_parts", parts)
     second = run_catalogue(task, source, out)
     assert (second.stars, second.already, second.again) == (1, 2, ["part.1.parquet"])
 

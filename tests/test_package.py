@@ -28,6 +28,7 @@ INSTALLED_AS = {
     "yaml": "PyYAML",
     "sklearn": "scikit-learn",
     "umap": "umap-learn",
+    "distributed": "dask",
 }  # where the import has another name
 PATIENCE_SECONDS = 60
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -232,10 +233,12 @@ def test_requirements_txt_lists_what_the_package_declares():
 def test_every_import_is_declared():
     core = {Requirement(line).name for line in PROJECT["dependencies"]}
     extras = PROJECT["optional-dependencies"]
-    app, anndata, specutils = (
-        core | {Requirement(line).name for line in extras[extra]} for extra in ("app", "anndata", "specutils")
+    app, anndata, specutils, survey, hats = (
+        core | {Requirement(line).name for line in extras[extra]}
+        for extra in ("app", "anndata", "specutils", "survey", "hats")
     )
-    optional = {"h5ad.py": anndata, "star_tables.py": specutils}
+    optional = {"h5ad.py": anndata, "star_tables.py": specutils, "hats_catalogue.py": hats}
+    optional |= dict.fromkeys(("cluster.py", "luggage.py", "remote.py", "remote_trials.py"), survey)
     figures = ROOT / "gandalf_core" / "figures"
     for path in [*(ROOT / "gandalf_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]:
         small = path.is_relative_to(ROOT / "gandalf_core") and not path.is_relative_to(figures)
@@ -246,7 +249,9 @@ def test_every_import_is_declared():
 def test_developers_have_every_extra():
     lines = (ROOT / "requirements-dev.txt").read_text().splitlines()
     listed = {line.split("#")[0].strip() for line in lines}
-    assert set(PROJECT["optional-dependencies"]["anndata"]) <= listed
+    extras = PROJECT["optional-dependencies"]
+    for extra in ("anndata", "hats", "specutils", "survey"):
+        assert set(extras[extra]) <= listed
 
 
 def imports(path: Path) -> set[str]:

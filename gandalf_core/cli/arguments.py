@@ -1,11 +1,12 @@
 """Types of values on the command line, and the arguments that several commands share."""
 
 import math
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 
+from ..jobs.cluster import MISSING, NONE, is_installed
 from ..parameters import MAX_SEED
-from .registry import Argument, arg
+from .registry import Argument, UsageError, arg
 
 # --- types: from text to value, ArgumentTypeError for a text that does not fit ---
 
@@ -117,6 +118,13 @@ UNUSED_SEED = arg(
     "(default: none)",
 )
 EXPORTING = (NOISE_KEY, UNUSED_SEED)  # of every command that writes what it makes of latents
+SCHEDULER = arg(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="a Dask cluster: its scheduler's address (tcp://HOST:8786) or scheduler file (.json); local: "
+    "processes of this machine; none: this process (default: local where Dask is installed and the work is "
+    "worth it, else none)",
+)
 EPOCHS = arg(
     "--epochs", type=positive, metavar="N", help="passes over the training stars (default: the preset's)"
 )
@@ -127,3 +135,9 @@ DEVICE = arg(
     help="where to compute (default: auto, a GPU where there is one)",
 )
 MAPS = ("tsne", "umap", "pca")
+
+
+def check_scheduler(args: Namespace) -> None:
+    """UsageError for a --scheduler that needs Dask where there is none."""
+    if args.scheduler not in (None, NONE) and not is_installed():
+        raise UsageError(f"--scheduler {args.scheduler}: {MISSING}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..io.plain import jsonable
 from ..jobs.folder import JobWriter
+from ..jobs.pace import duration
 from ..parameters import parameter
 
 if TYPE_CHECKING:
@@ -127,16 +128,6 @@ def epoch_line(record: "EpochRecord") -> str:
     if accuracies:
         parts.append(f"accuracy/chance {'  '.join(accuracies)}")
     return "  ".join([*parts, f"{duration(record.seconds_left)} left"])
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 45 s, 3 min 20 s, 2 h 5 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 # --- results ---

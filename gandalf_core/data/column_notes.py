@@ -33,6 +33,7 @@ _NOTES = {
     "verdict": Note("", "meta.note", "What kind of star the spectrum looks like"),
     "reason": Note("", "meta.note", "Why, with numbers"),
     "outside": Note("", "meta.code.qual", "Whether the labels are outside the sample and not to be trusted"),
+    "flags": Note("", "meta.code.qual", "Why a number is missing or doubtful, as bits (docs/files.md)"),
     "x": Note("", "", "First axis of the map"),
     "y": Note("", "", "Second axis of the map"),
 }

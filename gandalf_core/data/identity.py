@@ -30,8 +30,13 @@ def identity(*parts: Any) -> str:
 
 def file_identity(path: Path) -> str:
     """Sixteen letters of the SHA-256 of a file's content, whose size does not matter. Raises OSError."""
+    return file_sha256(path)[:LETTERS]
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's content in hexadecimal digits, as `sha256sum` prints it. Raises OSError."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS]
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def without_reading(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -154,15 +154,21 @@ def footer_of(path: str | Path) -> Footer:
         return Footer(file.metadata.num_rows, _has_integer_ids(file.schema_arrow), ours)
 
 
-def _has_integer_ids(schema: pa.Schema) -> bool:
-    """Whether the best column of ids holds integers; a part of an SDSS id makes a name."""
+def id_column_of(schema: pa.Schema) -> str | None:
+    """The best column of ids; None without one, as where parts of an SDSS id make a name."""
     meanings = {leaf: meaning for leaf in leaves(schema) if (meaning := meaning_of(leaf.name))}
     ids = {
         leaf: meaning.rank for leaf, meaning in meanings.items() if meaning.role == ID and not meaning.kind
     }
-    if not ids:
+    return min(ids, key=lambda leaf: ids[leaf]).column if ids else None
+
+
+def _has_integer_ids(schema: pa.Schema) -> bool:
+    """Whether the best column of ids holds integers."""
+    column = id_column_of(schema)
+    if column is None:
         return False
-    kind = schema.field(min(ids, key=lambda leaf: ids[leaf]).column).type
+    kind = schema.field(column).type
     return pa.types.is_integer(kind) and kind != pa.uint64()
 
 
@@ -239,13 +245,13 @@ def _stars(table: pa.Table, file: pq.ParquetFile, name: str, checks: Checks) -> 
         medium_from="a file of ours",
         flux_from=FLUX,
         errors_from="" if error is None else ERROR,
-        ids_from=("source_id",),
+        ids_from=(_id_column(table),),
         labels_from={label: label_column(label) for label in names},
     )
     found = Found(
         _matrix(table[FLUX]),
         np.asarray(meta["wavelength_nm"], np.float64),
-        star_ids.as_strings(scalars(table["source_id"])),
+        star_ids.as_strings(scalars(table[_id_column(table)])),
         labels,
         names,
         error,
@@ -262,9 +268,14 @@ def _latents(table: pa.Table, meta: dict[str, Any]) -> LatentSet:
     labels = np.empty((len(table), len(names)))
     for k, name in enumerate(names):
         labels[:, k] = table[label_column(name)].to_numpy()
-    ids = star_ids.as_strings(scalars(table["source_id"]))
+    ids = star_ids.as_strings(scalars(table[_id_column(table)]))
     origin = (meta.get(key, "") for key in ("model_id", "key_fingerprint"))
     return LatentSet(_matrix(table["z"]), ids, labels, names, *origin)
+
+
+def _id_column(table: pa.Table) -> str:
+    """The column of the ids in a file of ours: `id` in the results of a catalogue, else `source_id`."""
+    return ID if ID in table.column_names else "id"
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from ..atomic import atomic
 from ..errors import SpectraError
 from .ids import as_integers
-from .parquet_writing import CHECKSUMS
+from .parquet_writing import CHECKSUMS, NO_COLUMNS
 
 Columns = Mapping[str, np.ndarray]  # equally long arrays (N,) by name, the ids under `id`
 
@@ -40,11 +40,15 @@ class ColumnWriter:
     ) -> bool | None:
         return self._stack.__exit__(kind, error, traceback)
 
-    def write(self, columns: Columns) -> None:
-        """Append columns. SpectraError for other columns than before, and for names among integer ids."""
-        table = self._table(columns)
+    def write(self, columns: Columns, more: Columns = NO_COLUMNS) -> None:
+        """Append columns, and behind them `more`, whose types are those of the first piece.
+
+        Raises SpectraError for other columns than before, and for names among integer ids.
+        """
+        table = self._table({**columns, **more})
         if self._file is None:
-            self._file = self._open(table.schema if self.like is None else self._table(self.like).schema)
+            own = self._table(columns if self.like is None else self.like).schema
+            self._file = self._open(pa.schema([*own, *(table.schema.field(name) for name in more)]))
         if table.column_names != self._file.schema.names:
             raise SpectraError(f"{self.path}: a later piece has other columns")
         if table.num_rows:

@@ -9,7 +9,7 @@ Shapes: N stars, L pixels, Z latent dimensions.
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -32,10 +32,10 @@ KEY = PROVENANCE_KEY.encode()
 CHECK = KEY + b"_crc32"  # of what stands under KEY and of the names of the columns
 CHUNK = 8192  # stars per batch and row group
 CHECKSUMS: dict[str, Any] = {"write_page_checksum": True}  # with which `with_dictionaries` compares
+NO_COLUMNS: Mapping[str, np.ndarray] = {}
 _OPTIONS: dict[str, Any] = {
     "compression": "none",
     "use_dictionary": False,
-    "write_statistics": ["source_id"],
     "data_page_version": "2.0",
     **CHECKSUMS,
 }
@@ -44,17 +44,19 @@ _OPTIONS: dict[str, Any] = {
 class ParquetWriter:
     """Spectra or latents, written piece by piece; the file appears when the block ends without an error.
 
-    integer_ids: whether `source_id` is a 64-bit integer or text; None: the first piece decides. A piece of no
-    star makes a file with the columns of every other. Raises SpectraError when a piece has another grid,
-    other labels or ids that do not fit, and when there was no piece.
+    integer_ids: whether ids are 64-bit integers or text; None: the first piece decides. id_name: of their
+    column. A piece of no star makes a file with the columns of every other. Raises SpectraError when a piece
+    has another grid, other labels or ids that do not fit, and when there was no piece.
 
     >>> with ParquetWriter("latents.parquet") as out:
     ...     for stars in iter_parquet("spectra.parquet"):
     ...         out.write(model.encode(stars))
     """
 
-    def __init__(self, path: str | Path, *, integer_ids: bool | None = None) -> None:
-        self.path, self.integer_ids, self.rows = Path(path), integer_ids, 0
+    def __init__(
+        self, path: str | Path, *, integer_ids: bool | None = None, id_name: str = "source_id"
+    ) -> None:
+        self.path, self.integer_ids, self.id_name, self.rows = Path(path), integer_ids, id_name, 0
         self._stack = ExitStack()
         self._begun: tuple[pq.ParquetWriter, SpectraSet | LatentSet] | None = None  # file, one row of it
 
@@ -71,9 +73,12 @@ class ParquetWriter:
             raise SpectraError(f"{self.path}: nothing to write, there are no stars")
         return self._stack.__exit__(kind, error, traceback)
 
-    def write(self, piece: SpectraSet | LatentSet) -> None:
-        """Append stars or latents: one row each."""
-        table = _to_arrow(piece, self._ids(piece.ids))
+    def write(self, piece: SpectraSet | LatentSet, more: Mapping[str, np.ndarray] = NO_COLUMNS) -> None:
+        """Append stars or latents: one row each.
+
+        more: further columns, (N,) each, the same for all pieces.
+        """
+        table = _to_arrow(piece, {self.id_name: self._ids(piece.ids), **more})
         if self._begun is None:
             self._begun = self._open_file(table.schema), piece[:1]
         file, first = self._begun
@@ -97,7 +102,9 @@ class ParquetWriter:
 
     def _open_file(self, schema: pa.Schema) -> pq.ParquetWriter:
         stream = self._stack.enter_context(atomic(self.path))
-        return self._stack.enter_context(pq.ParquetWriter(stream, schema, **_OPTIONS))
+        plain = [field.name for field in schema if not pa.types.is_fixed_size_list(field.type)]
+        options: dict[str, Any] = _OPTIONS | {"write_statistics": plain}
+        return self._stack.enter_context(pq.ParquetWriter(stream, schema, **options))
 
 
 def write(path: str | Path, piece: SpectraSet | LatentSet) -> None:
@@ -118,9 +125,9 @@ def _alike(first: SpectraSet | LatentSet, piece: SpectraSet | LatentSet) -> bool
     return False
 
 
-def _to_arrow(piece: SpectraSet | LatentSet, ids: np.ndarray) -> pa.Table:
-    """The rows of a piece, with the metadata of its file."""
-    columns = {"source_id": to_arrow(ids)}
+def _to_arrow(piece: SpectraSet | LatentSet, first: Mapping[str, np.ndarray]) -> pa.Table:
+    """The rows of a piece, with the metadata of its file. first: columns before its own, (N,) each."""
+    columns: dict[str, Any] = {name: to_arrow(values) for name, values in first.items()}
     columns |= {n: to_arrow(v) for n, v in label_columns(piece.labels, piece.label_names).items()}
     meta: dict[str, Any] = {"label_names": list(piece.label_names)}
     if isinstance(piece, LatentSet):

@@ -1,8 +1,9 @@
 """The folder of a catalogue: whose results it holds, and from which state of each partition they were made.
 
 A folder belongs to its source. `_catalogue.json` names the task and the source; `_partitions.jsonl` gets one
-line for every result, with size, dates and content of the partition that it was made from. Names that begin
-with `_` are passed over by pandas, pyarrow and Dask, for which the folder is one Parquet data set.
+line for every result, with size, dates and content of the partition that it was made from, and of its own
+file. `_sha256sums` has the hashes of all results, for `sha256sum -c`. Names that begin with `_` are passed
+over by pandas, pyarrow and Dask, for which the folder is one Parquet data set.
 """
 
 import json
@@ -12,13 +13,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..atomic import append_line
-from ..data.identity import file_identity
+from ..atomic import append_line, write_text
+from ..data.identity import file_identity, file_sha256
 from ..errors import ClaimError
 from ..io.claim import claim, noted
 from ..io.folders import data_files, is_partition, name_in
 
-PURPOSE, RESULTS = "_catalogue.json", "_partitions.jsonl"
+PURPOSE, RESULTS, HASHES = "_catalogue.json", "_partitions.jsonl", "_sha256sums"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Result:
 
     name: in the source, with / between its parts. state, identity: of the partition. integer_ids: whether the
     ids in the result are integers. stars: in the result. left_out: stars without a result; rejected: {star or
-    rows: cause} of the first of them.
+    rows: cause} of the first of them. output, sha256: state and content of the result's file.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Result:
     stars: int
     left_out: int = 0
     rejected: dict[str, str] = field(default_factory=dict)
+    output: State = NO_STATE
+    sha256: str = ""
 
     def is_of(self, path: Path) -> bool:
         """True for the partition that it was made from, by its content where size or dates differ.
@@ -64,6 +67,13 @@ class Result:
         """
         state = State.of(path)
         return state == self.state or (state.size == self.state.size and file_identity(path) == self.identity)
+
+    def is_in(self, target: Path) -> bool:
+        """True for the file that was written, by its content where size or dates differ. Raises OSError."""
+        state = State.of(target)
+        if not self.sha256 or state == self.output:  # earlier versions noted nothing of it
+            return True
+        return state.size == self.output.size and file_sha256(target) == self.sha256
 
 
 class Ledger:
@@ -90,17 +100,29 @@ class Ledger:
 
     def up_to_date(self, name: str, path: Path, integer_ids: bool) -> Result | None:
         """The result of a partition as it is now; None without one, or where the partition cannot be read."""
-        result = self.results.get(name)
-        if result is None or result.integer_ids != integer_ids or not self.target(name).is_file():
+        result, target = self.results.get(name), self.target(name)
+        if result is None or result.integer_ids != integer_ids or not target.is_file():
             return None
         try:
-            state, same = State.of(path), result.is_of(path)
+            seen = replace(result, state=State.of(path), output=State.of(target))
+            if not result.is_of(path) or not result.is_in(target):
+                return None
         except OSError:
             return None
-        if same and state != result.state:  # only its dates have changed: that need not be found out again
-            result = replace(result, state=state)
-            self.add(result)
-        return result if same else None
+        if seen != result:  # only dates have changed: that need not be found out again
+            self.add(seen)
+        return seen
+
+    def files(self) -> dict[str, Path]:
+        """The files of all results that are there, by their names in the folder."""
+        targets = sorted(self.target(name) for name in self.results)
+        return {name_in(self.folder, target): target for target in targets if target.is_file()}
+
+    def write_hashes(self) -> None:
+        """Write the hashes of all results, as `sha256sum` does."""
+        hashes = {self.target(name): result.sha256 for name, result in self.results.items()}
+        lines = [f"{hashes[path]}  {name}\n" for name, path in self.files().items() if hashes[path]]
+        write_text(self.folder / HASHES, "".join(lines))
 
     def strangers(self, names: Mapping[str, Path]) -> tuple[list[str], list[str]]:
         """Results whose partition is no longer in the source (`names`), and files that are no results."""
@@ -117,7 +139,8 @@ def _read(path: Path) -> list[Result]:
     for line in lines:
         try:
             values = json.loads(line)
-            found.append(Result(**values | {"state": State(**values["state"])}))
+            states = {key: State(**values[key]) for key in ("state", "output") if key in values}
+            found.append(Result(**values | states))
         except (ValueError, TypeError, KeyError):
             continue
     return found

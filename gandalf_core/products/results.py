@@ -10,6 +10,7 @@ from ..atomic import make_folder
 from ..io import ParquetWriter
 from ..io.parquet_columns import ColumnWriter
 from .pipeline import write_behind
+from .positions import Positions
 from .tasks import Piece
 
 
@@ -18,13 +19,13 @@ class Output:
     """A file of results.
 
     integer_ids: whether its ids are 64-bit integers; text otherwise.  nothing: the piece of no star, which
-    says what the columns are.  needed: whether there must be a star.
+    says what the columns are.  positions: further columns that each star gets.
     """
 
     path: Path
     integer_ids: bool
     nothing: Piece
-    needed: bool = False
+    positions: Positions
 
 
 @contextmanager
@@ -39,16 +40,17 @@ def parquet_output(output: Output) -> Iterator[Callable[[Piece], None]]:
         if isinstance(output.nothing, dict):
             writer = ColumnWriter(output.path, integer_ids=output.integer_ids, like=output.nothing)
         else:
-            writer = ParquetWriter(output.path, integer_ids=output.integer_ids)
+            writer = ParquetWriter(output.path, integer_ids=output.integer_ids, id_name="id")
         stack.enter_context(writer)
         written = False
 
         def write(piece: Piece) -> None:
             nonlocal written
             written = True
-            writer.write(piece)
+            ids = piece["id"] if isinstance(piece, dict) else piece.ids
+            writer.write(piece, output.positions.of(ids))
 
         with write_behind(write) as append:
             yield append
         if not written:
-            writer.write(output.nothing)
+            write(output.nothing)

@@ -1,7 +1,7 @@
 """What is done with every star of a catalogue: encode, predict or decode. Shapes: N stars, L pixels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -10,9 +10,11 @@ from ..data.latents import LatentSet
 from ..data.noise_key import fingerprint
 from ..data.spectra import SpectraSet
 from ..errors import GandalfError
+from ..models.flags import flags_of
 from ..models.needs import lacking_labels
 from ..models.trained import TrainedModel
 
+KINDS = ("encode", "predict", "decode")
 Piece = SpectraSet | LatentSet | dict[str, np.ndarray]  # the last: columns of a table, each (N,)
 
 
@@ -65,7 +67,7 @@ def encode_task(model: TrainedModel) -> Task:
 
 
 def predict_task(model: TrainedModel, *, correlations: bool = False, verdicts: bool = True) -> Task:
-    """A table of labels with errors, fit and verdict, as `model.predict` gives them.
+    """A table of labels with errors, fit and verdict, as `model.predict` gives them, and `flags`.
 
     correlations: also a column for each pair of errors, such as `teff_logg_corr`. verdicts: see
     `TrainedModel.predict`. Both are part of what identifies the task, so that no folder holds tables of two
@@ -73,7 +75,11 @@ def predict_task(model: TrainedModel, *, correlations: bool = False, verdicts: b
     """
 
     def work(fixed: TrainedModel) -> Callable[[SpectraSet], Piece]:
-        return lambda stars: fixed.predict(stars, verdicts=verdicts).columns(correlations=correlations)
+        def table(stars: SpectraSet) -> Piece:
+            found = fixed.predict(stars, verdicts=verdicts)
+            return found.columns(correlations=correlations) | {"flags": flags_of(found)}
+
+        return table
 
     task = _task(model, "predict", work)
     columns = list(cast("dict[str, np.ndarray]", task.nothing()))
@@ -88,6 +94,25 @@ def decode_task(model: TrainedModel, changes: dict[str, float]) -> Task:
     model.check_receives(changes)
     task = _task(model, "decode", lambda fixed: lambda stars: fixed.modify(stars, changes)[0])
     return replace(task, about=task.about | {"set": changes})
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to do with a model, for whoever loads it: the arguments of the functions above.
+
+    kind: one of `KINDS`. changes: of decode. correlations, verdicts: of predict.
+    """
+
+    kind: str
+    changes: dict[str, float] = field(default_factory=dict)
+    correlations: bool = False
+    verdicts: bool = True
+
+    def task(self, model: TrainedModel) -> Task:
+        """The task with this model. ModelError as from the functions above."""
+        if self.kind == "predict":
+            return predict_task(model, correlations=self.correlations, verdicts=self.verdicts)
+        return decode_task(model, self.changes) if self.kind == "decode" else encode_task(model)
 
 
 def _task(
