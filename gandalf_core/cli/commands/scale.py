@@ -1,22 +1,25 @@
-"""Commands for many stars: grid (spectra), fetch (the archives), catalogue (surveys)."""
+"""Commands for many stars: grid (spectra), catalogue (surveys)."""
 
+import os
 from argparse import Namespace
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigError
+from ...jobs.cluster import NONE, is_installed
 from ...parameters import canonical_name
 from ..arguments import (
     EXPORTING,
     KEEP_SPIKES,
     MODEL,
     OUT,
-    SEED,
+    SCHEDULER,
+    check_scheduler,
     named_number,
     named_text,
     positive,
 )
-from ..console import Console, facts, left_out_lines
+from ..console import Console, left_out_lines
 from ..keys import about, exporting
 from ..registry import Report, UsageError, arg, command
 from ..streams import intake_for
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from ...data.spectra import SpectraSet
     from ...models.trained import TrainedModel
     from ...products.grid import Steps
+    from ...products.remote import Site
+    from ...products.tasks import Order
     from ...sources import Intake
 
 
@@ -122,52 +127,6 @@ def _star(model: "TrainedModel", args: Namespace, console: Console) -> "tuple[Sp
 
 
 @command(
-    "fetch",
-    "the reference sample from the Gaia archive and VizieR",
-    arg(
-        "--keep",
-        required=True,
-        metavar="DIR",
-        help="folder for what has arrived; the same command continues from it",
-    ),
-    arg(
-        "--most", type=positive, metavar="N", help="at most this many stars, chosen by --seed (default: all)"
-    ),
-    arg(
-        "--chunk",
-        type=positive,
-        metavar="N",
-        default=2000,
-        help="spectra per request, at most 5000 (default: 2000)",
-    ),
-    arg("--tries", type=positive, metavar="N", default=3, help="attempts at every request (default: 3)"),
-    SEED,
-    OUT,
-)
-def fetch(args: Namespace, console: Console) -> Report:
-    """Fetch the paper's sample as Parquet.
-
-    Gaia DR3 RVS spectra with the labels of APOGEE DR17 and GALAH DR3, under the cuts of the paper.
-    """
-    from ...archive.gaia import fetch_sample
-    from ...io import check_output
-
-    check_output(args.out, (".parquet",))
-    settings = {
-        "most": args.most,
-        "chunk": args.chunk,
-        "tries": args.tries,
-        "seed": args.seed,
-        "progress": console.progress,
-    }
-    result = fetch_sample(args.keep, args.out, **settings)
-    for sentence in result["notes"]:
-        console.note(sentence)
-    counts = {k: len(v) if k in ("missing", "rejected") else v for k, v in result.items()}
-    return Report(result, facts(counts))
-
-
-@command(
     "catalogue",
     "encode, predict or decode Parquet files of any size",
     arg("task", choices=("encode", "predict", "decode"), help="what to do with every star"),
@@ -193,6 +152,13 @@ def fetch(args: Namespace, console: Console) -> Report:
     ),
     arg("--chunk", type=positive, metavar="N", default=8192, help="stars at once (default: 8192)"),
     KEEP_SPIKES,
+    SCHEDULER,
+    arg(
+        "--workers",
+        type=positive,
+        metavar="N",
+        help="processes of a local cluster (default: one for each core)",
+    ),
     *EXPORTING,
     OUT,
 )
@@ -205,28 +171,20 @@ def catalogue(args: Namespace, console: Console) -> Report:
     """
     from ...models.store import load_model
     from ...products.catalogue import run_catalogue
-    from ...products.tasks import decode_task, encode_task, predict_task
+    from ...products.tasks import Order
 
-    if args.set and args.task != "decode":
-        raise UsageError(f"--set belongs to decode, not to {args.task}")
-    if args.correlations and args.task != "predict":
-        raise UsageError(f"--correlations belongs to predict, not to {args.task}")
-    if args.no_verdicts and args.task != "predict":
-        raise UsageError(f"--no-verdicts belongs to predict, not to {args.task}")
+    _check_catalogue(args)
     model = exporting(load_model(args.model), args, console)
-    if args.task == "decode":
-        task = decode_task(model, {canonical_name(name): value for name, value in args.set})
-    elif args.task == "predict":
-        task = predict_task(model, correlations=args.correlations, verdicts=not args.no_verdicts)
-    else:
-        task = encode_task(model)
+    changes = {canonical_name(name): value for name, value in args.set}
+    site = _site(model, Order(args.task, changes, args.correlations, not args.no_verdicts), args, console)
     summary = run_catalogue(
-        task,
+        site.task,
         args.source,
         args.out,
         chunk=args.chunk,
         keep_spikes=args.keep_spikes,
         progress=console.progress,
+        hire=None if args.scheduler == NONE or not is_installed() else site.hired,
     )
     for sentence in summary.notes:
         console.note(sentence)
@@ -235,3 +193,29 @@ def catalogue(args: Namespace, console: Console) -> Report:
     rate = summary.stars / summary.seconds if summary.seconds else None
     result = asdict(summary) | {"spectra_per_second": rate, "file": args.out} | about(model)
     return Report(result)
+
+
+def _check_catalogue(args: Namespace) -> None:
+    """UsageError for options that do not go together, or need what is not installed."""
+    if args.set and args.task != "decode":
+        raise UsageError(f"--set belongs to decode, not to {args.task}")
+    if args.correlations and args.task != "predict":
+        raise UsageError(f"--correlations belongs to predict, not to {args.task}")
+    if args.no_verdicts and args.task != "predict":
+        raise UsageError(f"--no-verdicts belongs to predict, not to {args.task}")
+    check_scheduler(args)
+
+
+def _site(model: "TrainedModel", order: "Order", args: Namespace, console: Console) -> "Site":
+    """Where a catalogue is worked through: a cluster, or this process where the work is small."""
+    from ...models.packing import packed
+    from ...products.remote import Shipment, Site
+
+    task, key = order.task(model), model.noise_key
+
+    def shipment() -> Shipment:
+        secret = None if key is None else key.secret
+        return Shipment(packed(args.model), "", secret, order, task.about)
+
+    workers = args.workers or os.cpu_count() or 1
+    return Site(task, shipment, args.scheduler or "", workers, console.say)
