@@ -6,7 +6,7 @@ from gandalf_core.models.cards import card_text, notes
 from pages.ui import guards, show, state
 from pages.ui.cache.audits import card_of
 from pages.ui.cache.models import load_model, model_folders, unusable_models
-from pages.ui.parts import cards, chips, model_files, quota
+from pages.ui.parts import cards, chips, model_files, quota, what_changed
 
 NOTHING = "nothing"
 
@@ -27,6 +27,9 @@ first = left.selectbox("Model", names, index=names.index(current) if current in 
 second = right.selectbox("Compare with", [NOTHING, *names], key="card_right")
 with guards.showing_errors():
     models = [load_model(name) for name in (first, second) if name != NOTHING]
+if what_changed.show_view(models[0]):
+    what_changed.show_changes(models[0])
+    st.stop()
 for note in dict.fromkeys(note for model in models for note in notes(model.card)):
     st.warning(note)
 if len(models) == 2:

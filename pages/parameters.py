@@ -3,9 +3,10 @@
 import streamlit as st
 
 from pages.ui import guards, pickers, show
+from pages.ui.cache.calibrations import under
 from pages.ui.cache.outputs import predictions_of
-from pages.ui.cache.uploads import uploads_beside
-from pages.ui.parts import explain, own_stars, parameters, tables
+from pages.ui.cache.uploads import uploads_beside, uploads_on_grid
+from pages.ui.parts import calibrations, explain, own_stars, parameters, tables
 
 VIEWS = [
     "Diagrams",
@@ -27,7 +28,8 @@ show.page_title(
 model, star = guards.need_model(), guards.need_star()
 with guards.showing_errors():
     estimate = predictions_of(model, star)
-tables.show_estimates(model, star, estimate)
+applied = calibrations.show_picker(model)
+tables.show_estimates(model, star, estimate, applied)
 sources = ["latent"] if model.regressor_spectrum is None else ["spectrum", "latent"]
 source = sources[0]
 with st.container(horizontal=True, vertical_alignment="center"):
@@ -40,24 +42,38 @@ if source == "latent" and model.removed and view != "Representations":
 if view == "Origin":  # of one star: the others need not be there
     explain.show_origin(model, star, source)
     st.stop()
+calibrations.show_applied(applied, source if view != "Representations" else "none of them")
+if view == "Own labels":  # of uploaded stars alone, whatever the sidebar's are
+    mine = uploads_on_grid(model)
+    own = own_stars.own_labels(model, mine)
+    if mine is None or own is None:
+        guards.stop(own_stars.NO_LABELS)
+    with guards.showing_errors():
+        read = predictions_of(model, mine, source)
+    own_stars.show_own_labels(model, mine, own, under(applied, read, mine.snr, model, source))
+    calibrations.show_form(model, mine, read, own, source)
+    st.stop()
 stars = guards.need_stars()
 with guards.showing_errors():
     predictions = predictions_of(model, stars, source, verdicts=True if view == "Table" else None)
+    predictions = under(applied, predictions, stars.snr, model, source)
     uploads = uploads_beside(model, stars.ids)
     uploaded = None if uploads is None else predictions_of(model, uploads, source)
+    if uploads is not None and uploaded is not None:
+        uploaded = under(applied, uploaded, uploads.snr, model, source)
 true = stars.labels_for(model.label_names)
 if view == "Diagrams":
     parameters.show_diagrams(model, stars, predictions, uploaded, source)
 elif view == "Joint errors":
-    parameters.show_joint_errors(model, star, {s: predictions_of(model, star, s) for s in sources}, stars)
+    read = {s: under(applied, predictions_of(model, star, s), star.snr, model, s) for s in sources}
+    each = {f"{s}, under {p.calibration}" if p.calibration else s: p for s, p in read.items()}
+    parameters.show_joint_errors(model, star, each, stars)
 elif view == "Against the truth":
     parameters.show_against_truth(predictions, true)
 elif view == "Residuals":
     parameters.show_residuals(predictions, true, stars.snr)
 elif view == "Error bars":
     parameters.show_error_bars(predictions, true, stars.snr)
-elif view == "Own labels":
-    own_stars.show_own_labels(model, uploads, uploaded)
 elif view == "Representations":
     tables.show_representations(stars)
 else:

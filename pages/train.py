@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import guards, jobs, pickers, show, state
-from pages.ui.parts import quota
+from pages.ui.parts import adapting, quota
 from pages.ui.parts import train as training
 
 show.page_title(
@@ -13,7 +13,11 @@ show.page_title(
 )
 form, result = st.columns([2, 3], gap="large")
 with form:
-    training.show_form()
+    ways = ["From nothing", "From a model, with my stars"]
+    if pickers.choose("Way", ways, "train_way", label_visibility="collapsed") == ways[0]:
+        training.show_form()
+    else:
+        adapting.show_form()
     quota.show_usage()
 with result:
     trainings = {job.id: job for job in jobs.manager().list("train")}

@@ -31,7 +31,7 @@ def foundations(args: argparse.Namespace) -> None:
 def own_stars(args: argparse.Namespace) -> None:
     from .own_stars import measure_own_stars
 
-    measure_own_stars(args.reference)
+    measure_own_stars(args.only, args.reference)
 
 
 def scores(args: argparse.Namespace) -> None:
@@ -104,8 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     add(stars, "what the shipped models say of the real stars of known parameters in ../shared")
     part = "only this part: kept-back or natures; may repeat"
     add(foundations, "points of the grid kept back, and the shipped models under other physics", part)
-    about = "what a few hundred own stars do for a model, and calibrations: docs/own-stars.md; 5 minutes"
-    own = add(own_stars, about)
+    about = "what a few hundred own stars do for a model, and calibrations: docs/own-stars.md; 30 minutes"
+    own = add(own_stars, about, "measure this cell again, e.g. seconds or 'adapted 500'; may repeat")
     help = "a folder with a model trained on 51,444 stars of nature b (default: trained; 8 minutes)"
     own.add_argument("--reference", default="", metavar="DIR", help=help)
     add(scores, "outlier scores of ordinary stars in both natures, of binaries and of active stars")

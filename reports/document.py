@@ -11,7 +11,8 @@ from .experiments import recipe_key
 from .foundations import FILE as FOUNDATIONS
 from .foundations import foundations_section
 from .goals import goals_table
-from .own_stars import write_own_stars
+from .own_stars_document import FOLDER as OWN_STARS
+from .own_stars_document import own_stars_picture, write_own_stars
 from .physics_coverage import PATH as PHYSICS_PATH
 from .physics_coverage import physics_table
 from .physics_goals import physics_goals_table
@@ -30,6 +31,7 @@ def write() -> None:
     instrument_document.write()
     write_own_stars()
     pictures.draw(_pictures(), ROOT / "docs" / "images" / "results")
+    pictures.draw(own_stars_picture(), ROOT / "docs" / "images" / OWN_STARS)
     write_text(ROOT / "docs" / "results.md", results_text())
     readme = ROOT / "README.md"
     write_text(readme, with_measurements(readme.read_text(encoding="utf-8")))

@@ -1,77 +1,182 @@
-"""What a few hundred labelled stars of another physics do for a model: docs/own-stars.md, from a stored run.
+"""What a few hundred labelled stars of another physics do for a model: docs/own-stars.md, cell by cell.
 
 Own stars are of seeds of their own, other stars judge; nothing here is reserved for judging. The model is
-`autoencoder`, whose latent holds all four labels.
+`autoencoder`, whose latent holds all four labels; what leaks is measured of `physical-removed`. Each cell is
+stored as soon as it is measured, and measured again only where it is asked for or the model is another one.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gandalf_core.atomic import write_text
+from gandalf_core.auditing.report import audit
+from gandalf_core.config.presets import preset
 from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.errors import GandalfError
 from gandalf_core.io.resampling import covering
 from gandalf_core.models.fit import train
-from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.store import load_model, save_model
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.own.adapting import AdaptOptions, adapt
 from gandalf_core.own.calibration import Labelled, calibrate
 from gandalf_core.own.mixture import smoothed
-from gandalf_core.parameters import parameter
 from gandalf_core.seeds import OTHERS_SEED, OWN_STARS_SEED, REFERENCE_SEED
 from gandalf_core.sources import load_stars
 
-from .markdown import table
-from .stored import ROOT, STORED, WORK, load, store
+from .stored import STORED, WORK, load, store
 
-FILE, PAGE = STORED / "own-stars.json", ROOT / "docs" / "own-stars.md"
-MODEL, OWN, OTHERS = "autoencoder", f"simulated:{{}}:{OWN_STARS_SEED}:b", f"simulated:5000:{OTHERS_SEED}:b"
+FILE = STORED / "own-stars.json"
+MODEL, REMOVED = "autoencoder", "physical-removed"
+OWN, OTHERS = f"simulated:{{}}:{OWN_STARS_SEED}:b", f"simulated:5000:{OTHERS_SEED}:b"
 REFERENCE = f"simulated:64305:{REFERENCE_SEED}:b"
-COUNTS = (200, 500)
+COUNTS, USUAL = (200, 500, 2000), 500
 COARSE, PIXELS = 7500.0, 400  # another instrument: resolving power and pixels
 DRAWS, CALIBRATING, BAD_DRAWS, BAD_SIGMAS, BAD_SHARE = 50, 300, 10, 5.0, 0.1
-START, END = "<!-- measured: `python -m reports own-stars` -->", "<!-- end of what is measured -->"
+SECONDS = "seconds"  # the cell that needs an idle machine
+
+Cell = Callable[[], dict[str, Any]]
 
 
-def measure_own_stars(reference: str = "") -> None:
-    """Measure and store. reference: a folder with a model trained on REFERENCE; by default it is trained."""
-    model, others = load_model(MODEL).under(NoiseKey.from_seed(0)), load_stars(OTHERS)
-    found: dict[str, Any] = {"model": model.model_id, "others": OTHERS, "reference": REFERENCE}
-    found["rmse"] = {"reference": rmse(_reference(reference), others), "before": rmse(model, others)}
-    found["seconds"], found["encoder"] = {}, {}
-    for count in COUNTS:
-        adapted, seconds = _adapted(model, load_stars(OWN.format(count)), AdaptOptions())
-        found["rmse"][f"adapted {count}"] = rmse(adapted, others)
-        found["seconds"][str(count)], found["encoder"][str(count)] = (
-            seconds,
-            adapted.card["adapted"]["encoder"],
-        )
+def measure_own_stars(only: list[str], reference: str = "") -> None:
+    """Measure the cells that are not there yet, or those named. SystemExit for an unknown name.
+
+    reference: a folder with a model trained on REFERENCE; by default it is trained.
+    """
+    world = World(reference)
+    cells = cells_of(world)
+    unknown = [name for name in only if name not in cells]
+    if unknown:
+        raise SystemExit(f"no cell '{unknown[0]}'; there are: {', '.join(cells)}")
+    found = load(FILE)
+    ids = [world.model.model_id, world.removed.model_id]
+    if found.get("models") != ids:
+        found = {"models": ids, "others": OTHERS, "reference": REFERENCE, "cells": {}}
+    for name in only or [name for name in cells if name not in found["cells"]]:
+        began = time.perf_counter()
+        found["cells"][name] = cells[name]()
+        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
         store(FILE, found)
-    coarse = coarser(load_stars(OWN.format(500))), coarser(others)
-    found["rmse"]["coarse before"] = rmse(model, coarse[1])
-    adapted, _ = _adapted(model, coarse[0], AdaptOptions(resolving_power=COARSE))
-    found["rmse"]["coarse adapted 500"] = rmse(adapted, coarse[1])
-    found["calibration"], found["bad labels"] = calibrations(model, others), bad_labels(model, others)
-    store(FILE, found)
 
 
-def _reference(folder: str) -> TrainedModel:
-    if folder:
-        return load_model(folder).under(NoiseKey.from_seed(0))
-    place = WORK / "own-stars-reference"
-    if not (place / "card.json").is_file():
-        save_model(train(load_stars(REFERENCE), MODEL), place)
-    return load_model(place).under(NoiseKey.from_seed(0))
+class World:
+    """The models and stars of the measurements, each made when it is first asked for."""
+
+    def __init__(self, reference: str) -> None:
+        self.folder = reference
+
+    @cached_property
+    def model(self) -> TrainedModel:
+        return known(load_model(MODEL))
+
+    @cached_property
+    def removed(self) -> TrainedModel:
+        return known(load_model(REMOVED))
+
+    @cached_property
+    def others(self) -> SpectraSet:
+        return load_stars(OTHERS)
+
+    @cached_property
+    def coarse_others(self) -> SpectraSet:
+        return coarser(self.others)
+
+    def reference(self) -> TrainedModel:
+        """The model trained on REFERENCE."""
+        if self.folder:
+            return known(load_model(self.folder))
+        return known(_trained_once("own-stars-reference", lambda: load_stars(REFERENCE)))
+
+    def coarse_reference(self) -> TrainedModel:
+        """A model trained on REFERENCE as the other instrument sees it."""
+        return known(_trained_once("own-stars-coarse-reference", lambda: coarser(load_stars(REFERENCE))))
 
 
-def _adapted(model: TrainedModel, own: SpectraSet, options: AdaptOptions) -> tuple[TrainedModel, float]:
+def cells_of(world: World) -> dict[str, Cell]:
+    """Every cell by its name, the quick and important ones first."""
+    cells: dict[str, Cell] = {
+        "before": lambda: rmse(world.model, world.others),
+        "reference": lambda: rmse(world.reference(), world.others),
+        "calibration": lambda: calibrations(world.model, world.others),
+        "bad labels": lambda: bad_labels(world.model, world.others),
+        "coarse before": lambda: rmse(world.model, world.coarse_others),
+        "leak before": lambda: leakage(world.removed, world.others),
+    }
+    for count in (USUAL, *(n for n in COUNTS if n != USUAL)):
+        cells[f"adapted {count}"] = partial(_adapted_cell, world, count)
+        cells[f"nothing {count}"] = partial(_nothing_cell, world, count)
+    cells[f"leak adapted {USUAL}"] = partial(_leak_cell, world)
+    cells[f"coarse adapted {USUAL}"] = partial(_coarse_cell, world)
+    cells[f"coarse nothing {USUAL}"] = partial(_coarse_nothing_cell, world)
+    cells[SECONDS] = partial(_seconds_cell, world)
+    cells["coarse reference"] = lambda: rmse(world.coarse_reference(), world.coarse_others)
+    return cells
+
+
+# --- cells ---
+
+
+def _adapted_cell(world: World, count: int) -> dict[str, Any]:
+    adapted = known(adapt(world.model, load_stars(OWN.format(count))))
+    return rmse(adapted, world.others) | {"encoder": adapted.card["adapted"]["encoder"]}
+
+
+def _nothing_cell(world: World, count: int) -> dict[str, Any]:
+    return rmse(from_nothing(load_stars(OWN.format(count))), world.others)
+
+
+def _coarse_cell(world: World) -> dict[str, Any]:
+    own = coarser(load_stars(OWN.format(USUAL)))
+    adapted = known(adapt(world.model, own, AdaptOptions(resolving_power=COARSE)))
+    return rmse(adapted, world.coarse_others) | {"encoder": adapted.card["adapted"]["encoder"]}
+
+
+def _coarse_nothing_cell(world: World) -> dict[str, Any]:
+    return rmse(from_nothing(coarser(load_stars(OWN.format(USUAL)))), world.coarse_others)
+
+
+def _leak_cell(world: World) -> dict[str, Any]:
+    adapted = known(adapt(world.removed, load_stars(OWN.format(USUAL))))
+    return leakage(adapted, world.others) | {"encoder": adapted.card["adapted"]["encoder"]}
+
+
+def _seconds_cell(world: World) -> dict[str, Any]:
+    """Wall-clock seconds of an adaptation and of a calibration, reading and saving left out."""
+    own, found = load_stars(OWN.format(USUAL)), {}
+    for model in (world.model, world.removed):
+        began = time.perf_counter()
+        adapt(model, own)
+        found[model.name] = time.perf_counter() - began
+    few = world.others[np.arange(CALIBRATING)]
     began = time.perf_counter()
-    adapted = adapt(model, own, options)
-    return replace(adapted, name="adapted").under(NoiseKey.from_seed(0)), time.perf_counter() - began
+    predictions = world.model.predict(few, verdicts=False)
+    calibrate("timed", predictions, Labelled(few.labels, np.full(few.labels.shape, np.nan), few.snr))
+    return found | {"calibrate": time.perf_counter() - began}
+
+
+def known(model: TrainedModel) -> TrainedModel:
+    """The model under a noise key that everybody knows, so that numbers can be repeated."""
+    return replace(model, name=model.name or "adapted").under(NoiseKey.from_seed(0))
+
+
+def _trained_once(name: str, stars: Callable[[], SpectraSet]) -> TrainedModel:
+    place: Path = WORK / name
+    if not (place / "card.json").is_file():
+        save_model(train(stars(), preset(MODEL)), place)
+    return load_model(place)
+
+
+def from_nothing(stars: SpectraSet) -> TrainedModel | str:
+    """A model of the same recipe, trained on these stars alone; why not, where that is refused."""
+    try:
+        return known(train(stars, preset(MODEL)))
+    except GandalfError as error:
+        return str(error)
 
 
 def coarser(stars: SpectraSet) -> SpectraSet:
@@ -81,11 +186,17 @@ def coarser(stars: SpectraSet) -> SpectraSet:
     return replace(seen, provenance=seen.provenance | {"instrument": "unknown"})
 
 
-def rmse(model: TrainedModel, stars: SpectraSet) -> dict[str, dict[str, float]]:
-    """Root mean square errors of labels, read from the latent and from the spectrum."""
+def rmse(model: TrainedModel | str, stars: SpectraSet) -> dict[str, Any]:
+    """Root mean square errors of labels, read from the latent and from the spectrum.
+
+    model: in its place, why there is none.
+    """
+    if isinstance(model, str):
+        return {"refused": model}
     stars = model.on_grid(stars)
     read = {"latent": model.predict(stars, verdicts=False).values}
-    read["spectrum"] = model.predict_from_spectrum(stars)[0]
+    if model.regressor_spectrum is not None:
+        read["spectrum"] = model.predict_from_spectrum(stars)[0]
     return {
         source: dict(
             zip(model.label_names, np.sqrt(np.mean((v - stars.labels) ** 2, axis=0)).tolist(), strict=True)
@@ -94,21 +205,19 @@ def rmse(model: TrainedModel, stars: SpectraSet) -> dict[str, dict[str, float]]:
     }
 
 
+def leakage(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
+    """Of each removed label: what is read, and the 95 % limit; the verdict in sentences."""
+    report = audit(model, stars, rows=("labels_only",), workers=1)
+    kept = ("partial", "upper", "detectable", "p", "verdict")
+    return {
+        "stars": report["stars"],
+        "removed": {name: {k: entry[k] for k in kept} for name, entry in report["removed"].items()},
+        "sliders": {n: entry["relative_error"] for n, entry in report["counterfactual"].items()},
+        "said": report["verdict"][: len(report["removed"])],
+    }
+
+
 # --- calibrations ---
-
-
-def some_of(found: Predictions, rows: np.ndarray) -> Predictions:
-    """The predictions of some of the stars."""
-    return Predictions(
-        found.ids[rows],
-        found.label_names,
-        found.values[rows],
-        found.errors[rows],
-        found.chi2[rows],
-        found.outlier_score[rows],
-        {},
-        correlations=found.correlations[rows],
-    )
 
 
 def calibrations(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
@@ -118,9 +227,9 @@ def calibrations(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
     for draw in range(DRAWS):
         order = np.random.default_rng(draw).permutation(len(stars))
         few, rest = order[:CALIBRATING], order[CALIBRATING:]
-        known = Labelled(stars.labels[few], unknown, stars.snr[few])
-        made = calibrate("draw", some_of(found, few), known, seed=draw)
-        after = made.apply(some_of(found, rest), stars.snr[rest], model.label_ranges)
+        own = Labelled(stars.labels[few], unknown, stars.snr[few])
+        made = calibrate("draw", found.of(few), own, seed=draw)
+        after = made.apply(found.of(rest), stars.snr[rest], model.label_ranges)
         shares.append((np.abs(after.values - stars.labels[rest]) < after.errors).mean(0))
     before = (np.abs(found.values - stars.labels) < found.errors).mean(0)
     rows = {"before": before, "mean": np.mean(shares, 0), "scatter": np.std(shares, 0)}
@@ -128,13 +237,13 @@ def calibrations(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
     return {"draws": DRAWS, "stars": CALIBRATING} | named
 
 
-def bad_labels(model: TrainedModel, stars: SpectraSet) -> dict[str, float]:
+def bad_labels(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
     """A tenth of 500 labels wrong by + 5 claimed errors: how far offsets move, and who is named."""
     found, moves, named, falsely = model.predict(stars, verdicts=False), [], [], []
     for draw in range(BAD_DRAWS):
         random = np.random.default_rng(1000 + draw)
         rows = random.permutation(len(stars))[:500]
-        own, labels = some_of(found, rows), stars.labels[rows].copy()
+        own, labels = found.of(rows), stars.labels[rows].copy()
         unknown = np.full(labels.shape, np.nan)
         clean = calibrate("clean", own, Labelled(labels, unknown, stars.snr[rows]), seed=draw)
         wrong = random.permutation(500)[: int(BAD_SHARE * 500)]
@@ -152,66 +261,3 @@ def bad_labels(model: TrainedModel, stars: SpectraSet) -> dict[str, float]:
         "named": float(np.mean(named)),
         "falsely_named": float(np.mean(falsely)),
     }
-
-
-# --- the page ---
-
-
-def own_stars_tables(found: dict[str, Any]) -> str:
-    """What is measured, as Markdown."""
-    names = list(found["rmse"]["reference"]["latent"])
-    head = (
-        f"Judged on `{found['others']}`: root mean square error of each label read from the latent, and in "
-        f"brackets beside that of a model trained on 51,444 stars of that physics (`{found['reference']}`).\n"
-    )
-    said = {"reference": "trained on 51,444 of them", "before": f"`{MODEL}`, as it is shipped"}
-    said |= {f"adapted {n}": f"adapted to {n} (`{OWN.format(n)}`)" for n in COUNTS}
-    said |= {
-        "coarse before": f"as it is shipped; R = {COARSE:,.0f}, {PIXELS} pixels",
-        "coarse adapted 500": f"adapted to 500; R = {COARSE:,.0f}, {PIXELS} pixels",
-    }
-    best, rows = found["rmse"]["reference"]["latent"], []
-    for key, text in said.items():
-        own = found["rmse"].get(key, {}).get("latent", {})
-        cells = [f"{own[n]:.3g} ({own[n] / best[n]:.2f})" for n in names if n in own]
-        rows += [[text, *cells]] if cells else []
-    seconds = ", ".join(f"{n} stars {s:.0f} s" for n, s in found["seconds"].items())
-    lines = [
-        head,
-        _table("model", names, rows),
-        f"Seconds on two cores that others used, too: {seconds}.",
-        "",
-    ]
-    return "\n".join([*lines, *_calibration_lines(found, names), ""])
-
-
-def _table(first: str, names: list[str], rows: list[list[str]]) -> str:
-    """A table with a column for each label."""
-    return table([first, *(parameter(n).in_text for n in names)], rows)
-
-
-def _calibration_lines(found: dict[str, Any], names: list[str]) -> list[str]:
-    own, bad = found.get("calibration"), found.get("bad labels")
-    if not own or not bad:
-        return []
-    rows = {"before": "before", "after, mean": "mean", "after, scatter of draws": "scatter"}
-    return [
-        f"What 68 % intervals hold of these stars, after `calibrate` with {own['stars']} of them "
-        f"({own['draws']} draws):",
-        "",
-        _table("", names, [[text, *(f"{own[key][n]:.3f}" for n in names)] for text, key in rows.items()]),
-        f"With a tenth of 500 labels wrong by + {BAD_SIGMAS:g} σ ({bad['draws']} draws) the offset of a "
-        f"typical star moves by {bad['mean_move']:.2f} of its error on average, by less than one error in "
-        f"{bad['moved_less']:.0%} of all cases; {bad['named']:.0%} of these stars are named, and "
-        f"{bad['falsely_named']:.1%} of the others.",
-    ]
-
-
-def write_own_stars() -> None:
-    """Put the measured tables into docs/own-stars.md, between its two marks."""
-    if not FILE.is_file():
-        return
-    text, found = PAGE.read_text(encoding="utf-8"), load(FILE)
-    before, _, rest = text.partition(START)
-    after = rest.partition(END)[2]
-    write_text(PAGE, f"{before}{START}\n\n{own_stars_tables(found)}\n{END}{after}")

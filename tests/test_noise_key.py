@@ -38,6 +38,7 @@ TAKING_A_KEY = (
     "explain",
     "calibrate",
     "compare-labels",
+    "changes",
 )
 
 
@@ -172,6 +173,7 @@ ARGUMENTS = {
     "explain": ["{model}", "{sky}"],
     "calibrate": ["{model}", "{sky}", "--name", "mine"],
     "compare-labels": ["{model}", "{sky}"],
+    "changes": ["{model}", "{sky}", "--beside", "{model}"],
     "pretrain": ["--stars", "{sky}", "--out", "{out}", "--work", "{out}"],
 }
 

@@ -7,9 +7,12 @@ Shapes: N stars.
 import time
 from typing import Any
 
+import numpy as np
+
 from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
 from ..errors import AuditError
+from ..io.names import ERROR_SUFFIX
 from ..io.plain import jsonable
 from ..jobs.progress import Progress, silent
 from ..simulator import is_simulated
@@ -74,10 +77,16 @@ def unseen(model: StarModel, plain: StarModel | None, stars: SpectraSet) -> Spec
 
 
 def planned(model: StarModel, stars: SpectraSet, probing: Probing) -> Plan:
-    """The plan for a model's labels, checked: AuditError when too few stars have one of them."""
-    labels = stars.labels_for(model.label_names)
-    exact = is_simulated(stars)
-    return Plan(model.label_names, model.removed, model.kept, labels, probing, exact=exact).checked()
+    """The plan for a model's labels, checked: AuditError when too few stars have one of them.
+
+    Labels called `NAME_error` are errors of labels; where a star has none, its label counts as exact.
+    """
+    labels, signs = stars.labels_for(model.label_names), (model.removed, model.kept)
+    errors = stars.labels_for(tuple(name + ERROR_SUFFIX for name in model.label_names))
+    errors = np.where(errors > 0, errors, 0.0)
+    if errors.any():
+        return Plan(model.label_names, *signs, labels, probing, errors).checked()
+    return Plan(model.label_names, *signs, labels, probing, exact=is_simulated(stars)).checked()
 
 
 def slider_measures(model: StarModel, stars: SpectraSet, seed: int) -> dict[str, dict]:

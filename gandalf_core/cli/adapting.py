@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from .arguments import number_from
 from .console import Console
-from .registry import Report, UsageError, arg
+from .own_labels import LABELS, survey_table
+from .registry import Argument, Report, UsageError, arg
 
 if TYPE_CHECKING:
     from ..data.spectra import SpectraSet
@@ -40,6 +41,7 @@ FROM_ARGUMENTS = (
         metavar="R",
         help="with --from: the resolving power of STARS (default: that of their instrument, where known)",
     ),
+    Argument(LABELS.flags, LABELS.options | {"help": f"with --from: {LABELS.options['help']}"}),
 )
 # what a training from nothing is told, and an adaptation takes from its model
 TAKEN_FROM_MODEL = ("preset", "config", "remove", "keep", "lambdas", "label", "set", "epochs", "seeds")
@@ -48,7 +50,7 @@ TAKEN_FROM_MODEL = ("preset", "config", "remove", "keep", "lambdas", "label", "s
 def check_from(args: Namespace) -> None:
     """UsageError for options that do not go with --from, or only with it."""
     if not args.from_model:
-        alone = [n for n in ("mix", "encoder", "resolution") if getattr(args, n) is not None]
+        alone = [n for n in ("mix", "encoder", "resolution", "labels") if getattr(args, n) is not None]
         if alone:
             raise UsageError(f"--{alone[0]} belongs to --from MODEL")
         return
@@ -73,11 +75,28 @@ def run_from(args: Namespace, console: Console) -> Report:
     stars, intake = gather(args.stars, None, Intake(args.keep_spikes))
     stars = _covering(intake.once(stars), model, intake)
     console.taken_in(intake)
+    stars, surveys = _with_labels(args, model, stars, console)
     adapted = adapt(model, stars, _options(args), console.progress)
     saved = save_model(adapted, Path(args.out))
     for line in said(saved):
         console.say(line)
-    return Report(_result(saved, args.out) | intake.result(), _text(saved, args.out))
+    result = _result(saved, args.out) | intake.result() | {"surveys": surveys}
+    return Report(result, _text(saved, args.out))
+
+
+def _with_labels(
+    args: Namespace, model: "TrainedModel", stars: "SpectraSet", console: Console
+) -> "tuple[SpectraSet, dict[str, Any]]":
+    """The stars with the labels of --labels, where it is given, and the offsets between its surveys."""
+    table = survey_table(args)
+    if table is None:
+        return stars, {}
+    from ..own.labels import labels_of, with_own_labels
+
+    own = labels_of(stars, model.label_names, table)
+    for sentence in own.notes:
+        console.note(sentence)
+    return with_own_labels(stars, model.label_names, own), own.surveys
 
 
 def _covering(stars: "SpectraSet", model: "TrainedModel", intake: "Intake") -> "SpectraSet":
@@ -103,7 +122,7 @@ def _options(args: Namespace) -> Any:
     options = AdaptOptions(
         resolving_power=args.resolution,
         part=args.encoder and args.encoder.replace("-", " "),
-        source=" ".join(args.stars),
+        source=" ".join([*args.stars, *(["with labels of", args.labels] if args.labels else [])]),
         seed=args.seed or 0,
     )
     return options if args.mix is None else replace(options, mix=args.mix)

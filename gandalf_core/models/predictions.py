@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from typing import Any
 
@@ -56,6 +56,13 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def of(self, rows: np.ndarray) -> "Predictions":
+        """Those of some of the stars. rows: (M,) row numbers, or (N,) true for them."""
+        whole = ("label_names", "percentiles", "calibration")
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in whole}
+        percentiles = {name: shares[rows] for name, shares in self.percentiles.items()}
+        return replace(self, percentiles=percentiles, **arrays)
 
     @property
     def covariance(self) -> np.ndarray:

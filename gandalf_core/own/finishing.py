@@ -107,4 +107,4 @@ def _card(
     } | kept
     told = tuple(before.get("told", ()))
     card = describe(model.config, data, figures, bool(before.get("caveats")), told, calibration)
-    return card | {"adapted": adapted}
+    return card | {"name": f"{card['name']} adapted", "adapted": adapted}

@@ -1,9 +1,9 @@
 """What a few hundred labelled stars say of a mean spectrum: line strengths, shrunk as far as the data ask.
 
 The residuals of stars i from a mean spectrum m(y) are fitted, pixel by pixel, with Δ of `networks.shift`, by
-ridge regression whose penalties are not chosen but found: every term of Δ has a prior variance that all
-pixels share, the likeliest one (empirical Bayes; MacKay 1992, Neural Computation 4, 415). How many terms
-there are, cross-validation says. A star counts by its noise, by what labels in error would move in its
+ridge regression whose penalties are not chosen but found: the terms of Δ have a prior mean and covariance
+that all pixels share, the likeliest ones (empirical Bayes; MacKay 1992, Neural Computation 4, 415). How many
+terms there are, cross-validation says. A star counts by its noise, by what labels in error would move in its
 spectrum, and little where it is like none of the others (Huber 1964).
 Shapes: N stars, C labels, L pixels, F terms of Δ and its level.
 """
@@ -16,7 +16,7 @@ import torch
 
 from ..networks.shift import LineShift, line_terms
 
-MODEL_ERROR, LEAST_ERROR = 0.10, 0.01  # of the depth, and of the flux: what scatters beside the noise
+MODEL_ERROR, LEAST_ERROR = 0.10, 0.02  # of the depth, and of the flux: what scatters beside the noise
 ORDERS = ("no dependence on labels", "linear in labels", "quadratic in labels")
 FOLDS, ROUNDS, START = 5, 12, 0.05**2
 FARTHEST = 9.0  # squared residuals in units of their variance count no more than this when orders compete
@@ -167,14 +167,17 @@ class _Equations:
         return cls(matrix, right, low, high, centre, spread)
 
     def fit(self) -> LineFit:
-        """The solution under the likeliest prior variances."""
-        variances = np.full(self.right.shape[1], START)
+        """The solution under the likeliest prior: a mean (F,) and a covariance (F, F) of all pixels."""
+        count = self.right.shape[1]
+        middle, covariance = np.zeros(count), np.eye(count) * START
         solution = np.zeros_like(self.right)
         for _ in range(ROUNDS):
-            inverse = np.linalg.inv(self.matrix + np.diag(1 / variances))
-            solution = np.einsum("lfg,lg->lf", inverse, self.right)
-            uncertain = np.einsum("lff->lf", inverse)
-            variances = np.maximum((solution**2 + uncertain).mean(0), 1e-10)
+            prior = np.linalg.inv(covariance)
+            inverse = np.linalg.inv(self.matrix + prior)
+            solution = np.einsum("lfg,lg->lf", inverse, self.right + prior @ middle)
+            middle = solution.mean(0)
+            apart = solution - middle
+            covariance = (apart[:, :, None] * apart[:, None, :] + inverse).mean(0) + 1e-10 * np.eye(count)
         strengths, level = solution[:, :-1].T, solution[:, -1]
         return LineFit(self.low, self.high, self.centre, self.spread, strengths, level)
 

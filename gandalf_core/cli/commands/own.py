@@ -1,4 +1,4 @@
-"""Commands for a user's own labelled stars: `calibrate` and `compare-labels`."""
+"""Commands for a user's own labelled stars: `calibrate`, `compare-labels` and `changes`."""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
@@ -8,20 +8,22 @@ from ..arguments import KEEP_SPIKES, MODEL, NOISE_KEY, SHIFT, STARS
 from ..calibrating import CALIBRATION, SOURCE, asked_calibration, said, under
 from ..console import Console, heading, table
 from ..keys import exporting
-from ..registry import Report, arg, command
+from ..own_labels import LABELS, survey_table
+from ..registry import Report, UsageError, arg, command
 from ..streams import intake_for, stars_for
 
 if TYPE_CHECKING:
     from ...data.spectra import SpectraSet
     from ...models.trained import TrainedModel
+    from ...own.comparing import Compared
     from ...own.labels import OwnLabels
 
 DEFAULT_NAME = "own"
-LABELS = arg(
-    "--labels",
+OUT_PAGE = arg(
+    "--out",
     metavar="FILE",
-    help="a table with the stars' labels, one row for each star, or for each star and survey: source_id, "
-    "teff, teff_error, …, survey (default: those that come with the spectra)",
+    help="also write a page with the figures, .html: residuals in bins, and the spectra of the ten worst "
+    "stars (default: none)",
 )
 
 
@@ -120,6 +122,7 @@ def _calibration_text(result: dict[str, Any]) -> str:
     LABELS,
     CALIBRATION,
     SOURCE,
+    OUT_PAGE,
     KEEP_SPIKES,
     SHIFT,
     NOISE_KEY,
@@ -128,23 +131,41 @@ def compare_labels(args: Namespace, console: Console) -> Report:
     """Compare what a model reads with labels of your own, over all stars and in bins.
 
     Errors of the labels are counted beside the model's. Stars whose id comes twice show how well errors are
-    known. The ten stars that fit worst are listed with likely reasons.
+    known. The ten stars that fit worst are listed with likely reasons; --out FILE.html draws them.
     """
     from ...own.comparing import Compared
     from ...own.comparing import compare_labels as measure
 
+    if args.out and not args.out.lower().endswith(".html"):
+        raise UsageError(f"--out {args.out}: the page is HTML; call it {args.out}.html")
     model, stars, labels, told = _labelled_stars(args, console, fresh=False)
     applied = asked_calibration(args, model)
     predictions = under(applied, model.predict(stars, source=args.source), stars.snr, model)
     for sentence in said(applied):
         console.note(sentence)
-    result = measure(Compared(predictions, labels, stars.snr))
-    result |= {"model": model.model_id, "calibration": predictions.calibration or None}
+    compared = Compared(predictions, labels, stars.snr)
+    result = measure(compared)
+    result |= {"model": model.model_id, "calibration": predictions.calibration or None, "from": args.source}
     result |= {"notes": [*told["notes"], *said(applied), *result["notes"]], "rejected": told["rejected"]}
-    return Report(result, _comparison_text(result))
+    if args.out:
+        _write_page(args.out, model, stars, compared, result)
+        console.say(f"written to {args.out}")
+    return Report(result | {"file": args.out}, _comparison_text(result))
+
+
+def _write_page(
+    path: str, model: "TrainedModel", stars: "SpectraSet", compared: "Compared", result: dict[str, Any]
+) -> None:
+    """The comparison with its figures as a page that stands alone."""
+    from ...atomic import write_text
+    from ...figures.own_stars_page import comparison_page
+
+    write_text(path, comparison_page(model, stars, compared, result))
 
 
 def _comparison_text(result: dict[str, Any]) -> str:
+    from ...own.worst import title_of
+
     header = ["model − label", "stars", "bias", "scatter", "rms", "within 1σ", "within 2σ", "outliers"]
     rows = [
         [
@@ -163,11 +184,62 @@ def _comparison_text(result: dict[str, Any]) -> str:
             f"{parameter(name).plain}: {own['pairs']} repeats scatter by {own['ratio']:.2f} of claimed errors"
         )
     lines += ["", "the worst stars:"]
-    for star in result["worst"]:
-        worst = max(star["labels"], key=lambda n: abs(star["labels"][n]["pull"]))
-        own, unit = star["labels"][worst], parameter(worst)
-        said = f"{unit.plain} {unit.format(own['model'])}, label {unit.format(own['label'])}"
-        lines.append(f"{star['id']}: {said} ({own['pull']:+.1f} σ); {'; '.join(star['reasons'])}")
+    lines += map(title_of, result["worst"])
+    return "\n".join(lines)
+
+
+@command(
+    "changes",
+    "what own stars have taught a model, beside the one it was adapted from",
+    MODEL,
+    STARS,
+    arg(
+        "--beside",
+        metavar="MODEL",
+        help="the original (default: the one with the weights that MODEL started from, among those here)",
+    ),
+    KEEP_SPIKES,
+    NOISE_KEY,
+)
+def changes(args: Namespace, console: Console) -> Report:
+    """Compare an adapted model with its original: latents, leakage, parameters, sliders, Ca II lines.
+
+    STARS should have trained neither; their labels tell what changed in the parameters, and what a linear
+    fit reads of removed ones, which is a lower bound: `audit` says more.
+    """
+    from ...explaining.adaptation import adaptation
+    from ...models.store import load_model
+    from ...own.origin import find_original
+
+    model = exporting(load_model(args.model), args, console)
+    original = exporting(load_model(args.beside or find_original(model.card)), args, console)
+    intake = intake_for(args, model, original, decoded=True)
+    stars, intake = stars_for(args, console, model.wavelength_nm, intake)
+    found = adaptation(original, model, stars)
+    result = {"model": model.model_id, "beside": original.model_id} | found.to_dict()
+    return Report(result | intake.result(), _changes_text(result))
+
+
+def _changes_text(result: dict[str, Any]) -> str:
+    header = [f"model − label, from the {result['read_from']}", "stars", "bias", "scatter", "rms"]
+    rows = [
+        [heading(row["label"]), f"{row['stars']:,}"]
+        + [f"{row[f'{k}_before']:.3g} → {row[f'{k}_after']:.3g}" for k in ("bias", "scatter", "rmse")]
+        for row in result["parameters"]
+    ]
+    lines = [f"{result['model']} beside {result['beside']}, {result['stars']:,} stars", ""]
+    lines += [table(header, rows), ""] if rows else []
+    lines.append(f"latents: {result['turned_away']:.0%} of the original's variance is not in the adapted one")
+    told = {n: f"{own['before']:.3f} → {own['after']:.3f}" for n, own in result["told"].items()}
+    lines += [f"{parameter(n).plain}: a linear fit reads partial R² {text}" for n, text in told.items()]
+    lines += [
+        f"rms of observed − reconstructed, {where}: {own['before']:.4f} → {own['after']:.4f}"
+        for where, own in result["rms_residual"].items()
+    ]
+    lines += [
+        f"{parameter(n).plain} slider: changed by {own['distance']:.0%} of what it did"
+        for n, own in result["sliders"].items()
+    ]
     return "\n".join(lines)
 
 
@@ -184,12 +256,11 @@ def _labelled_stars(
     import numpy as np
 
     from ...errors import ModelError
-    from ...io.survey_table import read_survey_table
     from ...models.store import load_model
     from ...own.labels import labels_of
 
     model = exporting(load_model(args.model), args, console)
-    own_table = read_survey_table(args.labels) if args.labels else None
+    own_table = survey_table(args)
     stars, intake = stars_for(args, console, model.wavelength_nm, intake_for(args, model, decoded=True))
     notes = list(intake.notes)
     seen = ~model.held_out(stars)

@@ -1,6 +1,6 @@
 """What a model says about stars: latents, predicted parameters, and how its population is spread."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -56,15 +56,7 @@ def parts_of(stars: SpectraSet) -> list[tuple[np.ndarray, SpectraSet]]:
 
 def _in_order(joined: Predictions, rows: list[np.ndarray]) -> Predictions:
     """Predictions of parts, in the order of the stars that they are parts of."""
-    order = np.argsort(np.concatenate(rows))
-    arrays = {
-        f.name: getattr(joined, f.name)[order]
-        for f in fields(joined)
-        if f.name not in ("label_names", "percentiles", "calibration")
-    }
-    percentiles = {name: shares[order] for name, shares in joined.percentiles.items()}
-    names, calibration = joined.label_names, joined.calibration
-    return Predictions(label_names=names, percentiles=percentiles, calibration=calibration, **arrays)
+    return joined.of(np.argsort(np.concatenate(rows)))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")

@@ -1,71 +1,128 @@
 """The view *Own labels* of the Parameters page: the model against labels that a user's stars bring along."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from gandalf_core.data.identity import identity
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.figures import own_stars as figures
 from gandalf_core.figures import regression, spectra
+from gandalf_core.figures.own_stars_page import (
+    READING,
+    WORST_READING,
+    comparison_page,
+    features_of,
+    label_row,
+    repeat_sentences,
+    worst_row,
+)
 from gandalf_core.models.mean_shift import mean_correction
 from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
-from gandalf_core.own.comparing import Compared, compare_labels
-from gandalf_core.own.labels import labels_of
-from gandalf_core.parameters import parameter
-from pages.ui import show
+from gandalf_core.own.comparing import Compared, compare_labels, worst_stars
+from gandalf_core.own.labels import OwnLabels, labels_of
+from gandalf_core.own.worst import drawn_worst
+from pages.ui import pickers, show
+from pages.ui.cache.outputs import predictions_of
 
 NO_LABELS = (
     "None of your stars brings labels along. Upload spectra with columns such as `teff`, `logg`, `mh` (and "
     "`teff_error` …) on the page Data; `gandalf compare-labels` also takes a table of labels."
 )
+VIEWS = ["Residuals in bins", "Against each other", "The ten worst stars", "Bins as numbers"]
 
 
-def show_own_labels(model: TrainedModel, stars: SpectraSet | None, predictions: Predictions | None) -> None:
-    """Bias, scatter, coverage, outliers and the worst stars, of uploaded stars with labels."""
-    own = None if stars is None else labels_of(stars, model.label_names)
-    if own is None or stars is None or predictions is None or not np.isfinite(own.values).any():
-        st.info(NO_LABELS)
-        return
-    found = compare_labels(Compared(predictions, own, stars.snr))
-    figure = regression.predicted_against_true(predictions.values, own.values, model.label_names)
-    st.plotly_chart(figure, width="stretch")
-    st.dataframe([_row(name, numbers) for name, numbers in found["labels"].items()], hide_index=True)
-    for name, numbers in found["repeats"].items():
-        pairs, ratio = numbers["pairs"], numbers["ratio"]
-        said = f"{pairs} repeat observations scatter by {ratio:.2f} of what errors claim"
-        st.caption(f"{show.plain(name)}: {said}.")
-    st.subheader("The stars that fit worst")
-    st.dataframe([_worst(star) for star in found["worst"]], hide_index=True)
-    st.caption(
-        "Errors are the model's and, where your file gives them, the labels'. `gandalf calibrate` takes "
-        "offsets off and makes errors as wide as your labels ask for."
+def own_labels(model: TrainedModel, stars: SpectraSet | None) -> OwnLabels | None:
+    """The labels that uploaded stars bring along; None where there are none."""
+    if stars is None:
+        return None
+    own = labels_of(stars, model.label_names)
+    return own if np.isfinite(own.values).any() else None
+
+
+def show_own_labels(model: TrainedModel, stars: SpectraSet, own: OwnLabels, predictions: Predictions) -> None:
+    """Bias, scatter, coverage, outliers and the worst stars, of uploaded stars (N,) with labels."""
+    compared = Compared(predictions, own, stars.snr)
+    found = _found(identity(stars, predictions.values, predictions.errors, own.values, own.errors), compared)
+    st.dataframe([label_row(name, numbers) for name, numbers in found["labels"].items()], hide_index=True)
+    for sentence in repeat_sentences(found):
+        st.caption(show.escaped(sentence))
+    view = pickers.choose("Show", VIEWS, "own_view", label_visibility="collapsed")
+    if view == VIEWS[0]:
+        known = [j for j, n in enumerate(model.label_names) if n in found["labels"]]
+        chart = figures.label_residuals(compared.residual[:, known], features_of(compared), found["bins"])
+        show.figure(chart, READING, "own_residuals")
+    elif view == VIEWS[1]:
+        chart = regression.predicted_against_true(predictions.values, own.values, model.label_names)
+        show.figure(chart, "Model against label; labels on the dashed line agree.", "own_against")
+    elif view == VIEWS[2]:
+        _show_worst(model, stars, compared)
+    else:
+        st.dataframe(_bin_rows(found), hide_index=True, height=420)
+    st.download_button(
+        "Save the comparison as a page",
+        partial(_page, model, stars, compared, found),
+        show.file_name(f"{model.name}-against-labels") + ".html",
+        "text/html",
+        key="own_page",
+        on_click="ignore",
+        icon=":material/download:",
+        help="One HTML file with every figure and table, for a referee or a notebook. It needs no network.",
     )
 
 
-def _row(name: str, own: dict[str, Any]) -> dict[str, str]:
-    unit = parameter(name).unit
-    return {
-        "model − label": f"{parameter(name).in_text} [{unit}]" if unit else parameter(name).in_text,
-        "stars": f"{own['stars']:,}",
-        "bias": f"{own['bias']:+.3g} ± {own['bias_error']:.2g}",
-        "scatter": f"{own['scatter']:.3g}",
-        "within 1σ (68 %)": f"{own['coverage_1']:.0%}",
-        "within 2σ (95 %)": f"{own['coverage_2']:.0%}",
-        "outliers": str(own["outliers"]),
-    }
+@st.cache_resource(max_entries=8, show_spinner="Comparing …")
+def _found(key: str, _compared: Compared) -> dict[str, Any]:
+    return compare_labels(_compared)
 
 
-def _worst(star: dict[str, Any]) -> dict[str, str]:
-    name = max(star["labels"], key=lambda label: abs(star["labels"][label]["pull"]))
-    own, about = star["labels"][name], parameter(name)
-    return {
-        "star": star["id"],
-        "model": f"{about.in_text} {about.format(own['model'])}",
-        "label": about.format(own["label"]),
-        "in errors": f"{own['pull']:+.1f} σ",
-        "likely reasons": "; ".join(star["reasons"]),
-    }
+def _show_worst(model: TrainedModel, stars: SpectraSet, compared: Compared) -> None:
+    worst = worst_stars(judged(model, stars, compared))
+    chart = figures.worst_stars(model.wavelength_nm, drawn_worst(model, stars, compared.own, worst))
+    st.dataframe([worst_row(star) for star in worst], hide_index=True)
+    show.figure(chart, WORST_READING, "own_worst")
+
+
+def judged(model: TrainedModel, stars: SpectraSet, compared: Compared) -> Compared:
+    """The same with verdicts on the stars that fit worst: they tell likely reasons, and take long for all."""
+    rows = np.array([star["row"] for star in worst_stars(compared)], int)
+    if not len(rows) or (compared.predictions.verdict != "").any():
+        return compared
+    found, known = predictions_of(model, stars[rows], verdicts=True), {}
+    for name in ("verdict", "reason"):
+        texts = getattr(compared.predictions, name).astype(object)
+        texts[rows] = getattr(found, name)
+        known[name] = texts
+    return replace(compared, predictions=replace(compared.predictions, **known))
+
+
+def _page(model: TrainedModel, stars: SpectraSet, compared: Compared, found: dict[str, Any]) -> bytes:
+    compared = judged(model, stars, compared)
+    result = found | {"worst": worst_stars(compared), "calibration": compared.predictions.calibration}
+    return comparison_page(model, stars, compared, result).encode()
+
+
+def _bin_rows(found: dict[str, Any]) -> list[dict[str, str]]:
+    """Every bin of every label as a row of texts."""
+    return [
+        {
+            "label": show.header(name),
+            "in bins of": "S/N" if feature == "snr" else show.header(feature),
+            "from": f"{own['low']:.4g}",
+            "to": f"{own['high']:.4g}",
+            "stars": f"{own['stars']:,}",
+            "bias": f"{own['bias']:+.3g} ± {own['bias_error']:.2g}",
+            "scatter": f"{own['scatter']:.3g}",
+            "within 1σ": f"{own['coverage_1']:.0%}",
+        }
+        for name, features in found["bins"].items()
+        for feature, bins in features.items()
+        for own in bins
+    ]
 
 
 def show_correction(model: TrainedModel, labels: np.ndarray) -> None:
@@ -77,5 +134,5 @@ def show_correction(model: TrainedModel, labels: np.ndarray) -> None:
         title = "Corrected minus original mean spectrum, at the star's own parameters"
         figure = spectra.spectra(model.wavelength_nm, added, [model.name], title=title)
         figure.update_yaxes(title_text="Added flux")
-        st.plotly_chart(figure, width="stretch")
-        st.caption("Below 0 lines were too weak before, above 0 too strong (docs/own-stars.md).")
+        sentence = "Below 0 lines were too weak before, above 0 too strong (docs/own-stars.md)."
+        show.figure(figure, sentence, "correction")

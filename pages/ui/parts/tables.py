@@ -10,9 +10,11 @@ from gandalf_core.figures.population import format_value
 from gandalf_core.models import reasons
 from gandalf_core.models.predictions import AT_LEAST, Predictions
 from gandalf_core.models.trained import TrainedModel
+from gandalf_core.own.calibration import NamedCalibration
 from gandalf_core.parameters import parameter
 from gandalf_core.regression.residuals import Statistics, residual_statistics
 from pages.ui import guards, show, state
+from pages.ui.cache.calibrations import read_from, under
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import predictions_of
 from pages.ui.cache.uploads import is_uploaded
@@ -98,13 +100,26 @@ def column_settings(names: tuple[str, ...]) -> dict:
 # --- one star ---
 
 
-def show_estimates(model: TrainedModel, star: SpectraSet, predictions: Predictions) -> None:
-    """One star: its own labels, the estimates from latent and spectrum, and how ordinary the star is."""
+def show_estimates(
+    model: TrainedModel,
+    star: SpectraSet,
+    predictions: Predictions,
+    calibration: NamedCalibration | None = None,
+) -> None:
+    """One star: its own labels, the estimates from latent and spectrum, and how ordinary the star is.
+
+    calibration: applied to the estimates that it is of, in a row that names it.
+    """
     rows: dict[str, Numbers] = {"own labels": (star.labels_for(model.label_names)[0], None)}
     if model.regressor_spectrum is not None:
         read = predictions_of(model, star, "spectrum")
         rows["from the spectrum"] = (read.values[0], read.errors[0])
     rows["from the latent"] = (predictions.values[0], predictions.errors[0])
+    if calibration is not None:
+        source = read_from(calibration)
+        read = under(calibration, predictions_of(model, star, source), star.snr, model, source)
+        name = show.escaped(calibration.name)
+        rows[f"from the {source}, under {name}"] = (read.values[0], read.errors[0])
     limit = AT_LEAST if predictions.outside[0] else ""
     left, right = st.columns([5, 3])
     pale = {("from the latent", name) for name in model.removed}

@@ -17,7 +17,7 @@ from gandalf_core.seeds import STANDARD_SAMPLE, SWEEP_SEED
 from pages.ui import guards, jobs, show, state
 from pages.ui.cache.models import model_folders
 from pages.ui.cache.uploads import UPLOADED, upload_file
-from pages.ui.parts import captions
+from pages.ui.parts import adapting, captions
 from pages.ui.pickers import MAX_SEED
 
 SAMPLES = (f"simulated:4000:{SWEEP_SEED}", f"simulated:20000:{SWEEP_SEED}", STANDARD_SAMPLE)
@@ -154,7 +154,10 @@ def _show_job(name: str, was_active: bool) -> None:
     said = progress_text(job.status | {"message": show.escaped(job.message)})
     st.progress(min(1.0, share), f"**{job.state}** · {said}")
     _show_buttons(job)
-    _show_figures(job)
+    if adapting.is_adaptation(job):
+        adapting.show_result(job)
+    else:
+        _show_figures(job)
 
 
 def _show_figures(job: Job) -> None:
@@ -201,7 +204,8 @@ def _show_buttons(job: Job) -> None:
             st.caption(jobs.NOT_YOURS)
         if job.active:
             if own:
-                show.action("Stop after this epoch", "stop", jobs.cancel, job.id, key=f"stop {job.id}")
+                words = "Stop" if adapting.is_adaptation(job) else "Stop after this epoch"
+                show.action(words, "stop", jobs.cancel, job.id, key=f"stop {job.id}")
             return
         if job.state == JobState.DONE:
             _show_use(job)
