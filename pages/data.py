@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import guards, pickers, show
-from pages.ui.parts import data, quota, uploads
+from pages.ui.parts import archive, data, quota, uploads
 
 show.page_title(
     "Data",
@@ -11,6 +11,7 @@ show.page_title(
     "Parquet or two-column text.",
 )
 uploads.show_upload()
+archive.show_archive()
 quota.show_kept()
 model, (ids, labels) = guards.need_model(), guards.need_labels()
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -32,6 +32,7 @@ class Quotas:
     total_tabs: int
     prune_trainings: bool
     deletion: bool
+    archive: bool
     machine_may_all: bool
 
     @property
