@@ -373,12 +373,15 @@ LEAK = {
 }
 
 
+UP_TO = "still in the latent, partial R² up to 0.050"
+
+
 @pytest.mark.parametrize(
     ("sign", "entry", "grade", "text"),
     [
         ("removed", LEAK, "good", "removed, partial R² 0.004"),
         ("removed", LEAK | {"partial": 0.09, "p": 0.001}, "bad", "still readable, partial R² 0.090"),
-        ("removed", LEAK | {"partial": 0.01, "upper": 0.05, "p": 0.001}, "bad", "still in the latent"),
+        ("removed", LEAK | {"partial": 0.01, "upper": 0.05, "p": 0.001}, "bad", UP_TO),
         ("removed", LEAK | {"detectable": 0.08, "stars": 100}, "unsure", "removed? cannot tell"),
         ("removed", None, "neutral", "to be removed, not measured"),
         ("kept", {"r2": 0.902, "loss": 0.004}, "good", "kept, R² 0.902"),

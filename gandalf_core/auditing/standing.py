@@ -38,16 +38,25 @@ def _standing(name: str, sign: str, report: Mapping[str, Any]) -> Standing:
 
 
 def _of_removed(entry: Mapping[str, Any]) -> Standing:
-    decision = removal(entry)
-    partial = f", partial R² {size(entry['partial'])}" if is_number(entry.get("partial")) else ""
+    decision, partial = removal(entry), _leak(entry)
     if decision == "readable":
         small = is_number(entry.get("partial")) and entry["partial"] < REMOVED_LIMIT
         return Standing("bad", f"still {'in the latent' if small else 'readable'}{partial}")
     if decision == "cannot tell":
         return Standing("unsure", f"removed? cannot tell{partial}")
     if tells_more_together(entry) or telling_stratum(entry):
-        return Standing("bad", f"removed, but not everywhere{partial}")
+        return Standing("bad", f"removed, not everywhere{partial}")
     return Standing("good", f"removed{partial}")
+
+
+def _leak(entry: Mapping[str, Any]) -> str:
+    """What is read of a removed label; what may be there where that is too little for the verdict."""
+    partial, upper = entry.get("partial"), entry.get("upper")
+    if not is_number(partial):
+        return ""
+    if is_number(upper) and partial < REMOVED_LIMIT <= upper:
+        return f", partial R² up to {size(upper)}"
+    return f", partial R² {size(partial)}"
 
 
 def _of_kept(entry: Mapping[str, Any]) -> Standing:

@@ -17,6 +17,11 @@ LOOKS = {  # grade of a standing -> colour and icon of its chip
     "unsure": ("orange", "help"),
     "neutral": ("gray", "radio_button_unchecked"),
 }
+MEASURE, PARTIAL, UNMEASURED = "R²", "partial R² ", "not measured"
+NUMBERS = (
+    "As the audit found it. Beside a label that was to be removed: its partial R², what a fresh probe reads "
+    "of what the kept labels leave open, or up to how much may be there. Beside the others: R²."
+)
 OWN = "its own regressor, not audited"
 
 
@@ -24,7 +29,8 @@ def show_chips(model: TrainedModel) -> None:
     """One chip per label, as the newest audit of the model has it."""
     report, _ = report_of(model)
     found = standings(signs(model.card), report)
-    st.markdown("  \n".join(chip(name, standing) for name, standing in found.items()))
+    with st.container(key=f"chips {model.name}"):  # whose rows main.py keeps from wrapping
+        st.markdown("  \n".join(chip(name, standing) for name, standing in found.items()), help=NUMBERS)
     if report is None:
         st.caption("Not audited: the page **Audit** measures what is really removed.")
 
@@ -32,9 +38,11 @@ def show_chips(model: TrainedModel) -> None:
 def chip(name: str, standing: Standing) -> str:
     """A label and how it stands, as Streamlit's markdown has it."""
     colour, icon = LOOKS[standing.grade]
-    words, _, number = standing.text.partition(", ")
+    words, _, number = standing.text.rpartition(", ")
+    if not (MEASURE in number or UNMEASURED in number):
+        words, number = standing.text, ""
     badge = f":{colour}-badge[:material/{icon}: {show.plain(name)}: {show.escaped(words)}]"
-    return f"{badge} :small[{show.escaped(number)}]" if number else badge
+    return f"{badge} :small[{show.escaped(number.removeprefix(PARTIAL))}]" if number else badge
 
 
 def show_probes(models: Iterable[TrainedModel], key: str) -> None:
