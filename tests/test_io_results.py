@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import votable
 from astropy.table import Table
 
 from gandalf_core import io
@@ -154,3 +155,56 @@ def test_streams_name_their_file(tmp_path):
     )
     with pytest.raises(SpectraError, match="one row per sample cannot be streamed"):
         next(io.iter_parquet(tmp_path / "rows.parquet"))
+
+
+ABOUT = {"model": "generator@df98", "stars": "simulated:4:5"}
+RESULTS = {
+    "id": np.array(["a_1", "b&c", "d"]),
+    "teff": np.array([5689.7031234567, 4803.7, np.nan]),
+    "teff_error": np.array([105.3393, np.nan, np.nan]),
+    "mh": np.array([-0.13355, 0.0, 0.25]),
+    "mh_error": np.array([0.05526, 0.0123, 0.1]),
+    "outside": np.array([True, False, False]),
+}
+
+
+def test_latex_has_values_with_errors_units_and_the_source(tmp_path):
+    io.write_table(tmp_path / "t.tex", RESULTS, about={"caption": "Stars & more", **ABOUT})
+    lines = (tmp_path / "t.tex").read_text(encoding="utf-8").splitlines()
+    assert lines[2] == r"\caption{Stars \& more}" and lines[3] == r"\begin{tabular}{lrrr}"
+    assert lines[5:7] == [
+        r"id & $T_\mathrm{eff}$ & $[\mathrm{M/H}]$ & outside \\",
+        r" & (K) & (dex) &  \\",
+    ]
+    assert lines[8:11] == [
+        r"a\_1 & $5690 \pm 110$ & $-0.134 \pm 0.055$ & yes \\",
+        r"b\&c & $4804$ & $0.000 \pm 0.012$ & no \\",
+        r"d & \ldots & $0.25 \pm 0.10$ & no \\",
+    ]
+    assert r"model: generator@df98; stars: simulated:4:5." in lines[13]
+
+
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot", ".parquet"])
+def test_tables_say_what_their_numbers_come_from(tmp_path, suffix):
+    path = tmp_path / f"t{suffix}"
+    io.write_table(path, RESULTS, about=ABOUT, digits=7)
+    if suffix == ".parquet":
+        told = {k.decode(): v.decode() for k, v in pq.read_schema(path).metadata.items()}
+        values = pq.read_table(path)["teff"].to_numpy()
+    elif suffix == ".vot":
+        table = votable.parse_single_table(path)
+        told, values = {i.name: i.value for i in table.infos}, np.asarray(table.array["teff"])
+    else:
+        table = Table.read(path, format="ascii.ecsv" if suffix == ".ecsv" else "fits")
+        comments = table.meta.get("comments", [])
+        told = dict(line.split(": ", 1) for line in comments) or table.meta
+        values = np.ma.filled(table["teff"], np.nan)
+    assert ABOUT.items() <= dict(told).items()
+    assert values[0] == 5689.703
+
+
+def test_csv_is_plain_with_sensible_digits(tmp_path):
+    io.write_table(tmp_path / "t.csv", RESULTS, about=ABOUT, digits=7)
+    first, second, *_ = (tmp_path / "t.csv").read_text().splitlines()
+    assert first == "id,teff,teff_error,mh,mh_error,outside"
+    assert second == '"a_1",5689.703,105.3393,-0.13355,0.05526,true'

@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
     Draws = np.ndarray | None  # (N, S, P) of N stars, S draws and P labels
 
-SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".json")
-# FITS holds ASCII alone; ids are never changed
-ASCII = str.maketrans(
-    {"−": "-", "–": "-", "±": "+-", "²": "2", "×": "x", "α": "alpha", "σ": "sigma", "χ": "chi", "≥": ">="}
-)
+SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet", ".tex", ".json")
 
 
 def samples_file(out: str) -> str:
@@ -29,18 +25,27 @@ def samples_file(out: str) -> str:
 
 
 def write_predictions(
-    out: str, predictions: "Predictions", told: dict[str, Any], draws: "Draws", correlations: bool
+    out: str,
+    predictions: "Predictions",
+    told: dict[str, Any],
+    draws: "Draws",
+    correlations: bool,
+    origin: dict[str, str] | None = None,
 ) -> None:
     """Write a table, or JSON, with one row per star; JSON also has what is `told` of the reading.
 
     draws: into the rows of JSON, else into a table of their own.  correlations: their columns in a table.
+    origin: what a table says of its model and stars.
     """
     if out.lower().endswith(".json"):
         write_text(out, to_json({"stars": rows(predictions, draws), **told}))
         return
-    _write_table(out, predictions.columns(correlations=correlations))
+    from ..publishing.tables import about, write_results
+
+    origin = about(**(origin or {}))
+    write_results(out, predictions.columns(correlations=correlations), origin)
     if draws is not None:
-        _write_table(samples_file(out), sample_columns(predictions, draws))
+        write_results(samples_file(out), sample_columns(predictions, draws), origin, digits=None)
 
 
 def rows(predictions: "Predictions", draws: "Draws") -> list[dict[str, Any]]:
@@ -59,24 +64,6 @@ def sample_columns(predictions: "Predictions", draws: "np.ndarray") -> dict[str,
     stars, count, _ = draws.shape
     columns = {"id": np.repeat(predictions.ids, count), "sample": np.tile(np.arange(count), stars)}
     return columns | {name: draws[:, :, p].ravel() for p, name in enumerate(predictions.label_names)}
-
-
-def _write_table(out: str, columns: dict[str, "np.ndarray"]) -> None:
-    from ..io import write_table
-
-    if out.lower().endswith(".fits"):
-        columns = {name: _ascii(values) if name != "id" else values for name, values in columns.items()}
-    write_table(out, columns)
-
-
-def _ascii(values: "np.ndarray") -> "np.ndarray":
-    """Text in ASCII; other columns as they are."""
-    import numpy as np
-
-    if values.dtype.kind != "U":
-        return values
-    texts = [text.translate(ASCII).encode("ascii", "replace").decode() for text in values.tolist()]
-    return np.array(texts, str)
 
 
 # --- for people ---

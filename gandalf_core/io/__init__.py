@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .resampling import rebin as rebin
     from .resampling import resample as resample
     from .write import ARRAY_SUFFIXES as ARRAY_SUFFIXES
+    from .write import RESULT_SUFFIXES as RESULT_SUFFIXES
     from .write import STAR_SUFFIXES as STAR_SUFFIXES
     from .write import TABLE_SUFFIXES as TABLE_SUFFIXES
     from .write import check_output as check_output
@@ -37,7 +38,7 @@ else:
             "parquet_writing": "ParquetWriter",
             "read": "join_sets read_bytes read_latents read_many read_stars",
             "resampling": "covering rebin resample",
-            "write": "ARRAY_SUFFIXES STAR_SUFFIXES TABLE_SUFFIXES check_output "
+            "write": "ARRAY_SUFFIXES RESULT_SUFFIXES STAR_SUFFIXES TABLE_SUFFIXES check_output "
             "write_latents write_map write_stars write_table",
         },
     )

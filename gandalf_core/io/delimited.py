@@ -20,15 +20,23 @@ def write(
     *,
     ecsv: bool = False,
     provenance: Mapping[str, Any] | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> None:
-    """Rows, block by block, under one header; that of ecsv has a place for units and the provenance."""
+    """Rows, block by block, under one header; that of ecsv has a place for units, provenance and `about`."""
     for k, block in enumerate(blocks):
         if k == 0:
-            stream.write(_header(block, ecsv, provenance).encode())
+            stream.write(
+                (_ecsv_header(block, provenance, about) if ecsv else ",".join(block) + "\n").encode()
+            )
         style = "all_valid" if _looks_like_comments(block) else "needed"
         options = csv.WriteOptions(include_header=False, quoting_style=style)
-        table = pa.table({name: to_arrow(values) for name, values in block.items()})
+        table = pa.table({name: to_arrow(_spelled(v) if ecsv else v) for name, v in block.items()})
         csv.write_csv(table, stream, options)
+
+
+def _spelled(values: np.ndarray) -> np.ndarray:
+    """Whether something is so as ECSV spells it: `True`, where Arrow writes `true`."""
+    return np.where(values, "True", "False") if values.dtype.kind == "b" else values
 
 
 def _looks_like_comments(block: Columns) -> bool:
@@ -37,11 +45,11 @@ def _looks_like_comments(block: Columns) -> bool:
     return first.dtype.kind == "U" and any(map(is_comment, np.unique(first)))
 
 
-def _header(block: Columns, ecsv: bool, provenance: Mapping[str, Any] | None) -> str:
-    if not ecsv:
-        return ",".join(block) + "\n"
+def _ecsv_header(
+    block: Columns, provenance: Mapping[str, Any] | None, about: Mapping[str, str] | None
+) -> str:
     header = io.StringIO()
-    empty = to_astropy({name: values[:0] for name, values in block.items()}, provenance)
+    empty = to_astropy({name: values[:0] for name, values in block.items()}, provenance, about)
     empty.write(header, format="ascii.ecsv", delimiter=",")
     return header.getvalue()
 

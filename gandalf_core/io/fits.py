@@ -99,12 +99,19 @@ def _comments(header: Any) -> tuple[str, ...]:
 # --- writing ---
 
 
-def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, Any] | None = None) -> None:
-    """One extension with its checksum for each set of columns; the first carries the provenance.
+def write(
+    stream: BinaryIO,
+    tables: Sequence[Columns],
+    provenance: Mapping[str, Any] | None = None,
+    about: Mapping[str, str] | None = None,
+) -> None:
+    """One extension with its checksum for each set of columns; the first carries provenance and `about`.
 
-    `check_ascii` comes first.
+    `check_ascii` comes first. What of `about` is not ASCII is written as a question mark.
     """
     hdus = [_annotated(fits.table_to_hdu(to_astropy(t))) for t in tables]
+    for key, told in (about or {}).items():
+        hdus[0].header.add_comment(f"{key}: {told}".encode("ascii", "replace").decode())
     if provenance:
         hdus[0].header["LONGSTRN"] = ("OGIP 1.0", "The long string convention may be used")
         hdus[0].header.update({PROVENANCE_KEY: json.dumps(provenance)})

@@ -70,9 +70,21 @@ def result_column(name: str, values: Any) -> np.ndarray:
     return id_column(array) if is_id else array
 
 
-def to_astropy(columns: Columns, provenance: Mapping[str, Any] | None = None) -> "Table":
-    """An astropy table with units, UCDs and descriptions, and with the provenance in its metadata."""
-    return as_table(columns, {PROVENANCE_KEY: json.dumps(provenance)} if provenance else {})
+def to_astropy(
+    columns: Columns, provenance: Mapping[str, Any] | None = None, about: Mapping[str, str] | None = None
+) -> "Table":
+    """An astropy table with units, UCDs and descriptions, and in its metadata the provenance and `about`."""
+    return as_table(columns, ({PROVENANCE_KEY: json.dumps(provenance)} if provenance else {}) | (about or {}))
+
+
+def rounded(columns: Columns, digits: int) -> dict[str, np.ndarray]:
+    """The columns, numbers in double precision with so many significant digits: all that a result has."""
+    return {name: _rounded(v, digits) if v.dtype == np.float64 else v for name, v in columns.items()}
+
+
+def _rounded(values: np.ndarray, digits: int) -> np.ndarray:
+    texts = (f"{value:.{digits}g}" for value in values.ravel().tolist())
+    return np.fromiter(map(float, texts), float, values.size).reshape(values.shape)
 
 
 def to_arrow(values: np.ndarray) -> "pa.Array":

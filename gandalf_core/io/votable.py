@@ -79,8 +79,13 @@ def _filled(values: np.ma.MaskedArray) -> np.ndarray:
 # --- writing ---
 
 
-def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, Any] | None = None) -> None:
-    """One table for each set of columns; the first carries the provenance."""
+def write(
+    stream: BinaryIO,
+    tables: Sequence[Columns],
+    provenance: Mapping[str, Any] | None = None,
+    about: Mapping[str, str] | None = None,
+) -> None:
+    """One table for each set of columns; the first carries the provenance, and `about` as INFO."""
     documents = [votable.from_table(to_astropy(_widened(t))) for t in tables]
     resource = documents[0].resources[0]
     resource.tables.extend(t for other in documents[1:] for t in other.resources[0].tables)
@@ -89,6 +94,8 @@ def write(stream: BinaryIO, tables: Sequence[Columns], provenance: Mapping[str, 
         resource.tables[0].params.append(
             tree.Param(documents[0], name=PROVENANCE_KEY, datatype="char", arraysize="*", value=note)
         )
+    infos = [tree.Info(name=key, value=told) for key, told in (about or {}).items()]
+    resource.tables[0].infos.extend(infos)
     documents[0].to_xml(stream, tabledata_format="binary2")
 
 

@@ -14,10 +14,11 @@ from ..atomic import atomic, check_place
 from ..data.latents import LatentSet
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
-from .layouts import Columns, label_columns, result_column, rows, samples, to_arrow
+from .layouts import Columns, label_columns, result_column, rounded, rows, samples, to_arrow
 from .understanding import stored
 
 TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet")
+RESULT_SUFFIXES = (*TABLE_SUFFIXES, ".tex")  # of what is computed of stars
 ARRAY_SUFFIXES = (*TABLE_SUFFIXES, ".npz")  # of latents and maps
 STAR_SUFFIXES = (*ARRAY_SUFFIXES, ".txt")
 _DELIMITED = (".csv", ".ecsv")
@@ -106,34 +107,53 @@ def write_map(
         write_table(path, columns | label_columns(labels, label_names))
 
 
-def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
-    """Results per star, equally long columns by name, as csv, ecsv, fits, votable or Parquet.
+def write_table(
+    path: str | Path,
+    columns: Mapping[str, Any],
+    *,
+    about: Mapping[str, str] | None = None,
+    digits: int | None = None,
+) -> None:
+    """Results, equally long columns by name, as csv, ecsv, fits, votable, Parquet or LaTeX.
 
     Ids that are decimal integers are stored as 64-bit integers; known parameters (and `<name>_error`) carry
-    their unit. Raises SpectraError for an unknown suffix, a path that cannot be written, columns of different
-    lengths, and text that is not ASCII in FITS.
+    their unit.  about: what the numbers come from, such as {"model": …, "stars": …}; csv has no place for
+    it.  digits: significant ones that numbers are rounded to; None: as they are. LaTeX always rounds them by
+    their errors.
+
+    Raises SpectraError for an unknown suffix, a path that cannot be written, columns of different lengths,
+    and text that is not ASCII in FITS.
     """
-    path, suffix = check_output(path, TABLE_SUFFIXES)
+    path, suffix = check_output(path, RESULT_SUFFIXES)
     arrays = {name: result_column(name, values) for name, values in columns.items()}
     if len({len(a) for a in arrays.values()}) != 1:
         raise SpectraError(
             f"{path}: columns of different lengths: {', '.join(f'{k} {len(a)}' for k, a in arrays.items())}"
         )
+    arrays = arrays if digits is None else rounded(arrays, digits)
     if suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        from .parquet_writing import CHECKSUMS
-
-        with atomic(path) as stream:
-            pq.write_table(pa.table({k: to_arrow(a) for k, a in arrays.items()}), stream, **CHECKSUMS)
-    elif suffix in _DELIMITED:
-        from . import delimited
+        _write_parquet(path, arrays, about or {})
+    elif suffix in (*_DELIMITED, ".tex"):
+        from . import delimited, latex
 
         with atomic(path) as stream:
-            delimited.write(stream, [arrays], ecsv=suffix == ".ecsv")
+            if suffix == ".tex":
+                latex.write(stream, arrays, about)
+            else:
+                delimited.write(stream, [arrays], ecsv=suffix == ".ecsv", about=about)
     else:
-        _write_astropy(path, suffix, [arrays])
+        _write_astropy(path, suffix, [arrays], about=about)
+
+
+def _write_parquet(path: Path, arrays: Columns, about: Mapping[str, str]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from .parquet_writing import CHECKSUMS
+
+    table = pa.table({k: to_arrow(a) for k, a in arrays.items()})
+    with atomic(path) as stream:
+        pq.write_table(table.replace_schema_metadata(dict(about) or None), stream, **CHECKSUMS)
 
 
 def check_output(
@@ -173,17 +193,21 @@ def _check_stars(path: Path, suffix: str, stars: SpectraSet) -> None:
 
 
 def _write_astropy(
-    path: Path, suffix: str, tables: Sequence[Columns], provenance: Mapping[str, Any] | None = None
+    path: Path,
+    suffix: str,
+    tables: Sequence[Columns],
+    provenance: Mapping[str, Any] | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> None:
-    """FITS extensions or VOTable tables, one for each set of columns; the first carries the provenance."""
+    """FITS extensions or VOTable tables, one for each set of columns; the first says where it comes from."""
     if suffix == ".fits":
         from . import fits
 
         fits.check_ascii(path, tables)
         with atomic(path) as stream:
-            fits.write(stream, tables, provenance)
+            fits.write(stream, tables, provenance, about)
     else:
         from . import votable
 
         with atomic(path) as stream:
-            votable.write(stream, tables, provenance)
+            votable.write(stream, tables, provenance, about)

@@ -9,6 +9,7 @@ from ..console import Console, heading, table
 from ..keys import measuring
 from ..latent_audit import LATENT_ARGUMENTS, audit_of_latents, check_source
 from ..registry import Report, arg, command
+from ..result_tables import TABLE, audit_rows, check_table, comparison_rows, write_rows
 from ..streams import intake_for, stars_for
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ PER_PARAMETER = arg("--per-parameter", action="store_true", help="also fit one r
     ROW,
     PLAIN,
     RECORD,
+    TABLE,
     SEEDED_NOISE_KEY,
     SEED,
 )
@@ -88,12 +90,15 @@ def audit(args: Namespace, console: Console) -> Report:
     from ...auditing.probes import PROBES as ALL_PROBES
     from ...auditing.references import ROWS as ALL_ROWS
     from ...models.store import load_model, record_audit
+    from ...publishing.tables import about
 
     check_source(args)
+    check_table(args)
     probes, rows = tuple(args.probes) or ALL_PROBES, tuple(args.rows or ALL_ROWS)
     check_choice(probes, rows)
     if args.latent:
         result = audit_of_latents(args, probes, console)
+        write_rows(args, audit_rows(result), about(stars=args.latent))
         return Report(result, audit_text(result))
     model = measuring(load_model(args.model), args)
     intake = intake_for(args, model, decoded=True)
@@ -109,6 +114,7 @@ def audit(args: Namespace, console: Console) -> Report:
     )
     if args.record:
         console.say(f"recorded in {record_audit(args.model, result, ' '.join(args.stars))}")
+    write_rows(args, audit_rows(result), about(model.model_id, " ".join(args.stars)))
     return Report(result | intake.result(), audit_text(result))
 
 
@@ -128,6 +134,7 @@ def audit(args: Namespace, console: Console) -> Report:
     MAX_ITER,
     ALPHA,
     PER_PARAMETER,
+    TABLE,
     SEEDED_NOISE_KEY,
     SEED,
 )
@@ -138,13 +145,17 @@ def compare(args: Namespace, console: Console) -> Report:
     """
     from ...models.store import load_model
     from ...products.report import compare_with_bounds
+    from ...publishing.tables import about
 
+    check_table(args)
     models = [measuring(load_model(name), args) for name in args.models or COMPARED]
     intake = intake_for(args, *models, decoded=False)
     stars, intake = stars_for(args, console, models[0].wavelength_nm, intake)
     options = _comparison(args, tuple(args.alphas))
     result = compare_with_bounds(stars, {m.name: m for m in models}, options, progress=console.progress)
     _say_what_is_crossed(result, console)
+    origin = about(" ".join(m.model_id for m in models), " ".join(args.stars))
+    write_rows(args, comparison_rows(result), origin)
     return Report(result | intake.result(), compare_text(result))
 
 

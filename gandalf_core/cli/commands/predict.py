@@ -97,7 +97,8 @@ def predict(args: Namespace, console: Console) -> Report:
     told |= {"calibration": predictions.calibration} if applied else {}
     draws = predictions.draws(args.samples, args.seed) if args.samples else None
     if out:
-        write_predictions(out, predictions, told, draws, args.correlations)
+        origin = {"model": model.model_id, "stars": " ".join(specs), "read_from": f"the {args.source}"}
+        write_predictions(out, predictions, told, draws, args.correlations, origin)
         console.say(f"{len(predictions):,} stars written to {out}")
     stars = rows(predictions, draws) if args.json or not out else []
     text = "" if out else predictions_table(predictions)

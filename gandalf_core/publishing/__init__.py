@@ -1,0 +1,1 @@
+"""Results that leave the program: interactive pages in one file, figures and tables for papers."""
