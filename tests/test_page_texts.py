@@ -1,5 +1,7 @@
 """Small texts of the pages: what they hide of the server, and the names of files that they offer."""
 
+import re
+
 import pytest
 
 from gandalf_core.jobs.sayings import without_folders
@@ -32,3 +34,11 @@ def test_the_servers_folders_are_hidden_on_every_system(text, shown):
 )
 def test_a_downloaded_file_has_a_name_that_every_system_takes(text, name):
     assert show.file_name(text) == name
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8501/", "HTTPS://a.b", "www.a.b"])
+def test_an_address_in_a_strangers_text_is_no_link(address):
+    """Markdown makes a link of one however it is escaped, but not of one with a mark of no width in it."""
+    shown = show.escaped(f"its data are elsewhere ({address})").replace("\\", "")
+    assert not re.search(r"(?i)https?://|www\.", shown)
+    assert shown.replace("\N{WORD JOINER}", "") == f"its data are elsewhere ({address})"

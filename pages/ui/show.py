@@ -29,8 +29,9 @@ def page_title(title: str, sentence: str) -> None:
 
 
 def escaped(text: str) -> str:
-    """Text that markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~$:])", r"\\\1", text)
+    """Text that markdown shows as it is, addresses not as links: a stranger may have written it."""
+    text = re.sub(r"([\\`*_{}\[\]<>()#+!|~$:])", r"\\\1", text)
+    return re.sub(r"(?i)\b(https?|www)\b", "\\1\N{WORD JOINER}", text)
 
 
 def plain(name: str) -> str:

@@ -172,13 +172,14 @@ def _joined(sets: list[SpectraSet]) -> list[SpectraSet]:
 
 
 def _verdict(name: str, found: Validation) -> Verdict:
-    """The file in one sentence, and what is wrong with it in others."""
+    """The file in one sentence, and what is wrong with it in others: where nothing can be used, only why."""
     census, findings = found.census, tuple(f._replace(text=_bare(f.text, name)) for f in found.verdict)
     ids = [str(star) for piece in census.ids for star in piece[:MAX_NAMED]]
     pixels = census.grids.most_common(1)[0][0][0]
     masked = f"{census.masked / census.samples:.1%} of the pixels masked"
     first = f"{name}: {count(census.stars)}, {pixels} pixels, {masked}: {named(ids, total=census.stars)}."
-    wrong = [_sentence(f.text) for f in findings if f.grade != GOOD]
+    told = (BAD, WARN) if found.usable else (BAD,)
+    wrong = [_sentence(f.text) for f in findings if f.grade in told]
     return Verdict(found.grade, " ".join([first, *wrong]), findings, tuple(found.notes))
 
 
