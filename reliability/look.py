@@ -71,8 +71,7 @@ def _upload(page: Page, name: str, content: bytes) -> str:
     settle(page)  # the box is another one after each upload
     file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(files=[file])
-    stem = name.split(".")[0]  # what is packed in a file is named without the file's endings
-    box = page.get_by_test_id("stMain").get_by_test_id("stAlert").filter(has_text=stem).first
+    box = page.get_by_test_id("stMain").get_by_test_id("stAlert").filter(has_text=_begins_with(name)).first
     box.wait_for()
     settle(page)
     return box.inner_text()
@@ -81,7 +80,12 @@ def _upload(page: Page, name: str, content: bytes) -> str:
 def _kept(page: Page, name: str) -> bool:
     """Whether the page has a card for a file: boxes of refused ones stand by themselves."""
     refused = page.get_by_test_id("stMain").get_by_test_id("stAlertContentError")
-    return refused.filter(has_text=name.split(".")[0]).count() == 0
+    return refused.filter(has_text=_begins_with(name)).count() == 0
+
+
+def _begins_with(name: str) -> re.Pattern[str]:
+    """How what is said of a file begins: what is packed in it is named without its endings."""
+    return re.compile(rf"^\s*{re.escape(name.split('.')[0])}\.")
 
 
 def _faults(page: Page, said: str, secrets: tuple[str, ...]) -> list[str]:
@@ -92,6 +96,8 @@ def _faults(page: Page, said: str, secrets: tuple[str, ...]) -> list[str]:
         found.append("an exception")
     if not page.get_by_test_id("stMain").get_by_text(f"{GOOD}: 3 stars").count():
         found.append("the file that was there is lost")
+    if page.get_by_test_id("stAlert").get_by_role("link").count():
+        found.append("an address in the file has become a link")
     if "\n" in said.strip() or len(said) > LONGEST:
         found.append(f"says more than a sentence: {said[:80]!r}")
     return found

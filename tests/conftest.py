@@ -15,6 +15,8 @@ os.environ["GANDALF_NOISE_KEY"] = str(Path(__file__).with_name("noise-key.txt"))
 import pytest
 
 NEEDS_SHARED = "GANDALF_NEEDS_SHARED"  # set by .ci/run where the project's shared folder is
+# begun first, so that no worker waits for the other at the end
+LONGEST = ("test_walk.py", "test_cli.py", "test_pages.py", "test_reliability.py", "test_sweep.py")
 
 
 def pytest_addoption(parser):
@@ -23,9 +25,10 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """With --shuffle, another order of files and of the tests in each: no test may rest on another."""
+    """The longest files first; or with --shuffle another order of files and of the tests in each."""
     seed = config.getoption("--shuffle")
     if seed is None:
+        items.sort(key=lambda item: (*LONGEST, item.path.name).index(item.path.name))
         return
     chance, files = random.Random(seed), {}
     for item in items:
@@ -82,6 +85,17 @@ def model(model_folder):
     from gandalf_core import load_model
 
     return load_model(model_folder)
+
+
+@pytest.fixture(scope="module")
+def whole_regressors():
+    """As many steps for regressors as the product takes; other tests do with fewer (toy.py)."""
+    from gandalf_core.training import reader_networks
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader_networks, "FEWEST_STEPS", 1300)
+        patch.setattr(reader_networks, "FEWEST_PASSES", 30)
+        yield
 
 
 @pytest.fixture

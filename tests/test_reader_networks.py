@@ -14,6 +14,7 @@ from gandalf_core.training.reader_networks import Round, fit_networks
 from gandalf_core.training.reading_task import ReadingTask
 
 SMALL = RegressorSettings(hidden=(32, 32), alpha=0.1, max_iter=30, scikit_learn=False)
+pytestmark = pytest.mark.usefixtures("whole_regressors")
 NAMES = ("teff", "logg")
 
 

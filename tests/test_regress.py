@@ -14,6 +14,7 @@ from gandalf_core.regression.settings import RegressorSettings
 from gandalf_core.regression.uncertainty import LEVEL, fit_shape
 from gandalf_core.training.fitting_regressors import fit_regressor
 
+pytestmark = pytest.mark.usefixtures("whole_regressors")
 NAMES = ("teff", "logg")
 PAPERS = RegressorSettings(hidden=(32,), max_iter=30)
 BEST = RegressorSettings(hidden=(32, 32), max_iter=30, alpha=0.1, scikit_learn=False)

@@ -1,14 +1,17 @@
 """The short forms of `python -m reliability`: nothing is lost, and nobody is silently wrong."""
 
+import json
+import subprocess
 import sys
 
 import numpy as np
 import pytest
+import toy  # noqa: F401  with whom regressors take few steps
 
 from gandalf_core.io import read_bytes
 from reliability import document, full_disk, fuzz, kill, oracle, tables
 from reliability.options import Options
-from reliability.records import load
+from reliability.records import ROOT, load
 
 QUICK = Options(quick=True)
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="forks, limits and SIGKILL")
@@ -64,8 +67,20 @@ def test_a_full_disk_is_one_line_and_the_old_output_stays():
     assert result["places"]["a limit on files"]["commands"] == 4
 
 
+@on_linux
+@pytest.mark.long
+@pytest.mark.browser
+@pytest.mark.parametrize("attack", ["look", "load"])
+def test_visitors_in_browsers_meet_no_error(attack):
+    """How soon they are answered is measured on an idle machine, not here."""
+    command = [sys.executable, "-m", "reliability", attack, "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    result = json.loads(done.stdout)
+    assert not result.get("faults") and not result.get("errors"), result
+
+
 def test_the_document_is_that_of_the_stored_results():
     assert document.PATH.read_text(encoding="utf-8") == document.text()
     assert [
-        name for name in ("kill", "full-disk", "fuzz", "hostile") if not load(name).get("held", True)
+        name for name in ("kill", "full-disk", "fuzz", "hostile", "look") if not load(name).get("held", True)
     ] == []

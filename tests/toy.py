@@ -7,10 +7,12 @@ from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import Config, with_fields
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.parameters import LABELS
-from gandalf_core.training import knowledge
+from gandalf_core.training import knowledge, reader_networks
 
 torch.set_num_threads(1)
 knowledge.MAX_PASSES = 6  # tests of that classifier set the real number
+# those of regressors take the fixture `whole_regressors`
+reader_networks.FEWEST_STEPS, reader_networks.FEWEST_PASSES = 200, 8
 PIXELS = 48
 WAVELENGTH_NM = np.linspace(846.25, 869.75, PIXELS)  # 0.5 nm apart
 STELLAR_RANGES = {"teff": (4000, 7000), "logg": (1.5, 5.0), "mh": (-2.0, 0.5), "alphafe": (-0.1, 0.4)}
