@@ -1,5 +1,7 @@
 """The real clients, astroquery and pyvo, against a server that speaks as the archives do."""
 
+import json
+
 import numpy as np
 import pytest
 from archive_files import NAN_SAMPLES
@@ -359,8 +361,6 @@ def test_another_client_understands_the_stand_in(server, world):
 
 
 def test_the_command_counts_first_and_then_fetches(server, world, tmp_path, monkeypatch, capsys):
-    import json
-
     from gandalf_core.cli import main
 
     monkeypatch.chdir(tmp_path)
@@ -375,3 +375,28 @@ def test_the_command_counts_first_and_then_fetches(server, world, tmp_path, monk
     assert json.loads(capsys.readouterr().out)["stars"] == 4
     assert numbers_in(out) == [0, 1, 2, 4] and read_stars(out).flux.shape == (4, 2401)
     assert main(["fetch", "--keep", "kept", "--magnitudes", "14:8", out]) == 2
+
+
+def test_a_reproduction_begins_with_the_archives(server, world, tmp_path, monkeypatch, capsys):
+    """Stars 6 and 7 are in both surveys, too few to estimate an offset: that is said. No training here."""
+    from gandalf_core.cli import load_commands, main
+    from gandalf_core.cli.registry import Report
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gandalf_core.archive.requests.Fetch.every", 0.0)
+    commands = load_commands()
+    stopped = commands["pretrain"].__class__(
+        "pretrain", "", commands["pretrain"].arguments, lambda args, console: Report({"stopped": True})
+    )
+    monkeypatch.setitem(commands, "pretrain", stopped)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    assert main(["reproduce", "--server", address, "out"]) == 0
+    assert "the same command continues" in capsys.readouterr().out
+    stars = read_stars(tmp_path / "out" / "stars.parquet")
+    number = (stars.ids.astype(np.int64) - BASE) // 2
+    assert number.tolist() == THERE
+    both = np.isin(number, [6, 7])
+    expected = np.where(number < 6, 5000.0, 6000.0) + number - 500.0 * both
+    np.testing.assert_allclose(stars.label("teff"), expected)
+    notes = json.loads((tmp_path / "out" / "sample.json").read_text())["notes"]
+    assert any("fewer than 5 stars in common" in note for note in notes)
