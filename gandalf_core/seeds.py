@@ -12,6 +12,7 @@ STANDARD_SAMPLE = f"simulated:70150:{STANDARD_SEED}:wide"
 SWEEP_SEED = 1  # the paper's two sweeps; small samples that the app offers to train on
 # `python -m reports own-stars`: to adapt to, to judge by, and to train the model that is compared with
 OWN_STARS_SEED, OTHERS_SEED, REFERENCE_SEED = 11, 12, 13
+OWN_CHOICE_SEED, OTHERS_CHOICE_SEED = 14, 15  # own stars, and others, by which adapting itself was tuned
 EXAMPLE_SEED = 3  # the stars of links, screenshots and measured latencies
 CHOICE_SEED = 7  # ablations, the app's ready-made stars, audits while a recipe is developed
 SECOND_CHOICE_SEED = 21  # by which the generator got a second network of m(y)

@@ -208,7 +208,7 @@ def rmse(model: TrainedModel | str, stars: SpectraSet) -> dict[str, Any]:
 def leakage(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
     """Of each removed label: what is read, and the 95 % limit; the verdict in sentences."""
     report = audit(model, stars, rows=("labels_only",), workers=1)
-    kept = ("partial", "upper", "detectable", "p", "verdict")
+    kept = ("partial", "upper", "detectable", "p", "reader", "bits", "verdict")
     return {
         "stars": report["stars"],
         "removed": {name: {k: entry[k] for k in kept} for name, entry in report["removed"].items()},

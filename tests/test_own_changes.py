@@ -153,7 +153,22 @@ def test_a_page_shows_text_as_it_is():
     assert "<h1>&lt;b&gt;</h1>" in page and "<p>a &amp; b</p>" in page and "<td>&lt;i&gt;</td>" in page
 
 
-# --- predictions, labels of a table ---
+# --- predictions, labels of a table, limits ---
+
+
+@pytest.mark.parametrize("suffix", ["fits", "parquet", "ecsv"])
+def test_a_limit_beside_spectra_is_no_label_and_is_named(tmp_path, suffix):
+    from astropy.table import Table
+
+    few = simulate_kind("", 3, 37)
+    columns = {"source_id": [11, 12, 13], "wavelength": [few.wavelength_nm] * 3, "flux": few.flux}
+    columns |= {"mh": [-0.1, -2.5, 0.2], "l_mh": ["", "<", ""], "teff": [5000.0, 5100.0, 5200.0]}
+    Table(columns).write(tmp_path / f"s.{suffix}")
+    read = io.read_stars(tmp_path / f"s.{suffix}")
+    assert read.labels_for(("mh",))[:, 0] == pytest.approx([-0.1, np.nan, 0.2], nan_ok=True)
+    assert read.label("teff").tolist() == [5000.0, 5100.0, 5200.0]
+    notes = str(io.understanding_of(read)) if hasattr(io, "understanding_of") else str(read.provenance)
+    assert "mh: 1 limit is no value and is left out (12)" in notes
 
 
 def test_predictions_of_some_stars(model, others):

@@ -162,7 +162,7 @@ def test_surveys_are_put_on_one_scale_and_limits_left_out(tmp_path):
     (tmp_path / "labels.csv").write_text(TABLE)
     table = read_survey_table(tmp_path / "labels.csv")
     assert (
-        any("l_mh" not in note and "2 limits" in note for note in table.notes)
+        any("mh: 2 limits are no values and are left out (3, 2)" in note for note in table.notes)
         and table.columns["mh"][2] != -2.5
     )
     stars = simulate_kind("", 4, 5)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import SpectraError
 from . import ids as star_ids
+from . import limits
 from .medium import Statement, stated_medium
 from .names import ERROR, FLUX, ID, MASK, SPECTRAL, STRONG_IDS, WAVELENGTH, Meaning, letters, meaning_of
 from .sniff import Budget
@@ -102,6 +103,7 @@ class Table:
                 table._take(role, by_role[role])
         table._drop_errors_of_another_flux(found)
         table._drop_errors_in_percent()
+        table._drop_limits(columns)
         table._read_keywords(meta)
         if WAVELENGTH in table.chosen:
             column, meaning = table.chosen[WAVELENGTH]
@@ -141,6 +143,27 @@ class Table:
             self.remarks += (
                 f"{lost.column.name} is given in per cent: not used, give it in units of the flux",
             )
+
+    def _drop_limits(self, columns: Sequence[RawColumn]) -> None:
+        """A limit of a label, as a column of flags beside it says, is no value."""
+        flags = {
+            c.name.strip().lower(): c for c in columns if limits.is_flag(c.name) and c.values is not None
+        }
+        for role, (column, _) in self.chosen.items():
+            flag = flags.get(limits.PREFIX + column.name.strip().lower())
+            if flag is None or role in SPECTRAL or np.ndim(self.columns[role]) != 1:
+                continue
+            bounds = limits.are_limits(flag.values)
+            if len(bounds) == len(self.columns[role]) and bounds.any():
+                self.columns[role] = np.ma.masked_where(bounds, np.ma.asarray(self.columns[role]))
+                self.remarks += (limits.said(column.name, self._called(np.flatnonzero(bounds))),)
+
+    def _called(self, rows: np.ndarray) -> list[str]:
+        """Rows by their ids, or by their numbers where they have none."""
+        if not self.ids:
+            return [f"row {row + 1}" for row in rows.tolist()]
+        names = star_ids.joined(self.ids)
+        return star_ids.as_strings(np.ma.getdata(names)[rows]).tolist()
 
     def _read_keywords(self, meta: Mapping[str, Any]) -> None:
         """Keywords beside a table are fewer and vaguer than columns: only labels and clear ids count."""

@@ -28,6 +28,7 @@ from .parquet_arrays import arrays, keywords, leaves, raw_columns, scalars
 from .parquet_groups import Part, divided, tables, undivided
 from .parquet_tables import check_rows, check_size, with_dictionaries
 from .parquet_writing import CHECK, CHUNK, KEY, metadata_checksum
+from .raw import has_role
 from .sniff import Budget, parsing
 from .tables import assemble
 from .understanding import KEY as READ
@@ -220,7 +221,7 @@ def _check_layout(file: pq.ParquetFile) -> None:
 
 def _useful(file: pq.ParquetFile, errors: bool = True) -> list[str]:
     """Names of the columns worth reading; a structure as a whole."""
-    wanted = [leaf for leaf in leaves(file.schema_arrow) if role_of(leaf.name) is not None]
+    wanted = [leaf for leaf in leaves(file.schema_arrow) if has_role(leaf.name)]
     return list(dict.fromkeys(leaf.column for leaf in wanted if errors or role_of(leaf.name) != ERROR))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import SpectraError
 from .columns import RawColumn, Table
+from .limits import is_flag
 from .lines import MAX_COMMENTS, clipped
 from .names import role_of
 from .sniff import check_columns
@@ -16,7 +17,7 @@ Wanted = Callable[[str, str | None], bool]  # whether anybody needs a column, by
 
 def has_role(name: str, ucd: str | None = None) -> bool:
     """Whether a column is part of a spectrum or one of its labels; the others are only named, not parsed."""
-    return role_of(name, ucd) is not None
+    return role_of(name, ucd) is not None or is_flag(name)
 
 
 def every(name: str, ucd: str | None = None) -> bool:

@@ -3,7 +3,6 @@
 Shapes: R rows, P labels.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from ..errors import SpectraError
 from ..parameters import LABELS
 from . import ids as star_ids
+from . import limits
 from .columns import Chosen, RawColumn
 from .formats import NAMES, raw_tables
 from .names import ERROR_SUFFIX, ID, LABEL_PREFIX, meaning_of
@@ -22,8 +22,6 @@ from .sniff import Unreadable, members, parsing
 from .values import label_in_own_unit, label_without_fillers
 
 SURVEY = ("survey", "catalogue", "catalog", "label_source")  # names of the column that says whose labels are
-LIMIT = re.compile(r"\s*([<>≤≥]=?|&[lg]t;)\s*(\S*)\s*")
-LIMIT_FLAG = "l_"  # before the name of a label: a column of < and >, as the CDS has it
 UNNAMED = "the table"
 
 
@@ -48,8 +46,8 @@ def read_survey_table(path: str | Path) -> SurveyTable:
     """The labels in a table with one row for each star, or for each star and survey.
 
     Limits (a column `l_mh` with < or >, or a cell `<-2.1` in a column of texts) are no values: they are left
-    out and counted. Raises SpectraError, naming the file, for what has no ids or no labels, and for a csv
-    with such a cell among numbers.
+    out, counted and named. Raises SpectraError, naming the file, for what has no ids or no labels, and for
+    a csv with such a cell among numbers.
     """
     name = str(path)
     with open_stream(path) as stream:
@@ -72,17 +70,17 @@ def _read(table: RawTable, file: str) -> SurveyTable:
     lacking = star_ids.missing(joined)
     names = np.full(len(joined), "", dtype=object)
     names[~lacking] = star_ids.as_strings(np.ma.getdata(joined)[~lacking])
-    flags = {c.name.strip().lower(): c for c in table.columns if c.name.lower().startswith(LIMIT_FLAG)}
+    flags = {c.name.strip().lower(): c for c in table.columns if limits.is_flag(c.name)}
     columns, notes = {}, []
     for column, meaning in sorted(found, key=lambda pair: pair[1].rank):
         if not _is_label(meaning.role) or meaning.role in columns:
             continue
-        values, limits = _numbers(column, flags.get(LIMIT_FLAG + column.name.strip().lower()))
+        values, bounds = _numbers(column, flags.get(limits.PREFIX + column.name.strip().lower()))
         values = label_in_own_unit(meaning.role, values, column.unit or meaning.unit)
         columns[meaning.role], fillers = label_without_fillers(meaning.role, values)
         notes += [f"{what} {times:,} times: taken as missing" for what, times in fillers.items()]
-        if limits:
-            notes.append(f"{column.name}: {limits:,} limits are no values and are left out")
+        if bounds.any():
+            notes.append(limits.said(column.name, [str(n) for n in names[bounds]]))
     if not any(name in LABELS or not name.endswith(ERROR_SUFFIX) for name in columns):
         raise SpectraError(f"no column of labels (columns: {', '.join(c.name for c in table.columns)[:200]})")
     if lacking.any():
@@ -103,30 +101,26 @@ def _survey(table: RawTable, rows: int) -> np.ndarray:
         for column in table.columns:
             if column.name.strip().lower() == name and column.values is not None:
                 texts = np.ma.filled(np.ma.asarray(column.values).astype(object), "")
-                return np.array([str(_text(t)).strip() or UNNAMED for t in texts.tolist()], dtype=str)
+                return np.array(
+                    [str(limits.as_text(t)).strip() or UNNAMED for t in texts.tolist()], dtype=str
+                )
     return np.full(rows, UNNAMED)
 
 
-def _text(cell: Any) -> Any:
-    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
-
-
-def _numbers(column: RawColumn, flag: RawColumn | None) -> tuple[np.ndarray, int]:
-    """(R,) values, NaN where missing or a limit, and how many are limits. SpectraError for other words."""
+def _numbers(column: RawColumn, flag: RawColumn | None) -> tuple[np.ndarray, np.ndarray]:
+    """(R,) values, NaN where missing or a limit, and (R,) true for limits. SpectraError for other words."""
     cells = np.ma.filled(np.ma.asarray(column.values).astype(object), np.nan)
     if cells.ndim != 1:
         raise SpectraError(f"column {column.name} has more than one value per star")
-    out, limits = np.full(len(cells), np.nan), 0
-    flagged = [""] * len(cells)
+    out, bounds = np.full(len(cells), np.nan), np.zeros(len(cells), bool)
     if flag is not None and flag.values is not None:
-        flagged = [str(_text(t)).strip() for t in np.ma.filled(np.ma.asarray(flag.values).astype(object), "")]
-    for row, cell in enumerate(map(_text, cells.tolist())):
+        bounds |= limits.are_limits(flag.values)
+    for row, cell in enumerate(map(limits.as_text, cells.tolist())):
         word = cell.strip() if isinstance(cell, str) else cell
-        if flagged[row][:1] in tuple("<>≤≥") or (isinstance(word, str) and LIMIT.fullmatch(word)):
-            limits += 1
-            continue
-        out[row] = _number(word, column.name, row)
-    return out, limits
+        bounds[row] |= isinstance(word, str) and bool(limits.SIGN.fullmatch(word))
+        if not bounds[row]:
+            out[row] = _number(word, column.name, row)
+    return out, bounds
 
 
 def _number(word: Any, name: str, row: int) -> float:
