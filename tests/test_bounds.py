@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gandalf_core.auditing import optimal
+from gandalf_core.auditing import linearised, optimal
 from gandalf_core.auditing.bounds import (
     Bounds,
     config_of,
@@ -18,7 +18,15 @@ from gandalf_core.auditing.bounds import (
 from gandalf_core.errors import AuditError
 from gandalf_core.io import rebin
 from gandalf_core.parameters import LABELS
-from gandalf_core.simulator import NuisanceConfig, jacobian, nuisance_priors, simulate, truth
+from gandalf_core.simulator import (
+    NuisanceConfig,
+    jacobian,
+    nuisance_priors,
+    nuisance_values,
+    simulate,
+    true_labels,
+    truth,
+)
 from gandalf_core.simulator.grids import observe
 from gandalf_core.simulator.noise import add_errors
 from gandalf_core.simulator.nuisances import OFF, nitrogen
@@ -27,6 +35,12 @@ from gandalf_core.simulator.nuisances import OFF, nitrogen
 @pytest.fixture(scope="module")
 def stars():
     return simulate(60, 41)
+
+
+@pytest.fixture
+def few_tried(monkeypatch):
+    """Fits that begin near enough, in less time."""
+    monkeypatch.setattr(linearised, "TRIED", 4000)
 
 
 def test_bound_of_a_linear_gaussian_toy_is_the_analytic_one():
@@ -173,8 +187,9 @@ def test_a_prior_that_differs_between_candidates_is_normalised():
 
 def test_the_prior_of_cn_is_that_of_each_candidates_labels(stars):
     settings = config_of(stars)
-    setting = optimal.Setting(settings, "a", stars.labels)
-    (estimate,) = optimal.estimates(stars[:1], setting)
+    setting = linearised.Setting(settings, "a", stars.labels)
+    point = linearised.first_point(stars[:1], setting)
+    (estimate,) = linearised.estimates(stars[:1], setting, point)
     labels = np.array([[4500.0, 2.0, 0.0, 0.0], [5800.0, 4.4, 0.0, 0.0], [5000.0, 2.0, -2.0, 0.3]])
     mean, width = optimal.nuisance_population(estimate, labels, setting)
     i = estimate.names.index("cn")
@@ -185,13 +200,29 @@ def test_the_prior_of_cn_is_that_of_each_candidates_labels(stars):
     ).all()
 
 
-def test_the_posterior_mean_beats_the_prior_and_knows_its_error(stars):
-    found = optimal.bayes_optimal(stars[:24])
+def test_the_posterior_mean_beats_the_prior_and_knows_its_error(stars, few_tried):
+    bright = stars[stars.snr > 40][:8]
+    found = optimal.bayes_optimal(bright)
     assert found.trusted.all() and np.median(found.effective) > 100
     spread = stars.labels.std(0)
     rmse = np.array(list(found.rmse().values()))
     assert (rmse < [0.4, 0.4, 0.5, 0.8] * spread).all()
     pull = (found.mean - found.truth) / found.sigma
-    assert 0.7 < np.sqrt(np.square(pull).mean()) < 1.35
-    bound = star_bounds(stars[:24]).sigma
+    assert 0.4 < np.median(np.abs(pull)) < 1.1  # of a Gaussian: 0.67
+    bound = star_bounds(bright).sigma
     assert (np.median(found.sigma, 0) < np.median(bound, 0)).all()  # the sample's prior helps
+
+
+def test_the_truth_has_no_part_in_the_posterior_mean(stars, few_tried, monkeypatch):
+    """Fits that begin at the truth end where those end that begin at a star of the population.
+
+    When they took one step from the truth, the mean square error came out a fifth too small in log g: labels
+    near the truth were described better than others.
+    """
+    own = stars[:6]
+    found = optimal.bayes_optimal(own)
+    truth = linearised.Point(true_labels(own), nuisance_values(own))
+    monkeypatch.setattr(optimal, "first_point", lambda stars, setting: truth)
+    from_truth = optimal.bayes_optimal(own)
+    apart = np.abs(found.mean - from_truth.mean) / found.sigma
+    assert np.median(apart) < 0.1 and (apart < 0.6).all()

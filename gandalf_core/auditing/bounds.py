@@ -118,15 +118,19 @@ class Whitener:
         return solve(self.factor, columns, uplo="L")[0].T.reshape(x.shape)
 
 
-def whiteners(stars: SpectraSet, config: NuisanceConfig) -> list[Whitener | None]:
-    """That of each of N simulated stars, by its true spectrum and noise; None for one without a spectrum.
+def whiteners(
+    stars: SpectraSet, config: NuisanceConfig, smooth: np.ndarray | None = None
+) -> list[Whitener | None]:
+    """That of each of N simulated stars, by its true noise; None for one without a spectrum.
 
-    AuditError when the grid is not the simulator's.
+    smooth: (N, L) spectra without noise and model errors, whose depths tell the size of the latter; None: the
+    true ones. AuditError when the grid is not the simulator's.
     """
     grid = stars.wavelength_nm
     if not (same_grid(grid, PIXELS_800) or same_grid(grid, PIXELS_2401)):
         raise AuditError("bounds are computed on the simulator's own grids of 800 or 2401 pixels only")
-    model, smooth = ErrorModel.on(grid, config), truth(stars, without=("model_error",)).flux
+    model = ErrorModel.on(grid, config)
+    smooth = truth(stars, without=("model_error",)).flux if smooth is None else smooth
     return [
         Whitener.of(model.covariance(flux, error)) if np.isfinite(flux).all() else None
         for flux, error in zip(smooth, noise_level(stars), strict=True)

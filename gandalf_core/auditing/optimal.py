@@ -5,42 +5,39 @@ sampling: candidates are labels of the mock population, drawn more often near th
 prior is exact without a formula for its density. Of the nuisances, broadening (whose effect is quadratic near
 0) is drawn with each candidate under the population's uniform prior; the others are marginalised in closed
 form, by linearisation at their estimate and with Gaussian priors of the population's mean and spread, that of
-cn under the candidate's labels. The errors' covariance is that of the star's own true spectrum and noise.
+cn under the candidate's labels. Estimates and derivatives are improved in rounds, each at the posterior mean
+of the one before; the truth has no part in them (`linearised`). A spectrum of low S/N may be that of a giant
+or of a dwarf: both are tried, and each counts by its evidence.
 
 Shapes: N stars, L pixels, P labels, K free parameters, M candidates of one star, H nuisances marginalised.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import logsumexp, ndtr, ndtri, softmax
 
 from ..data.spectra import SpectraSet
 from ..errors import AuditError
-from ..jobs.progress import Progress, silent
+from ..jobs.progress import Progress, part_of, silent
 from ..parameters import LABELS
 from ..seeds import POPULATION_SEED
-from ..simulator import (
-    NuisanceConfig,
-    jacobian,
-    nuisance_priors,
-    nuisance_values,
-    population,
-    true_labels,
-    truth,
-)
+from ..simulator import population, true_labels
 from ..simulator.effects import apply_nuisances
 from ..simulator.emulator import CN_RANGE, emulate
 from ..simulator.grids import observe
-from ..simulator.nuisances import CALCIUM_LINES, CONTINUUM_TERMS, Prior, nitrogen
-from .bounds import Whitener, config_of, cramer_rao, free_parameters, whitened, whiteners
+from ..simulator.nuisances import CALCIUM_LINES, CONTINUUM_TERMS, nitrogen
+from .bounds import config_of
+from .linearised import Estimate, Setting, estimates, first_point, next_point
 
 BAND = ("dib_depth", "dib_velocity_kms")
 POPULATION = 300_000
 CANDIDATES = 500
 # by which the proposal's variance exceeds the linearised one: wide tails cost little, narrow ones bias
 TEMPER = 2.0
+ROUNDS = 4  # of a fit and a posterior mean; the first begins at a star of the population
+GIANTS = 3.5  # log g below which labels count as a giant's
 ENOUGH = 30.0  # effective candidates; below that, a star's posterior mean is not trusted
 
 
@@ -66,39 +63,8 @@ class Optimal:
         return dict(zip(self.label_names, error.tolist(), strict=True))
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """A star's linearised fit: where candidates are sought and nuisances linearised.
-
-    white: of the star's errors. slopes: (K, L) whitened derivatives. names (K,). mean, prior: (K,) means and
-    widths of the priors, inf for labels. centre: (K,) estimates of the labels and of the nuisances.
-    covariance: (K, K), the Cramér-Rao one.
-    """
-
-    white: Whitener
-    slopes: np.ndarray
-    names: tuple[str, ...]
-    mean: np.ndarray
-    prior: np.ndarray
-    centre: np.ndarray
-    covariance: np.ndarray
-
-    def of(self, name: str) -> float:
-        """The estimate of one parameter; 0 for a nuisance that is switched off."""
-        return float(self.centre[self.names.index(name)]) if name in self.names else 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Setting:
-    """What all stars share: their nuisances' population and nature, and labels (·, P) of the sample."""
-
-    config: NuisanceConfig
-    nature: str
-    pool: np.ndarray
-
-
 def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress = silent) -> Optimal:
-    """The posterior mean of each of N simulated stars of the mock sample; about half a second a star.
+    """The posterior mean of each of N simulated stars of the mock sample; about a second a star.
 
     AuditError when the stars are not simulated, or were simulated with labels of the user's own.
     """
@@ -107,58 +73,59 @@ def bayes_optimal(stars: SpectraSet, seed: int = 0, progress: Progress = silent)
         raise AuditError(
             "these stars' labels were given, so the mock sample is not their prior: simulate without labels"
         )
-    pool = population.labels(POPULATION_SEED, np.arange(POPULATION))
-    setting = Setting(config, settings.get("nature", "a"), pool)
-    rng = np.random.default_rng(seed)
-    moments = []
-    for i, (estimate, flux) in enumerate(zip(estimates(stars, setting), stars.flux, strict=True), 1):
-        moments.append(posterior(estimate, flux, setting, rng))
-        if moments[-1][2] < ENOUGH:
-            moments[-1] = posterior(estimate, flux, setting, rng, 10 * CANDIDATES)
-        if i % 10 == 0:
-            progress(i / len(stars), "posterior means")
-    mean, sigma, effective = (np.array(part) for part in zip(*moments, strict=True))
+    pool, rng = population.labels(POPULATION_SEED, np.arange(POPULATION)), np.random.default_rng(seed)
+    giants = pool[:, LABELS.index("logg")] < GIANTS
+    nature = settings.get("nature", "a")
+    parts = [Setting(config, nature, pool[rows]) for rows in (giants, ~giants)]
+    each = [
+        _of_part(stars, part, rng, part_of(progress, number, len(parts))) for number, part in enumerate(parts)
+    ]
+    mean, sigma, effective = _together(each, np.array([len(part.pool) / len(pool) for part in parts]))
     return Optimal(stars.ids, LABELS, mean, sigma, true_labels(stars), effective)
 
 
-def estimates(stars: SpectraSet, setting: Setting) -> list[Estimate]:
-    """One Gauss-Newton step from each star's truth: near the best fit, where candidates are worth drawing."""
-    derivatives, every = jacobian(stars)
-    priors = nuisance_priors(stars)
-    free, prior = free_parameters(every, priors)
-    names, prior = tuple(n for n, f in zip(every, free, strict=True) if f), prior[:, free]
-    white = whiteners(stars, setting.config)
-    slopes = whitened(derivatives[:, free], white)
-    covariances = cramer_rao(slopes, prior)
-    noise_free = truth(stars, without=("model_error",)).flux
-    residual = whitened(stars.flux - noise_free, white)
-    start, mean = true_parameters(stars, names), prior_mean(names, priors)  # (N, K)
-    pull = (mean - start) / prior**2
-    step = np.einsum("nkj,nj->nk", covariances, np.einsum("nkl,nl->nk", slopes, residual) + pull)
-    each = zip(white, slopes, mean, prior, start + step, covariances, strict=True)
-    return [Estimate(w, s, names, *rest) for w, s, *rest in each if w is not None]
+class Posterior(NamedTuple):
+    """Mean (P,), standard deviation (P,), effective candidates, log evidence; of N stars, N goes in front."""
+
+    mean: np.ndarray
+    sigma: np.ndarray
+    effective: np.ndarray
+    log_evidence: np.ndarray
 
 
-def true_parameters(stars: SpectraSet, names: tuple[str, ...]) -> np.ndarray:
-    """(N, K) the true labels and nuisances `names`."""
-    values = nuisance_values(stars)
-    columns = dict(zip(LABELS, true_labels(stars).T, strict=True)) | {
-        k: v for k, v in values.items() if v.ndim == 1
-    }
-    columns |= {f"continuum{i}": c for i, c in enumerate(values["continuum"].T)}
-    return np.stack([columns[n] for n in names], 1)
+def _of_part(stars: SpectraSet, part: Setting, rng: np.random.Generator, progress: Progress) -> Posterior:
+    """The posterior of each of N stars, the labels of the part being the prior."""
+    point, last = first_point(stars, part), ROUNDS - 1
+    for number in range(ROUNDS):
+        fits, found = estimates(stars, part, point), []
+        for fit, flux in zip(fits, stars.flux, strict=True):
+            found.append(posterior(fit, flux, part, rng))
+            if number == last and found[-1].effective < ENOUGH:
+                found[-1] = posterior(fit, flux, part, rng, 10 * CANDIDATES)
+            progress((number + len(found) / len(stars)) / ROUNDS, "posterior means")
+        together = Posterior(*(np.array(column) for column in zip(*found, strict=True)))
+        point = next_point(fits, together.mean, part.config)
+    return together
 
 
-def prior_mean(names: tuple[str, ...], priors: Mapping[str, Prior]) -> np.ndarray:
-    """(N, K) mean of each nuisance in the population; 0 for labels, whose prior is the pool of candidates."""
-    nothing = np.zeros(len(priors["cn"].mean))
-    return np.stack([nothing if n in LABELS else priors[n].mean for n in names], 1)
+def _together(parts: list[Posterior], share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means (N, P), standard deviations (N, P) and effective candidates (N,) of parts of the prior.
+
+    share: (·,) of the prior that is in each part.
+    """
+    evidence = np.stack([part.log_evidence for part in parts]) + np.log(share)[:, None]
+    weight = softmax(evidence, 0)  # (·, N)
+    means, sigmas = (np.stack([part[column] for part in parts]) for column in (0, 1))
+    mean = np.einsum("hn,hnp->np", weight, means)
+    square = np.einsum("hn,hnp->np", weight, sigmas**2 + (means - mean) ** 2)
+    effective = 1 / (weight**2 / np.stack([part.effective for part in parts])).sum(0)
+    return mean, np.sqrt(square), effective
 
 
 def posterior(
     estimate: Estimate, flux: np.ndarray, setting: Setting, rng: np.random.Generator, count: int = CANDIDATES
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """(P,) mean, (P,) standard deviation and effective candidates of one star of flux (L,)."""
+) -> Posterior:
+    """That of one star of flux (L,)."""
     near, broadening, log_proposal = candidates(estimate, setting, count, rng)
     cn = np.full(count, np.clip(estimate.of("cn"), *CN_RANGE))
     spectra = apply_nuisances(emulate(near, cn, setting.nature), nuisances_of(estimate, broadening))
@@ -167,11 +134,12 @@ def posterior(
     mean, width = nuisance_population(estimate, near, setting)
     slopes = estimate.slopes[linear]
     shifted = residual - (mean - estimate.centre)[:, linear] @ slopes
-    likelihood = marginal(shifted, slopes, width[:, linear])
-    weight = np.exp(likelihood - log_proposal - (likelihood - log_proposal).max())
-    weight /= weight.sum()
+    log_weight = marginal(shifted, slopes, width[:, linear]) - log_proposal
+    weight = softmax(log_weight)
     mean = weight @ near
-    return mean, np.sqrt(weight @ np.square(near - mean)), float(1 / np.square(weight).sum())
+    sigma = np.sqrt(weight @ np.square(near - mean))
+    evidence = logsumexp(log_weight) - np.log(count) - np.log(estimate.white.factor[0]).sum()
+    return Posterior(mean, sigma, 1 / np.square(weight).sum(), evidence)
 
 
 def nuisance_population(
@@ -190,6 +158,8 @@ def candidates(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(M, P) labels from the pool, (M,) broadening, and (M,) log of the proposal's density over the prior's.
 
+    The prior is the pool's; the density is known up to a constant that all stars and pools share.
+
     Labels are drawn by the linearised likelihood, widened by √TEMPER; broadening by its linearised
     distribution given the labels, widened alike and within the population's range.
     """
@@ -197,8 +167,8 @@ def candidates(
     inverse = np.linalg.inv(estimate.covariance[:p, :p])
     offset = pool - estimate.centre[:p]
     log_q = -0.5 / TEMPER * np.einsum("mi,ij,mj->m", offset, inverse, offset)
-    chance = np.exp(log_q - log_q.max())
-    rows = rng.choice(len(pool), count, p=chance / chance.sum())
+    log_q -= logsumexp(log_q) - np.log(len(pool))
+    rows = rng.choice(len(pool), count, p=np.exp(log_q) / len(pool))
     if "broadening_kms" not in estimate.names:
         return pool[rows], np.zeros(count), log_q[rows]
     i = estimate.names.index("broadening_kms")
@@ -208,7 +178,8 @@ def candidates(
     low, high = ndtr((0 - middle) / width), ndtr((fastest - middle) / width)
     share = np.maximum(high - low, 1e-300)  # of the Gaussian inside the range
     drawn = np.clip(middle + width * ndtri(low + share * rng.random(count)), 0, fastest)
-    return pool[rows], drawn, log_q[rows] - 0.5 * ((drawn - middle) / width) ** 2 - np.log(share)
+    log_drawn = -0.5 * ((drawn - middle) / width) ** 2 - np.log(share * width)
+    return pool[rows], drawn, log_q[rows] + log_drawn
 
 
 def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.ndarray]:

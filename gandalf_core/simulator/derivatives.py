@@ -32,9 +32,12 @@ CONTINUUM_STEP = 0.001
 NEVER_NEGATIVE = ("broadening_kms", "pseudo_continuum", "dib_depth")
 
 
-def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
-    """(N, K, L) derivatives of each star's noise-free spectrum at its true values, and their K names.
+def jacobian(
+    stars: SpectraSet, labels: np.ndarray | None = None, values: dict[str, np.ndarray] | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """(N, K, L) derivatives of each star's noise-free spectrum, and their K names.
 
+    labels (N, 4) and values (as `nuisance_values` gives them): where they are taken; None: at the true ones.
     The names are the labels, then the nuisances. Central differences of LABEL_STEPS, NUISANCE_STEPS and
     CONTINUUM_STEP, per unit of the quantity (teff: per K); one-sided where a step leaves the emulator's
     region, NaN where both do. K is 19: take a few thousand stars at a time. Some nuisances have no effect on
@@ -50,10 +53,11 @@ def jacobian(stars: SpectraSet) -> tuple[np.ndarray, list[str]]:
     for recipe, rows, k in origins(stars):
         # model errors are additive: they are not part of any derivative
         smooth = replace(recipe, config=replace(recipe.config, model_error=0))
-        labels = recipe.own_labels(stars, rows, k)
-        values = recipe.draw(k, labels)
+        own = recipe.own_labels(stars, rows, k)
+        here = own if labels is None else np.asarray(labels, np.float64)[rows]
+        chosen = recipe.draw(k, own) if values is None else {n: v[rows] for n, v in values.items()}
         for i, name in enumerate(names):
-            out[rows, i] = _derivative(smooth, k, labels, values, name, pixels)
+            out[rows, i] = _derivative(smooth, k, here, chosen, name, pixels)
     return out, names
 
 

@@ -121,11 +121,17 @@ def simulate_by_id(ids: np.ndarray) -> SpectraSet:
 
 
 def truth(
-    stars: SpectraSet, labels: np.ndarray | None = None, *, noise: bool = False, without: tuple[str, ...] = ()
+    stars: SpectraSet,
+    labels: np.ndarray | None = None,
+    *,
+    values: dict[str, np.ndarray] | None = None,
+    noise: bool = False,
+    without: tuple[str, ...] = (),
 ) -> SpectraSet:
     """The same simulated stars, nuisance by nuisance, without noise, or (`noise`) with the same noise.
 
     labels: (N, 4) other labels for them; outside the emulator's region they give NaN flux, masked.
+    values: other nuisances for them, as `nuisance_values` gives them.
     without: fields of NuisanceConfig to leave out, for example ("model_error",), which no small latent can
       restore.
     Grid, ids and flux_error are those of `stars`. Raises SpectraError when stars are not simulated.
@@ -136,7 +142,8 @@ def truth(
         own = recipe.own_labels(stars, rows, k)
         bare = replace(recipe, config=replace(recipe.config, **dict.fromkeys(without, 0)))
         new = own if labels is None else np.asarray(labels, np.float64)[rows]
-        flux[rows] = spectra(bare, k, new, bare.draw(k, own), pixels, noise)
+        chosen = bare.draw(k, own) if values is None else {n: v[rows] for n, v in values.items()}
+        flux[rows] = spectra(bare, k, new, chosen, pixels, noise)
     columns, names = (stars.labels, stars.label_names) if labels is None else (labels, LABELS)
     result = SpectraSet(
         flux, wavelengths(pixels), stars.ids, columns, names, None, np.isnan(flux), stars.provenance
