@@ -60,8 +60,7 @@ def page(name: str, title: str, icon: str, help_text: str) -> StreamlitPage:
 UNNAMED = sorted({line.species for line in LINES} - {"Ca II", "DIB"})
 UNNAMED_LINES = ", ".join(f"[data-unformatted='{name}']" for name in UNNAMED)
 STYLE = f"""<style>
-[class*='st-key-chips'] p {{white-space: nowrap}}
-[data-testid='stSidebar'] [class*='st-key-chips'] p {{font-size: 0.84rem; letter-spacing: -0.01em}}
+[class*='st-key-chips'] p {{white-space: nowrap; font-size: 0.84rem; letter-spacing: -0.01em}}
 [data-testid='stMainBlockContainer'] {{padding-left: 2.2rem; padding-right: 2.2rem; max-width: 1720px}}
 @media (max-width: 640px) {{
 [data-testid='stMarkdownContainer'] table {{display: block; max-width: 100%; overflow-x: auto}}

@@ -46,7 +46,7 @@ def show_model() -> str | None:
         model = load_model(name)
     except GandalfError:  # the page shows the message
         return None
-    chips.show_chips(model)
+    chips.show_chips(model, "sidebar")
     return name
 
 

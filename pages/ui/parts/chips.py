@@ -25,11 +25,14 @@ NUMBERS = (
 OWN = "its own regressor, not audited"
 
 
-def show_chips(model: TrainedModel) -> None:
-    """One chip per label, as the newest audit of the model has it."""
+def show_chips(model: TrainedModel, place: str = "") -> None:
+    """One chip per label, as the newest audit of the model has it.
+
+    place: a name under which main.py knows them, unlike all others on the page.
+    """
     report, _ = report_of(model)
     found = standings(signs(model.card), report)
-    with st.container(key=f"chips {model.name}"):  # whose rows main.py keeps from wrapping
+    with st.container(key=f"chips {place}" if place else None):
         st.markdown("  \n".join(chip(name, standing) for name, standing in found.items()), help=NUMBERS)
     if report is None:
         st.caption("Not audited: the page **Audit** measures what is really removed.")
