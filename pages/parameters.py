@@ -53,7 +53,7 @@ if view == "Own labels":  # of uploaded stars alone, whatever the sidebar's are
     own_stars.show_own_labels(model, mine, own, under(applied, read, mine.snr, model, source))
     calibrations.show_form(model, mine, read, own, source)
     st.stop()
-stars = guards.need_stars()
+stars = guards.need_stars_at_once()
 with guards.showing_errors():
     predictions = predictions_of(model, stars, source, verdicts=True if view == "Table" else None)
     predictions = under(applied, predictions, stars.snr, model, source)

@@ -20,6 +20,7 @@ from pages.ui.cache.stars import (
     TEST,
     NotSimulated,
     file_of_ids,
+    first_by_ids,
     load_star,
     load_stars,
     star_labels,
@@ -102,10 +103,41 @@ def need_stars() -> SpectraSet:
     """The chosen stars on the chosen model's grid."""
     model = need_model()
     with showing_errors():
-        stars = load_stars(st.session_state[state.STARS], model)
+        return _chosen_stars(model)
+
+
+def _chosen_stars(model: TrainedModel) -> SpectraSet:
+    """The chosen stars on the model's grid; raises NotSimulated for those that a job must simulate first."""
+    stars = load_stars(st.session_state[state.STARS], model)
     if not len(stars):
         stop("No stars: choose another sample in the sidebar, or upload spectra on the **Data** page.")
     return stars
+
+
+def need_stars_at_once() -> SpectraSet:
+    """The chosen stars; the first of them, and a word on the others, while these are being simulated."""
+    model = need_model()
+    with showing_errors():
+        try:
+            return _chosen_stars(model)
+        except NotSimulated as missing:
+            name = jobs.prepare(missing.ids, missing.path)
+            first = first_by_ids(missing.ids, model)
+            _show_first(name, len(first), len(missing.ids))
+            return first
+
+
+@st.fragment(run_every="1s")
+def _show_first(name: str, count: int, all_stars: int) -> None:
+    """How far the simulation of the other stars is; the page is drawn again when it ends."""
+    job = jobs.manager().job(name)
+    if job.state == JobState.DONE:
+        st.rerun()
+    said = f"The first {count:,} of {all_stars:,} stars"
+    if job.active:
+        show.job_progress(job, f"{said}; the others are being simulated (only once)")
+    else:
+        st.warning(f"{said}: the simulation of the others failed, {error_text(job.status.get('message'))}")
 
 
 def need_star() -> SpectraSet:

@@ -23,6 +23,7 @@ from pages.ui.cache.uploads import ALL, UPLOADED, load_upload, upload_on_grid, u
 TEST = "test stars"  # the stars of the model's own maps: none of them trained it
 MAX_TEST = 6000
 AT_ONCE = 1200  # test stars that are simulated while the page waits; more are a job
+FIRST = 500  # of the stars that a job simulates: shown at once, in less than a second
 SIMULATED_AT_ONCE = 4000  # of a sample that a link or a form asks for: about four seconds
 MAX_SIMULATED = 64_305  # that pages work with: as many as the paper's sample has
 READY_MADE = (TEST, f"simulated:2000:{CHOICE_SEED}")
@@ -184,6 +185,11 @@ def stars_by_ids(ids: np.ndarray, model: TrainedModel) -> SpectraSet:
 @st.cache_resource(max_entries=4, show_spinner="Loading the stars …")
 def _by_ids(path: str, grid: str, _ids: np.ndarray, _model: TrainedModel) -> SpectraSet:
     return _model.on_grid(_on_disk(Path(path).stem, lambda: simulate_by_id(_ids)))
+
+
+def first_by_ids(ids: np.ndarray, model: TrainedModel) -> SpectraSet:
+    """The first FIRST of the simulated stars with these ids, on the model's grid."""
+    return stars_by_ids(ids[:FIRST], model)
 
 
 def _on_disk(key: str, simulate: Callable[[], SpectraSet]) -> SpectraSet:
