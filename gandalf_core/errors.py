@@ -37,6 +37,10 @@ class ArchiveError(GandalfError, RuntimeError):
     """A remote archive that does not answer, or answers something unexpected."""
 
 
+class ExchangeError(GandalfError, RuntimeError):
+    """Another program on this machine that is not there, or sends what is not taken."""
+
+
 class JobError(GandalfError, RuntimeError):
     """A job that cannot be started, stopped or found."""
 

@@ -25,7 +25,7 @@ from .terminal import prepare_streams, takes_utf8
 
 COMMAND_FILES = (
     *("data", "validate", "training", "predict", "use", "models", "measure", "explain"),
-    *("own", "sweep", "scale", "fetch", "pretrain", "reproduce", "app"),
+    *("own", "sweep", "scale", "fetch", "pretrain", "reproduce", "send", "app"),
 )
 
 

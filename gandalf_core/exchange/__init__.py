@@ -1,0 +1,1 @@
+"""Tables, selections and spectra to and from other programs on this machine."""
