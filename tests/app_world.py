@@ -1,8 +1,16 @@
-"""Small trained models for the tests of the app: of simulated stars with four labels, and of toy stars."""
+"""Small trained models for the tests of the app: of simulated stars with four labels, and of toy stars.
+
+Whoever imports this gets a Streamlit that looks at the installed packages, and compiles a script, once for
+all tests.
+"""
 
 import json
+from functools import cache
 from pathlib import Path
 
+from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import local_script_runner
 from toy import toy_config, toy_stars
 
 from gandalf_core.config.schema import with_fields
@@ -11,6 +19,8 @@ from gandalf_core.models.store import save_model
 from gandalf_core.parameters import LABELS
 from gandalf_core.simulator import simulate
 
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
+local_script_runner.ScriptCache = cache(ScriptCache)
 TWO, SIX = ("width", "depth"), (*LABELS, "vsini", "<b>odd</b>")
 MAPS = ("pca", "tsne", "umap")
 AUDIT = {
