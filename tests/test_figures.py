@@ -418,3 +418,12 @@ def test_joint_errors_are_drawn_as_given_with_kiel_axes_backwards_and_limits_das
     own = [trace for trace in figure.data if trace.name == "own labels"]
     assert len(own) == 2 and own[0].x[0] == 5001
     assert sum(trace.showlegend is not False for trace in figure.data) == 4, "each once in the legend"
+
+
+def test_an_axis_of_one_star_has_ticks_that_one_would_say():
+    """Not 5105.38 K, and not 1.00 to 0.00 K where no star has a value."""
+    high, low = style.label_span("teff", [5105.4])
+    assert low < 5105.4 < high and high - low >= 20
+    high, low = style.label_span("teff", [np.nan])
+    assert low <= 4000 and high >= 7000
+    assert style.label_span("mh", [-1.0, 0.5]) == pytest.approx(style.span([-1.0, 0.5]))

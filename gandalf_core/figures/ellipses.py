@@ -106,6 +106,6 @@ def _set_axes(
         reverse = parameter(name).reversed_axis
         update(title_text=style.axis_title(name), **place)
         if known:
-            update(range=style.span(np.concatenate(known)[:, k], 1.0, reverse), **place)
+            update(range=style.label_span(name, np.concatenate(known)[:, k], 1.0), **place)
         elif reverse:
             update(autorange="reversed", **place)

@@ -12,7 +12,6 @@ from plotly.subplots import make_subplots
 from . import style
 from .spectra import line
 
-DIVERGING = [[0.0, style.BLUE], [0.5, "rgba(138,138,138,0.0)"], [1.0, style.VERMILION]]
 STRIKING = 98  # percentile of |effect| at which the colour of a heat map is full
 # as in a periodic table of the spectrum: calcium first, what is no line last
 GROUP_COLOURS = {
@@ -94,7 +93,7 @@ def dimensions(wavelength_nm: np.ndarray, effects: np.ndarray, order: Sequence[i
             z=style.f4(shown),
             zmin=-full,
             zmax=full,
-            colorscale=DIVERGING,
+            colorscale=style.DIVERGING,
             colorbar={"title": {"text": "Change<br>of flux"}},
             hovertemplate="%{y}, %{x:.2f} nm: %{z:+.4f}<extra></extra>",
         )

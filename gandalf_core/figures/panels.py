@@ -79,9 +79,7 @@ def diagrams(
     for x, y in diagram_axes(names):
         crowding = f"crowding {x} {y}"
         columns[crowding] = density(labels[:, names.index(x)], labels[:, names.index(y)])
-        x_range, y_range = (
-            style.span(frame[:, names.index(n)], reverse=parameter(n).reversed_axis) for n in (x, y)
-        )
+        x_range, y_range = (style.label_span(n, frame[:, names.index(n)]) for n in (x, y))
         panels.append(
             Panel(
                 title=diagram_title(x, y),

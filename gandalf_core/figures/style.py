@@ -17,9 +17,12 @@ from ..parameters import LINES, SpectralLine, parameter
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY = "#8A8A8A"
 OBSERVED, RECONSTRUCTED, SELECTED = GREY, BLUE, ORANGE
+# blue to red through what is behind it, so that nothing is white on a dark page
+DIVERGING = ((0.0, BLUE), (0.5, "rgba(138,138,138,0.0)"), (1.0, VERMILION))
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 
 MARGIN = {"l": 64, "r": 18, "t": 56, "b": 52}
+NARROWEST = 20  # units of a label's last digit that an axis shows at least
 FOOT = 0.11  # of a spectrum's height, left under it for the names of the lines
 LABEL_GAP_NM = 0.8  # names of lines closer than this would overlap on a laptop
 WAVELENGTH_TITLE = "Vacuum wavelength [nm]"
@@ -96,6 +99,22 @@ def span(values: ArrayLike, pad: float = 0.04, reverse: bool = False) -> list[fl
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     margin = pad * (high - low or 1.0)
     return [high + margin, low - margin] if reverse else [low - margin, high + margin]
+
+
+def label_span(name: str, values: ArrayLike, pad: float = 0.04) -> list[float]:
+    """`span` of a label's values: never so narrow that its ticks are no numbers one would say.
+
+    Without a value it is the range of the parameter. As astronomers draw it, it may run backwards.
+    """
+    p, finite = parameter(name), np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite) and p.low is not None and p.high is not None:
+        finite = np.array([p.low, p.high])
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    wide = NARROWEST * 10.0**-p.decimals
+    if high - low < wide:
+        low, high = (low + high - wide) / 2, (low + high + wide) / 2
+    return span([low, high], pad, p.reversed_axis)
 
 
 def lines_within(wavelength_nm: np.ndarray) -> list[SpectralLine]:

@@ -15,6 +15,7 @@ TERMS = {
     "heads": "heads of kept labels",
     "loss": "total",
 }
+FEW_EPOCHS = 8  # each of which has a tick
 FIRST_EPOCH = "The first epoch is under way."
 
 
@@ -26,7 +27,7 @@ def rms_error(history: Records) -> go.Figure:
     figure = go.Figure(
         _curve(history, [np.sqrt(r["reconstruction_mse"]) for r in history], "rms error", style.BLUE)
     )
-    figure.update_xaxes(title_text="Epoch")
+    figure.update_xaxes(**_epochs(history))
     figure.update_yaxes(title_text="Rms error [flux]", type="log")
     figure.update_layout(showlegend=False)
     return style.finish(figure, title, 320)
@@ -42,7 +43,7 @@ def losses(history: Records) -> go.Figure:
         values = [r.get(key) or 0.0 for r in history]
         if any(values):
             figure.add_trace(_curve(history, values, name, colour))
-    figure.update_xaxes(title_text="Epoch")
+    figure.update_xaxes(**_epochs(history))
     figure.update_yaxes(title_text="Loss (scaled units)")
     return style.finish(figure, title, 320)
 
@@ -65,9 +66,14 @@ def discriminators(history: Records) -> go.Figure:
         figure.add_trace(
             chance.update(mode="lines", line={"dash": "dash", "width": 1}, marker=None, showlegend=False)
         )
-    figure.update_xaxes(title_text="Epoch")
+    figure.update_xaxes(**_epochs(history))
     figure.update_yaxes(title_text="Accuracy (dashed: guessing)", rangemode="tozero")
     return style.finish(figure, title, 320)
+
+
+def _epochs(history: Records) -> dict[str, Any]:
+    """The axis of epochs, which are whole numbers."""
+    return {"title_text": "Epoch", "dtick": 1 if len(history) <= FEW_EPOCHS else None, "tickformat": "d"}
 
 
 def _curve(history: Records, values: Sequence[float], name: str, colour: str) -> go.Scatter:
