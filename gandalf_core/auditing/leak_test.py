@@ -109,7 +109,8 @@ def p_value(observed: float, deals: np.ndarray) -> float:
 
 def directions(beyond: Mapping[str, np.ndarray]) -> dict[str, Directions]:
     """{name: directions} of each set of functions (N, D) off the kept labels."""
-    return {name: Directions(*_directions(x, FINEST.get(name))) for name, x in beyond.items()}
+    found = {name: _directions(x, FINEST.get(name)) for name, x in beyond.items()}
+    return {name: Directions(u.astype(np.float32), strength) for name, (u, strength) in found.items()}
 
 
 def _directions(x: np.ndarray, finest: float | None) -> tuple[np.ndarray, np.ndarray]:
@@ -158,7 +159,7 @@ def all_scores(found: Mapping[str, Directions], columns: Mapping[str, np.ndarray
 
 def add_single(scores: Scores, x: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
     """The best single function of x (N, D), off the kept labels, where one of hundreds tells."""
-    unit = x / np.maximum(np.linalg.norm(x, axis=0), 1e-300)
+    unit = (x / np.maximum(np.linalg.norm(x, axis=0), 1e-300)).astype(np.float32)
     for target, column in columns.items():
         scores.add(Reader("one function", target, 0.0), np.square(unit.T @ column).max(0), 1.2)
 

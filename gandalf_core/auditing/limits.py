@@ -56,7 +56,7 @@ def planted(features: str, trial: Trial) -> np.ndarray:
     rng = np.random.default_rng([innocence.seed, 14])
     axes, n = directions[features], len(innocence.residual)
     deals = columns[VALUE][:, 1 : 1 + DEALS]  # unit length, off the kept labels
-    noise = innocence.beyond_kept(rng.standard_normal((n, DEALS)))
+    noise = innocence.beyond_kept(rng.standard_normal((n, DEALS))).astype(np.float32)
     inner = {"signal": axes.u.T @ deals, "noise": axes.u.T @ noise}  # each (D, DEALS)
     amplitude = np.sqrt(SIZES / (1 - SIZES) * n)[:, None]  # of deals at unit length: (S, 1)
     length = _squares(amplitude, _grams(deals, noise, inner))  # (S, DEALS) of what the plant adds
