@@ -194,7 +194,9 @@ def test_a_bad_model_is_one_line_of_the_commands_list(model_folder, tmp_path, ca
 def test_a_file_that_does_not_fit_is_one_line_and_status_two(model_folder, tmp_path):
     program = (
         "import resource, sys; from gandalf_core.cli import main;"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000)); sys.exit(main(sys.argv[1:]))"
+        "size = resource.RLIMIT_FSIZE; before = resource.getrlimit(size);"
+        "resource.setrlimit(size, (4000, before[1])); status = main(sys.argv[1:]);"
+        "resource.setrlimit(size, before); sys.exit(status)"
     )
     command = [sys.executable, "-c", program, "models", "--pack", str(model_folder), str(tmp_path / "m.zip")]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
