@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from gandalf_core.publishing.code import predicting
 from pages.ui import guards, pickers, show
 from pages.ui.cache.calibrations import under
 from pages.ui.cache.outputs import predictions_of
 from pages.ui.cache.uploads import uploads_beside, uploads_on_grid
-from pages.ui.parts import calibrations, explain, own_stars, parameters, tables
+from pages.ui.parts import calibrations, code, explain, own_stars, parameters, tables
 
 VIEWS = [
     "Diagrams",
@@ -45,6 +46,7 @@ if view == "Origin":  # of one star: the others need not be there
 calibrations.show_applied(applied, source if view != "Representations" else "none of them")
 if view == "Own labels":  # of uploaded stars alone, whatever the sidebar's are
     mine = uploads_on_grid(model)
+    mine = own_stars.show_choice(model, mine)
     own = own_stars.own_labels(model, mine)
     if mine is None or own is None:
         guards.stop(own_stars.NO_LABELS)
@@ -62,6 +64,7 @@ with guards.showing_errors():
     if uploads is not None and uploaded is not None:
         uploaded = under(applied, uploaded, uploads.snr, model, source)
 true = stars.labels_for(model.label_names)
+code.show_code(predicting(code.named_model(model), code.named_stars(model), source), "parameters")
 if view == "Diagrams":
     parameters.show_diagrams(model, stars, predictions, uploaded, source)
 elif view == "Joint errors":

@@ -130,9 +130,9 @@ def _options(args: Namespace) -> Any:
 
 def said(model: "TrainedModel") -> list[str]:
     """What was done, in sentences."""
-    from ..models.adapted_card import adapted_lines
+    from ..models.adapted_card import plain_lines
 
-    return [line.removeprefix("- ").replace("**", "") for line in adapted_lines(model.card)]
+    return plain_lines(model.card)
 
 
 def _result(model: "TrainedModel", out: str) -> dict[str, Any]:

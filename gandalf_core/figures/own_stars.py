@@ -18,7 +18,7 @@ from .spectra import line, masked
 
 POINTS = 3000  # drawn in one panel
 FEATURE_TITLES = {"snr": "S/N per pixel"}
-LOGARITHMIC = ("snr",)
+LOGARITHMIC, SNR_TICKS = ("snr",), (10, 20, 50, 100, 200, 500)
 NO_LABELS = "None of these stars brings a label along."
 BEFORE, AFTER = "original", "adapted"
 COLOURS = {BEFORE: style.GREY, AFTER: style.BLUE}
@@ -54,7 +54,7 @@ def label_residuals(
             _add_residuals(figure, features[feature], residual[:, j], place)
             _add_bins(figure, bins[name].get(feature, []), place, legend=j == k == 0)
             if feature in LOGARITHMIC:
-                figure.update_xaxes(type="log", **place)
+                figure.update_xaxes(type="log", tickvals=SNR_TICKS, ticktext=[*map(str, SNR_TICKS)], **place)
         limit = 4 * float(np.nanstd(residual[:, j])) or 1.0
         figure.update_yaxes(range=[-limit, limit], row=j + 1)
         figure.update_yaxes(title_text=f"Δ {style.axis_title(name)}", row=j + 1, col=1)
@@ -201,6 +201,15 @@ def before_and_after(
     for words, flux in zip((BEFORE, AFTER), pair, strict=True):
         figure.add_trace(line(wavelength_nm, flux, words, COLOURS[words], 1.3))
     figure.update_yaxes(title_text=axis)
+    figure.update_xaxes(title_text=style.WAVELENGTH_TITLE)
+    return style.finish(style.mark_lines(figure, wavelength_nm), title, 360)
+
+
+def added_flux(wavelength_nm: np.ndarray, added: np.ndarray, title: str) -> go.Figure:
+    """What was added to a spectrum (L,), with the lines marked."""
+    figure = go.Figure(line(wavelength_nm, added, "added", style.BLUE, 1.3, showlegend=False))
+    figure.add_hline(y=0, line={"color": style.GREY, "width": 1})
+    figure.update_yaxes(title_text="Added flux")
     figure.update_xaxes(title_text=style.WAVELENGTH_TITLE)
     return style.finish(style.mark_lines(figure, wavelength_nm), title, 360)
 

@@ -26,6 +26,11 @@ def adapted_lines(card: dict[str, Any]) -> list[str]:
     return lines
 
 
+def plain_lines(card: dict[str, Any]) -> list[str]:
+    """The same without Markdown."""
+    return [line.removeprefix("- ").replace("**", "").replace("`", "") for line in adapted_lines(card)]
+
+
 def mixed_text(adapted: dict[str, Any]) -> str:
     """How much simulated stars counted."""
     mix = float(adapted.get("mix", 0))

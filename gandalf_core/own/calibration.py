@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import ModelError
 from ..models.predictions import Predictions, widened
+from ..parameters import parameter
 from ..regression.conformal import FOLDS, LEVEL, MIN_SCORES
 from .robust import BAD, CORE, OffsetFit, bad_probability, fit_offsets
 
@@ -269,7 +270,9 @@ def promise(about: dict[str, Any]) -> str:
 def warnings_of(about: dict[str, Any]) -> list[str]:
     """What to know before a calibration is used."""
     few = [
-        f"{name} {own['stars']}" for name, own in about.get("labels", {}).items() if own["stars"] < ADVISED
+        f"{parameter(name).plain} {own['stars']}"
+        for name, own in about.get("labels", {}).items()
+        if own["stars"] < ADVISED
     ]
     if not few:
         return []

@@ -21,6 +21,7 @@ CORE = 0.76  # the squared scale of Student's t that fits normal errors of unit 
 SCALE_SPREAD = 0.7  # prior spread of β₀: claimed errors are not wrong by far more than a factor of two
 TAILS = 6.0  # degrees of freedom: models err by three claimed errors more often than normal errors do
 BAD = 0.5  # probability above which a label is named
+DOUBTFUL = 0.3  # and above which it counts nothing for the offset, which many wrong alike would pull along
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ def fit_offsets(
         left = residual - features @ offset
         bad = _probability(left, variance, wide, share)
         share = (bad.sum() + EXPECTED_BAD * WORTH) / (count + WORTH)
-        good = (1 - bad) * _near(left**2 / variance)
+        good = np.where(bad > DOUBTFUL, 0.0, 1.0) * _near(left**2 / variance)
         weight = good / variance
         matrix = (features.T * weight) @ features + np.diag(slopes) / (2 * SLOPE_SPREAD * spread) ** 2
         offset = np.linalg.solve(matrix, features.T @ (weight * residual))

@@ -47,7 +47,7 @@ def drawn_worst(
         by_labels = model.decode(z, np.where(np.isfinite(labels), labels, read))
     return [
         DrawnStar(
-            title_of(star),
+            f"{star['id']}: {disagreement(star)}",
             few.flux[k],
             few.mask[k],
             by_model[k],
@@ -57,14 +57,18 @@ def drawn_worst(
     ]
 
 
-def title_of(star: dict[str, Any]) -> str:
-    """One of `worst_stars` in a line: the label that fits worst, and why that may be."""
-    return f"{star['id']}: {disagreement(star)}; {'; '.join(star['reasons'])}"
+def line_of(star: dict[str, Any]) -> str:
+    """One of `worst_stars` in a line of the shell: the label that fits worst, and why that may be."""
+    return f"{star['id']}: {disagreement(star, plain=True)}; {'; '.join(star['reasons'])}"
 
 
-def disagreement(star: dict[str, Any]) -> str:
-    """What the model reads beside the label that fits worst, and by how many errors they differ."""
+def disagreement(star: dict[str, Any], *, plain: bool = False) -> str:
+    """What the model reads beside the label that fits worst, and by how many errors they differ.
+
+    plain: in ASCII letters.
+    """
     worst = max(star["labels"], key=lambda name: abs(star["labels"][name]["pull"]))
     own, about = star["labels"][worst], parameter(worst)
     label = about.format(own["label"])
-    return f"{about.plain} {about.format(own['model'])}, label {label} ({own['pull']:+.1f} σ)"
+    name = about.plain if plain else about.in_text
+    return f"{name} {about.format(own['model'])}, label {label} ({own['pull']:+.1f} σ)"

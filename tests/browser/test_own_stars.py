@@ -77,7 +77,7 @@ def test_a_researcher_adapts_and_calibrates_with_500_stars(open_browser, server,
     go(page, "Parameters")
     press(page, "Own labels")
     page.get_by_text("Calibrate the model on these stars").click()
-    expect(page.get_by_text("of the stars took part in making the model and are left out")).to_be_visible()
+    expect(page.get_by_text("Also the 400 stars that the model was made with")).to_be_visible()
     page.get_by_role("textbox", name="Its name").fill("survey")
     page.get_by_role("textbox", name="Its name").press("Enter")
     settle(page)

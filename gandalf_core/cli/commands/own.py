@@ -164,7 +164,7 @@ def _write_page(
 
 
 def _comparison_text(result: dict[str, Any]) -> str:
-    from ...own.worst import title_of
+    from ...own.worst import line_of
 
     header = ["model − label", "stars", "bias", "scatter", "rms", "within 1σ", "within 2σ", "outliers"]
     rows = [
@@ -184,7 +184,7 @@ def _comparison_text(result: dict[str, Any]) -> str:
             f"{parameter(name).plain}: {own['pairs']} repeats scatter by {own['ratio']:.2f} of claimed errors"
         )
     lines += ["", "the worst stars:"]
-    lines += map(title_of, result["worst"])
+    lines += map(line_of, result["worst"])
     return "\n".join(lines)
 
 
@@ -264,9 +264,10 @@ def _labelled_stars(
     stars, intake = stars_for(args, console, model.wavelength_nm, intake_for(args, model, decoded=True))
     notes = list(intake.notes)
     seen = ~model.held_out(stars)
-    if fresh and seen.any():
-        stars = stars[~seen]
-        notes.append(f"{int(seen.sum()):,} stars took part in making the model and are left out")
+    if seen.any():
+        stars = stars[~seen] if fresh else stars
+        told = "are left out" if fresh else "on them it does better than on others"
+        notes.append(f"{int(seen.sum()):,} stars took part in making the model: {told}")
         console.note(notes[-1])
     labels = labels_of(stars, model.label_names, own_table)
     for sentence in labels.notes:

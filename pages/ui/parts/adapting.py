@@ -10,7 +10,7 @@ from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError, ModelError
 from gandalf_core.jobs.folder import JobState
 from gandalf_core.jobs.job import Job
-from gandalf_core.models.adapted_card import adapted_lines
+from gandalf_core.models.adapted_card import plain_lines
 from gandalf_core.models.listing import card_of
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.own.adapting import FEWEST, AdaptOptions, is_of_simulated, label_errors
@@ -195,7 +195,7 @@ def show_result(job: Job) -> None:
     except (GandalfError, OSError):
         st.caption("The model is no longer there.")
         return
-    st.markdown("\n".join(show.escaped(line).replace("\\*\\*", "**") for line in adapted_lines(card)))
+    st.markdown("\n".join(f"- {show.escaped(line)}" for line in plain_lines(card)))
     rows = [
         {
             "read from the latent of held-back stars": show.header(name),
@@ -204,10 +204,16 @@ def show_result(job: Job) -> None:
             "68 % interval holds": f"{own['coverage']:.0%}",
         }
         for name, own in card["figures"]["parameters"].items()
+        if name not in card["removed"]
     ]
     if rows:
         st.dataframe(rows, hide_index=True)
         st.caption(f"On the {card['data']['test']:,} of your stars that nothing was learned from.")
+    if card["removed"]:
+        removed = ", ".join(map(show.plain, card["removed"]))
+        st.caption(
+            f"{removed}: removed from the latent, and read from the spectrum on the page **Parameters**."
+        )
     clicked = st.button(
         "See what changed",
         key=f"changes {job.id}",

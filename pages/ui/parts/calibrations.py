@@ -17,11 +17,12 @@ from gandalf_core.parameters import parameter
 from gandalf_core.places import runs_folder
 from gandalf_core.simulator.judging import refuse_reserved
 from pages.ui import guards, jobs, show, visitor
-from pages.ui.cache.calibrations import read_from, usable_calibrations
+from pages.ui.cache.calibrations import calibration_names, calibration_of, read_from, usable_calibrations
 from pages.ui.cache.models import model_folders
 from pages.ui.parts.model_files import KIND
 
 NONE = "none"
+MADE = "calibration_made"  # session key: identity of the model, and the name of the last one made
 
 
 # --- which one is applied ---
@@ -93,6 +94,10 @@ def show_form(
         if st.button("Calibrate", type="primary", key="calibrate", icon=":material/straighten:"):
             rows = np.flatnonzero(fresh)
             _make(name, model, stars[rows], predictions.of(rows), _of(labels, rows), source)
+        made_of, made = st.session_state.get(MADE, ("", ""))
+        if made_of == model.identity and made in calibration_names(model):
+            st.success(f"Kept as **{show.escaped(made)}**: choose it above, under *Calibration*.")
+            show_found(calibration_of(model, made))
 
 
 def may_calibrate(name: str) -> bool:
@@ -123,8 +128,8 @@ def _make(
     except GandalfError as error:
         st.error(guards.error_text(error))
         return
-    show_found(found)
-    st.success(f"Kept as **{show.escaped(name)}**: choose it above, under *Calibration*.")
+    st.session_state[MADE] = (model.identity, name)
+    st.rerun()  # the picker above has one more
 
 
 def show_found(found: NamedCalibration) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from gandalf_core.data.identity import identity
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import own_stars as figures
-from gandalf_core.figures import regression, spectra
+from gandalf_core.figures import regression
 from gandalf_core.figures.own_stars_page import (
     READING,
     WORST_READING,
@@ -42,6 +42,20 @@ def own_labels(model: TrainedModel, stars: SpectraSet | None) -> OwnLabels | Non
         return None
     own = labels_of(stars, model.label_names)
     return own if np.isfinite(own.values).any() else None
+
+
+def show_choice(model: TrainedModel, stars: SpectraSet | None) -> SpectraSet | None:
+    """The uploaded stars that took no part in making the model; all of them where the visitor wants that."""
+    seen = np.zeros(0, bool) if stars is None else ~model.held_out(stars)
+    if stars is None or not seen.any():
+        return stars
+    words = f"Also the {int(seen.sum()):,} stars that the model was made with, on which it does better"
+    if seen.all() or st.toggle(words, key="own_seen"):
+        st.caption(
+            f"{int(seen.sum()):,} of these stars took part in making the model: it does better on them."
+        )
+        return stars
+    return stars[~seen]
 
 
 def show_own_labels(model: TrainedModel, stars: SpectraSet, own: OwnLabels, predictions: Predictions) -> None:
@@ -132,7 +146,6 @@ def show_correction(model: TrainedModel, labels: np.ndarray) -> None:
         return
     with st.expander("What own stars have taught the mean spectrum"):
         title = "Corrected minus original mean spectrum, at the star's own parameters"
-        figure = spectra.spectra(model.wavelength_nm, added, [model.name], title=title)
-        figure.update_yaxes(title_text="Added flux")
+        figure = figures.added_flux(model.wavelength_nm, added[0], title)
         sentence = "Below 0 lines were too weak before, above 0 too strong (docs/own-stars.md)."
         show.figure(figure, sentence, "correction")

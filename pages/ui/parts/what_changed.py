@@ -1,6 +1,5 @@
 """An adapted model beside its original: latents, leakage, parameters, sliders, Ca II lines."""
 
-import numpy as np
 import streamlit as st
 
 from gandalf_core.data.spectra import SpectraSet
@@ -159,14 +158,8 @@ def _show_lines(found: Adaptation) -> None:
             "The mean spectrum was not corrected: this decoder has none, or too few stars have labels."
         )
         return
-    nothing = np.zeros_like(found.correction)
     show.figure(
-        figures.before_and_after(
-            found.wavelength_nm,
-            (nothing, found.correction),
-            "What was added to the mean spectrum",
-            "Added flux",
-        ),
+        figures.added_flux(found.wavelength_nm, found.correction, "What was added to the mean spectrum"),
         "Mean over the stars: below 0 lines were too weak before, above 0 too strong. The page **Decode** "
         "has it for one star.",
         "changes_mean",
