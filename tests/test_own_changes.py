@@ -1,6 +1,7 @@
 """What an adaptation changed, the pictures of the worst stars, labels of a table in training."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -122,6 +123,8 @@ def test_the_spectrum_under_a_wrong_label_does_not_fit(model):
     good = ~star.mask
     by_model, by_labels = (np.square(star.observed - s)[good].mean() for s in (star.by_model, star.by_labels))
     assert by_labels > 2 * by_model
+    told = re.search(r"χ² per pixel ([\d.]+) with the model's labels, ([\d.]+) with yours", star.title)
+    assert told and float(told[2]) > 1.5 * float(told[1])
     figure = figures.worst_stars(model.wavelength_nm, drawn)
     assert sum(t.name == "drawn with your labels" for t in figure.data) == 10
     assert figures.worst_stars(model.wavelength_nm, []).data == ()

@@ -45,9 +45,10 @@ def drawn_worst(
     if model.condition_on:
         labels = own.values[rows]
         by_labels = model.decode(z, np.where(np.isfinite(labels), labels, read))
+    fits = [model.chi2(few, drawn) for drawn in (by_model, by_labels) if drawn is not None]
     return [
         DrawnStar(
-            f"{star['id']}: {disagreement(star)}",
+            f"{star['id']}: {disagreement(star)}{_fit_text([float(chi2[k]) for chi2 in fits])}",
             few.flux[k],
             few.mask[k],
             by_model[k],
@@ -55,6 +56,15 @@ def drawn_worst(
         )
         for k, star in enumerate(worst)
     ]
+
+
+def _fit_text(chi2: list[float]) -> str:
+    """How well one star is drawn under the model's labels and, where it matters, under the user's."""
+    if not np.isfinite(chi2).all():
+        return ""
+    whose = ("with the model's labels", "with yours")
+    told = ", ".join(f"{value:.2f} {words}" for value, words in zip(chi2, whose, strict=False))
+    return f"; χ² per pixel {told}" if len(chi2) > 1 else f"; χ² per pixel {chi2[0]:.2f}"
 
 
 def line_of(star: dict[str, Any]) -> str:
