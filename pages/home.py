@@ -1,4 +1,4 @@
-"""Home: what is loaded, one finished figure, and where to go from here."""
+"""Home: where to go from here, what is loaded, and one finished figure."""
 
 import numpy as np
 import streamlit as st
@@ -53,6 +53,11 @@ show.page_title(
     "See what a neural network knows about a star: encode a Gaia RVS spectrum into a few numbers, remove "
     "parameters from them, and decode the star again with parameters of your choice.",
 )
+with st.grid(3):
+    for page, icon, title, sentence in LINKS:
+        with st.container(border=True, height="stretch", gap=None, key=f"card_{page}"):
+            st.page_link(f"../{page}.py", label=f"**{title}**", icon=f":material/{icon}:")
+            st.caption(sentence)
 model = guards.need_model()
 star, (ids, _) = guards.need_star(), guards.need_labels()
 snr = f"S/N {star.snr[0]:.0f} per pixel" if np.isfinite(star.snr[0]) else "S/N unknown"
@@ -81,9 +86,4 @@ show.figure(
 )
 with guards.showing_errors():
     show_beside_simulated(model, "home_twin")
-with st.grid(3):
-    for page, icon, title, sentence in LINKS:
-        with st.container(border=True, height="stretch"):
-            st.page_link(f"../{page}.py", label=f"**{title}**", icon=f":material/{icon}:")
-            st.caption(sentence)
 guards.simulate_ahead(model)

@@ -15,7 +15,7 @@ import streamlit as st  # noqa: E402
 from streamlit.navigation.page import StreamlitPage  # noqa: E402
 
 from gandalf_core.parameters import LINES  # noqa: E402
-from pages.ui import guards, pickers, state, turns  # noqa: E402
+from pages.ui import guards, link, pickers, state, turns  # noqa: E402
 
 PAGES = {  # section -> file, title, icon, help
     "": (
@@ -61,6 +61,19 @@ UNNAMED = sorted({line.species for line in LINES} - {"Ca II", "DIB"})
 UNNAMED_LINES = ", ".join(f"[data-unformatted='{name}']" for name in UNNAMED)
 STYLE = f"""<style>
 [class*='st-key-chips'] p {{white-space: nowrap; font-size: 0.84rem; letter-spacing: -0.01em}}
+[data-testid='stCaptionContainer'], [data-testid='stMetricDelta'] {{color: inherit; opacity: 0.85}}
+.js-plotly-plot :is([class$='tick'], .cbaxis) text,
+.js-plotly-plot :is([class^='x'], [class^='y'])[class$='title'],
+.js-plotly-plot :is(.legendtext, .annotation-text) {{fill: currentColor !important; fill-opacity: 0.85}}
+[data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primary'] p,
+[data-testid='stMultiSelect'] [data-tag] {{color: light-dark(#ffffff, #0b1117) !important}}
+[class*='st-key-card_'] {{position: relative}}
+[class*='st-key-card_'] a::after {{content: ''; position: absolute; inset: 0}}
+[class*='st-key-card_']:hover {{border-color: currentColor}}
+@media (pointer: coarse) {{
+[data-testid='stSlider'] [data-baseweb='slider'] * {{pointer-events: none}}
+[data-testid='stSlider'] [role='slider'] {{pointer-events: auto !important; touch-action: pan-y}}
+}}
 [data-testid='stMainBlockContainer'] {{padding-left: 2.2rem; padding-right: 2.2rem; max-width: 1720px}}
 @media (max-width: 640px) {{
 [data-testid='stMarkdownContainer'] table {{display: block; max-width: 100%; overflow-x: auto}}
@@ -70,15 +83,31 @@ STYLE = f"""<style>
 }}
 </style>"""
 
+# Streamlit's navigation with sections is no valid list: to screen readers it is links, without a broken one
+MENDING = """<script>
+if (!window.gandalfMending) {
+  const mend = () => {
+    for (const node of document.querySelectorAll("[data-testid=stSidebarNavItems]:not([role]), "
+      + "[data-testid=stSidebarNavItems] li:not([role])")) node.setAttribute("role", "none")
+  }
+  window.gandalfMending = new MutationObserver(mend)
+  window.gandalfMending.observe(document.body, { childList: true, subtree: true })
+  mend()
+}
+</script>"""
+
 st.set_page_config("GANDALF Explorer", str(Path(__file__).parent / "icon.svg"), layout="wide")
 st.html(STYLE)
 # what no page has caught is a sentence, too
 with turns.turn(), guards.showing_errors():
     state.start()
+    link.start()
     view = st.navigation(navigation())
     with st.sidebar:
         model = pickers.show_model()
         source = pickers.show_stars()
         pickers.show_star(model, source)
+        st.html(MENDING, unsafe_allow_javascript=True)
+        link.show(view.url_path)
     state.mirror()
     view.run()
