@@ -62,12 +62,15 @@ def verdicts(quick: bool) -> list[Row]:
     return [Row("verdict", f"verdict on each of {n:,} stars [ms]", times[0], 4, 2, False, beside)]
 
 
-def tiled(stars: SpectraSet, n: int, path: Path) -> None:
-    """Write n spectra: the simulated stars repeated, each time with fresh noise as large as their errors."""
-    rng = np.random.default_rng(1)
+def tiled(stars: SpectraSet, n: int, path: Path, first: int = 0) -> None:
+    """Write n spectra: the simulated stars repeated, each time with fresh noise as large as their errors.
+
+    first: number of the first one, on which noise and ids depend.
+    """
+    rng = np.random.default_rng([1, first])
     with ParquetWriter(path, integer_ids=True) as out:
         for start in range(0, n, PIECE):
-            rows = np.arange(start, min(start + PIECE, n))
+            rows = first + np.arange(start, min(start + PIECE, n))
             part = stars[rows % len(stars)]
             noise = rng.standard_normal(part.flux.shape, np.float32) * part.flux_error
             ids = (4_000_000_000_000_000_000 + rows).astype(str)

@@ -118,13 +118,6 @@ UNUSED_SEED = arg(
     "(default: none)",
 )
 EXPORTING = (NOISE_KEY, UNUSED_SEED)  # of every command that writes what it makes of latents
-SCHEDULER = arg(
-    "--scheduler",
-    metavar="ADDRESS",
-    help="a Dask cluster: its scheduler's address (tcp://HOST:8786) or scheduler file (.json); local: "
-    "processes of this machine; none: this process (default: local where Dask is installed and the work is "
-    "worth it, else none)",
-)
 EPOCHS = arg(
     "--epochs", type=positive, metavar="N", help="passes over the training stars (default: the preset's)"
 )
@@ -135,6 +128,16 @@ DEVICE = arg(
     help="where to compute (default: auto, a GPU where there is one)",
 )
 MAPS = ("tsne", "umap", "pca")
+
+
+def scheduler(default: str) -> Argument:
+    """The argument --scheduler of a command. default: what happens without it, in words."""
+    return arg(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask cluster: its scheduler's address (tcp://HOST:8786) or scheduler file (.json); local: "
+        f"processes of this machine; none: this process (default: {default})",
+    )
 
 
 def check_scheduler(args: Namespace) -> None:

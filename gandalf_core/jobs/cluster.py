@@ -6,10 +6,12 @@ be installed in the same version.
 
 import logging
 import queue
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
@@ -64,11 +66,14 @@ def connected(address: str, workers: int) -> Iterator["Client"]:
             yield client
         return
     settings: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1}
-    with (
-        dask_config.set({"logging.distributed": "critical"}),  # of the workers' processes
-        LocalCluster(dashboard_address="127.0.0.1:0", **settings) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(dask_config.set({"logging.distributed": "critical"}))  # of the workers' processes
+        try:
+            cluster = stack.enter_context(LocalCluster(dashboard_address="127.0.0.1:0", **settings))
+            client = stack.enter_context(Client(cluster, set_as_default=False))
+        except (OSError, RuntimeError) as error:
+            cause = " ".join(str(error).split())[:MOST_SHOWN] or type(error).__name__
+            raise ClusterError(f"workers of this machine cannot be started ({cause})") from None
         yield client
 
 
@@ -87,59 +92,74 @@ class Team:
     tick: Callable[[], None] = lambda: None
     name: str = field(default_factory=lambda: f"gandalf-{uuid4().hex[:12]}")
 
-    def outcomes(self, items: Sequence[T]) -> Iterator[tuple[T, Any]]:
+    def outcomes(
+        self, items: Iterable[T], ahead: Callable[[], int] = lambda: sys.maxsize
+    ) -> Iterator[tuple[T, Any]]:
         """Each item with its outcome, in the order in which they come.
 
-        The outcome of an item that ends all its workers is a WorkersLostError. What the work raises is raised
+        ahead: how many items may be under way; the next ones are fetched when there is room for them. The
+        outcome of an item that ends all its workers is a WorkersLostError. What the work raises is raised
         here, and ends all. Raises ClusterError where the scheduler is gone.
         """
+        coming, waiting, news = iter(items), {}, queue.SimpleQueue()
+        with self._equipped(news):
+            try:
+                while True:
+                    for item in islice(coming, max(0, ahead() - len(waiting))):
+                        waiting[self._submit(item, news)] = item, 1
+                    if not waiting:
+                        return
+                    arrived = self._next(news)
+                    item, tries = waiting.pop(arrived)
+                    outcome = _outcome(arrived)
+                    if isinstance(outcome, WorkersLostError) and tries < LOST_WORKERS:
+                        waiting[self._submit(item, news)] = item, tries + 1
+                    else:
+                        yield item, outcome
+            finally:
+                with suppress(Exception):  # of a scheduler that is gone
+                    self.client.cancel(list(waiting))
+
+    @contextmanager
+    def _equipped(self, news: queue.SimpleQueue) -> Iterator[None]:
+        """Within the block the workers have the parcel, and what they say comes to `news`."""
         from .luggage import Luggage
 
-        news: queue.SimpleQueue = queue.SimpleQueue()
         try:
             self.client.register_plugin(Luggage(self.name, self.parcel))
         except Exception as error:  # of many kinds: what a worker raises that does not know the class
             cause = " ".join(str(error).split())[:MOST_SHOWN]
-            raise ClusterError(
-                f"{address_of(self.client)}: is gandalf_core installed on its workers? ({cause})"
-            ) from None
-        self.client.subscribe_topic(self.name, lambda event: news.put(event[1]))
-        waiting = {self._submit(item, 0, news): (item, 0) for item in items}
+            where = address_of(self.client)
+            raise ClusterError(f"{where}: is gandalf_core installed on its workers? ({cause})") from None
+        self.client.subscribe_topic(self.name, lambda event: news.put((None, event[1])))
         try:
-            while waiting:
-                arrived = self._next(news)
-                if arrived not in waiting:
-                    self.hear(arrived)
-                    continue
-                item, tries = waiting.pop(arrived)
-                outcome = _outcome(arrived)
-                if isinstance(outcome, WorkersLostError) and tries + 1 < LOST_WORKERS:
-                    waiting[self._submit(item, tries + 1, news)] = item, tries + 1
-                else:
-                    yield item, outcome
+            yield
         finally:
             with suppress(Exception):  # of a scheduler that is gone
-                self.client.cancel(list(waiting))
                 self.client.unsubscribe_topic(self.name)
                 self.client.unregister_worker_plugin(self.name)
 
-    def _submit(self, item: Any, tries: int, news: queue.SimpleQueue) -> "Future":
+    def _submit(self, item: Any, news: queue.SimpleQueue) -> "Future":
         from .luggage import work_with
 
         key = f"{self.name}-{uuid4().hex}"
         future = self.client.submit(work_with, self.name, self.work, item, key=key, pure=False)
-        future.add_done_callback(news.put)
+        future.add_done_callback(lambda future: news.put((future, None)))
         return future
 
-    def _next(self, news: queue.SimpleQueue) -> Any:
-        """A future that is done, or what a worker says. ClusterError where nothing can come any more."""
+    def _next(self, news: queue.SimpleQueue) -> "Future":
+        """The next future that is done. ClusterError where none can come any more."""
         while True:
             try:
-                return news.get(timeout=TICK_SECONDS)
+                future, said = news.get(timeout=TICK_SECONDS)
             except queue.Empty:
                 if self.client.status in ("closed", "closing"):
                     raise ClusterError(f"{address_of(self.client)}: the scheduler is gone") from None
                 self.tick()
+                continue
+            if future is not None:
+                return future
+            self.hear(said)
 
 
 def _outcome(future: "Future") -> Any:
@@ -154,6 +174,11 @@ def _outcome(future: "Future") -> Any:
         if future.status in ("cancelled", "lost"):
             raise ClusterError("the scheduler has lost what it was asked for: is it still there?") from None
         raise error from None
+
+
+def worker_count(client: "Client") -> int:
+    """How many workers there are now."""
+    return len(client.scheduler_info(n_workers=-1)["workers"])
 
 
 def address_of(client: "Client") -> str:

@@ -16,20 +16,21 @@ def duration(seconds: float) -> str:
 
 
 class Pace:
-    """The pace of work on `total` stars, of which `before` were done when it began."""
+    """The pace of work on `total` stars, from the first that are done on: no start is counted as work."""
 
-    def __init__(self, total: int, before: int = 0) -> None:
-        self.total, self.before, self.started = total, before, time.perf_counter()
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._first: tuple[float, int] | None = None  # when how many were done
 
     def fraction(self, done: int) -> float:
         """The share of the stars that is done, 0 to 1."""
         return min(1.0, done / self.total) if self.total else 1.0
 
     def text(self, done: int) -> str:
-        """How many of the stars are done, how many this run does in a second, and what time that leaves."""
-        said = f"{done:,} of {self.total:,} stars"
-        seconds = time.perf_counter() - self.started
-        rate = (done - self.before) / seconds if seconds > LEAST_SECONDS else 0.0
+        """How many of the stars are done, how many are in a second, and what time that leaves."""
+        said, now = f"{done:,} of {self.total:,} stars", time.perf_counter()
+        begun, before = self._first = self._first or (now, done)
+        rate = (done - before) / (now - begun) if now - begun > LEAST_SECONDS else 0.0
         if rate <= 0:
             return said
         left = max(0, self.total - done) / rate

@@ -143,7 +143,7 @@ class _Run:
                 self.summary.again.append(name)
             jobs.append(self._job(name, names[name], ledger.target(name), integers, hats))
         self.rows = {name: footers[name].rows for name in results}
-        self.pace = Pace(sum(footer.rows for footer in footers.values()), sum(self.rows.values()))
+        self.pace = Pace(sum(footer.rows for footer in footers.values()))
         self.summary.partitions, self.summary.already = len(names), len(results)
         self._do(jobs, ledger, {job.name: footers[job.name].rows for job in jobs})
         self._count(names, ledger.results)

@@ -3,13 +3,12 @@
 The results of one keep its partitions, and get the position of each star; then they are one themselves.
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .positions import Carried
 
@@ -66,12 +65,13 @@ def _opened(source: Path) -> Hats:
     from hats.catalog.partition_info import PartitionInfo
     from hats.loaders import read_hats
 
-    opened = read_hats(source, read_moc=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of one without _metadata, which is not needed here
+        opened = read_hats(source, read_moc=False)
     catalogue: Any = getattr(opened, "main_catalog", opened)
     info = catalogue.catalog_info
-    names = [info.ra_column, info.dec_column, info.healpix_column]
-    fields = [catalogue.schema.field(name) for name in names if name in catalogue.schema.names]
-    carried = tuple((field.name, np.dtype(field.type.to_pandas_dtype()).name) for field in fields)
+    kinds = {info.ra_column: "float64", info.dec_column: "float64", info.healpix_column: "int64"}
+    carried = tuple((name, kind) for name, kind in kinds.items() if name)
     inside = Path(str(catalogue.catalog_path)).resolve().relative_to(source.resolve()).as_posix()
     return Hats(inside, info, PartitionInfo.from_healpix(catalogue.get_healpix_pixels()), carried)
 

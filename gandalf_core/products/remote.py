@@ -13,7 +13,7 @@ from uuid import uuid4
 from .. import __version__
 from ..data.noise_key import NoiseKey
 from ..errors import ClusterError
-from ..jobs.cluster import LOCAL, Team, WorkersLostError, address_of, connected
+from ..jobs.cluster import LOCAL, Team, WorkersLostError, address_of, connected, worker_count
 from .crews import Crew, Here
 from .staging import staging
 from .tasks import Order, Task
@@ -79,7 +79,7 @@ class Site:
             yield Here(self.task)
             return
         with connected(self.scheduler or LOCAL, workers) as client, staging(folder) as unfinished:
-            count = _workers(client)
+            count = worker_count(client)
             self.say(f"{count:,} workers of {address_of(client)}, dashboard {client.dashboard_link}")
             yield Abroad(self, client, unfinished.resolve(), rows)
 
@@ -107,7 +107,7 @@ class Abroad:
 
     def _look(self) -> None:
         """Say when there is nobody to do it."""
-        if not _workers(self.client):
+        if not worker_count(self.client):
             self.site.say(f"{self.address}: has no worker: waiting for one")
 
 
@@ -122,10 +122,6 @@ def _work(task: Task, job: Job, tell: Callable[[Any], None]) -> Done:
 def _alone(path: Path) -> Path:
     """A file beside `path` of a name that no other attempt has."""
     return path.with_name(f"{uuid4().hex}{path.suffix}")
-
-
-def _workers(client: "Client") -> int:
-    return len(client.scheduler_info(n_workers=-1)["workers"])
 
 
 def _here() -> str:

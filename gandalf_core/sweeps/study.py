@@ -9,13 +9,11 @@ import contextlib
 import json
 import multiprocessing
 import os
-import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +22,7 @@ from ..config.schema import Config
 from ..errors import ConfigError, GandalfError
 from ..io.claim import claim
 from ..jobs.progress import Progress, silent
+from .database import naming, open_study
 from .space import MOST_SHOWN, Sweep, with_values
 from .stars import identity_of_stars
 from .trial import score_trials, training_stars
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
-STUDY = "sweep"
-LOCK_SECONDS = 60  # how long a process waits for another one's write
 # Trials that train at once in one process. TPE learns nothing from those that run beside the one it proposes.
 TOGETHER, TOGETHER_BY_TPE = 8, 4
 INTERNAL_ATTRIBUTES = ("epoch", "node")  # of a trial, not shown in the table of results
@@ -48,26 +45,33 @@ def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: P
     A sweep belongs to the content of its stars, whatever the names of their files. Raises ClaimError when the
     folder holds another sweep, or one of other stars. A trial that fails is recorded with its cause.
     """
-    folder, sweep = Path(folder), replace(sweep, stars_identity=identity_of_stars(sweep.stars))
-    purpose, names = json.loads(sweep.to_json()), {"stars_identity": "stars"}
-    claim(folder, "sweep.json", purpose, changeable=("trials", "stars"), names=names)
-    with _naming(folder):
-        study = open_study(folder, sweep)
-        _enqueue(study, sweep)
+    folder = Path(folder)
+    with naming(folder):
+        study, sweep = begin(folder, sweep)
         if workers == 1:
             for _ in _run_trials(folder, sweep, 0, TOGETHER):
-                progress(*_state(study, sweep))
+                progress(*state_of(study, sweep))
             return
         workers = min(workers, sweep.count)
         with _worker_processes(folder, workers, min(TOGETHER, -(-sweep.count // workers))) as processes:
             while any(p.is_alive() for p in processes):
-                progress(*_state(study, sweep))
+                progress(*state_of(study, sweep))
                 time.sleep(1.0)
-        progress(*_state(study, sweep))
+        progress(*state_of(study, sweep))
     if any(p.exitcode for p in processes):
         raise GandalfError(
             f"{folder}: a worker of the sweep ended with an error (above); the same command continues"
         )
+
+
+def begin(folder: Path, sweep: Sweep) -> "tuple[optuna.Study, Sweep]":
+    """Claim a folder for a sweep; its study, with the trials to begin with, and the sweep of these stars."""
+    sweep = replace(sweep, stars_identity=identity_of_stars(sweep.stars))
+    purpose, names = json.loads(sweep.to_json()), {"stars_identity": "stars"}
+    claim(folder, "sweep.json", purpose, changeable=("trials", "stars"), names=names)
+    study = open_study(folder, sweep)
+    _enqueue(study, sweep)
+    return study, sweep
 
 
 def load_sweep(folder: str | Path) -> Sweep:
@@ -78,41 +82,6 @@ def load_sweep(folder: str | Path) -> Sweep:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         cause = " ".join(str(error).split())[:MOST_SHOWN]
         raise ConfigError(f"{path}: no sweep here ({cause})") from None
-
-
-@contextlib.contextmanager
-def _naming(folder: str | Path) -> Iterator[None]:
-    """Errors of the study's database, on a full disk for example, as one line that names its file."""
-    try:
-        yield
-    except Exception as error:
-        below: BaseException | None = error  # Optuna's, SQLAlchemy's, then that of SQLite
-        while below is not None and not isinstance(below, sqlite3.Error):
-            below = below.__cause__
-        if below is None:
-            raise
-        cause = " ".join(str(below).split())[:MOST_SHOWN]
-        raise GandalfError(f"{Path(folder) / 'study.db'}: cannot be used ({cause})") from None
-
-
-def open_study(folder: str | Path, sweep: Sweep, worker: int = 0) -> "optuna.Study":
-    """The folder's Optuna study, created if missing.
-
-    Each worker and each resumed run draws proposals of its own.
-    """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    path = (Path(folder) / "study.db").resolve()
-    # opened by its path: in a link, a folder's name with ? or % would mean something else
-    connect = partial(sqlite3.connect, path, timeout=LOCK_SECONDS, check_same_thread=False)
-    storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": connect})
-    study = optuna.create_study(storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True)
-    trials = len(study.get_trials(deepcopy=False))
-    study.sampler = optuna.samplers.TPESampler(
-        seed=sweep.seed + 1000 * worker + 1_000_003 * trials, multivariate=True, constant_liar=True
-    )
-    return study
 
 
 def _enqueue(study: "optuna.Study", sweep: Sweep) -> None:
@@ -162,7 +131,7 @@ def _work(folder: str, number: int, together: int) -> None:
     """What a worker process does; it ends with the process that started it, however that ends."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
-        with _naming(folder):
+        with naming(folder):
             for _ in _run_trials(Path(folder), load_sweep(folder), number, together):
                 pass
     except GandalfError as error:
@@ -180,26 +149,31 @@ def end_with_parent() -> None:
 
 def _run_trials(folder: Path, sweep: Sweep, worker: int, together: int) -> Iterator[None]:
     """Run trials, so many at once, until there are enough; yields after each."""
-    from optuna.exceptions import UpdateFinishedTrialError
-    from optuna.trial import TrialState
-
     study, stars = open_study(folder, sweep, worker), None
     together = together if sweep.sampler == "grid" else min(together, TOGETHER_BY_TPE)
-    while trials := _next_trials(study, sweep, together):
+    while trials := next_trials(study, sweep, together):
         stars = training_stars(sweep) if stars is None else stars
         for trial, outcome in score_trials(trials, sweep, stars):
-            try:
-                if isinstance(outcome, GandalfError):
-                    trial.set_user_attr("cause", str(outcome))
-                    study.tell(trial, state=TrialState.FAIL)
-                else:
-                    study.tell(trial, outcome, skip_if_finished=True)
-            except UpdateFinishedTrialError:
-                pass  # SQLite now and then gives one node to two workers at once; the other one was faster
+            tell(study, trial, outcome)
             yield
 
 
-def _next_trials(study: "optuna.Study", sweep: Sweep, together: int) -> "list[optuna.Trial]":
+def tell(study: "optuna.Study", trial: "optuna.Trial", outcome: float | GandalfError) -> None:
+    """Note the score of a trial, or why it has none."""
+    from optuna.exceptions import UpdateFinishedTrialError
+    from optuna.trial import TrialState
+
+    try:
+        if isinstance(outcome, GandalfError):
+            trial.set_user_attr("cause", str(outcome))
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            study.tell(trial, outcome, skip_if_finished=True)
+    except UpdateFinishedTrialError:
+        pass  # SQLite now and then gives one node to two workers at once; the other one was faster
+
+
+def next_trials(study: "optuna.Study", sweep: Sweep, together: int) -> "list[optuna.Trial]":
     """The trials to run next, at most so many; none when there are enough."""
     from optuna.trial import TrialState
 
@@ -228,7 +202,7 @@ def has_enough_trials(study: "optuna.Study", sweep: Sweep) -> bool:
     return not waiting and (sweep.sampler == "grid" or begun >= sweep.count)
 
 
-def _state(study: "optuna.Study", sweep: Sweep) -> tuple[float, str]:
+def state_of(study: "optuna.Study", sweep: Sweep) -> tuple[float, str]:
     """Fraction done, and that in words."""
     from optuna.trial import TrialState
 
@@ -250,7 +224,7 @@ def results(folder: str | Path) -> "pd.DataFrame":
     import pandas as pd
 
     sweep = load_sweep(folder)
-    with _naming(folder):
+    with naming(folder):
         trials = open_study(folder, sweep).get_trials(deepcopy=False)
     rows = [_row(t) for t in trials if t.values or "cause" in t.user_attrs]
     first = ["trial", "state", "score", *(a.path for a in sweep.axes)]

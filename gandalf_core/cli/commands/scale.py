@@ -13,11 +13,11 @@ from ..arguments import (
     KEEP_SPIKES,
     MODEL,
     OUT,
-    SCHEDULER,
     check_scheduler,
     named_number,
     named_text,
     positive,
+    scheduler,
 )
 from ..console import Console, left_out_lines
 from ..keys import about, exporting
@@ -152,7 +152,7 @@ def _star(model: "TrainedModel", args: Namespace, console: Console) -> "tuple[Sp
     ),
     arg("--chunk", type=positive, metavar="N", default=8192, help="stars at once (default: 8192)"),
     KEEP_SPIKES,
-    SCHEDULER,
+    scheduler("local where Dask is installed and there is enough to do, else none"),
     arg(
         "--workers",
         type=positive,

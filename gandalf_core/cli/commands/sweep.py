@@ -4,7 +4,8 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import DEVICE, STARS, named_text, positive
+from ...jobs.cluster import NONE
+from ..arguments import DEVICE, STARS, check_scheduler, named_text, positive, scheduler
 from ..choices import CONFIG_ARGUMENTS, config_from
 from ..console import Console, table
 from ..registry import Report, arg, command
@@ -53,6 +54,7 @@ MAX_ROWS = 10  # of a sweep's table for people
         "(excess) or by all probes (audit) (default: excess)",
     ),
     arg("--workers", type=positive, metavar="N", default=1, help="number of processes (default: 1)"),
+    scheduler("none"),
     arg(
         "--out",
         required=True,
@@ -65,9 +67,11 @@ def sweep(args: Namespace, console: Console) -> Report:
 
     --seed is that of the trainings and of TPE. The study is an Optuna study in DIR/study.db.
     """
+    from ...sweeps.remote_trials import run_on_cluster
     from ...sweeps.space import Sweep, parse_axis
     from ...sweeps.study import best_config, curves, results, run_sweep
 
+    check_scheduler(args)
     axes = tuple(parse_axis(path, text) for path, text in args.space)
     plan = Sweep(
         config=config_from(args),
@@ -81,7 +85,11 @@ def sweep(args: Namespace, console: Console) -> Report:
     )
     intake = _taken_in(args.stars, console)
     console.say(f"{plan.count} trials in {args.out}")
-    run_sweep(args.out, plan, workers=args.workers, progress=console.progress)
+    if args.scheduler in (None, NONE):
+        run_sweep(args.out, plan, workers=args.workers, progress=console.progress)
+    else:
+        settings = {"workers": args.workers, "progress": console.progress, "say": console.say}
+        run_on_cluster(args.out, plan, args.scheduler, **settings)
     frame = results(args.out)
     finished = frame[frame["state"] == "complete"]
     best = asdict(best_config(args.out)) if len(finished) else None
