@@ -438,6 +438,14 @@ def test_uploads_are_removed_one_by_one_and_all_at_once(app):
     assert "Your stars" not in [s.value for s in test.subheader]
 
 
+def test_a_file_is_called_as_its_visitor_calls_it_whoever_else_has_the_same(app, monkeypatch, tmp_path):
+    content = npz_bytes(simulate(5, seed=13))
+    upload(app(model="generator"), ("hers.npz", content))
+    monkeypatch.setenv("GANDALF_RUNS", str(tmp_path / "another visitor"))
+    test = upload(app(model="generator"), ("his.npz", content))
+    assert test.selectbox(key="stars").options[-1] == "his.npz (5 stars)"
+
+
 def test_all_my_stars_are_one_sample_and_what_is_said_of_each_stays(app):
     """A set without flux errors beside one with them changes nothing."""
     _, content = archive_star()

@@ -87,6 +87,12 @@ def keeping(kind: str, name: str, title: str, path: Path, size: int) -> Iterator
         accounts.keep(kind, name, own, title, path)
 
 
+def title_of(kind: str, name: str) -> str:
+    """What this visitor calls something of theirs; empty where it is not theirs."""
+    kept = manager().accounts.ledger.of(owner())
+    return next((thing.title for thing in kept if (thing.kind, thing.name) == (kind, name)), "")
+
+
 def ask_stars(sample: str, count: int) -> None:
     """This visitor wants a sample of simulated stars. JobError where their quota has no room for it."""
     manager().accounts.ask_stars(owner(), {sample: count})

@@ -26,7 +26,7 @@ def save_upload(stars: SpectraSet) -> str:
 
     It belongs to the visitor. Raises JobError where their quota has no room for it.
     """
-    key, title = stars.identity, str(stars.provenance.get(NAME) or stars.ids[0])
+    key, title = stars.identity, _name_of(stars)
     with jobs.keeping("upload", key, title, _path(key), bytes_of(stars)):
         if not _path(key).is_file():
             io.write_stars(_path(key), stars)
@@ -47,17 +47,32 @@ def upload_file(source: str) -> Path:
 
 
 def load_upload(key: str) -> SpectraSet:
-    """An uploaded set on its own grid. Raises SpectraError when this server does not have it (any more)."""
+    """An uploaded set on its own grid, its file called as this visitor called it, whoever else has the same.
+
+    Raises SpectraError when this server does not have it (any more).
+    """
     if not key.isalnum() or not _path(key).is_file():
         raise SpectraError(
             f"uploaded stars {key}: no longer on this server; upload the file again on the Data page"
         )
-    return _load(str(_path(key)))
+    stars, name = _load(str(_path(key))), jobs.title_of("upload", key)
+    return stars if name in ("", _name_of(stars)) else _renamed(str(_path(key)), name)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _load(path: str) -> SpectraSet:
     return io.read_stars(path, keep_spikes=True)  # hits were masked when the file was read
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _renamed(path: str, name: str) -> SpectraSet:
+    stars = _load(path)
+    return replace(stars, provenance=stars.provenance | {NAME: name})
+
+
+def _name_of(stars: SpectraSet) -> str:
+    """The file of an uploaded set, or its first star."""
+    return str(stars.provenance.get(NAME) or stars.ids[0])
 
 
 def upload_name(key: str) -> str:
@@ -66,7 +81,7 @@ def upload_name(key: str) -> str:
         stars = load_upload(key)
     except SpectraError:
         return UPLOADED + key
-    name = str(stars.provenance.get(NAME) or stars.ids[0])
+    name = _name_of(stars)
     return name if len(stars) == 1 else f"{name} ({len(stars):,} stars)"
 
 
