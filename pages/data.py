@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import guards, pickers, show
-from pages.ui.parts import archive, data, quota, uploads
+from pages.ui.parts import archive, data, quota, samp, uploads
 
 show.page_title(
     "Data",
@@ -27,3 +27,4 @@ elif view == "Spectra":
     data.show_spectra(model, ids)
 else:
     data.show_table(model)
+    samp.show_exchange(model)

@@ -382,11 +382,10 @@ def test_representations_of_unlabelled_stars_are_a_sentence_without_a_switch(app
     test = upload(app(model="physical-removed"), ("star.csv", content))
     test.selectbox(key="stars").select(test.selectbox(key="stars").options[-1]).run()
     show(test, "parameters")
-    switches = len(test.get("button_group"))
     test.get("button_group")[0].set_value("Representations").run()
     assert not test.exception and not test.dataframe
     assert "no true labels" in figures(test)[0]["layout"]["annotations"][0]["text"]
-    assert len(test.get("button_group")) == switches - 1
+    assert [group.key for group in test.get("button_group")] == ["parameter_view"]
 
 
 def test_parameters_are_read_from_the_spectrum_unless_somebody_asks_for_the_latent(app):
@@ -1039,3 +1038,36 @@ def test_a_public_server_asks_no_archive(app, monkeypatch):
     test = app("data", model="generator")
     assert "This server does not fetch from the archives" in texts(test)
     assert not [b for b in test.button if b.label == "Fetch"]
+
+
+def test_tables_go_to_topcat_only_from_the_servers_own_machine(app, monkeypatch, tmp_path):
+    """With a hub: the table is sent, the rows that come back are selected, a table becomes an upload."""
+    from gandalf_core.exchange.samp import Received, library, own_hub
+    from pages.ui import visitor
+    from pages.ui.parts import samp
+
+    test = app("data", model="generator")
+    next(c for c in test.segmented_control if c.key == "data_view").set_value("Table").run()
+    assert samp.ELSEWHERE in texts(test) and not [b for b in test.button if b.key == "samp_table"]
+    monkeypatch.setattr(visitor, "current", lambda: visitor.Visitor("me", here=True))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SAMP_HUB", raising=False)
+    test.run()
+    next(b for b in test.button if b.key == "samp_table").click().run()
+    assert "no SAMP hub is running on this machine" in test.error[0].value
+    with own_hub():
+        other = library().SAMPIntegratedClient(metadata={"samp.name": "topcat"}, addr="127.0.0.1")
+        other.connect()
+        other.bind_receive_notification("table.load.votable", lambda *_: None)
+        next(b for b in test.button if b.key == "samp_table").click().run()
+        assert not test.exception and not test.error
+        ((table, ids),) = samp.sent_tables.items()
+        io.write_stars(tmp_path / "theirs.vot", simulate(2, seed=8))
+        theirs = Received("topcat", tmp_path / "theirs.vot", "t")
+        arrived = [Received("topcat", table=table, rows=(1, 3)), theirs]
+        monkeypatch.setattr(samp.connections[0], "received", lambda: [arrived.pop()] if arrived else [])
+        test.run(), test.run(), test.run()
+        assert test.session_state["selection"]["ids"].tolist() == ids[[1, 3]].tolist()
+        assert len(load_upload(test.session_state["uploads"][0])) == 2
+        other.disconnect()
+        samp.connections.pop().close()

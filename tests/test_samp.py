@@ -1,18 +1,28 @@
-"""SAMP with astropy's own hub and client, on this machine alone; and, where it is installed, with TOPCAT."""
+"""SAMP with the library's own hub and client, on this machine alone; and with TOPCAT, where it is."""
 
 import json
+import os
+import shutil
 import socket
+import subprocess
 import time
 
 import numpy as np
 import pytest
-from astropy.samp import SAMPHubServer, SAMPIntegratedClient
 from astropy.table import Table
 from toy import toy_stars
 
 from gandalf_core.cli import main
 from gandalf_core.errors import ExchangeError
-from gandalf_core.exchange.samp import Exchange, check_hub, local_file, own_hub, spectrum_file, star_file
+from gandalf_core.exchange.samp import (
+    Exchange,
+    check_hub,
+    library,
+    local_file,
+    own_hub,
+    spectrum_file,
+    star_file,
+)
 from gandalf_core.io import read_stars, write_stars, write_table
 
 WEB_PROFILE = 21012  # the port that the standard gives to it
@@ -30,11 +40,11 @@ def wait_for(what, seconds=20.0):
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """astropy's hub, known by its lock file in a home of its own."""
+    """A hub, known by its lock file in a home of its own."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patched.delenv("SAMP_HUB", raising=False)
-        server = SAMPHubServer(web_profile=False, addr="127.0.0.1")
+        server = library().SAMPHubServer(web_profile=False, addr="127.0.0.1")
         server.start()
         yield server
         server.stop()
@@ -44,7 +54,7 @@ class Other:
     """Another program: takes tables, selections and spectra, and remembers them."""
 
     def __init__(self, name="pretend TOPCAT"):
-        self.client = SAMPIntegratedClient(metadata={"samp.name": name}, addr="127.0.0.1")
+        self.client = library().SAMPIntegratedClient(metadata={"samp.name": name}, addr="127.0.0.1")
         self.client.connect()
         self.got = []
         for kind in ("table.load.votable", "table.select.rowList", "spectrum.load.ssa-generic"):
@@ -156,7 +166,7 @@ def test_hubs_elsewhere_and_the_web_profile_are_refused(tmp_path, monkeypatch, l
 
 def test_a_lock_file_that_leads_elsewhere_is_refused(monkeypatch):
     found = {"samp.hub.xmlrpc.url": "http://192.0.2.1:80/xmlrpc"}
-    monkeypatch.setattr("astropy.samp.lockfile_helpers.get_main_running_hub", lambda: found)
+    monkeypatch.setattr(library().lockfile_helpers, "get_main_running_hub", lambda: found)
     monkeypatch.delenv("SAMP_HUB", raising=False)
     with pytest.raises(ExchangeError, match=r"is on 192\.0\.2\.1: only a hub of this machine"):
         check_hub()
@@ -215,3 +225,58 @@ def test_a_table_of_results_is_sent_as_it_is(hub, other, tmp_path, monkeypatch, 
     assert main(["send"]) == 2
     assert main(["send", "--hub"]) == 2, "there is one"
     assert "is running on this machine already" in capsys.readouterr().err
+
+
+# --- the real TOPCAT ---
+
+SUBSETS = (270, 40)  # the button of TOPCAT's window that opens the one of row subsets
+THIRD_SUBSET, BROADCAST = (210, 146), (400, 40)  # there: the row below All and Activated; the button
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("topcat", "Xvfb", "xdotool"))), reason="apt-get install topcat xvfb xdotool"
+)
+def test_topcat_gets_a_table_and_sends_a_selection_back(tmp_path, monkeypatch):
+    """It shows the table and the subset that we send; a click on *broadcast* brings the rows back."""
+    display = f":{os.getpid() % 1000 + 100}"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", f"-Duser.home={tmp_path}")
+    screen = subprocess.Popen(["Xvfb", display, "-screen", "0", "1280x1024x24"], stderr=subprocess.DEVNULL)
+    topcat = subprocess.Popen(["topcat"], cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(_has_hub, 120)
+        with Exchange(tmp_path / "samp") as exchange:
+            wait_for(lambda: "topcat" in exchange.others().values(), 60)
+            path, table = star_file(toy_stars(20), exchange.folder, spectra=False)
+            assert exchange.send_table(path, "twenty", table, "topcat") == ["topcat"]
+            time.sleep(5)  # TOPCAT does not say when it has read a table
+            exchange.send_rows(table, [2, 5, 7], "topcat")
+            time.sleep(2)
+            _click("TOPCAT", SUBSETS)
+            _click("Row Subsets", THIRD_SUBSET)
+            _click("Row Subsets", BROADCAST)
+            (message,) = wait_for(exchange.received, 30)
+            assert (message.sender, message.table, message.rows) == ("topcat", table, (2, 5, 7))
+    finally:
+        os.killpg(topcat.pid, 9)
+        screen.kill()
+        topcat.wait(), screen.wait()
+
+
+def _has_hub() -> bool:
+    try:
+        check_hub()
+    except ExchangeError:
+        return False
+    return True
+
+
+def _click(window: str, place: tuple[int, int]) -> None:
+    """Click into a window of this name, at a place from its upper left corner."""
+    search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", window]
+    found = subprocess.run(search, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    x, y = map(str, place)
+    subprocess.run(["xdotool", "mousemove", "--window", found[0], x, y, "click", "1"], check=True)
+    time.sleep(2)

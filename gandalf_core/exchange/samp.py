@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -49,17 +50,15 @@ class Exchange:
 
     def __init__(self, folder: Path) -> None:
         """folder: where the files lie that are sent. ExchangeError without a local hub."""
-        from astropy.samp import SAMPIntegratedClient
-        from astropy.samp.errors import SAMPHubError, SAMPProxyError
-
         check_hub()
         make_folder(folder)
         self.folder, self._arrived, self._lock = folder, [], threading.Lock()
         about = {"samp.name": NAME, "samp.description.text": "What a neural network knows about a star"}
-        self._client = SAMPIntegratedClient(metadata=about, addr=LOOPBACK)
+        samp = library()
+        self._client = samp.SAMPIntegratedClient(metadata=about, addr=LOOPBACK)
         try:
             self._client.connect()
-        except (SAMPHubError, SAMPProxyError, OSError) as error:
+        except (samp.errors.SAMPHubError, samp.errors.SAMPProxyError, OSError) as error:
             raise ExchangeError(f"{NO_HUB} ({error})") from None
         for kind in (*TABLES, *ROWS):
             self._client.bind_receive_call(kind, self._call)
@@ -154,20 +153,28 @@ class Exchange:
         return ""
 
 
+def library() -> Any:
+    """The implementation of SAMP, which moves from astropy (until its version 8) to pyvo (from 1.9 on)."""
+    try:
+        samp = import_module("pyvo.samp")
+    except ImportError:
+        samp = import_module("astropy.samp")
+    import_module(f"{samp.__name__}.lockfile_helpers")
+    return samp
+
+
 # --- what is local ---
 
 
 def check_hub() -> None:
     """ExchangeError where no hub runs, or one that is not of this machine and the standard profile."""
-    from astropy.samp.errors import SAMPHubError
-    from astropy.samp.lockfile_helpers import get_main_running_hub
-
+    samp = library()
     asked = os.environ.get("SAMP_HUB", "")
     if asked and not asked.startswith(("std-lockurl:file:/", "std-lockurl:/")):
         raise ExchangeError(f"SAMP_HUB={asked}: only a hub of this machine is used, by its lock file")
     try:
-        hub = get_main_running_hub()
-    except (SAMPHubError, OSError, KeyError, ValueError):
+        hub = samp.lockfile_helpers.get_main_running_hub()
+    except (samp.errors.SAMPHubError, OSError, KeyError, ValueError):
         raise ExchangeError(NO_HUB) from None
     host = urlsplit(str(hub.get("samp.hub.xmlrpc.url", ""))).hostname or ""
     if host not in LOCAL and host != os.uname().nodename:
@@ -215,9 +222,7 @@ def _copied(url: str, folder: Path) -> Path:
 @contextmanager
 def own_hub() -> Iterator[Any]:
     """A hub of our own for the block, on this machine alone and without the web profile."""
-    from astropy.samp import SAMPHubServer
-
-    hub = SAMPHubServer(web_profile=False, addr=LOOPBACK, label=NAME)
+    hub = library().SAMPHubServer(web_profile=False, addr=LOOPBACK, label=NAME)
     hub.start()
     try:
         yield hub
