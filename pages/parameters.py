@@ -54,6 +54,7 @@ if view == "Own labels":  # of uploaded stars alone, whatever the sidebar's are
         read = predictions_of(model, mine, source)
     own_stars.show_own_labels(model, mine, own, under(applied, read, mine.snr, model, source))
     calibrations.show_form(model, mine, read, own, source)
+    calibrations.show_made(model)
     st.stop()
 stars = guards.need_stars_at_once()
 with guards.showing_errors():

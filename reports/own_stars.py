@@ -110,9 +110,10 @@ def cells_of(world: World) -> dict[str, Cell]:
     for count in (USUAL, *(n for n in COUNTS if n != USUAL)):
         cells[f"adapted {count}"] = partial(_adapted_cell, world, count)
         cells[f"nothing {count}"] = partial(_nothing_cell, world, count)
-    cells[f"leak adapted {USUAL}"] = partial(_leak_cell, world)
+    cells[f"leak adapted {USUAL}"] = partial(_leak_cell, world, USUAL)
     cells[f"coarse adapted {USUAL}"] = partial(_coarse_cell, world)
     cells[f"coarse nothing {USUAL}"] = partial(_coarse_nothing_cell, world)
+    cells[f"leak adapted {COUNTS[-1]}"] = partial(_leak_cell, world, COUNTS[-1])
     cells[SECONDS] = partial(_seconds_cell, world)
     cells["coarse reference"] = lambda: rmse(world.coarse_reference(), world.coarse_others)
     return cells
@@ -140,8 +141,8 @@ def _coarse_nothing_cell(world: World) -> dict[str, Any]:
     return rmse(from_nothing(coarser(load_stars(OWN.format(USUAL)))), world.coarse_others)
 
 
-def _leak_cell(world: World) -> dict[str, Any]:
-    adapted = known(adapt(world.removed, load_stars(OWN.format(USUAL))))
+def _leak_cell(world: World, count: int) -> dict[str, Any]:
+    adapted = known(adapt(world.removed, load_stars(OWN.format(count))))
     return leakage(adapted, world.others) | {"encoder": adapted.card["adapted"]["encoder"]}
 
 

@@ -137,10 +137,8 @@ def _picture(cells: Cells) -> str:
 
 
 def _leaks(found: dict[str, Any], cells: Cells) -> str:
-    said = {
-        "leak before": f"`{REMOVED}`, as it is shipped",
-        f"leak adapted {USUAL}": f"`{REMOVED}` adapted to {USUAL} (`{OWN.format(USUAL)}`)",
-    }
+    said = {"leak before": f"`{REMOVED}`, as it is shipped"}
+    said |= {f"leak adapted {n}": f"`{REMOVED}` adapted to {n:,} (`{OWN.format(n)}`)" for n in COUNTS}
     known = {text: cells[key]["removed"] for key, text in said.items() if key in cells}
     if not known:
         return ""

@@ -66,7 +66,7 @@ def label_residuals(
 
 def _add_residuals(figure: go.Figure, x: np.ndarray, y: np.ndarray, place: dict[str, Any]) -> None:
     rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))[:POINTS]
-    marker = {"size": 3, "color": style.GREY, "opacity": 0.5}
+    marker = {"size": 3, "color": style.GREY, "opacity": 0.7}
     figure.add_trace(
         go.Scatter(
             x=style.f4(x[rows]),
@@ -176,7 +176,7 @@ def latent_places(
             )
         )
     figure.update_xaxes(title_text="First axis of the original latent")
-    figure.update_yaxes(title_text="Second axis", scaleanchor="x")
+    figure.update_yaxes(title_text="Second axis", scaleanchor="x", constrain="domain")
     return style.finish(figure, "The latents, the adapted one turned onto the original", 520)
 
 

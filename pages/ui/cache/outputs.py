@@ -10,11 +10,13 @@ from gandalf_core.data.latents import LatentSet
 from gandalf_core.data.scores import rank_correlations
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.traverse import bands
+from gandalf_core.errors import SpectraError
 from gandalf_core.maps.projection import Projection
 from gandalf_core.models.predictions import Predictions, join_predictions, widened
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
 from pages.ui.cache.stars import load_stars
+from pages.ui.cache.uploads import uploads_on_grid
 
 FEW = 300  # stars that are judged at once: a verdict takes a few milliseconds
 
@@ -116,5 +118,8 @@ def population_bands(model: TrainedModel) -> np.ndarray:
     stored = stored_latents(model)
     if stored is not None:
         return bands(stored.x)
-    stars = load_stars(st.session_state[state.STARS], model)
-    return bands(latents_of(model, stars).z)
+    try:
+        stars = load_stars(st.session_state[state.STARS], model)
+    except SpectraError:  # test stars of a model of somebody's own stars, whose spectra it does not hold
+        stars = uploads_on_grid(model)
+    return bands(np.empty((0, model.latent_size)) if stars is None else latents_of(model, stars).z)

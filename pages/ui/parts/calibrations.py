@@ -94,10 +94,14 @@ def show_form(
         if st.button("Calibrate", type="primary", key="calibrate", icon=":material/straighten:"):
             rows = np.flatnonzero(fresh)
             _make(name, model, stars[rows], predictions.of(rows), _of(labels, rows), source)
-        made_of, made = st.session_state.get(MADE, ("", ""))
-        if made_of == model.identity and made in calibration_names(model):
-            st.success(f"Kept as **{show.escaped(made)}**: choose it above, under *Calibration*.")
-            show_found(calibration_of(model, made))
+
+
+def show_made(model: TrainedModel) -> None:
+    """The calibration that was made last, if it is of this model: below the form, which then is closed."""
+    made_of, made = st.session_state.get(MADE, ("", ""))
+    if made_of == model.identity and made in calibration_names(model):
+        st.success(f"Kept as **{show.escaped(made)}**: choose it above, under *Calibration*.")
+        show_found(calibration_of(model, made))
 
 
 def may_calibrate(name: str) -> bool:
