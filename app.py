@@ -3,7 +3,8 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
+from pages.ui.components import delivery
 from pages.ui.visitor import Door
 from pages.ui.warm import warming
 
-app = st.App("pages/ui/main.py", lifespan=warming, middleware=[Middleware(Door)])
+app = st.App("pages/ui/main.py", lifespan=warming, middleware=[Middleware(Door)], routes=delivery.routes())

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from .models.store import load_model as load_model
     from .models.store import save_model as save_model
     from .models.trained import TrainedModel as TrainedModel
+    from .publishing.decoder_page import save_decoder_page as save_decoder_page
+    from .publishing.map_page import save_map_page as save_map_page
+    from .publishing.paper import save_figure as save_figure
+    from .publishing.tables import write_results as write_results
     from .simulator import simulate as simulate
     from .simulator import truth as truth
     from .sources import load_stars as load_stars
@@ -49,6 +53,10 @@ else:
             "models.fit": "train",
             "models.store": "list_models load_model save_model",
             "models.trained": "TrainedModel",
+            "publishing.decoder_page": "save_decoder_page",
+            "publishing.map_page": "save_map_page",
+            "publishing.paper": "save_figure",
+            "publishing.tables": "write_results",
             "simulator": "simulate truth",
             "sources": "load_stars",
         },

@@ -4,7 +4,7 @@ import streamlit as st
 
 from gandalf_core.data.traverse import traverse_values, with_dimension
 from gandalf_core.figures import latents
-from pages.ui import guards, pickers, show
+from pages.ui import guards, pickers, show, state
 from pages.ui.cache.outputs import correlations_of, latents_of, population_bands
 from pages.ui.parts import decode as decoding
 from pages.ui.parts import explain
@@ -35,6 +35,7 @@ if view == "Correlations":
 elif view == "On the spectrum":
     explain.show_dimensions(model, star, labels[0])
 else:
+    state.opens_with("traverse", 1)
     dimension = st.slider(
         "Latent dimension", 1, model.latent_size, 1, key="traverse", persist_state="session"
     )

@@ -5,7 +5,7 @@ import streamlit as st
 
 from gandalf_core.maps.projection import METHODS
 from pages.ui import guards, pickers, show, state
-from pages.ui.parts import map_making, tables
+from pages.ui.parts import map_code, map_making, tables
 from pages.ui.parts import maps as mapping
 
 show.page_title(
@@ -34,6 +34,7 @@ mapping.show_causes(rows)
 if all(row.map is None for row in rows):
     st.stop()
 mapping.show_maps(request, rows)
+map_code.show_map_code(request)
 selected = pickers.selected_rows(chosen.ids)
 if not selected.any():
     guards.stop(

@@ -4,7 +4,7 @@ import numpy as np
 
 from gandalf_core.parameters import LABELS
 from pages.ui.parts.captions import discriminators, largest_residual
-from pages.ui.parts.presets import presets
+from gandalf_core.publishing.presets import presets
 
 HISTORY = [{"discriminator_accuracy": {"teff": accuracy}, "chance": {"teff": 0.1}} for accuracy in (0.5, 0.3)]
 

@@ -3,22 +3,24 @@
 import json
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 from toy import toy_config, toy_stars
 
 from gandalf_core.models.browser import decoder_spec
 from gandalf_core.models.fit import bare_model
+from gandalf_core.places import explorer_folder
+from gandalf_core.publishing.decoder_view import packed
+from gandalf_core.publishing.whitened import whitened
 from gandalf_core.simulator import expected
 from gandalf_core.training import grid_nodes, kernel_fit
 from gandalf_core.training.own_lines import LineFit
 from gandalf_core.training.trainer import Trainer
-from pages.ui.components import live_decoder
 
-COMPONENTS = Path(live_decoder.__file__).parents[1]
+COMPONENTS = explorer_folder() / "pages" / "ui" / "components"
 SOURCES = ("canvas.js", "live_decoder/start.js", "live_decoder/decoder.js")
 RESPONSES = {"model__mean_start": "grid", "model__nuisance_responses": True, "model__mean_hidden": ()}
 SQUASHED = {"model__output_activation": "sigmoid", "model__flux_scaling": "range"}
@@ -40,7 +42,7 @@ def in_the_browser(model, z, labels, folder):
     ]
     script = "\n".join(["globalThis.window = {}", *(s.read_text("utf-8") for s in sources), RUN])
     (folder / "run.cjs").write_text(script, "utf-8")
-    (folder / "weights").write_bytes(live_decoder.packed(decoder_spec(model), "key"))
+    (folder / "weights").write_bytes(packed(decoder_spec(model), "key"))
     named = [dict(zip(model.condition_on, row.tolist(), strict=True)) for row in labels]
     cases = [{"z": one.tolist(), "labels": own} for one, own in zip(z, named, strict=True)]
     (folder / "cases.json").write_text(json.dumps(cases), "utf-8")
@@ -91,3 +93,41 @@ def test_the_page_decodes_as_python_does(changes, tmp_path, monkeypatch):
     z = model.encode_mean(stars[:6])
     labels = stars.labels[:6] + np.array([2000.0, -1.0, 0.2, 0.3]) * (np.arange(6)[:, None] % 2)
     assert np.abs(in_the_browser(model, z, labels, tmp_path) - model.decode(z, labels)).max() < 1e-5
+
+
+WEIGHTS = """
+const fs = require("node:fs")
+const { nodes, lengths, whitened } = JSON.parse(fs.readFileSync(process.argv[2]))
+const as = list => Float32Array.from(list)
+console.log(JSON.stringify(Array.from(unwhitened(as(nodes), as(lengths), as(whitened)))))
+"""
+
+
+def test_weights_of_a_kernel_survive_the_rounding_of_their_whitened_form(tmp_path):
+    """Rounded themselves, they would be wrong by more than the function is large."""
+    rng = np.random.default_rng(0)
+    nodes = rng.random((600, 2), np.float32)
+    lengths = np.array([0.4, 0.6], np.float32)
+    x = rng.random((300, 2)) / lengths
+
+    def kernel(points):
+        return (1 + cdist(points, nodes / lengths.astype(float), "sqeuclidean") / 4) ** -2
+
+    wanted = np.stack([np.sin(6 * nodes[:, 0]), nodes[:, 0] * nodes[:, 1] ** 2], 1)
+    near = kernel(nodes / lengths.astype(float))
+    weights = np.linalg.solve(near + 1e-7 * np.eye(600), wanted).astype(np.float32)
+    step = 5e-5
+    rounded = np.rint(whitened(nodes, lengths, weights) / step) * step
+    sources = [COMPONENTS / "canvas.js", COMPONENTS / "live_decoder" / "start.js"]
+    script = "\n".join(["globalThis.window = {}", *(s.read_text("utf-8") for s in sources), WEIGHTS])
+    (tmp_path / "run.cjs").write_text(script, "utf-8")
+    given = {"nodes": nodes, "lengths": lengths, "whitened": rounded}
+    (tmp_path / "given.json").write_text(
+        json.dumps({k: v.ravel().tolist() for k, v in given.items()}), "utf-8"
+    )
+    command = ["node", tmp_path / "run.cjs", tmp_path / "given.json"]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    true = kernel(x) @ weights.astype(float)
+    assert np.abs(kernel(x) @ np.reshape(found, (600, 2)) - true).max() < 5 * step
+    scale = np.abs(weights).max() / 32767
+    assert np.abs(kernel(x) @ (np.rint(weights / scale) * scale) - true).max() > 20 * step

@@ -16,6 +16,12 @@ from . import style
 
 MAX_DRAWN = 40  # spectra in one panel; more cannot be told apart
 OFFSET = 0.35  # flux between two spectra of a stack
+CURVES = {  # of the live decoder: colour, dash
+    "observed": (style.OBSERVED, "solid"),
+    "reconstruction": (style.RECONSTRUCTED, "solid"),
+    "truth (simulator)": (style.GREEN, "dash"),
+    "generated": (style.VERMILION, "solid"),
+}
 
 
 def line(
@@ -110,6 +116,28 @@ def reconstruction(
     figure.update_yaxes(title_text="Residual" if error is None else "Residual [σ]", row=2, col=1)
     figure.update_xaxes(title_text=style.WAVELENGTH_TITLE, row=2, col=1)
     return style.finish(style.mark_lines(figure, np.asarray(wavelength_nm)), escape(title), 440)
+
+
+def decoded(
+    wavelength_nm: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    changes: Mapping[str, ArrayLike],
+    title: str,
+) -> go.Figure:
+    """Spectra (L,) by name, as the live decoder shows them; below, by how much they differ from the star's.
+
+    Both are keyed by names of `CURVES`.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.06)
+    for row, traces in ((1, curves), (2, changes)):
+        for name, flux in traces.items():
+            colour, dash = CURVES[name]
+            curve = line(wavelength_nm, flux, name, colour, width=1.5, showlegend=row == 1)
+            figure.add_trace(curve.update(line_dash=dash), row, 1)
+    figure.update_yaxes(title_text=style.FLUX_TITLE, row=1, col=1)
+    figure.update_yaxes(title_text="Change in flux", row=2, col=1)
+    figure.update_xaxes(title_text=style.WAVELENGTH_TITLE, row=2, col=1)
+    return style.finish(style.mark_lines(figure, np.asarray(wavelength_nm)), escape(title), 470)
 
 
 def residuals(

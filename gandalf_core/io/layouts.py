@@ -74,7 +74,8 @@ def to_astropy(
     columns: Columns, provenance: Mapping[str, Any] | None = None, about: Mapping[str, str] | None = None
 ) -> "Table":
     """An astropy table with units, UCDs and descriptions, and in its metadata the provenance and `about`."""
-    return as_table(columns, ({PROVENANCE_KEY: json.dumps(provenance)} if provenance else {}) | (about or {}))
+    told = {PROVENANCE_KEY: json.dumps(provenance)} if provenance else {}
+    return as_table(columns, told | dict(about or {}))
 
 
 def rounded(columns: Columns, digits: int) -> dict[str, np.ndarray]:

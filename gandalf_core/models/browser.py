@@ -26,14 +26,14 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
     Where it starts from a grid, `start` has the arrays of a `GridStart` by name, `correction` those of a
     `Correction`, unless `mean` corrects it, and `responses` those of `Responses`, `reading` (J, Z) included.
     `shift` has those of a `LineShift`, where own stars corrected the mean spectrum.
-    Correction and responses draw in the rows of `axes` (R, L), which is empty where they draw in pixels. Each
+    All but the start and the shift draw in the rows of `axes` (R, L), or in pixels where that is empty. Each
     conditioned label enters as (value − label_mean)/label_std; flux = output·scale + offset.
     """
     columns = model.config.columns(model.condition_on)
     config, scaler, decoder = model.config.model, model.scaler, model.decoder
     return {
-        "rest": _output_layers([decoder.rest], decoder.axes),
-        "mean": _output_layers(decoder.means, decoder.axes),
+        "rest": _layers([decoder.rest]),
+        "mean": _layers(decoder.means),
         "start": _arrays(decoder.start),
         "correction": _arrays(decoder.mean) if isinstance(decoder.mean, Correction) else {},
         "responses": _responses(decoder.responses),
@@ -59,17 +59,11 @@ def _responses(responses: Responses | None) -> dict[str, np.ndarray]:
     return {} if responses is None else _arrays(responses) | {"reading": responses.reading.weight.numpy()}
 
 
-def _output_layers(nets: Sequence[Mlp], axes: torch.nn.Module) -> list[Layer]:
-    """The layers of one network equal to the average of `nets`.
-
-    Where the decoder draws in principal components (axes), the product with them is part of the last layer.
-    """
+def _layers(nets: Sequence[Mlp]) -> list[Layer]:
+    """The layers of one network equal to the average of `nets`."""
     linear = [[layer for layer in net if isinstance(layer, torch.nn.Linear)] for net in nets]
     depth = len(linear[0]) if nets else 0
-    layers = [_side_by_side([own[i] for own in linear], i == 0, i == depth - 1) for i in range(depth)]
-    if layers and isinstance(axes, torch.nn.Linear):
-        layers[-1] = {k: axes.weight.numpy() @ v for k, v in layers[-1].items()}
-    return layers
+    return [_side_by_side([own[i] for own in linear], i == 0, i == depth - 1) for i in range(depth)]
 
 
 def _side_by_side(linear: Sequence[torch.nn.Linear], first: bool, last: bool) -> Layer:

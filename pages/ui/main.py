@@ -68,7 +68,8 @@ STYLE = f"""<style>
 [data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primary'] p,
 [data-testid='stMultiSelect'] [data-tag] {{color: light-dark(#ffffff, #0b1117) !important}}
 [class*='st-key-card_'] {{position: relative}}
-[class*='st-key-card_'] a::after {{content: ''; position: absolute; inset: 0}}
+[class*='st-key-card_'] * {{position: static !important}}
+[class*='st-key-card_'] a::after {{content: ''; position: absolute; inset: 0; position: absolute !important}}
 [class*='st-key-card_']:hover {{border-color: currentColor}}
 @media (pointer: coarse) {{
 [data-testid='stSlider'] [data-baseweb='slider'] * {{pointer-events: none}}

@@ -171,6 +171,7 @@ def _show_note(key: str, option: str | None) -> None:
 
 def choose(label: str, options: list[str], key: str, **settings: Any) -> str:
     """A segmented control that always has a value and keeps it over page switches."""
+    state.opens_with(key, options[0])
     st.session_state.setdefault(key, options[0])
     if st.session_state[key] not in options:
         st.session_state[key] = options[0]
@@ -185,6 +186,7 @@ def selected_rows(ids: np.ndarray) -> np.ndarray:
 
 def show_other(model: TrainedModel) -> LatentSet | None:
     """Choose a second star to copy latent dimensions from; returns its latent."""
+    state.opens_with("other_star", NO_STAR)
     source = st.session_state[state.STARS]
     others = _ids(st.session_state[state.MODEL], source)[:MAX_LISTED].tolist()
     star = st.selectbox(

@@ -10,6 +10,7 @@ import streamlit as st
 
 from gandalf_core.jobs.job import Job
 from gandalf_core.parameters import parameter
+from pages.ui import saving
 from pages.ui.cache.models import load_model
 
 SYMBOLS = {  # in LaTeX
@@ -59,14 +60,16 @@ def file_name(text: str) -> str:
 
 
 def figure(chart: go.Figure, sentence: str, key: str) -> None:
-    """A figure, and under it a sentence that says what to see; its toolbar saves an SVG."""
+    """A figure, under it a sentence that says what to see, and a menu that saves it."""
     config = {
         "displaylogo": False,
         "toImageButtonOptions": {"format": "svg", "filename": f"gandalf-{key}", "scale": 2},
         "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
     }
     st.plotly_chart(chart, key=key, config=config, alt=sentence)
-    st.caption(sentence)
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.caption(sentence, width="stretch")
+        saving.show_figure_files(chart, sentence, key)
 
 
 def fact(label: str, value: str, note: str) -> None:
@@ -114,13 +117,5 @@ def open_page(name: str) -> NoReturn:
 
 
 def download(table: pd.DataFrame, name: str, key: str) -> None:
-    """A button that saves the table as csv; the file is written only when somebody asks for it."""
-    st.download_button(
-        f"Download {name}.csv",
-        lambda: table.to_csv(index=False).encode(),
-        f"{name}.csv",
-        "text/csv",
-        key=key,
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    """Buttons that save the table; a file is written only when somebody asks for it."""
+    saving.show_table_files(table, name, key)

@@ -24,8 +24,14 @@ JOB = "job"  # id of the training that is shown; mirrored in the link
 SWEEP = "sweep"  # id of the sweep that is shown; mirrored in the link
 MAPS = "map_settings"  # of the maps that are asked for, "perplexity:neighbours:seed"; mirrored in the link
 NOTES = "notes"  # {picker's key: (requested option that does not exist, option shown instead)}
+OPENING = "opening"  # {session key of a switch: what it shows when its page opens}
+LINK_READ = "link_read"  # whether the address was read: once, when the session begins
+HISTORY = "history"  # for undo: {"past": views, "now": the view, "future": views}; see link.py
+BACK = "back"  # token of the latest Back of the browser that was followed
+LOST_SELECTION = "lost_selection"  # why the selection of a link is not there
 OWN_LATENT = "own_latent"  # which uploaded latent was audited, and for what
 ADDED_MODEL = "added_model"  # (name of the model that was added from a file, what is said of that)
+DELETED = "deleted"  # (id, title) of the job that was deleted last, which can be undone
 OWNER = "owner"  # who started a job, for the limit per person
 MAX_UPLOADS = 100  # sets of uploaded stars that a link may name
 DEFAULTS: dict[str, Any] = {
@@ -38,8 +44,14 @@ DEFAULTS: dict[str, Any] = {
     JOB: "",
     SWEEP: "",
     MAPS: "",
+    OPENING: {},
+    LINK_READ: False,
+    HISTORY: {"past": [], "now": None, "future": []},
+    BACK: "",
+    LOST_SELECTION: "",
     OWN_LATENT: None,
     ADDED_MODEL: ("", ""),
+    DELETED: ("", ""),
     OWNER: "",
 }
 IN_LINK = (UPLOADS, JOB, SWEEP, MAPS)  # what no widget carries
@@ -73,6 +85,11 @@ def get(key: str) -> Any:
 
 def put(key: str, value: Any) -> None:
     st.session_state[key] = value
+
+
+def opens_with(key: str, value: Any) -> None:
+    """Note what a switch shows when its page opens: a link has only what differs."""
+    put(OPENING, get(OPENING) | {key: value})
 
 
 def select(ids: np.ndarray, token: str = "python") -> None:

@@ -22,7 +22,7 @@ from pages.ui import state
 HEADER = "x-gandalf-visitor"
 WORD = secrets.token_hex(16)  # begins the header: only this process knows it
 ATTRIBUTES = "Path=/; HttpOnly; SameSite=Lax"
-NO_PAGES = ("/_stcore", "/media", "/component", "/static")  # addresses that no person opens
+NO_PAGES = ("/_stcore", "/media", "/component", "/static", "/gandalf/")  # addresses that no person opens
 SMALL = 64  # bytes: a message without the settings of widgets
 TRY_AGAIN_LATER = 1013  # closes a WebSocket
 

@@ -38,13 +38,13 @@ def _warm() -> None:
     quiet.setLevel(logging.ERROR)  # caches are filled outside a session on purpose
     import_all()
     from pages.ui import jobs, pickers
-    from pages.ui.cache.models import decoder_bytes, load_model, model_folders
+    from pages.ui.cache.models import decoder_parts, load_model, model_folders
 
     with suppress(GandalfError):
         jobs.manager()
         for name in sorted(model_folders(), key=lambda name: name != pickers.DEFAULT):
             model = load_model(name)
             if model.condition_on:
-                decoder_bytes(model.identity, model)
+                decoder_parts(model.identity, model)
     gc.collect()
     gc.freeze()

@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import ModelError
@@ -22,6 +23,7 @@ from ..arguments import (
 )
 from ..console import Console
 from ..keys import about, exporting
+from ..pages import MAP_PAGE, STAR_PAGE, check_page, write_map_page, write_star_page
 from ..registry import Report, arg, command
 from ..streams import intake_for, join_latents, stars_for, to_rest, write_pieces
 
@@ -40,10 +42,10 @@ def encode(args: Namespace, console: Console) -> Report:
 
     Parquet input is read piece by piece, so a file may be of any size.
     """
-    from ...io import ARRAY_SUFFIXES, check_output, write_latents
+    from ...io import LATENT_SUFFIXES, check_output, write_latents
     from ...models.store import load_model
 
-    check_output(args.out, ARRAY_SUFFIXES, args.stars)
+    check_output(args.out, LATENT_SUFFIXES, args.stars)
     model = exporting(load_model(args.model), args, console)
     started = time.perf_counter()
     intake = intake_for(args, model, decoded=False)
@@ -78,6 +80,7 @@ def encode(args: Namespace, console: Console) -> Report:
         metavar="LABEL=VALUE",
         help="give every star this value, in K or dex, e.g. teff=7500 (default: its own); may repeat",
     ),
+    STAR_PAGE,
     *EXPORTING,
     OUT,
 )
@@ -90,34 +93,49 @@ def decode(args: Namespace, console: Console) -> Report:
     from ...data.spectra import concatenate
     from ...io import STAR_SUFFIXES, check_output, write_stars
     from ...models.store import load_model
-    from ...products.grid import beyond_sample
 
     check_output(args.out, STAR_SUFFIXES, args.stars)
+    check_page(args)
     model = exporting(load_model(args.model), args, console)
     changes = {canonical_name(name): value for name, value in args.set}
     model.check_receives(changes)
-    counts = {"given": 0, "estimated": 0}  # the stars whose other labels are their own, and the others
-    extrapolated = 0
-
-    def decoded(stars: "SpectraSet") -> "SpectraSet":
-        nonlocal extrapolated
-        spectra, own = model.modify(stars, changes)
-        counts["given"] += int(own.sum())
-        counts["estimated"] += int((~own).sum())
-        extrapolated += int(beyond_sample(model, spectra.labels).sum())
-        return spectra
-
+    done = _Decoded(model, changes)
     intake = intake_for(args, model, decoded=True)
-    parts = map(decoded, intake.pieces(args.stars, model.wavelength_nm))
+    parts = map(done.take, intake.pieces(args.stars, model.wavelength_nm))
     n = write_pieces(args, parts, write_stars, concatenate)
     console.taken_in(intake)
     beyond = _beyond(model, changes, console)
-    if extrapolated and not beyond:
-        console.say(f"{extrapolated:,} of {n:,} stars have labels beyond those of the training stars")
-    if counts["estimated"]:
-        console.say(f"labels of {counts['estimated']:,} of {n:,} stars were estimated from their spectra")
-    result = {"stars": n, "set": changes, "extrapolated": extrapolated, "beyond": beyond, "labels": counts}
-    return Report(result | intake.result() | about(model) | {"file": args.out})
+    if done.extrapolated and not beyond:
+        console.say(f"{done.extrapolated:,} of {n:,} stars have labels beyond those of the training stars")
+    if estimated := done.counts["estimated"]:
+        console.say(f"labels of {estimated:,} of {n:,} stars were estimated from their spectra")
+    if args.page and done.first is not None:
+        write_star_page(args, model, done.first, changes, console)
+    result = {"stars": n, "set": changes, "extrapolated": done.extrapolated, "beyond": beyond}
+    result |= {"labels": done.counts} | intake.result() | about(model) | {"file": args.out}
+    return Report(result)
+
+
+@dataclass
+class _Decoded:
+    """What `decode` counts while stars pass: whose labels were given and estimated; and the first star."""
+
+    model: "TrainedModel"
+    changes: dict[str, float]
+    counts: dict[str, int] = field(default_factory=lambda: {"given": 0, "estimated": 0})
+    extrapolated: int = 0
+    first: "SpectraSet | None" = None
+
+    def take(self, stars: "SpectraSet") -> "SpectraSet":
+        """The decoded spectra of some stars."""
+        from ...products.grid import beyond_sample
+
+        self.first = stars[:1] if self.first is None else self.first
+        spectra, own = self.model.modify(stars, self.changes)
+        self.counts["given"] += int(own.sum())
+        self.counts["estimated"] += int((~own).sum())
+        self.extrapolated += int(beyond_sample(self.model, spectra.labels).sum())
+        return spectra
 
 
 def _beyond(model: "TrainedModel", changes: dict[str, float], console: Console) -> list[str]:
@@ -164,6 +182,7 @@ def _beyond(model: "TrainedModel", changes: dict[str, float], console: Console) 
         action="store_true",
         help="place the stars in the map that the model carries (default: make a new map)",
     ),
+    MAP_PAGE,
     NOISE_KEY,
     SEED,
     OUT,
@@ -177,6 +196,7 @@ def project(args: Namespace, console: Console) -> Report:
     from ...sources import Intake
 
     check_output(args.out, ARRAY_SUFFIXES, args.stars)
+    check_page(args)
     model = exporting(load_model(args.model), args, console)
     plain = Intake(args.keep_spikes, prepare=to_rest(args, model))
     intake = intake_for(args, model, decoded=False) if args.of == "latent" else plain
@@ -188,6 +208,8 @@ def project(args: Namespace, console: Console) -> Report:
     xy = _placed(model, x, args) if args.place else _new_map(x, shown, args, console).xy
     seconds = time.perf_counter() - started
     write_map(args.out, xy, stars.ids, labels, model.label_names)
+    if args.page:
+        write_map_page(args, model, xy, stars, console)
     r2 = dict(zip(model.label_names, neighbour_r2(xy, labels).tolist(), strict=True))
     result = {"stars": len(stars), "seconds": seconds, "neighbour_r2": r2}
     result |= {"of": args.of, "method": args.method, "file": args.out}

@@ -11,7 +11,8 @@ from gandalf_core.errors import ModelError
 from gandalf_core.models import store
 from gandalf_core.models.browser import decoder_spec
 from gandalf_core.models.trained import TrainedModel
-from pages.ui.components import live_decoder
+from gandalf_core.publishing import decoder_view
+from pages.ui.components.delivery import NUMBERS, Part, part_of
 from pages.ui.turns import once
 
 
@@ -76,6 +77,6 @@ def _load(path: str, stamps: tuple[tuple[str, int, int], ...], name: str) -> Tra
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def decoder_bytes(weights: str, _model: TrainedModel) -> bytes:
-    """The decoder as the browser receives it, under the key `weights`."""
-    return live_decoder.packed(decoder_spec(_model), weights)
+def decoder_parts(weights: str, _model: TrainedModel) -> tuple[Part, ...]:
+    """The decoder as the browser fetches it, under the key `weights`."""
+    return tuple(part_of(part, NUMBERS) for part in decoder_view.parts(decoder_spec(_model), weights))

@@ -46,15 +46,56 @@ function keep(packed) {
 }
 
 /**
- * The bytes of pages/ui/components/packing.py: length of the JSON header, the header, float32 numbers.
+ * The bytes of gandalf_core/publishing/arrays.py: length of the JSON header, the header, float32 numbers, and
+ * 16-bit integers that are to be multiplied by the scale of their row.
  * @param {Uint8Array} raw
  */
 function unpack(raw) {
   const bytes = raw.slice()
   const size = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true)
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)))
-  const numbers = new Float32Array(bytes.slice(4 + size).buffer)
-  return { header, array: ([start, length]) => numbers.subarray(start, start + length) }
+  const end = 4 + size + 4 * header.floats
+  const numbers = new Float32Array(bytes.slice(4 + size, end).buffer)
+  const count = (bytes.length - end) / 2 // their high bytes come first, then their low ones
+  const integer = k => ((bytes[end + k] << 24) >> 16) | bytes[end + count + k]
+  /** @param {number[]} place @returns {Float32Array} */
+  const scaled = ([start, length, scales, rows, ...more]) => {
+    const columns = length / rows
+    const value = k => integer(start + k) * numbers[scales + Math.floor(k / columns)]
+    const values = Float32Array.from({ length }, (_, k) => value(k))
+    if (more.length) scaled(more).forEach((v, k) => (values[k] = value(k) + v))
+    return values
+  }
+  /** @param {number[]} place */
+  const exact = ([start, length]) => numbers.subarray(start, start + length)
+  return { header, array: place => (place.length > 2 ? scaled(place) : exact(place)) }
+}
+
+/**
+ * Several parts as one: the header of the first, the arrays of all.
+ * @param {ReturnType<typeof unpack>[]} parts
+ */
+function joined(parts) {
+  /** @type {[string, ReturnType<typeof unpack>][]} */
+  const owners = parts.flatMap(part => Object.keys(part.header.arrays).map(name => [name, part]))
+  const places = owners.map(([name, { header, array }]) => [name, () => array(header.arrays[name])])
+  return { header: { ...parts[0].header, arrays: Object.fromEntries(places) }, array: place => place() }
+}
+
+// Fetch parts from the server, once; the browser keeps them by their content (pages/ui/components/delivery.py).
+const fetching = new Set()
+async function fetchParts(app, addresses) {
+  const all = addresses.join()
+  if (fetching.has(all)) return
+  fetching.add(all)
+  try {
+    const answers = await Promise.all(addresses.map(address => fetch(app + address)))
+    if (!answers.every(answer => answer.ok)) throw new Error("a part is missing")
+    const contents = await Promise.all(answers.map(answer => answer.arrayBuffer()))
+    keep(joined(contents.map(content => unpack(new Uint8Array(content)))))
+  } finally {
+    fetching.delete(all)
+  }
 }
 
 // --- colours and sizes ---
@@ -175,17 +216,31 @@ function drawTicks(context, box, { X, Y }, xRange, yRange, whole) {
   for (const [v, text] of ticksOf(xRange[0], xRange[1], box.width / 85, whole)) {
     context.globalAlpha = 0.06
     context.strokeRect(X(v), box.top, 0, box.height)
-    context.globalAlpha = 0.75
+    context.globalAlpha = 0.9
     context.textAlign = "center"
     context.fillText(text, X(v), bottom + 14)
   }
   for (const [v, text] of ticksOf(yRange[0], yRange[1], box.height / 45)) {
     context.globalAlpha = 0.06
     context.strokeRect(box.left, Y(v), box.width, 0)
-    context.globalAlpha = 0.75
+    context.globalAlpha = 0.9
     context.textAlign = "right"
     context.fillText(text, box.left - 6, Y(v) + 4)
   }
+}
+
+// --- the zoom, a part of the page's link that no server needs ---
+
+const ZOOM = "zoom"
+const zoomInLink = () => new URL(location.href).searchParams.get(ZOOM) ?? ""
+
+/** @param {string} text what is shown; empty: everything */
+function putZoomInLink(text) {
+  if (!location.protocol.startsWith("http")) return // a page of one file has no link of its own
+  const url = new URL(location.href)
+  if (text) url.searchParams.set(ZOOM, text)
+  else url.searchParams.delete(ZOOM)
+  if (url.href !== location.href) history.replaceState(history.state, "", url)
 }
 
 // --- documents ---

@@ -1,29 +1,41 @@
 """Registering a component of several JavaScript files: one script and one style sheet of its parts."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
-SHARED = Path(__file__).parent
+from gandalf_core.publishing.components import Component
+from pages.ui.components.delivery import SCRIPT, offer, part_of
+
+# Streamlit sends a component's script along with every view of it; this one fetches the real one, once
+LOADER = """
+const own = [...document.scripts].map(script => script.src).find(src => src.includes("/static/js/"))
+const app = own.split("static/js/")[0]
+const loading = import(app + "ADDRESS")
+export default function (component) {
+  let end = null, ended = false
+  loading.then(real => ended || (end = real.default({ ...component, app })))
+  return () => ((ended = true), end?.())
+}
+"""
 
 
-def register(folder: Path, parts: tuple[str, ...], hidden: str) -> tuple[Callable, Callable]:
-    """The component in `folder`, and one without a view that carries data to it.
+def register(component: Component, hidden: str = "") -> tuple[Callable, Callable | None]:
+    """The component and, where `hidden` has a name for it, one without a view that carries data to it."""
+    script = part_of(component.script.encode(), SCRIPT)
 
-    parts: the folder's JavaScript files in order, each using only what stands before it; `canvas.js` comes
-    first. hidden: name of the second component.
-    """
+    def mounting(mount: Callable) -> Callable:
+        def offering(**options: object) -> None:
+            offer(script)
+            mount(**options)
 
-    def text(path: Path) -> str:
-        return path.read_text(encoding="utf-8")
+        return offering
 
-    scripts = [SHARED / "canvas.js", *(folder / f"{name}.js" for name in parts)]
-    script = "\n".join(map(text, scripts))
+    loader = LOADER.replace("ADDRESS", script.address)
     view = st.components.v2.component(
-        f"gandalf_{folder.name}",
-        html=text(folder / "component.html"),
-        css=text(SHARED / "buttons.css") + text(folder / "component.css"),
-        js=script,
+        f"gandalf_{component.name}", html=component.body, css=component.style, js=loader
     )
-    return view, st.components.v2.component(hidden, html="<span hidden></span>", js=script)
+    if not hidden:
+        return mounting(view), None
+    silent = st.components.v2.component(hidden, html="<span hidden></span>", js=loader)
+    return mounting(view), mounting(silent)

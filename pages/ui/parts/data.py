@@ -35,12 +35,13 @@ def show_diagrams(model: TrainedModel, ids: np.ndarray, labels: np.ndarray) -> N
         return panels.diagrams(ids, labels, names, **overlay)._replace(overlay_notes=notes)
 
     key = identity("data", ids, labels, names, overlay, notes)
-    diagrams.show_linked("data diagrams", key, build, names, columns=2)
     pink = "Pink: your stars, with parameters estimated from their spectra where their files have none."
-    st.caption(
+    about = diagrams.About(
+        f"{len(ids):,} stars",
         "Yellow: many stars. Draw a lasso around a sequence: the same stars light up in the other diagram "
-        f"and on the Maps page. {_on_estimates(estimated, len(ids))}{pink if overlay else ''}"
+        f"and on the Maps page. {_on_estimates(estimated, len(ids))}{pink if overlay else ''}",
     )
+    diagrams.show_linked("data diagrams", key, build, names, columns=2, about=about)
 
 
 def with_estimates(model: TrainedModel, labels: np.ndarray) -> tuple[np.ndarray, int]:

@@ -12,14 +12,16 @@ from gandalf_core.data.identity import identity
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.models.trained import TrainedModel
+from gandalf_core.publishing import decoder_view
+from gandalf_core.publishing.presets import presets
 from gandalf_core.simulator import is_simulated
-from pages.ui import guards, state
-from pages.ui.cache.models import decoder_bytes
+from pages.ui import guards, link, state
+from pages.ui.cache.models import decoder_parts
 from pages.ui.cache.outputs import latents_of, population_bands
 from pages.ui.cache.stars import true_spectrum
 from pages.ui.components import live_decoder
+from pages.ui.components.delivery import Part
 from pages.ui.parts import exports
-from pages.ui.parts.presets import presets
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ class Scene:
         return np.array([self.settings["labels"][name] for name in self.model.label_names])
 
     @property
+    def changes(self) -> dict[str, float]:
+        """The labels that the decoder receives and that are not the star's own."""
+        received, new = self.model.condition_on, self.settings["labels"]
+        return {name: new[name] for name in received if new[name] != self.own[name]}
+
+    @property
     def new_z(self) -> np.ndarray:
         """(1, Z) the latent of the settings."""
         z = self.settings["z"]
@@ -94,9 +102,8 @@ def show_decoder(
     """
     scene = Scene(model, star, labels, edit)
     truth = None if edit else _truth(scene)
-    live_decoder.mount(
-        decoder_bytes(model.identity, model), key, _view(scene, truth, other), lambda: _take(key, scene)
-    )
+    parts = decoder_parts(model.identity, model)
+    live_decoder.mount(parts, key, _view(scene, truth, other, parts), lambda: _take(key, scene))
     with guards.showing_errors():
         flux = model.decode(scene.new_z, scene.new_labels[None])[0]
         before = model.decode(scene.latent.z, labels[None])[0]
@@ -104,23 +111,34 @@ def show_decoder(
         _show_error(change_error(flux - before, truth.after - truth.before))
     elif not edit and is_simulated(star):
         st.caption("No true spectrum exists for these parameters: they lie outside the simulator's region.")
-    exports.show_exports(key, model, star, scene.new_labels, flux)
+    latent = scene.new_z[0]
+    z = latent if scene.settings["z"] else None
+    decoded = exports.Decoded(model, star, scene.new_labels, flux, before, scene.changes, latent, z, truth)
+    exports.show_exports(key, decoded)
+    link.write(key)
 
 
-def _view(scene: Scene, truth: live_decoder.Truth | None, other: LatentSet | None) -> live_decoder.View:
+def _view(
+    scene: Scene,
+    truth: decoder_view.Truth | None,
+    other: LatentSet | None,
+    parts: tuple[Part, ...],
+) -> decoder_view.View:
     model, star = scene.model, scene.star
     flux = np.where(star.mask[0], np.nan, star.flux[0])
-    return live_decoder.View(
+    return decoder_view.View(
         weights=model.identity,
         title=model.name,
-        star=live_decoder.Star(scene.star_id, star.identity, flux, scene.latent.z[0], scene.own),
+        star=decoder_view.Star(scene.star_id, star.identity, flux, scene.latent.z[0], scene.own),
         settings=scene.settings,
-        sliders=live_decoder.sliders(model.condition_on, model.ranges),
+        sliders=decoder_view.sliders(model.condition_on, model.ranges),
         presets=presets(model.condition_on),
         bands=population_bands(model),
         truth=truth,
-        other=None if other is None else live_decoder.OtherStar(str(other.ids[0]), other.z[0]),
+        other=None if other is None else decoder_view.OtherStar(str(other.ids[0]), other.z[0]),
         edit=scene.edit,
+        parts=tuple(part.address for part in parts),
+        wavelength_nm=star.wavelength_nm,
     )
 
 
@@ -136,14 +154,14 @@ def _take(key: str, scene: Scene) -> None:
     state.put(state.SETTINGS, {**settings, "latent_of": scene.latent_of, "labels": moved, "z": z})
 
 
-def _truth(scene: Scene) -> live_decoder.Truth | None:
+def _truth(scene: Scene) -> decoder_view.Truth | None:
     """The noise-free spectra of a simulated star under its own and the new labels, where both exist."""
     if not is_simulated(scene.star):
         return None
     before, after = (true_spectrum(scene.star, labels) for labels in (scene.labels, scene.new_labels))
     if not np.isfinite(before).any() or not np.isfinite(after).any():
         return None
-    return live_decoder.Truth("truth (simulator)", scene.named(scene.new_labels), before, after)
+    return decoder_view.Truth("truth (simulator)", scene.named(scene.new_labels), before, after)
 
 
 def _show_error(error: float) -> None:

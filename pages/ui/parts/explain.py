@@ -13,7 +13,7 @@ from gandalf_core.explaining.species import physical, shares
 from gandalf_core.figures import explanations
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.parameters import parameter
-from pages.ui import guards, pickers, show
+from pages.ui import guards, pickers, show, state
 
 SMALLEST_PART = 0.01  # that is worth a word
 
@@ -23,6 +23,7 @@ SMALLEST_PART = 0.01  # that is worth a word
 
 def show_sliders(model: TrainedModel, star: SpectraSet, labels: np.ndarray) -> None:
     """Behind a switch: the change per step of a label, by the decoder and by physics."""
+    state.opens_with("explain_sliders", False)
     if not st.toggle("Why does it say so?", key="explain_sliders"):
         return
     with guards.showing_errors():

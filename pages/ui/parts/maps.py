@@ -108,7 +108,9 @@ def show_rows() -> tuple[str, ...]:
     """Choose the representations to compare, each a row of panels."""
     options = [SPECTRA, *model_folders()]
     defaults = dict.fromkeys((SPECTRA, st.session_state[state.MODEL], *PAIR))
-    st.session_state.setdefault(ROWS, [row for row in defaults if row in options])
+    opening = [row for row in defaults if row in options]
+    state.opens_with(ROWS, opening)
+    st.session_state.setdefault(ROWS, opening)
     st.session_state[ROWS] = [row for row in st.session_state[ROWS] if row in options]
     rows = st.multiselect("Representations", options, key=ROWS, persist_state="session", width=WIDTH)
     return tuple(rows)
@@ -242,8 +244,13 @@ def show_maps(request: Request, rows: list[Row]) -> None:
         )._replace(overlay_notes=notes)
 
     key = identity("maps", maps, chosen, model.ranges, overlay_ids, overlay_labels, notes)
-    diagrams.show_linked("maps", key, build, chosen.names, columns=max(len(chosen.names), 2))
-    st.caption(" ".join(_sentences(request, rows)))
+    about = diagrams.About(
+        f"{METHOD_NAMES[request.method]} maps of {len(chosen.ids):,} stars",
+        " ".join(_sentences(request, rows)),
+        tuple(row.name for row in rows if row.map is not None and row.name != SPECTRA),
+    )
+    columns = max(len(chosen.names), 2)
+    diagrams.show_linked("maps", key, build, chosen.names, columns=columns, about=about)
 
 
 def _sentences(request: Request, rows: list[Row]) -> list[str]:

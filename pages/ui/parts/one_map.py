@@ -26,4 +26,10 @@ def show_one(name: str) -> None:
 
     key = identity("one map", one, labels, model.ranges)
     count = max(len(model.label_names), 2)
-    diagrams.show_linked(f"map of {name}", key, build, model.label_names, columns=count)
+    about = diagrams.About(
+        f"The latent of {name}",
+        "Colour: the parameter in the panel's title. k-NN R²: how well a star's ten nearest neighbours in "
+        "the map predict it (1: exactly; 0 or below: not at all).",
+        (name,),
+    )
+    diagrams.show_linked(f"map of {name}", key, build, model.label_names, columns=count, about=about)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from gandalf_core.data.identity import identity
 from gandalf_core.data.spectra import SpectraSet
@@ -46,11 +45,13 @@ def show_diagrams(
         )
 
     key = identity("predicted", source, predictions.values, stars, overlay)
-    diagrams.show_linked("predicted diagrams", key, build, names, columns=2)
-    st.caption(
+    about = diagrams.About(
+        f"Parameters predicted from the {source}",
         "The predicted parameters; compare them with the true ones on the Data page. "
-        "Diamonds: uploaded stars with 1σ errors."
+        "Diamonds: uploaded stars with 1σ errors.",
+        (model.name,),
     )
+    diagrams.show_linked("predicted diagrams", key, build, names, columns=2, about=about)
 
 
 def show_joint_errors(

@@ -47,7 +47,8 @@ def show_kept() -> None:
     try:
         with st.expander("Your files on this server", icon=":material/folder_shared:"):
             st.caption(usage_text())
-            kept = [t for t in jobs.manager().accounts.ledger.of(jobs.owner()) if t.kind != "model"]
+            every = jobs.manager().accounts.ledger.of(jobs.owner())
+            kept = [t for t in every if t.kind != "model" and t.title]
             for thing in kept[:LISTED]:
                 _show(thing)
             if len(kept) > LISTED:

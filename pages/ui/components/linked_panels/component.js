@@ -12,7 +12,7 @@ class Panels extends Gestures(Painting(class {})) {
     this.mode = "lasso"
     for (const button of root.querySelectorAll("[data-mode]"))
       button.onclick = () => this.setMode(button.dataset.mode)
-    root.querySelector(".whole").onclick = () => (this.zooms.clear(), this.schedule())
+    root.querySelector(".whole").onclick = () => (this.zooms.clear(), this.keepZooms())
     root.querySelector(".clear").onclick = () => this.select(new Uint8Array(this.selected.length))
     root.querySelector(".png").onclick = () => this.savePng()
     this.resizing = new ResizeObserver(() => this.schedule())
@@ -70,7 +70,8 @@ class Panels extends Gestures(Painting(class {})) {
   }
 
   view(panel) {
-    const words = `${panel.title}${panel.note ? ", " + panel.note : ""}, ${this.count} stars`
+    const title = panel.title.replace(/<.*?>/g, "")
+    const words = `${title}${panel.note ? ", " + panel.note : ""}, ${this.count} stars`
     const canvas = element("canvas", { tabIndex: 0, role: "img", "aria-label": words })
     const caption = element("figcaption", {}, ...symbolNodes(panel.title))
     const text = element("span", {}, panel.note)
@@ -81,13 +82,18 @@ class Panels extends Gestures(Painting(class {})) {
   }
 
   colourBar(panel) {
-    if (!panel.colour_title || panel.colour_title === CROWDING) return ""
-    const [low, high] = panel.colour_range
-    const digits = high - low > 50 ? 0 : 1
+    if (!hasColours(panel)) return ""
+    const [low, high] = this.endsOf(panel)
     const colours = visible(VIRIDIS, this.theme.dark).map(rgb => `rgb(${rgb.join(",")})`)
     const bar = element("span", { className: "colours" })
     bar.style.background = `linear-gradient(to right, ${colours.join(",")})`
-    return element("span", { className: "scale" }, low.toFixed(digits), bar, high.toFixed(digits))
+    return element("span", { className: "scale" }, low, bar, high)
+  }
+
+  // The ends of a panel's colours as texts.
+  endsOf({ colour_range: ends }) {
+    const digits = ends[1] - ends[0] > 50 ? 0 : 1
+    return ends.map(end => end.toFixed(digits).replace("-", "−"))
   }
 
   setMode(mode) {
@@ -126,26 +132,51 @@ class Panels extends Gestures(Painting(class {})) {
 
   savePng() {
     const ratio = window.devicePixelRatio || 1
-    const margin = 26 * ratio
     const columns = getComputedStyle(this.grid).gridTemplateColumns.split(" ").length
     const rows = Math.ceil(this.views.length / columns)
-    const width = this.views[0].canvas.width + margin
-    const height = this.views[0].canvas.height + 2 * margin
-    const sheet = element("canvas", { width: width * columns, height: height * rows })
+    const wide = this.views[0].canvas.clientWidth + 26
+    const high = this.views[0].canvas.clientHeight + ABOVE + BELOW
+    const sheet = element("canvas", { width: wide * columns * ratio, height: high * rows * ratio })
     const context = sheet.getContext("2d")
+    context.scale(ratio, ratio)
     context.fillStyle = this.theme.background
-    context.fillRect(0, 0, sheet.width, sheet.height)
-    context.fillStyle = this.theme.text
-    this.views.forEach(({ panel, canvas }, k) => {
-      const left = (k % columns) * width + margin / 2
-      const top = Math.floor(k / columns) * height
-      const title = `${panel.title}   ${panel.note}`
-      drawSymbol(context, title, left, top + 18 * ratio, 13 * ratio, this.theme.font)
-      context.drawImage(canvas, left, top + margin)
-    })
+    context.fillRect(0, 0, wide * columns, high * rows)
+    this.views.forEach((view, k) =>
+      this.drawPanel(context, view, (k % columns) * wide + 13, Math.floor(k / columns) * high),
+    )
     sheet.toBlob(blob => save("gandalf-diagrams.png", blob))
   }
+
+  // A panel with its title above; below it, its note and the bar of its colours.
+  drawPanel(context, { panel, canvas }, left, top) {
+    const { clientWidth: width, clientHeight: height } = canvas
+    const { font, text } = this.theme
+    context.fillStyle = text
+    context.font = `13px ${font}`
+    const long = context.measureText(panel.title.replace(/<.*?>/g, "")).width
+    drawSymbol(context, panel.title, left, top + 18, 13 * Math.min(1, width / long), font)
+    context.drawImage(canvas, left, top + ABOVE, width, height)
+    const line = top + ABOVE + height + 14
+    drawSymbol(context, panel.note, left, line, 11, font)
+    if (!hasColours(panel)) return
+    const [low, high] = this.endsOf(panel)
+    const colours = visible(VIRIDIS, this.theme.dark)
+    const [bar, start] = [70, left + width - 70 - 34]
+    colours.forEach((rgb, k) => {
+      context.fillStyle = `rgb(${rgb.join(",")})`
+      context.fillRect(start + (k * bar) / colours.length, line - 8, bar / colours.length + 1, 8)
+    })
+    context.fillStyle = text
+    drawSymbol(context, high, start + bar + 4, line, 11, font)
+    context.font = `11px ${font}`
+    drawSymbol(context, low, start - 4 - context.measureText(low).width, line, 11, font)
+    drawSymbol(context, panel.colour_title, start + bar / 2, line + 14, 11, font, "center")
+  }
 }
+
+const ABOVE = 26 // pixels over a panel in a saved picture
+const BELOW = 38 // and under it
+const hasColours = panel => panel.colour_title && panel.colour_title !== CROWDING
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   if (data instanceof Uint8Array) return keep(unpack(data))

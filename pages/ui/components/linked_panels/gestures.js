@@ -3,10 +3,33 @@
 
 const REACH = 9 // pixels between the pointer and the star it means
 
+const rounded = value => +value.toPrecision(5)
+
+// From the link: the axes of a panel → its ranges.
+function zoomsInLink() {
+  const entries = zoomInLink()
+    .split("_")
+    .map(text => text.split("~"))
+    .filter(parts => parts.length === 5 && parts.slice(1).every(part => Number.isFinite(+part)))
+  return new Map(
+    entries.map(([key, ...ends]) => {
+      const [x0, x1, y0, y1] = ends.map(Number)
+      return [
+        key,
+        [
+          [x0, x1],
+          [y0, y1],
+        ],
+      ]
+    }),
+  )
+}
+
 const Gestures = base =>
   class extends base {
     watch(view) {
       const { canvas, panel } = view
+      if (!this.zooms.size) this.zooms = zoomsInLink()
       /** @returns {[number, number]} */
       const at = event => {
         const { left, top } = canvas.getBoundingClientRect()
@@ -19,7 +42,7 @@ const Gestures = base =>
       canvas.onpointermove = event => (view.down ? this.drag(view, at(event)) : this.hover(view, at(event)))
       canvas.onpointerup = event => this.release(view, at(event))
       canvas.onpointerleave = () => view.hover >= 0 && ((view.hover = -1), this.schedule())
-      canvas.ondblclick = () => (this.zooms.delete(zoomKey(panel)), this.schedule())
+      canvas.ondblclick = () => (this.zooms.delete(zoomKey(panel)), this.keepZooms())
       canvas.onwheel = event => {
         if (this.mode !== "pan") return
         event.preventDefault()
@@ -32,7 +55,7 @@ const Gestures = base =>
       const { left, top, width, height } = view.box
       const factor = { "+": 0.7, "-": 1.4 }[key]
       if (factor) this.zoomAt(view, [left + width / 2, top + height / 2], factor)
-      if (key === "Escape") (this.zooms.clear(), this.schedule())
+      if (key === "Escape") (this.zooms.clear(), this.keepZooms())
     }
 
     // --- drag ---
@@ -57,6 +80,7 @@ const Gestures = base =>
       const moved = Math.hypot(x - view.down[0], y - view.down[1]) > 4 || (view.lasso?.length ?? 0) > 6
       const corners = view.lasso?.map(([px, py]) => [view.axes.x(px), view.axes.y(py)])
       view.down = view.lasso = null
+      if (view.kind === "pan") this.keepZooms()
       if (moved && view.kind !== "pan") this.select(this.inside(view.panel, corners))
       else if (!moved) this.choose(view, [x, y])
       this.schedule()
@@ -78,6 +102,12 @@ const Gestures = base =>
       const around = (middle, range) => range.map(end => middle + (end - middle) * factor)
       const range = [around(view.axes.x(px), xRange), around(view.axes.y(py), yRange)]
       this.zooms.set(zoomKey(view.panel), range)
+      this.keepZooms()
+    }
+
+    keepZooms() {
+      const texts = [...this.zooms].map(([key, range]) => `${key}~${range.flat().map(rounded).join("~")}`)
+      putZoomInLink(texts.join("_"))
       this.schedule()
     }
 

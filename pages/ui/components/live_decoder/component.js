@@ -13,7 +13,7 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
     this.paints = 0
     this.zoom = null
     this.dimension = 0
-    for (const name of ["spectrum", "difference"]) this.watchSpectrum(this.part(name))
+    for (const name of ["spectrum", "difference", "error"]) this.watchSpectrum(this.part(name))
     this.watchBars(this.part("bars"))
     this.watchControls()
     this.resizing = new ResizeObserver(() => this.schedule())
@@ -30,8 +30,8 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
 
   // --- from Python ---
 
-  update(data, setState) {
-    this.setState = setState
+  update(data, setState, app) {
+    Object.assign(this, { setState, app, missing: false })
     this.theme = themeOf(this.root)
     CURVES.reconstruction.colour = COLOURS.reconstruction = this.theme.dark ? "#56B4E9" : "#0072B2"
     const { identity } = data.star
@@ -60,11 +60,29 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
 
   start() {
     const packed = store.get(this.data.weights)
-    if (!packed) return
-    if (this.decoder?.key !== this.data.weights) this.decoder = new Decoder(packed)
+    if (!packed) return this.await()
+    if (!this.ready) this.decoder = new Decoder(packed)
     this.wave = this.decoder.wavelength_nm
     this.reconstruction = this.decoder.run(this.star.z, this.star.labels)
     this.settle = true
+    this.schedule()
+  }
+
+  // Whether the decoder of this very model is here.
+  get ready() {
+    return Boolean(this.data) && this.decoder?.key === this.data.weights
+  }
+
+  // Until the decoder has come, the star alone is drawn.
+  await() {
+    this.wave = gridOf(this.data.wavelength, this.observed.length)
+    this.settle = true
+    this.schedule()
+    if (this.data.parts.length) fetchParts(this.app, this.data.parts).catch(() => this.sayMissing())
+  }
+
+  sayMissing() {
+    this.missing = true
     this.schedule()
   }
 
@@ -115,10 +133,17 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
   }
 }
 
-export default function ({ data, parentElement, setStateValue }) {
-  if (data instanceof Uint8Array) return keep(unpack(data))
+// Wavelengths from their two ends where they are even, else as they came.
+function gridOf(wavelength, count) {
+  if (!Array.isArray(wavelength)) return floatsOf(wavelength)
+  const [first, last] = wavelength
+  return Float32Array.from({ length: count }, (_, k) => first + ((last - first) * k) / (count - 1))
+}
+
+export default function ({ data, parentElement, setStateValue, app = "" }) {
+  if (data instanceof Uint8Array) return keep(unpack(data)) // in a page of one file
   const root = parentElement.querySelector(".gandalf")
   root.gandalf ??= new View(root)
-  root.gandalf.update(data, setStateValue)
+  root.gandalf.update(data, setStateValue, app)
   return () => (root.gandalf.destroy(), (root.gandalf = null))
 }

@@ -126,7 +126,7 @@ const Controls = base =>
         const outside = value < s.low || value > s.high
         block.classList.toggle("outside", outside)
         block.querySelector(".note").textContent = outside ? this.warning(s) : this.ownValue(s)
-        block.querySelector("button").textContent = this.playing === s.name ? "⏸" : "▶"
+        block.querySelector("button").textContent = this.playing === s.name ? "‖" : "▶"
       }
       if (this.data.edit) this.showDimension()
     }

@@ -25,13 +25,20 @@ class Decoder {
     this.key = header.key
     this.rest = layers("rest")
     this.mean = layers("mean")
+    const weights = name => {
+      const [whitened, nodes] = [numbers(`${name}.whitened`), name === "responses" ? "start" : name]
+      if (!whitened) return numbers(`${name}.weights`)
+      return unwhitened(numbers(`${nodes}.nodes`), numbers(`${nodes}.lengths`), whitened)
+    }
     const part = (name, Kind) =>
-      `${name}.weights` in header.arrays ? new Kind(array => numbers(`${name}.${array}`)) : null
+      `${name}.weights` in header.arrays || `${name}.whitened` in header.arrays
+        ? new Kind(array => (array === "weights" ? weights(name) : numbers(`${name}.${array}`)))
+        : null
     this.start = part("start", GridStart)
     this.correction = part("correction", Correction)
     this.responses = part("responses", Responses)
     this.shift = "shift.strengths" in header.arrays ? new LineShift(array => numbers(`shift.${array}`)) : null
-    this.axes = numbers("axes") // of correction and responses; none where they draw in pixels
+    this.axes = numbers("axes") // in which all but start and shift draw; none where they draw in pixels
     this.label_mean = numbers("label_mean")
     this.label_std = numbers("label_std")
     this.flux_offset = numbers("flux_offset")
@@ -62,8 +69,12 @@ class Decoder {
     if (!this.start) return []
     const basis = this.start.basis(y)
     const added = [this.correction?.run(y), this.responses?.run(z, basis)].filter(part => part)
-    const inPixels = added.map(part => (this.axes?.length ? sumOfRows(this.axes, part) : part))
-    return [this.start.run(basis), ...inPixels]
+    return [this.start.run(basis), ...added.map(part => this.inPixels(part))]
+  }
+
+  /** @param {ArrayLike<number>} part in the axes (R), or in pixels where there are none */
+  inPixels(part) {
+    return this.axes ? sumOfRows(this.axes, part) : part
   }
 
   /**
@@ -72,9 +83,8 @@ class Decoder {
    * @param {ArrayLike<number> | null} network the mean spectrum that a network draws, or adds to the start
    */
   shiftOfMean(y, network) {
-    const inPixels = part => (this.axes?.length ? sumOfRows(this.axes, part) : part)
     const start = this.start ? this.start.run(this.start.basis(y)) : null
-    const correction = this.correction ? inPixels(this.correction.run(y)) : null
+    const correction = this.correction ? this.inPixels(this.correction.run(y)) : null
     const parts = [network, start, correction].filter(part => part)
     const mean = Float64Array.from(this.flux_scale, (_, k) => parts.reduce((sum, part) => sum + part[k], 0))
     return this.shift.run(y, mean)
@@ -87,8 +97,8 @@ class Decoder {
    */
   run(z, labels) {
     const y = this.header.labels.map((name, k) => (labels[name] - this.label_mean[k]) / this.label_std[k])
-    const rest = this.network(this.rest, [...z, ...y])
-    const mean = this.mean.length ? this.network(this.mean, y) : null
+    const rest = Float64Array.from(this.inPixels(this.network(this.rest, [...z, ...y])))
+    const mean = this.mean.length ? this.inPixels(this.network(this.mean, y)) : null
     const parts = this.partsOfGrid(Array.from(z), y)
     if (this.shift) parts.push(this.shiftOfMean(y, mean))
     const scaled = (v, k) => parts.reduce((sum, part) => sum + part[k], mean ? mean[k] + v : this.squash(v))

@@ -6,6 +6,8 @@ const Gestures = base =>
     // --- spectrum and difference ---
 
     watchSpectrum(canvas) {
+      const linked = zoomInLink().split("~").map(Number)
+      if (linked.length === 2 && linked[0] < linked[1]) this.zoom = linked
       const at = event => event.clientX - canvas.getBoundingClientRect().left
       canvas.onpointerdown = event => {
         canvas.setPointerCapture(event.pointerId)
@@ -32,6 +34,7 @@ const Gestures = base =>
     release(canvas) {
       const [a, b] = canvas.drag ?? [0, 0]
       const dragged = !canvas.pan && Math.abs(b - a) > 5
+      if (canvas.pan) this.keepZoom()
       canvas.drag = canvas.pan = null
       if (!dragged) return this.schedule()
       const [low, high] = [Math.min(a, b), Math.max(a, b)].map(canvas.axes.x)
@@ -41,7 +44,12 @@ const Gestures = base =>
     setZoom(range) {
       this.zoom = range
       this.settle = true
+      this.keepZoom()
       this.schedule()
+    }
+
+    keepZoom() {
+      putZoomInLink(this.zoom ? this.zoom.map(nm => nm.toFixed(3)).join("~") : "")
     }
 
     clamp([low, high]) {
@@ -60,8 +68,8 @@ const Gestures = base =>
       const actions = {
         "+": () => this.setZoom([middle - half / 1.5, middle + half / 1.5]),
         "-": () => this.setZoom(this.clamp([middle - half * 1.5, middle + half * 1.5])),
-        ArrowLeft: () => (this.pan([low, high], -half / 5), this.schedule()),
-        ArrowRight: () => (this.pan([low, high], half / 5), this.schedule()),
+        ArrowLeft: () => (this.pan([low, high], -half / 5), this.keepZoom(), this.schedule()),
+        ArrowRight: () => (this.pan([low, high], half / 5), this.keepZoom(), this.schedule()),
         Escape: () => this.setZoom(null),
       }
       const action = actions[event.key]

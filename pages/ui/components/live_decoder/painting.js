@@ -5,8 +5,8 @@
 const CURVES = {
   observed: { label: "observed", colour: COLOURS.observed, width: 1.5, dash: [] },
   reconstruction: { label: "reconstruction", colour: COLOURS.reconstruction, width: 1.3, dash: [] },
-  truth: { label: "truth", colour: COLOURS.truth, width: 1.6, dash: [6, 4] },
   generated: { label: "generated", colour: COLOURS.generated, width: 1.7, dash: [] },
+  truth: { label: "truth", colour: COLOURS.truth, width: 1.6, dash: [6, 4] }, // on top: nothing hides it
 }
 const BANDS = [
   [0, 4, 0.1],
@@ -16,13 +16,14 @@ const BANDS = [
 const Painting = base =>
   class extends base {
     schedule() {
-      if (this.waiting || !this.decoder) return
+      if (this.waiting || !this.wave) return
       this.waiting = true
       requestAnimationFrame(() => ((this.waiting = false), this.paint()))
     }
 
     paint() {
       if (this.part("spectrum").clientWidth < 120) return // between two layouts
+      if (!this.ready) return this.paintStar()
       this.flux = this.decoder.run(this.z, this.labels)
       this.paints++
       const { observed, reconstruction, truth, flux } = this
@@ -31,8 +32,34 @@ const Painting = base =>
       this.changes = { generated: minus(flux, reconstruction), truth: minus(truth?.after, truth?.before) }
       this.drawSpectrum("spectrum", this.curves, "Normalised flux")
       this.drawSpectrum("difference", this.changes, "Change in flux")
+      this.paintError()
       this.drawBars()
       this.describe()
+    }
+
+    // Where the truth is known, model − truth: curves that lie on each other hide what differs.
+    paintError() {
+      this.part("error").hidden = !this.truth
+      if (!this.truth) return
+      this.errors = { generated: this.flux.map((v, k) => v - this.truth.after[k]) }
+      this.drawSpectrum("error", this.errors, "Model − truth")
+    }
+
+    // The star without a model, and what is missing.
+    paintStar() {
+      this.curves = { observed: this.observed }
+      this.changes = {}
+      this.drawSpectrum("spectrum", this.curves, "Normalised flux")
+      this.drawSpectrum("difference", this.changes, "Change in flux")
+      const { box } = this.part("difference").axes
+      const context = this.part("difference").getContext("2d")
+      Object.assign(context, { fillStyle: this.theme.text, textAlign: "center" })
+      context.font = `13px ${this.theme.font}`
+      const words = this.missing
+        ? "The decoder did not come. Reload the page."
+        : `The decoder of ${this.data.title} is on its way …`
+      context.fillText(words, box.left + box.width / 2, box.top + box.height / 2)
+      this.drawBars()
     }
 
     // The settings in words, for saved figures and screen readers.
@@ -66,10 +93,10 @@ const Painting = base =>
     drawSpectrum(part, curves, yTitle) {
       const canvas = this.part(part)
       const { context, width, height } = fit(canvas, this.ratio)
-      const [top, margin] = part === "spectrum" ? [12, 34] : [8, 48]
+      const [top, margin] = part === this.lowest ? [8, 48] : [12, 34]
       const box = { left: 58, top, width: width - 70, height: height - margin }
       const range = this.range()
-      const xTitle = part === "difference" ? "Vacuum wavelength [nm]" : ""
+      const xTitle = part === this.lowest ? "Vacuum wavelength [nm]" : ""
       const yRange = this.yRange(part, curves, range)
       const axes = drawAxes(context, box, range, yRange, this.theme, { yTitle, xTitle })
       canvas.axes = { ...axes, box, range }
@@ -87,7 +114,7 @@ const Painting = base =>
     drawCurves(context, curves, axes, range) {
       const stale = this.truthIsStale()
       for (const { name, colour, width, dash } of this.shown(curves)) {
-        context.globalAlpha = name === "truth" && stale ? 0.3 : 1
+        context.globalAlpha = stale && (name === "truth" || curves === this.errors) ? 0.3 : 1
         Object.assign(context, { strokeStyle: colour, lineWidth: width })
         context.setLineDash(dash)
         context.beginPath()
@@ -102,9 +129,14 @@ const Painting = base =>
       return this.truth && Object.entries(this.truth.labels).some(differs)
     }
 
+    // The panel that carries the title of the wavelengths.
+    get lowest() {
+      return this.truth ? "error" : "difference"
+    }
+
     // Fixed while something is dragged (it only grows), fitted again after the drag.
     yRange(part, curves, [low, high]) {
-      let [least, most] = part === "difference" ? [-0.02, 0.02] : [Infinity, -Infinity]
+      let [least, most] = part === "spectrum" ? [Infinity, -Infinity] : [-0.02, 0.02]
       for (const { name } of this.shown(curves)) {
         for (let k = 0; k < this.wave.length; k++) {
           const v = curves[name][k]
@@ -119,7 +151,7 @@ const Painting = base =>
       const grown = before && [Math.min(before[0], fitted[0]), Math.max(before[1], fitted[1])]
       const range = this.settle || !before ? fitted : grown
       this.yRanges = { ...this.yRanges, [part]: range }
-      if (part === "difference") this.settle = false
+      if (part === this.lowest) this.settle = false
       return range
     }
 
@@ -150,7 +182,7 @@ const Painting = base =>
         context.lineTo(x, box.top + box.height)
         context.stroke()
         if (!named || level < 0) continue
-        context.globalAlpha = 0.7
+        context.globalAlpha = 0.85
         context.fillText(species, place, box.top + box.height - 5 - 12 * level)
       }
       context.setLineDash([])

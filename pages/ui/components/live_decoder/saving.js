@@ -11,20 +11,29 @@ const Saving = base =>
       return `${this.data.title} · ${this.star.id} · ${this.root.dataset.state}`
     }
 
+    // The panels that are saved, and their places in a drawing of lines.
+    get panels() {
+      const all = [
+        { part: "spectrum", curves: this.curves, top: 60, bottom: 360, title: "Normalised flux" },
+        { part: "difference", curves: this.changes, top: 390, bottom: 550, title: "Change in flux" },
+        { part: "error", curves: this.errors, top: 580, bottom: 690, title: "Model − truth" },
+      ]
+      return all.filter(({ part }) => part !== "error" || this.truth)
+    }
+
     // --- PNG ---
 
     savePng() {
-      const [spectrum, difference] = ["spectrum", "difference"].map(this.part)
+      const shown = this.panels.map(({ part }) => this.part(part))
       this.ratio = 2 * (window.devicePixelRatio || 1) // a slide shows it larger than the screen does
       this.paint()
       const head = HEAD * this.ratio
-      const height = spectrum.height + difference.height + head
-      const sheet = element("canvas", { width: spectrum.width, height })
+      const height = shown.reduce((sum, canvas) => sum + canvas.height, head)
+      const sheet = element("canvas", { width: shown[0].width, height })
       const context = sheet.getContext("2d")
       context.fillStyle = this.theme.background
       context.fillRect(0, 0, sheet.width, sheet.height)
-      context.drawImage(spectrum, 0, head)
-      context.drawImage(difference, 0, head + spectrum.height)
+      shown.reduce((top, canvas) => (context.drawImage(canvas, 0, top), top + canvas.height), head)
       context.scale(this.ratio, this.ratio)
       this.drawHead(context)
       this.ratio = undefined
@@ -52,15 +61,15 @@ const Saving = base =>
     // --- SVG ---
 
     saveSvg() {
+      const bottom = this.panels.at(-1).bottom + 40
       const text = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 600"',
+        `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 ${bottom}"`,
         ' font-family="sans-serif" font-size="11">',
-        '<rect width="900" height="600" fill="#fff"/>',
+        `<rect width="900" height="${bottom}" fill="#fff"/>`,
         `<text x="${SVG.left}" y="24" font-size="13">${escaped(this.caption)}</text>`,
         ...this.svgLegend(),
-        ...this.svgPanel("spectrum", this.curves, 60, 300, "Normalised flux"),
-        ...this.svgPanel("difference", this.changes, 390, 160, "Change in flux"),
-        '<text x="470" y="590" text-anchor="middle">Vacuum wavelength [nm]</text>',
+        ...this.panels.flatMap(p => this.svgPanel(p.part, p.curves, p.top, p.bottom - p.top, p.title)),
+        `<text x="470" y="${bottom - 10}" text-anchor="middle">Vacuum wavelength [nm]</text>`,
         "</svg>",
       ]
       save("gandalf-spectrum.svg", new Blob([text.join("")], { type: "image/svg+xml" }))

@@ -94,6 +94,58 @@ class Correction {
   }
 }
 
+const JITTER = 1e-8 // as in gandalf_core/publishing/whitened.py
+/** @type {{places: Float64Array, size: number, factor: Float64Array}[]} */
+const factors = [] // of the kernels met last: models share their nodes
+
+/**
+ * Weights (M · K) of a kernel's nodes from whitened ones (K · M), as gandalf_core/publishing/whitened.py says.
+ * @param {Float32Array} nodes
+ * @param {Float32Array} lengths
+ * @param {Float32Array} whitened
+ */
+function unwhitened(nodes, lengths, whitened) {
+  const { factor, count } = factorOf(nodes, lengths)
+  const width = whitened.length / count
+  const rest = Float64Array.from(whitened, (_, k) => whitened[(k % width) * count + Math.floor(k / width)])
+  for (let i = count - 1; i >= 0; i--) {
+    const row = rest.subarray(i * width, (i + 1) * width)
+    for (let k = 0; k < width; k++) row[k] /= factor[i * count + i]
+    for (let j = 0; j < i; j++) {
+      const share = factor[i * count + j]
+      for (let k = 0, at = j * width; k < width; k++, at++) rest[at] -= share * row[k]
+    }
+  }
+  return rest
+}
+
+/**
+ * The lower triangle L (M · M) of the kernel between nodes, LLᵀ.
+ * @param {Float32Array} nodes
+ * @param {Float32Array} lengths
+ */
+function factorOf(nodes, lengths) {
+  const size = lengths.length
+  const count = nodes.length / size
+  const places = Float64Array.from(nodes, (v, k) => v / lengths[k % size])
+  const same = known => known.size === size && known.places.every((v, k) => v === places[k])
+  const known = factors.find(entry => entry.places.length === places.length && same(entry))
+  if (known) return { factor: known.factor, count }
+  const factor = new Float64Array(count * count)
+  for (let i = 0; i < count; i++) {
+    for (let j = 0; j <= i; j++) {
+      let square = 0
+      for (let k = 0; k < size; k++) square += (places[i * size + k] - places[j * size + k]) ** 2
+      let sum = (1 + square / 4) ** -2
+      for (let k = 0, a = i * count, b = j * count; k < j; k++) sum -= factor[a + k] * factor[b + k]
+      factor[i * count + j] = i === j ? Math.sqrt(sum + JITTER) : sum / factor[j * count + j]
+    }
+  }
+  factors.push({ places, size, factor })
+  if (factors.length > 4) factors.shift()
+  return { factor, count }
+}
+
 /** @typedef {{near: Float64Array, powers: number[]}} Basis */
 
 /**

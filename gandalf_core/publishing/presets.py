@@ -1,6 +1,6 @@
 """Changes of a star's parameters that are worth a button."""
 
-from gandalf_core.parameters import parameter
+from ..parameters import parameter
 
 # the paper's Figure 2; no model atmosphere of the sample is that hot
 PAPER = {"teff": 7500.0, "alphafe": 0.0}
