@@ -37,7 +37,8 @@ def arrays_of(path: Path, *needed: str) -> dict[str, np.ndarray]:
     if not path.exists():
         raise SpectraError(f"{path}: no such file")
     try:
-        with np.load(path) as stored:
+        # opened here: numpy leaves a file open that is no archive
+        with path.open("rb") as file, np.load(file) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, AttributeError, BadZipFile, zlib.error) as error:
         raise SpectraError(f"{path}: no grid of spectra ({error})") from None

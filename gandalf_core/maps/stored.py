@@ -26,7 +26,8 @@ def cached_projection(
     content = identity(np.asarray(x, np.float32), settings, stars)
     path = Path(cache_dir) / f"{method}-{content}.npz"
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # opened here: numpy leaves a file open that is no archive
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return Projection.from_arrays(dict(stored))
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         pass  # not made yet, or cut short by a full disk
