@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import guards, pickers, show, state
-from pages.ui.parts import quota, sweep_form
+from pages.ui.parts import deleting, quota, sweep_form
 from pages.ui.parts import sweeps as sweeping
 
 show.page_title(
@@ -11,6 +11,7 @@ show.page_title(
     "Train with many settings, score each on stars held back from training, and keep the best. "
     "The test stars take no part.",
 )
+deleting.show_undo()
 sweeps = sweeping.entries()
 with st.expander("New sweep", expanded=not sweeps, icon=":material/add:"):
     sweep_form.show_form()

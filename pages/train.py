@@ -3,13 +3,14 @@
 import streamlit as st
 
 from pages.ui import guards, jobs, pickers, show, state
-from pages.ui.parts import adapting, quota
+from pages.ui.parts import adapting, deleting, quota
 from pages.ui.parts import train as training
 
 show.page_title(
     "Train",
     "Give each parameter a λ: a positive one removes it from the latent, a negative one keeps it there, zero "
-    "leaves it alone. The training runs in the background, even after you close this tab.",
+    "leaves it alone. Or let a model go on learning from your own labelled stars. The training runs in the "
+    "background, even after you close this tab.",
 )
 form, result = st.columns([2, 3], gap="large")
 with form:
@@ -20,6 +21,7 @@ with form:
         adapting.show_form()
     quota.show_usage()
 with result:
+    deleting.show_undo()
     trainings = {job.id: job for job in jobs.manager().list("train")}
     if not trainings:
         guards.stop("No training yet: choose a preset and press **Start training**.")

@@ -314,3 +314,17 @@ def test_work_goes_on_where_its_progress_cannot_be_written(tmp_path, capsys):
     writer.update(message="now")
     writer.add_metrics({"epoch": 1})
     assert capsys.readouterr().err.count("cannot be written") == 2
+
+
+def test_a_deleted_job_can_be_brought_back_for_a_while_by_its_owner(manager, monkeypatch):
+    name = manager.submit("train", "a", ["print('well')"], "me")
+    wait(manager, name)
+    manager.delete(name, ME)
+    assert not manager.list() and manager.deleted.has(name)
+    assert manager.deleted.take(name, lambda job: job.owner == "somebody") is None
+    assert manager.deleted.take(name, lambda job: job.owner == "me") and manager.job(name).title == "a"
+    manager.delete(name, ME)
+    monkeypatch.setattr("gandalf_core.jobs.deleted.KEPT_SECONDS", -1)
+    assert manager.deleted.take(name, lambda job: True) is None
+    manager.deleted.empty()
+    assert not list(manager.deleted.folder.glob("*"))

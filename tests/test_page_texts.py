@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from gandalf_core.config.presets import PRESETS
 from gandalf_core.jobs.sayings import without_folders
 from pages.ui import show
+from pages.ui.parts import train_words
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,11 @@ def test_an_address_in_a_strangers_text_is_no_link(address):
     shown = show.escaped(f"its data are elsewhere ({address})").replace("\\", "")
     assert not re.search(r"(?i)https?://|www\.", shown)
     assert shown.replace("\N{WORD JOINER}", "") == f"its data are elsewhere ({address})"
+
+
+def test_a_preset_says_what_it_does_and_how_long_that_takes(monkeypatch):
+    monkeypatch.setattr(train_words, "_epoch_seconds", lambda: 1e-4)
+    words = train_words.preset_words("physical-removed", "simulated:20000:1", 40)
+    assert words.startswith("Removes Teff and log g") and "about 3 minutes on this machine" in words
+    assert "machine" not in train_words.preset_words("generator", "uploaded:abc", 40)
+    assert set(train_words.PRESET_WORDS) == set(PRESETS)

@@ -1,6 +1,8 @@
 """Figures of a training, drawn from the records of its epochs (`EpochRecord` as a dictionary)."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import plotly.graph_objects as go
 from . import style
 
 Records = Sequence[Mapping[str, Any]]
+NO_OTHERS: Mapping[str, Records] = MappingProxyType({})
 TERMS = {
     "reconstruction": "reconstruction",
     "adversary": "adversary (λ · CE)",
@@ -19,17 +22,22 @@ FEW_EPOCHS = 8  # each of which has a tick
 FIRST_EPOCH = "The first epoch is under way."
 
 
-def rms_error(history: Records) -> go.Figure:
-    """Rms error of the reconstruction of the validation stars, in units of the continuum, epoch by epoch."""
+def rms_error(history: Records, others: Mapping[str, Records] = NO_OTHERS) -> go.Figure:
+    """Rms error of the reconstruction of the validation stars, in units of the continuum, epoch by epoch.
+
+    others: name -> records of further trainings, which are drawn beside it.
+    """
     title = "Reconstruction error of stars not trained on"
     if not history:
         return style.empty_figure(title, FIRST_EPOCH)
-    figure = go.Figure(
-        _curve(history, [np.sqrt(r["reconstruction_mse"]) for r in history], "rms error", style.BLUE)
-    )
-    figure.update_xaxes(**_epochs(history))
-    figure.update_yaxes(title_text="Rms error [flux]", type="log")
-    figure.update_layout(showlegend=False)
+    figure = go.Figure()
+    runs = {"this training" if others else "rms error": history, **others}
+    for (name, records), colour in zip(runs.items(), style.CYCLE, strict=False):
+        errors = [np.sqrt(r["reconstruction_mse"]) for r in records]
+        figure.add_trace(_curve(records, errors, escape(name), colour))
+    figure.update_xaxes(**_epochs(max(runs.values(), key=len)))
+    figure.update_yaxes(title_text="Rms error [flux]", type="log", dtick="D2", tickformat="~g")
+    figure.update_layout(showlegend=bool(others))
     return style.finish(figure, title, 320)
 
 

@@ -20,6 +20,7 @@ from uuid import uuid4
 from ..atomic import cause_of, make_folder, write_text
 from ..errors import GandalfError, JobError
 from .accounts import Accounts, is_server, samples_in
+from .deleted import Deleted
 from .disk import PERMANENT_KINDS, remove, size_of
 from .folder import JobState
 from .job import Job, read_job, write_record, write_status
@@ -47,6 +48,7 @@ class JobManager:
         self._lock = threading.RLock()
         self._closing = self._again = False
         make_folder(root)
+        self.deleted = Deleted(root)
         self.accounts = Accounts(root, self.list)
         self._lead = Lead(root)
         if self._lead.take():
@@ -157,7 +159,7 @@ class JobManager:
         self._start_waiting()
 
     def delete(self, name: str, by: Visitor) -> None:
-        """Delete a finished job and its results.
+        """Delete a finished job and its results; for a while `deleted` can bring them back.
 
         JobError while it waits or runs, for a job of somebody else, and where visitors delete nothing.
         """
@@ -167,15 +169,13 @@ class JobManager:
         if not (by.here or quotas().deletion):
             raise JobError("On this server visitors delete no jobs: ask who runs it.")
         with refusing():
-            shutil.rmtree(job.folder)
+            self.deleted.put(job.folder)
 
     def _own(self, name: str, by: Visitor, verb: str) -> Job:
         """A job that this visitor may change. JobError for any other."""
         job = self.job(name)
         if not by.may_change(job.owner):
-            raise JobError(
-                f"Another visitor started this: only they may {verb} it, or who sits at the server."
-            )
+            raise JobError(f"Another visitor started this: only they may {verb} it, or who is at the server.")
         return job
 
     def close(self) -> None:

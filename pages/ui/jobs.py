@@ -127,10 +127,20 @@ def resume(name: str) -> None:
         manager().resume(name, visitor.current())
 
 
-def delete(name: str) -> None:
-    """Delete an ended job of this visitor, and its results."""
+def delete(name: str) -> bool:
+    """Delete an ended job of this visitor, and its results; whether that was done."""
     with telling():
         manager().delete(name, visitor.current())
+        return True
+    return False
+
+
+def restore(name: str) -> None:
+    """Bring back a job of this visitor that was deleted just now."""
+    by = visitor.current()
+    with telling():
+        if manager().deleted.take(name, lambda job: by.may_change(job.owner)) is None:
+            raise JobError("It is gone: a deleted job can be brought back for ten minutes only.")
 
 
 @contextmanager

@@ -67,6 +67,8 @@ STYLE = f"""<style>
 .js-plotly-plot :is(.legendtext, .annotation-text) {{fill: currentColor !important; fill-opacity: 0.85}}
 [data-testid='stBaseButton-primary'], [data-testid='stBaseButton-primary'] p,
 [data-testid='stMultiSelect'] [data-tag] {{color: light-dark(#ffffff, #0b1117) !important}}
+[class*='st-key-lambda'] [data-baseweb='slider'] > div:first-child {{background: linear-gradient(currentColor,
+currentColor) center / 2px 18px no-repeat}}
 [class*='st-key-card_'] {{position: relative}}
 [class*='st-key-card_'] * {{position: static !important}}
 [class*='st-key-card_'] a::after {{content: ''; position: absolute; inset: 0; position: absolute !important}}

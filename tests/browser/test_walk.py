@@ -312,8 +312,11 @@ def test_a_training_is_stopped_resumed_used_and_deleted(open_browser, server, tm
     go(page, "Decode")
     assert live(page, "v.labels.teff") > 0
     go(page, "Train")
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Yes, delete it").click()
     expect(page.get_by_text("No training yet")).to_be_visible()
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_role("button", name="Use this model everywhere")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 

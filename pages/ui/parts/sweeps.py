@@ -17,7 +17,7 @@ from gandalf_core.sweeps.space import Sweep
 from gandalf_core.sweeps.study import best_config, load_sweep
 from pages.ui import guards, jobs, show
 from pages.ui.cache.sweeps import sweep_results
-from pages.ui.parts import sweep_table
+from pages.ui.parts import deleting, sweep_table
 from pages.ui.parts.train import KEEP, MAX_EPOCHS, submit
 
 Curves = dict[str, list[dict]]  # see sweeps/study.py
@@ -96,7 +96,7 @@ def _show_job(job: Job) -> None:
         if own and not done:
             show.action("Resume", "resume", jobs.resume, job.id, key=f"resume {job.id}")
         if jobs.may_delete(job):
-            show.action("Delete", "delete", jobs.delete, job.id, key=f"delete {job.id}")
+            deleting.show_delete(job, "sweep and its trials")
 
 
 # --- the best trial ---

@@ -17,7 +17,7 @@ from gandalf_core.seeds import STANDARD_SAMPLE, SWEEP_SEED
 from pages.ui import guards, jobs, show, state
 from pages.ui.cache.models import model_folders
 from pages.ui.cache.uploads import UPLOADED, upload_file
-from pages.ui.parts import adapting, captions
+from pages.ui.parts import adapting, captions, deleting, train_words, training_ends
 from pages.ui.pickers import MAX_SEED
 
 SAMPLES = (f"simulated:4000:{SWEEP_SEED}", f"simulated:20000:{SWEEP_SEED}", STANDARD_SAMPLE)
@@ -67,7 +67,7 @@ def show_form() -> None:
         help="A recipe with its λ; you can change every λ below.",
         **KEEP,
     )
-    base = preset(name)
+    base, words = preset(name), st.empty()
     lambdas = {label: _show_lambda(name, label, base.lambdas.get(label, 0.0)) for label in LABELS}
     sample = show_samples("train_stars", "80 % train, 20 % test. 4,000 stars take about a minute.")
     left, middle, right = st.columns(3)
@@ -76,8 +76,10 @@ def show_form() -> None:
         "Latent dimensions", 1, MAX_LATENT, base.model.latent_size, key=f"latent {name}", **KEEP
     )
     seed = right.number_input("Seed", 0, MAX_SEED, 0, key="train_seed", **KEEP)
+    words.caption(train_words.preset_words(name, sample, int(epochs)))
+    title = st.text_input("Name (optional)", key="train_name", max_chars=60, placeholder=name, **KEEP)
     if st.button("Start training", type="primary", icon=":material/play_arrow:"):
-        _start(Settings(name, lambdas, int(epochs), int(latent), int(seed)), sample)
+        _start(Settings(name, lambdas, int(epochs), int(latent), int(seed)), sample, title)
 
 
 def _show_lambda(preset_name: str, label: str, default: float) -> float:
@@ -89,8 +91,9 @@ def _show_lambda(preset_name: str, label: str, default: float) -> float:
 
 
 def strengths(default: float) -> list[float]:
-    """The values of a λ slider: both signs of every strength, 0, and the preset's own value."""
-    return sorted({default, 0.0, *STRENGTHS, *(-v for v in STRENGTHS)})
+    """The values of a λ slider: both signs of every strength and of the preset's own, and 0 in the middle."""
+    sizes = {abs(default), *STRENGTHS} - {0.0}
+    return sorted({0.0, *sizes, *(-v for v in sizes)})
 
 
 def signed(value: float) -> str:
@@ -114,20 +117,21 @@ def stars_argument(sample: str) -> str:
     return str(upload_file(sample)) if sample.startswith(UPLOADED) else sample
 
 
-def _start(settings: Settings, sample: str) -> None:
+def _start(settings: Settings, sample: str, title: str) -> None:
     try:
-        submit(settings.config(), stars_argument(sample))
+        submit(settings.config(), stars_argument(sample), title)
     except GandalfError as error:
         st.error(guards.error_text(error))
         return
     st.rerun()
 
 
-def submit(config: Config, stars: str) -> None:
-    """Queue a training and show it. Raises JobError when this person has too many jobs."""
+def submit(config: Config, stars: str, title: str = "") -> None:
+    """Queue a training and show it. title: its name, else the preset's. JobError for too many jobs."""
     maps = ["--map", "tsne", "--map", "umap", "--map", "pca"]
     command = ["train", stars, "--config", "{folder}/config.json", "--out", "{folder}/model", *maps]
-    state.put(state.JOB, jobs.manager().submit("train", config.name, command, jobs.owner(), to_json(config)))
+    title = title.strip() or config.name
+    state.put(state.JOB, jobs.manager().submit("train", title, command, jobs.owner(), to_json(config)))
 
 
 # --- one training ---
@@ -153,7 +157,9 @@ def _show_job(name: str, was_active: bool) -> None:
     share = job.status.get("fraction") or (1.0 if job.state == JobState.DONE else 0.0)
     said = progress_text(job.status | {"message": show.escaped(job.message)})
     st.progress(min(1.0, share), f"**{job.state}** · {said}")
+    training_ends.show_end(job)
     _show_buttons(job)
+    training_ends.show_note(job)
     if adapting.is_adaptation(job):
         adapting.show_result(job)
     else:
@@ -163,7 +169,7 @@ def _show_job(name: str, was_active: bool) -> None:
 def _show_figures(job: Job) -> None:
     name, history = job.id, job.history()
     show.figure(
-        figures.rms_error(history),
+        figures.rms_error(history, training_ends.choose_others(job)),
         "The distance between decoded and observed spectra, for stars that are not trained on.",
         f"rms {name}",
     )
@@ -212,7 +218,7 @@ def _show_buttons(job: Job) -> None:
         elif job.has_checkpoint and own:
             show.action("Resume", "resume", jobs.resume, job.id, key=f"resume {job.id}", type="primary")
         if jobs.may_delete(job):
-            show.action("Delete", "delete", jobs.delete, job.id, key=f"delete {job.id}")
+            deleting.show_delete(job, "training, its curves and its model")
         with st.popover("Log and configuration", icon=":material/description:"):
             st.code(job.log(LOG_LETTERS), language=None)
             st.json(_text_of(job.folder / "config.json") or "{}", expanded=False)
