@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from gandalf_core import io
 from gandalf_core.auditing.probes import Probing
@@ -23,6 +24,7 @@ from gandalf_core.own.labels import labels_of
 from gandalf_core.own.origin import find_original, original_among
 from gandalf_core.own.worst import drawn_worst
 from gandalf_core.simulator import simulate_kind
+from gandalf_core.training.adapter import PARTS, Adapter, Networks, Pace, Prepared
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +207,46 @@ def test_labels_of_a_table_train_only_with_a_model_to_start_from(tmp_path, capsy
     assert main([*arguments, "--from", "generator"]) == 2
     told = capsys.readouterr().err
     assert "50 of 50 stars are not in the table of labels" in told and "only 0 of these 50 stars" in told
+
+
+# --- the networks go on learning ---
+
+
+@pytest.fixture
+def adapter(model_folder, stars) -> Adapter:
+    """The small model's networks with new opponents, on the stars that it was trained on."""
+    small = load_model(model_folder)
+    networks = Networks(small.encoder, small.decoder)
+    prepared = Prepared(networks, small.scaler, small.config, stars)
+    return Adapter(networks, prepared, np.arange(len(stars)))
+
+
+def guessed(adapter: Adapter) -> float:
+    """The loss of the opponents on all stars."""
+    batch = adapter.seen
+    with torch.no_grad():
+        mu = adapter.learner.eval().latents(batch.tensors())
+        return float(adapter.learner.adversary.discriminator_loss(mu, batch))
+
+
+def weights(encoder) -> list[np.ndarray]:
+    return [p.detach().numpy().copy() for p in encoder.net.parameters()]
+
+
+def test_opponents_know_the_latent_before_the_encoder_moves(adapter):
+    before, loss = weights(adapter.networks.encoder), guessed(adapter)
+    assert adapter.learner.adversary.watched == ("teff", "logg") and adapter.updates
+    adapter.warm_up(Pace(0, warm_up=60))
+    assert guessed(adapter) < loss - 0.3
+    assert all(map(np.array_equal, before, weights(adapter.networks.encoder)))
+
+
+def test_only_the_chosen_part_of_the_encoder_moves(adapter):
+    before = weights(adapter.networks.encoder)
+    moved = {}
+    for part in PARTS:
+        after = weights(adapter.copied().run(part, Pace(3, warm_up=0)).encoder)
+        moved[part] = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert not any(moved["nothing"]) and all(moved["everything"])
+    assert moved["last layer"] == [False] * (len(before) - 2) + [True] * 2
+    assert moved["low rank"] == [k % 2 == 0 for k in range(len(before))]  # weights, not biases
