@@ -71,9 +71,10 @@ def site(model, model_folder, cluster):
     return made
 
 
-# --- on a cluster; the first test ends no worker, whose imports would be made again ---
+# --- on a cluster: tests that end no worker come first, since imports are made again in the next one ---
 
 
+@pytest.mark.long  # workers import all that a training takes
 def test_a_sweep_on_a_cluster_has_the_scores_of_one_in_this_process(cluster, tmp_path):
     write_stars(tmp_path / "toy.npz", toy_stars(300))
     axis = parse_axis("model.latent_size", "1,3,600000000")

@@ -73,7 +73,8 @@ def connected(address: str, workers: int) -> Iterator["Client"]:
             client = stack.enter_context(Client(cluster, set_as_default=False))
         except (OSError, RuntimeError) as error:
             cause = " ".join(str(error).split())[:MOST_SHOWN] or type(error).__name__
-            raise ClusterError(f"workers of this machine cannot be started ({cause})") from None
+            cure = "give --scheduler none to do without"
+            raise ClusterError(f"workers of this machine cannot be started ({cause}): {cure}") from None
         yield client
 
 

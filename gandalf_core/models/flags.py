@@ -49,5 +49,7 @@ def flags_of(found: Predictions) -> np.ndarray:
         "active": found.verdict == ACTIVE,
         "composite": found.verdict == COMPOSITE,
     }
-    bits = [flag.value * holds[flag.name].astype(np.int32) for flag in FLAGS]
-    return np.sum(bits, axis=0, dtype=np.int32)
+    bits = np.zeros(len(found), np.int32)
+    for flag in FLAGS:
+        bits[holds[flag.name]] |= flag.value
+    return bits

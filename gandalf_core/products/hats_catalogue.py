@@ -6,6 +6,7 @@ The results of one keep its partitions, and get the position of each star; then 
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,11 +64,10 @@ def hats_of(source: Path) -> Hats:
 
 def _opened(source: Path) -> Hats:
     from hats.catalog.partition_info import PartitionInfo
-    from hats.loaders import read_hats
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of one without _metadata, which is not needed here
-        opened = read_hats(source, read_moc=False)
+        opened = import_module("hats").read_hats(source, read_moc=False)
     catalogue: Any = getattr(opened, "main_catalog", opened)
     info = catalogue.catalog_info
     kinds = {info.ra_column: "float64", info.dec_column: "float64", info.healpix_column: "int64"}
