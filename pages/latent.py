@@ -36,6 +36,8 @@ elif view == "On the spectrum":
     explain.show_dimensions(model, star, labels[0])
 else:
     state.opens_with("traverse", 1)
+    if not 1 <= st.session_state.get("traverse", 1) <= model.latent_size:  # from a link
+        st.session_state["traverse"] = 1
     dimension = st.slider(
         "Latent dimension", 1, model.latent_size, 1, key="traverse", persist_state="session"
     )

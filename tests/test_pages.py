@@ -1071,3 +1071,39 @@ def test_tables_go_to_topcat_only_from_the_servers_own_machine(app, monkeypatch,
         assert len(load_upload(test.session_state["uploads"][0])) == 2
         other.disconnect()
         samp.connections.pop().close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("set", "teff:nan,logg:1e400,nobody:3,:,teff"),
+        ("set", "teff:" + "9" * 300),
+        ("z", "!!!not base64"),
+        ("z", "AAAA"),
+        ("selected", "key-../../../etc/passwd"),
+        ("selected", "key-0123456789abcdef"),
+        ("traverse", "99999"),
+        ("latent_view", "<b>nothing</b>"),
+        ("other_star", "nobody"),
+        ("map_rows", "nothing,spectra,nothing"),
+        ("compared", "a,b,c"),
+    ],
+)
+def test_a_link_with_nonsense_opens_what_makes_sense(app, name, value):
+    query = {"model": "generator", "stars": "simulated:20:3", "view": "1", name: value}
+    query |= {"latent_view": "Traverse"} if name == "traverse" else {}
+    for page in ("latent", "data") if name != "map_rows" else ("maps",):
+        test = app(page, **query)
+        assert not test.exception
+
+
+def test_a_link_opens_its_view_and_undo_goes_back(app):
+    query = {"model": "generator", "stars": "simulated:20:3", "star": "sim3-4", "view": "1"}
+    test = app("data", **query, data_view="Histograms", selected="sim3-1,sim3-2")
+    assert test.session_state["data_view"] == "Histograms"
+    assert test.session_state["selection"]["ids"].tolist() == ["sim3-1", "sim3-2"]
+    next(c for c in test.segmented_control if c.key == "data_view").set_value("Table").run()
+    assert len(test.dataframe) == 1
+    history = test.session_state["history"]
+    assert history["past"][-1]["params"]["data_view"] == "Histograms"
+    assert history["now"]["params"] == {"data_view": "Table", "selected": "sim3-1,sim3-2"}

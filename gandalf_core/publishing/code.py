@@ -37,10 +37,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Stars:
-    """How code names stars: by their ids, a source such as `simulated:50:3`, a file, or those of a map.
+    """How code names stars: by their ids, a source such as `simulated:50:3`, a file, or a model's own.
 
-    One of these, the others are empty. ids: of simulated stars, in whatever sample.  stored: the name of a
-    map that a model carries.
+    One of these, the others are empty. ids: of simulated stars, in whatever sample.  stored: an expression of
+    the ids of stars that a model carries, of `model`.
     """
 
     ids: Sequence[str] = ()
@@ -65,7 +65,7 @@ class Stars:
         if self.file:
             return f"read_stars({self.file!r})"
         if self.stored:
-            return f"simulate_by_id(model.projections[{self.stored!r}].ids)"
+            return f"simulate_by_id({self.stored})"
         return f"simulate_by_id(np.array({list(self.ids)!r}))"
 
     def shell(self, model: Model, file: str) -> tuple[list[str], str]:
@@ -124,7 +124,7 @@ def mapping(model: Model, of: str, method: str, stars: Stars | None) -> Code:
         lines += [f"stars = model.on_grid({stars.expression})", f"xy, ids = projection.place({x}), stars.ids"]
         lines += ["labels = stars.labels_for(projection.label_names)"]
     lines += ["r2 = dict(zip(projection.label_names, neighbour_r2(xy, labels)))", ""]
-    first, named = (stars or Stars(stored=f"{of}-{method}")).shell(model, STARS_FILE)
+    first, named = (stars or Stars(stored=f'model.projections["{of}-{method}"].ids')).shell(model, STARS_FILE)
     place = f"--of {of} --method {method} --place map.csv"
     command = f"gandalf project {shlex.quote(model.name)} {named} {place}"
     return Code("\n".join(lines), "\n".join([*first, command, ""]))

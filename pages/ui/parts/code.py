@@ -9,7 +9,7 @@ from gandalf_core.publishing.code import Code, Model, Stars
 from gandalf_core.simulator import is_simulated
 from pages.ui import state, visitor
 from pages.ui.cache.models import model_folders
-from pages.ui.cache.stars import TEST
+from pages.ui.cache.stars import MAX_TEST, TEST
 from pages.ui.cache.uploads import ALL, NAME, UPLOADED, load_upload
 
 
@@ -46,7 +46,8 @@ def named_stars(model: TrainedModel) -> Stars:
     """The stars of the sidebar as code names them."""
     source = st.session_state[state.STARS]
     if source == TEST:
-        return Stars(stored=min(model.projections)) if model.projections else Stars(source=TEST)
+        maps = f"model.projections[{min(model.projections)!r}].ids" if model.projections else ""
+        return Stars(stored=maps or f"model.test_ids[:{MAX_TEST}]")
     if source.startswith(UPLOADED):
         key = source.removeprefix(UPLOADED)
         return Stars(file=str(load_upload(key).provenance.get(NAME) or f"{key}.npz"))
