@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 from astropy.io.votable import is_votable, parse, validate
 from astropy.io.votable.ucd import check_ucd
+from astropy.table import Table
 from toy import toy_stars
 
 from gandalf_core import SpectraSet, read_stars, write_stars
@@ -16,6 +17,7 @@ from gandalf_core.data.column_notes import note_on
 from gandalf_core.data.latents import LatentSet
 from gandalf_core.errors import SpectraError
 from gandalf_core.io import write_latents, write_table
+from gandalf_core.io.latent_tables import read_latent_table
 from gandalf_core.parameters import LABELS, STELLAR
 
 RESULTS = (*LABELS, *(f"{name}_error" for name in LABELS), "chi2", "outlier_score", "verdict", "reason")
@@ -111,7 +113,7 @@ def test_the_validators_of_debian_say_nothing(stars, tmp_path, suffix, command):
         assert done.returncode == 0 and ("verification OK" in said if suffix == ".fits" else not said), said
 
 
-@pytest.mark.parametrize("suffix", [".vot", ".fits", ".ecsv", ".csv", ".npz", ".parquet"])
+@pytest.mark.parametrize("suffix", [".vot", ".fits", ".ecsv", ".csv", ".tbl", ".npz", ".parquet"])
 def test_what_is_written_is_read(stars, tmp_path, suffix):
     path = tmp_path / f"stars{suffix}"
     write_stars(path, stars)
@@ -119,8 +121,37 @@ def test_what_is_written_is_read(stars, tmp_path, suffix):
     assert again.ids.tolist() == stars.ids.tolist()
     np.testing.assert_array_equal(again.mask, stars.mask)
     np.testing.assert_array_equal(again.flux[~stars.mask], stars.flux[~stars.mask])
-    rounding = 1e-14 if suffix in (".ecsv", ".csv") else 0
+    rounding = 1e-14 if suffix in (".ecsv", ".csv", ".tbl") else 0
     np.testing.assert_allclose(again.labels_for(LABELS), stars.labels, rtol=rounding)
+
+
+def test_latents_go_to_anndata_and_back(tmp_path):
+    """By our reader; and, where it is installed, by anndata itself."""
+    rng = np.random.default_rng(0)
+    labels = rng.normal(size=(5, 4))
+    labels[2, 1] = np.nan
+    ids = [str(2**61 + k) for k in range(5)]
+    latents = LatentSet(rng.normal(size=(5, 3)), ids, labels, LABELS, model_id="a model")
+    write_latents(tmp_path / "z.h5ad", latents)
+    read = read_latent_table(tmp_path / "z.h5ad")
+    np.testing.assert_array_equal(read.z, latents.z.astype(np.float32))
+    assert list(read.ids) == ids
+    for p, name in enumerate(LABELS):
+        column = next(c.values for c in read.columns if c.name == name)
+        np.testing.assert_array_equal(column, labels[:, p])
+    anndata = pytest.importorskip("anndata")
+    again = anndata.read_h5ad(tmp_path / "z.h5ad")
+    assert again.obs_names.tolist() == ids and again.obsm["X_latent"].shape == (5, 3)
+
+
+def test_an_ipac_table_has_units_and_takes_ascii_alone(tmp_path):
+    columns = {"id": np.array(["a", "b"]), "teff": np.array([5000.0, 6000.0])}
+    write_table(tmp_path / "t.tbl", columns)
+    read = Table.read(tmp_path / "t.tbl", format="ascii.ipac")
+    assert str(read["teff"].unit) == "K" and read["teff"].tolist() == [5000, 6000]
+    with pytest.raises(SpectraError, match="IPAC table takes ASCII alone"):
+        write_table(tmp_path / "u.tbl", columns | {"verdict": np.array(["α", "b"])})
+    assert not (tmp_path / "u.tbl").exists()
 
 
 # --- specutils ---

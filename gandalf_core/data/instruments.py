@@ -37,6 +37,7 @@ class Instrument:
     noise_correlation: of the noise of two samples that are 1, 2, … samples apart, 0 beyond; none:
         independent samples.
     grids: (first wavelength, step, pixels) of grids that this instrument's spectra have and no others.
+    simulated: such a grid, on which the simulator shows its stars as this instrument sees them; or None.
 
     Raises ConfigError when the correlations are those of no noise: they would give it a negative power.
     """
@@ -46,6 +47,7 @@ class Instrument:
     sample_nm: float = 1.0
     noise_correlation: tuple[float, ...] = ()
     grids: tuple[tuple[float, float, int], ...] = ()
+    simulated: tuple[float, float, int] | None = None
 
     def __post_init__(self) -> None:
         nyquist = 0.5 / self.sample_nm
@@ -128,8 +130,13 @@ def _from_json(name: str, entry: Mapping[str, Any]) -> Instrument:
         entry["resolving_power"],
         entry["sample_nm"],
         tuple(entry["noise_correlation"]),
-        tuple((grid["first_nm"], grid["step_nm"], grid["pixels"]) for grid in entry["grids"]),
+        tuple(map(_grid, entry["grids"])),
+        _grid(entry["simulated"]) if "simulated" in entry else None,
     )
+
+
+def _grid(entry: Mapping[str, Any]) -> tuple[float, float, int]:
+    return entry["first_nm"], entry["step_nm"], entry["pixels"]
 
 
 def instrument(name: str) -> Instrument:

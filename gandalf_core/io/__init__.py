@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .resampling import rebin as rebin
     from .resampling import resample as resample
     from .write import ARRAY_SUFFIXES as ARRAY_SUFFIXES
+    from .write import LATENT_SUFFIXES as LATENT_SUFFIXES
     from .write import RESULT_SUFFIXES as RESULT_SUFFIXES
     from .write import STAR_SUFFIXES as STAR_SUFFIXES
     from .write import TABLE_SUFFIXES as TABLE_SUFFIXES
@@ -38,7 +39,7 @@ else:
             "parquet_writing": "ParquetWriter",
             "read": "join_sets read_bytes read_latents read_many read_stars",
             "resampling": "covering rebin resample",
-            "write": "ARRAY_SUFFIXES RESULT_SUFFIXES STAR_SUFFIXES TABLE_SUFFIXES check_output "
-            "write_latents write_map write_stars write_table",
+            "write": "ARRAY_SUFFIXES LATENT_SUFFIXES RESULT_SUFFIXES STAR_SUFFIXES TABLE_SUFFIXES "
+            "check_output write_latents write_map write_stars write_table",
         },
     )

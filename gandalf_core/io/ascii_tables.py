@@ -1,13 +1,15 @@
 """Tables of text with a header of their own, as astropy reads them: IPAC, CDS and AAS (machine-readable)."""
 
+import io
 import itertools
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from ..errors import SpectraError
 from .columns import RawColumn
 from .encodings import decoded
+from .layouts import Columns, to_astropy
 from .raw import RawTable
 from .rows import cut_within
 from .sniff import check_columns
@@ -72,3 +74,18 @@ def _raw(table: Any, remarks: tuple[str, ...]) -> RawTable:
     meta = {k: v["value"] for k, v in keywords.items() if isinstance(v, dict) and "value" in v}
     comments = [line for line in table.meta.get("comments", ()) if isinstance(line, str)]
     return RawTable(columns, meta, tuple(comments), remarks)
+
+
+def write(stream: BinaryIO, columns: Columns) -> None:
+    """An IPAC table of equally long columns, with units. SpectraError for signs that are not ASCII."""
+    from astropy.io import ascii as writer
+
+    table, out = to_astropy(columns), io.StringIO()
+    table.meta = {}
+    for name in table.colnames:
+        cast(Any, table[name]).description = None
+    writer.write(table, out, format="ipac")
+    try:
+        stream.write(out.getvalue().encode("ascii"))
+    except UnicodeEncodeError:
+        raise SpectraError("an IPAC table takes ASCII alone: choose .csv, .vot or .parquet") from None

@@ -17,20 +17,23 @@ from ..errors import SpectraError
 from .layouts import Columns, label_columns, result_column, rounded, rows, samples, to_arrow
 from .understanding import stored
 
-TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".parquet")
+TABLE_SUFFIXES = (".csv", ".ecsv", ".fits", ".vot", ".xml", ".tbl", ".parquet")
 RESULT_SUFFIXES = (*TABLE_SUFFIXES, ".tex")  # of what is computed of stars
-ARRAY_SUFFIXES = (*TABLE_SUFFIXES, ".npz")  # of latents and maps
+ARRAY_SUFFIXES = (*TABLE_SUFFIXES, ".npz")  # of maps
+LATENT_SUFFIXES = (*ARRAY_SUFFIXES, ".h5ad")
 STAR_SUFFIXES = (*ARRAY_SUFFIXES, ".txt")
+IPAC = ".tbl"
+_BY_SAMPLE = (".csv", ".ecsv", IPAC)  # whose rows are samples
 _DELIMITED = (".csv", ".ecsv")
 _BLOCK = 500  # stars whose samples are in memory as text at once
 
 
 def write_stars(path: str | Path, stars: SpectraSet) -> None:
-    """Spectra in the format of the suffix: .csv .ecsv .fits .vot .xml .npz .parquet .txt.
+    """Spectra in the format of the suffix: .csv .ecsv .tbl .fits .vot .xml .npz .parquet .txt.
 
-    csv and ecsv are written like the Gaia archive's INDIVIDUAL and COMBINED files (one row per sample); fits
-    and votable likewise for one star, and like RAW (one row per star, and a table of wavelengths) for many;
-    txt holds one star.
+    csv, ecsv and tbl (IPAC) are written like the Gaia archive's INDIVIDUAL and COMBINED files (one row per
+    sample); fits and votable likewise for one star, and like RAW (one row per star, and a table of
+    wavelengths) for many; txt holds one star.
 
     Raises SpectraError for an unknown suffix, a path that cannot be written, and for what the format cannot
     hold: several stars in a txt, two stars with one id in csv or ecsv, text that is not ASCII in FITS.
@@ -55,6 +58,8 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
                 delimited.write_text(stream, stars)
             else:
                 delimited.write(stream, blocks, ecsv=suffix == ".ecsv", provenance=stored(stars.provenance))
+    elif suffix == IPAC:
+        _write_ipac(path, samples(stars))
     elif len(stars) == 1:
         _write_astropy(path, suffix, [samples(stars)], stored(stars.provenance))
     else:
@@ -63,16 +68,22 @@ def write_stars(path: str | Path, stars: SpectraSet) -> None:
 
 
 def write_latents(path: str | Path, latents: LatentSet) -> None:
-    """Latents as npz (z, labels, label_names, ids, model_id) or Parquet, or as a table.
+    """Latents as npz (z, labels, label_names, ids, model_id), Parquet or AnnData (.h5ad), or as a table.
 
-    A table has the columns source_id, the labels, and z_0, z_1 … Raises SpectraError as `write_table` does.
+    A table has the columns source_id, the labels, and z_0, z_1 … Raises SpectraError as `write_table` does,
+    and for AnnData without h5py.
     """
-    path, suffix = check_output(path, ARRAY_SUFFIXES)
+    path, suffix = check_output(path, LATENT_SUFFIXES)
     if suffix == ".npz":
         from . import npz
 
         with atomic(path) as stream:
             npz.write_latents(stream, latents)
+    elif suffix == ".h5ad":
+        from . import h5ad_writing
+
+        with atomic(path) as stream:
+            h5ad_writing.write(stream, latents)
     elif suffix == ".parquet":
         from . import parquet_writing
 
@@ -133,6 +144,8 @@ def write_table(
     arrays = arrays if digits is None else rounded(arrays, digits)
     if suffix == ".parquet":
         _write_parquet(path, arrays, about or {})
+    elif suffix == IPAC:
+        _write_ipac(path, arrays)
     elif suffix in (*_DELIMITED, ".tex"):
         from . import delimited, latex
 
@@ -143,6 +156,14 @@ def write_table(
                 delimited.write(stream, [arrays], ecsv=suffix == ".ecsv", about=about)
     else:
         _write_astropy(path, suffix, [arrays], about=about)
+
+
+def _write_ipac(path: Path, columns: Columns) -> None:
+    """An IPAC table. SpectraError for a text with a sign that is not ASCII."""
+    from . import ascii_tables
+
+    with atomic(path) as stream:
+        ascii_tables.write(stream, columns)
 
 
 def _write_parquet(path: Path, arrays: Columns, about: Mapping[str, str]) -> None:
@@ -183,7 +204,7 @@ def _check_stars(path: Path, suffix: str, stars: SpectraSet) -> None:
         raise SpectraError(
             f"{path}: a text file holds one star, not {len(stars)}: choose .csv, .npz or .parquet"
         )
-    if suffix in _DELIMITED:
+    if suffix in _BY_SAMPLE:
         ids, count = np.unique(stars.ids, return_counts=True)
         if (count > 1).any():
             raise SpectraError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import SpectraError
 from ...parameters import LABELS, MAX_STARS
-from ..arguments import KEEP_SPIKES, OUT, SEED, STARS, positive
+from ..arguments import KEEP_SPIKES, OUT, SEED, STARS, number_from, positive
 from ..choices import CONFIG_ARGUMENTS, config_from
 from ..console import Console, left_out_lines
 from ..registry import Report, UsageError, arg, command
@@ -41,6 +41,20 @@ PIXEL_HELP = "pixels over 846-870 nm: 800 of 0.03 nm or 2401 of 0.01 nm"
     ),
     arg("--clean", action="store_true", help="leave out noise and nuisances"),
     arg("--pixels", type=int, choices=(800, 2401), help=f"{PIXEL_HELP} (default: {SIMULATED_PIXELS})"),
+    arg("--instrument", metavar="NAME", help="as this instrument sees them, such as rave (instruments.json)"),
+    arg(
+        "--resolution",
+        type=number_from(1),
+        metavar="R",
+        help="at this resolving power, 5000 to 11500 (default: 11500, or the instrument's)",
+    ),
+    arg(
+        "--range",
+        nargs=2,
+        type=float,
+        metavar=("LO", "HI"),
+        help="only these wavelengths, in vacuum nm, within 846-870 (default: all)",
+    ),
     OUT,
 )
 def simulate(args: Namespace, console: Console) -> Report:
@@ -57,6 +71,8 @@ def simulate(args: Namespace, console: Console) -> Report:
     check_output(args.out, STAR_SUFFIXES, [args.labels] if args.labels else [])
     if args.snr and not 0 < args.snr[0] <= args.snr[1]:
         raise UsageError(f"--snr {args.snr[0]:g} {args.snr[1]:g}: give the lower bound first, both above 0")
+    if args.instrument or args.resolution or args.range:
+        return _seen_elsewhere(args)
     labels, names, notes = _labels(args.labels, console)
     started = time.perf_counter()
     stars = simulated(
@@ -77,6 +93,27 @@ def simulate(args: Namespace, console: Console) -> Report:
         console.say(line)
     result = {"stars": len(stars), "pixels": stars.flux.shape[1], "seconds": seconds, "rejected": rejected}
     return Report(result | {"notes": notes, "file": args.out})
+
+
+def _seen_elsewhere(args: Namespace) -> Report:
+    """Stars as another instrument sees them, whose truth cannot be made again under other labels."""
+    from ...io import write_stars
+    from ...simulator.elsewhere import simulate_view, view_of
+
+    if args.labels:
+        raise UsageError("--labels cannot go with --instrument, --resolution or --range")
+    if args.instrument and args.pixels:
+        raise UsageError("--pixels cannot go with --instrument, which has a grid of its own")
+    started, snr = time.perf_counter(), tuple(args.snr) if args.snr else None
+    limits = tuple(args.range) if args.range else None
+    view = view_of(args.instrument, args.resolution, limits, args.pixels or SIMULATED_PIXELS)
+    count = _number_of_stars(args.stars, None)
+    stars = simulate_view(view, count, args.seed, snr=snr, clean=args.clean)
+    write_stars(args.out, stars)
+    seconds = time.perf_counter() - started
+    result = {"stars": len(stars), "pixels": stars.flux.shape[1], "seconds": seconds, "rejected": {}}
+    result |= {"resolving_power": view.resolving_power, "notes": [], "file": args.out}
+    return Report(result)
 
 
 def _labels(path: str | None, console: Console) -> "tuple[np.ndarray | None, tuple[str, ...], list[str]]":

@@ -134,7 +134,9 @@ def _simulated(args: Namespace, out: Path) -> list[str]:
     from ...own.mock_surveys import OFFSETS, as_surveyed
     from ...seeds import STANDARD_SEED
     from ...simulator import simulate
+    from ...simulator.judging import refuse_reserved_sources
 
+    refuse_reserved_sources([f"simulated:1:{STANDARD_SEED + args.seed}"], "train on")
     found = as_surveyed(simulate(args.stars or 20_000, STANDARD_SEED + args.seed), args.seed)
     write_stars(out / REFERENCE, found.stars)
     write_table(out / LABEL_TABLE, found.table)
