@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ FLAGS = [
 ]
 PATIENCE_MS = 120_000  # enough for a busy machine to simulate, load torch and paint
 LIST_MS = 10_000  # enough for an opened list to paint its options
+BINARY = 2  # the kind of a WebSocket's frame
 IDLE = "[data-testid='stApp'][data-test-script-state='notRunning'][data-test-connection-state='CONNECTED']"
 PAINTED = """root => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
     .some(element => element.shadowRoot?.querySelector(root)?.gandalf?.paints > 0)"""
@@ -134,6 +136,36 @@ def press(page: Page, label: str) -> None:
     page.get_by_test_id("stButtonGroup").get_by_text(label, exact=True).click()
     page.wait_for_timeout(200)  # until the press has reached the server, the script counts as idle
     settle(page)
+
+
+# --- what a page receives ---
+
+
+class Traffic:
+    """Bytes that a page receives over HTTP, as they are compressed, and over its WebSocket.
+
+    Streamlit's own files (`/static/`) are left out.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.received = 0
+        self._addresses: dict[str, str] = {}
+        session = page.context.new_cdp_session(page)
+        session.on("Network.requestWillBeSent", self._note_request)
+        session.on("Network.loadingFinished", self._count_answer)
+        session.on("Network.webSocketFrameReceived", self._count_frame)
+        session.send("Network.enable")
+
+    def _note_request(self, event: dict) -> None:
+        self._addresses[event["requestId"]] = event["request"]["url"]
+
+    def _count_answer(self, event: dict) -> None:
+        if "/static/" not in self._addresses.get(event["requestId"], ""):
+            self.received += int(event["encodedDataLength"])
+
+    def _count_frame(self, event: dict) -> None:
+        content = event["response"]["payloadData"]
+        self.received += len(b64decode(content)) if event["response"]["opcode"] == BINARY else len(content)
 
 
 # --- canvas components ---
