@@ -82,7 +82,7 @@ def _rows(cells: Cells, said: dict[str, str], best: str) -> str:
                 [text, *(f"{own['latent'][n]:.3g} ({own['latent'][n] / ideal[n]:.2f})" for n in names)]
             )
         elif "refused" in own:
-            rows.append([text, "refused", *[""] * (len(names) - 1)])
+            rows.append([f"{text}: {own['refused'].partition(':')[0]}", *["–"] * len(names)])
     return _table("model", names, rows)
 
 
@@ -168,7 +168,7 @@ def _calibrations(cells: Cells) -> str:
         _table("", names, [[text, *(f"{own[key][n]:.3f}" for n in names)] for text, key in rows.items()]),
         f"With a tenth of 500 labels wrong by + {BAD_SIGMAS:g} σ ({bad['draws']} draws) the offset of a "
         f"typical star moves by {bad['mean_move']:.2f} of its error on average, by less than one error in "
-        f"{bad['moved_less']:.0%} of all cases; {bad['named']:.0%} of these stars are named, and "
+        f"{bad['moved_less']:.0%} of all cases; {bad['named']:.1%} of these stars are named, and "
         f"{bad['falsely_named']:.1%} of the others.",
         "",
     ]

@@ -67,7 +67,7 @@ def test_the_page_has_errors_beside_the_reference_and_what_leaks():
             "reference": errors(1),
             "adapted 200": errors(1.2),
             "adapted 500": errors(1.1),
-            "nothing 200": {"refused": "too few"},
+            "nothing 200": {"refused": "too few: take more"},
             "leak before": {"removed": {"teff": removed["teff"] | {"verdict": "readable"}}},
             "leak adapted 500": {"removed": removed},
         },
@@ -80,6 +80,6 @@ def test_the_page_has_errors_beside_the_reference_and_what_leaks():
         "0.11 (1.10)",
         "0.055 (1.10)",
     ]
-    assert "| trained from nothing on 200 | refused |" in text
+    assert "| trained from nothing on 200: too few | – | – | – | – |" in text
     assert "0.010, below 0.018: removed" in text and "learning-curves.png" in text
     assert "Seconds" not in text and own_stars_picture() is not None
