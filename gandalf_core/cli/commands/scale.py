@@ -165,9 +165,9 @@ def _star(model: "TrainedModel", args: Namespace, console: Console) -> "tuple[Sp
 def catalogue(args: Namespace, console: Console) -> Report:
     """Work through SOURCE in pieces, so that memory does not grow with it.
 
-    A folder is worked through file by file into the folder OUT; the same command continues with the files
-    that are missing, or that have changed since. Stars, rows and files that cannot be used are counted, named
-    and left out; they never stop the others.
+    A folder is worked through file by file into the folder OUT, on a Dask cluster where there is one (see
+    --scheduler); the same command continues with the files that are missing, or that have changed since.
+    Stars, rows and files that cannot be used are counted, named and left out; they never stop the others.
     """
     from ...models.store import load_model
     from ...products.catalogue import run_catalogue
@@ -186,6 +186,8 @@ def catalogue(args: Namespace, console: Console) -> Report:
         progress=console.progress,
         hire=None if args.scheduler == NONE or not is_installed() else site.hired,
     )
+    if args.scheduler not in (None, NONE) and os.path.isfile(args.source):
+        console.note(f"{args.source}: one file is one partition, and was worked through in this process")
     for sentence in summary.notes:
         console.note(sentence)
     for line in left_out_lines(summary.rejected):
