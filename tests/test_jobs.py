@@ -140,7 +140,9 @@ def test_a_job_resumed_while_its_process_still_ends_runs_again(manager):
 
 def test_jobs_of_a_server_that_ended_have_died(manager, tmp_path):
     name = manager.submit("train", "a", ["import time; time.sleep(60)"], "me")
-    manager.processes.pop(name).kill()
+    process = manager.processes.pop(name)
+    process.kill()
+    process.wait()
     manager.close()
     later = Programs(tmp_path / "runs", tmp_path)
     assert later.job(name).state == "died" and "can be resumed" in later.job(name).status["message"]
