@@ -106,6 +106,7 @@ VIEWS = {
     "parameters-four": ("parameters", segment("Representations")),
     "parameters-table": ("parameters", segment("Table")),
     "train": ("train", as_it_is),
+    "train-own": ("train", segment("From a model, with my stars")),
     "sweeps": ("sweeps", as_it_is),
     "sweeps-new": ("sweeps", new_sweep),
     "audit": ("audit", as_it_is),
