@@ -29,6 +29,7 @@ def server():
     made = serve()
     yield made
     made.shutdown()
+    made.server_close()
 
 
 @pytest.fixture

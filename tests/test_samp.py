@@ -233,7 +233,7 @@ SUBSETS = (270, 40)  # the button of TOPCAT's window that opens the one of row s
 THIRD_SUBSET, BROADCAST = (210, 146), (400, 40)  # there: the row below All and Activated; the button
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(
     not all(map(shutil.which, ("topcat", "Xvfb", "xdotool"))), reason="apt-get install topcat xvfb xdotool"
 )

@@ -31,7 +31,8 @@ def drawn(linked: LinkedPanels, title: str, columns: int) -> go.Figure:
         figure.update_xaxes(title_text=panel.x_title, range=panel.x_range, **place)
         figure.update_yaxes(title_text=panel.y_title, range=panel.y_range, **place)
     figure.update_layout(showlegend=False)
-    return style.finish(figure, title, 90 + (SIZE + 60) * rows)
+    style.finish(figure, title, 110 + (SIZE + 60) * rows)
+    return figure.update_layout(margin_t=100)  # the panels have titles of their own
 
 
 def _points(linked: LinkedPanels, panel: Panel, pick: np.ndarray) -> go.Scattergl:

@@ -103,12 +103,18 @@ def table_rows(table: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "representation": name,
-            "label": parameter(label).axis_title,
+            "label": _named(label),
             **{k.replace("_", " "): f"{numbers[k]:.3g}" for k in ("mean", "mean_absolute", "std")},
         }
         for name, labels in table["representations"].items()
         for label, numbers in labels.items()
     ]
+
+
+def _named(label: str) -> str:
+    """A label with its unit, as a text."""
+    about = parameter(label)
+    return f"{about.in_text} [{about.unit}]" if about.unit else about.in_text
 
 
 def _offset_rows(offsets: Mapping[str, Any]) -> list[dict[str, str]]:
