@@ -1,4 +1,4 @@
-"""The tour: the idea in four steps, each a live figure with the loaded model and a question to try."""
+"""The tour: the idea in four steps, each a live figure and a question; or from a file to a verdict."""
 
 from itertools import pairwise
 
@@ -8,11 +8,12 @@ from gandalf_core.figures import training
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, pickers, show, state
 from pages.ui.cache.models import load_model, model_folders
-from pages.ui.parts import captions, one_map
+from pages.ui.parts import captions, one_map, tour_parts
 from pages.ui.parts import decode as decoding
 from pages.ui.parts.chips import show_probes
 from pages.ui.parts.twins import show_beside_simulated
 
+TOURS = ["The idea in four steps", "For astronomers: from a file to a verdict"]
 STEPS = ["1 Entangled", "2 The adversary", "3 A fresh probe", "4 Decode"]
 PLAIN = "autoencoder"
 GENERATOR = "generator"
@@ -46,6 +47,11 @@ def show_adversary(model: TrainedModel) -> None:
         "tour_discriminators",
     )
     one_map.show_one(model.name)
+    st.markdown(
+        "**A discriminator above guessing may still mean removed, and one that guesses may not.** It may "
+        "read what the kept parameters tell about a removed one, which stays with them; "
+        "and one that guesses may only have stopped learning, since the encoder evades it at every step."
+    )
     ask(
         "choose `paper-physical-removed` in the sidebar. Does its log g discriminator beat guessing? "
         "Is log g gone, then?"
@@ -78,6 +84,7 @@ def show_decode(model: TrainedModel) -> None:
         f"Give the decoder of **{model.name}** the star's latent and *another* temperature: where the latent "
         "no longer holds the temperature, the slider decides. Green dashes: the truth."
     )
+    tour_parts.show_kiel(model)
     with guards.showing_errors():
         labels, _ = model.labels_of(star)
     decoding.show_decoder("tour", model, star, labels[0], edit=False)
@@ -109,6 +116,9 @@ show.page_title(
     "Four steps, three minutes, with live figures. The first step shows the plain auto-encoder, the others "
     "the model in the sidebar (the last one `generator`, where that model has no sliders).",
 )
+if pickers.choose("Tour", TOURS, "tour_for", label_visibility="collapsed") == TOURS[1]:
+    tour_parts.show_from_a_file()
+    st.stop()
 model = guards.need_model()
 step = pickers.choose("Step", STEPS, "tour_step", label_visibility="collapsed")
 shows = (show_entangled, show_adversary, show_probe, show_decode)

@@ -179,7 +179,7 @@ def r2_table(rows: Mapping[str, Mapping[str, float]], title: str) -> go.Figure:
             text=[["" if np.isnan(v) else f"{v:z.2f}" for v in row] for row in z],
             texttemplate="%{text}",
             hovertemplate="%{y}, %{x}: R² = %{z:.3f}<extra></extra>",
-            showscale=False,  # the cells show their numbers
+            colorbar={"title": {"text": "R²", "side": "right"}, "thickness": 12, "tickvals": [0, 0.5, 1]},
         )
     )
     figure.update_xaxes(title_text="R² of the parameter", side="bottom")

@@ -20,7 +20,16 @@ from pages.ui.cache import selections
 from pages.ui.components import view_bar
 
 TEXTS = (  # session keys of switches and lists, whose choice the address has as it is
-    *("tour_step", "data_view", "data_how", "latent_view", "parameter_view", "read_from", "audit_view"),
+    *(
+        "tour_for",
+        "tour_step",
+        "data_view",
+        "data_how",
+        "latent_view",
+        "parameter_view",
+        "read_from",
+        "audit_view",
+    ),
     *("map_method", "explained_slider", "explained_label", "other_star", "lasso_mode"),
 )
 LISTS = ("map_rows", "compared")
