@@ -178,6 +178,7 @@ def test_a_map_saved_as_a_page_has_its_lasso(open_browser, server, tmp_path):
     assert lines[0] == "id,teff,logg,mh,alphafe" and len(lines) == count + 1
 
 
+@pytest.mark.long  # tests/test_paper.py and tests/test_io_results.py look at what the files hold
 def test_figures_and_tables_for_papers(open_browser, server, tmp_path):
     page = open_browser(height=1200)
     visit(page, f"{server}/?{VIEW}", "GANDALF Explorer")
