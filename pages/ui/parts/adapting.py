@@ -196,6 +196,20 @@ def show_result(job: Job) -> None:
         st.caption("The model is no longer there.")
         return
     st.markdown("\n".join(f"- {show.escaped(line)}" for line in plain_lines(card)))
+    _show_scores(card)
+    clicked = st.button(
+        "See what changed",
+        key=f"changes {job.id}",
+        icon=":material/compare_arrows:",
+        on_click=_choose,
+        args=(job.id,),
+    )
+    if clicked:
+        show.open_page("models")
+
+
+def _show_scores(card: dict[str, Any]) -> None:
+    """How well the adapted model reads the stars that were held back."""
     rows = [
         {
             "read from the latent of held-back stars": show.header(name),
@@ -214,15 +228,6 @@ def show_result(job: Job) -> None:
         st.caption(
             f"{removed}: removed from the latent, and read from the spectrum on the page **Parameters**."
         )
-    clicked = st.button(
-        "See what changed",
-        key=f"changes {job.id}",
-        icon=":material/compare_arrows:",
-        on_click=_choose,
-        args=(job.id,),
-    )
-    if clicked:
-        show.open_page("models")
 
 
 def _choose(job: str) -> None:
