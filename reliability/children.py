@@ -24,6 +24,14 @@ class Ended(NamedTuple):
     group: int
 
 
+def warm_up() -> None:
+    """Import what PyTorch imports with its first optimiser, seconds of which each child would spend."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])
+
+
 def command(*argv: object) -> Callable[[], int]:
     """The command line of this package as work for a child."""
     from gandalf_core.cli import main

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from gandalf_core.models.packing import pack_model
 
 from . import children, world
@@ -94,7 +92,7 @@ def _another_part(survey: Path, stars: Path) -> None:
 
 def run(options: Options) -> dict[str, Any]:
     """What each command did; those that did not hold are named with the reason."""
-    torch.set_num_threads(1)
+    children.warm_up()
     places = {"a limit on files": _limited, "a full file system": _mounted}
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from gandalf_core.data.identity import identity
 from gandalf_core.io import read_latents, write_stars
@@ -32,7 +31,7 @@ Found = dict[str, Any]
 
 def run(options: Options) -> Found:
     """All four, with what was killed how often and what did not hold."""
-    torch.set_num_threads(1)
+    children.warm_up()
     chance = np.random.default_rng(options.seed)
     saved = os.environ.get("GANDALF_NOISE_KEY")
     with tempfile.TemporaryDirectory() as name:
