@@ -200,7 +200,7 @@ def write_page(about: dict[str, Any]) -> None:
     hours = SURVEY / own / 3600
     note = f" {about['note']}" if about["note"] else ""
     what = f"`{about['task']}` with the model `{about['model']}`: {about['stars']:,} spectra in"
-    how = f"{about['partitions']} partitions, {about['cores']} cores, the best of {about['repeat']} rounds"
+    how = f"{about['partitions']} partitions, {about['cores']} cores, the best of {about['repeat']} round(s)"
     cost = (
         f"At {own:,.0f} stars per second and core, {SURVEY:,} spectra take {hours:,.1f} core hours: "
         f"{hours / 100 * 60:,.1f} minutes on 100 cores, and at 0.05 $ per core hour {0.05 * hours:,.2f} $. "

@@ -28,6 +28,8 @@ MISSING = "Dask is not installed: pip install 'gandalf-explorer[survey]'"
 PATIENCE_SECONDS = 30  # for an answer of a scheduler
 LOST_WORKERS = 4  # of one item, each after Dask itself has tried it on several: then it is given up
 TICK_SECONDS = 1.0
+# settings of the processes of a local cluster: what dies is told by us; nobody looks at profiles
+OF_WORKERS = {"logging.distributed": "critical", "distributed.worker.profile.enabled": False}
 MOST_SHOWN = 200  # letters of a message of others
 
 
@@ -67,7 +69,7 @@ def connected(address: str, workers: int) -> Iterator["Client"]:
         return
     settings: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1}
     with ExitStack() as stack:
-        stack.enter_context(dask_config.set({"logging.distributed": "critical"}))  # of the workers' processes
+        stack.enter_context(dask_config.set(OF_WORKERS))
         try:
             cluster = stack.enter_context(LocalCluster(dashboard_address="127.0.0.1:0", **settings))
             client = stack.enter_context(Client(cluster, set_as_default=False))
