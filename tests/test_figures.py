@@ -20,6 +20,7 @@ from gandalf_core.figures import (
     style,
     sweeps,
     training,
+    wavelengths,
 )
 from gandalf_core.parameters import LABELS, LINES
 from gandalf_core.regression.residuals import interval_coverage
@@ -427,3 +428,16 @@ def test_an_axis_of_one_star_has_ticks_that_one_would_say():
     high, low = style.label_span("teff", [np.nan])
     assert low <= 4000 and high >= 7000
     assert style.label_span("mh", [-1.0, 0.5]) == pytest.approx(style.span([-1.0, 0.5]))
+
+
+def test_lines_stand_where_they_belong_on_every_axis_of_wavelengths():
+    """The Ca II line at 849.802 nm in air is at 850.036 nm in vacuum (NIST)."""
+    wave = np.linspace(846, 870, 50)
+    drawn = spectra.reconstruction(wave, np.ones(50), np.ones(50))
+    figure = wavelengths.on_axis(drawn, angstrom=True, air=True)
+    places = [shape.x0 for shape in figure.layout.shapes if shape.xref == "x"]
+    assert min(abs(place - 8498.02) for place in places) < 0.03
+    named = {note.text: note.x for note in figure.layout.annotations}
+    assert named["S I"] == pytest.approx(8694.62, abs=0.05)
+    assert "Air wavelength [Å]" in [axis.title.text for axis in figure.select_xaxes()]
+    assert figure.data[0].x[0] == pytest.approx(8457.67, abs=0.05)

@@ -131,6 +131,12 @@ def air_to_vacuum(wavelength_nm: np.ndarray) -> np.ndarray:
     return vacuum
 
 
+def vacuum_to_air(wavelength_nm: np.ndarray) -> np.ndarray:
+    """Wavelengths (L,) in standard air of vacuum wavelengths, both in nm; below 200 nm they are the same."""
+    vacuum = np.asarray(wavelength_nm, np.float64)
+    return np.where(vacuum < AIR_FROM_NM, vacuum, vacuum / _air_index(vacuum))
+
+
 def _air_index(vacuum_nm: np.ndarray) -> np.ndarray:
     """Refractive index of standard air at vacuum wavelengths. Ciddor (1996), equation 1."""
     wavenumber = np.square(1e3 / np.maximum(vacuum_nm, AIR_FROM_NM))  # per µm²

@@ -91,7 +91,10 @@ class View:
             and vars(truth) | {"before": base64_floats(truth.before), "after": base64_floats(truth.after)},
             "bands": [base64_floats(row) for row in self.bands],
             "other": other and vars(other) | {"z": base64_floats(other.z)},
-            "lines": sorted(([line.species, line.wavelength_nm] for line in LINES), key=lambda line: line[1]),
+            "lines": sorted(
+                ([line.species, line.wavelength_nm, line.described] for line in LINES),
+                key=lambda line: line[1],
+            ),
         }
 
 

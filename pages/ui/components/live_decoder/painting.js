@@ -201,6 +201,8 @@ const Painting = base =>
       const place = X(this.wave[k])
       Object.assign(context, { globalAlpha: 0.5, strokeStyle: this.theme.text, lineWidth: 1 })
       context.strokeRect(place, box.top, 0, box.height)
+      const line = this.data.lines.find(([, at]) => Math.abs(X(at) - place) <= 4)
+      if (line) rows.push([line[2], this.theme.text]) // its wavelength and excitation
       this.drawTip(context, box, place, `${this.wave[k].toFixed(3)} nm`, rows)
     }
 
