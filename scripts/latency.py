@@ -5,6 +5,7 @@ pessimistic.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -12,11 +13,27 @@ import tempfile
 import time
 from pathlib import Path
 
-from driver import CHROMIUM, FLAGS, PATIENCE_MS, ROOT, TITLES, go, live, panels, serving, settle, visit
+from driver import (
+    CHROMIUM,
+    FLAGS,
+    PATIENCE_MS,
+    ROOT,
+    TITLES,
+    Traffic,
+    choose,
+    go,
+    live,
+    panels,
+    serving,
+    settle,
+    until,
+    visit,
+)
 from playwright.sync_api import Page, expect, sync_playwright
 
 from gandalf_core.seeds import CHOICE_SEED, EXAMPLE_SEED, STANDARD_SAMPLE
 
+STORED = ROOT / "docs" / "results" / "latency.json"  # the old figures
 STARS, MANY = f"simulated:12861:{CHOICE_SEED}", STANDARD_SAMPLE
 DWARF = f"model=generator&stars=simulated:50:{EXAMPLE_SEED}&star=sim{EXAMPLE_SEED}-31"
 TYPED = """async element => {
@@ -95,6 +112,42 @@ def lasso(page: Page, url: str) -> dict:
     return {f"lasso round trip, {STARS} [ms]": 1000 * (time.perf_counter() - began)}
 
 
+def weight(page: Page, url: str) -> dict:
+    """Megabytes that Decode sends at the first visit and at a change of model, without Streamlit's own files.
+
+    The page that measures has seen no model yet; each other model is met for the first time, too.
+    """
+    traffic = Traffic(page)
+    visit(page, f"{url}/decode?{DWARF}", "Decode")
+    live(page, "v.paints")
+    sizes = {"Decode, first visit [MB]": traffic.received / 1e6}
+    for name in ("physical-removed", "chemical-removed", "paper-physical-removed"):
+        traffic.received = 0
+        choose(page, "Model", name)
+        until(page, "v.ready && v.data.title", name)
+        sizes[f"Decode, change to {name} [MB]"] = traffic.received / 1e6
+    return sizes
+
+
+def first_parameters(page: Page, url: str) -> dict:
+    """Time from a click on Parameters to a settled page, on a server that has no spectra yet."""
+    visit(page, f"{url}/train?model=generator", "Train")
+    began = time.perf_counter()
+    go(page, "Parameters")
+    return {"Parameters, first opening on a fresh server [ms]": 1000 * (time.perf_counter() - began)}
+
+
+def server_memory(url: str) -> dict:
+    """Resident memory of the server, after all that was measured before."""
+    port = url.rsplit(":", 1)[1]
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            if f"--server.port\0{port}" in (status.parent / "cmdline").read_text():
+                size = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+                return {"server's memory after a walk through all pages [MB]": int(size.split()[1]) / 1024}
+    return {}
+
+
 def page_changes(page: Page, url: str) -> dict:
     """Time from a click in the navigation to a settled page, warm, with 12,861 stars."""
     visit(page, f"{url}/?model=generator&stars={STARS}", TITLES[""])
@@ -140,8 +193,14 @@ def browser_times(folder: Path) -> dict:
             page.set_default_timeout(PATIENCE_MS)
             visit(page, url, TITLES[""])
             results["start of the server to the first page [ms]"] = 1000 * (time.perf_counter() - began)
+            for measure in (weight, first_parameters):
+                fresh = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+                fresh.set_default_timeout(PATIENCE_MS)
+                results |= measure(fresh, url)
+                fresh.context.close()
             for measure in (repaints_while_dragging, typed_values, lasso, pan_and_zoom, page_changes):
                 results |= measure(page, url)
+            results |= server_memory(url)
         browser.close()
     return results
 
@@ -155,12 +214,16 @@ def main() -> None:
         results = browser_times(Path(folder))
         os.environ |= {"GANDALF_RUNS": f"{folder}/runs", "GANDALF_CACHE": f"{folder}/cache"}
         results |= server_times()
-    lines = (f"{name:<58} {_text(value)}" for name, value in results.items())
+    before = json.loads(STORED.read_text(encoding="utf-8")) if STORED.is_file() else {}
+    beside = {name: f"(stored: {_text(before[name]).strip()})" if name in before else "" for name in results}
+    lines = (f"{name:<58} {_text(value)} {beside[name]}" for name, value in results.items())
     print(json.dumps(results) if arguments.json else "\n".join(lines))
 
 
 def _text(value: float | bool) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:8.0f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:8.0f}" if value >= 10 else f"{value:8.2f}"
 
 
 if __name__ == "__main__":

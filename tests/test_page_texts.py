@@ -7,7 +7,7 @@ import pytest
 from gandalf_core.config.presets import PRESETS
 from gandalf_core.jobs.sayings import without_folders
 from pages.ui import show
-from pages.ui.parts import train_words
+from pages.ui.parts import sweep_form, train_words
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,18 @@ def test_a_preset_says_what_it_does_and_how_long_that_takes(monkeypatch):
     assert words.startswith("Removes Teff and log g") and "about 3 minutes on this machine" in words
     assert "machine" not in train_words.preset_words("generator", "uploaded:abc", 40)
     assert set(train_words.PRESET_WORDS) == set(PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("model.noise=0.1,0.2,0.4", "noise of the latent 0.1, 0.2 or 0.4"),
+        ("training.learning_rate=3e-4:3e-3:log", "learning rate from 3e-4 to 3e-3, evenly in its logarithm"),
+        (
+            "model.latent_size=5\nadversary.steps=1,2",
+            "latent dimensions 5 with discriminator steps per batch 1 or 2",
+        ),
+    ],
+)
+def test_a_search_is_told_in_words(lines, words):
+    assert sweep_form.search_words(lines) == words

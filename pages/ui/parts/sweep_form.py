@@ -80,7 +80,7 @@ def show_form() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Start the sweep", type="primary", icon=":material/play_arrow:"):
             _start(sweep, fields_of(lines))
-        st.caption(f"**{sweep.count} trials** of {epochs} epochs, {sampling}.")
+        st.caption(f"**{sweep.count} trials** of {epochs} epochs, {sampling}: {search_words(lines)}.")
 
 
 def _show_search() -> tuple[str, str]:
@@ -138,6 +138,22 @@ def fields_of(lines: str) -> dict[str, str]:
             raise ConfigError(f"{path}: listed twice; give all its values in one line")
         fields[path] = values
     return fields
+
+
+def search_words(lines: str) -> str:
+    """What a search tries, in words: `noise of the latent 0.1, 0.2 or 0.4`. ConfigError as `fields_of`."""
+    return " with ".join(
+        f"{figures.field_words(path)} {_values(text)}" for path, text in fields_of(lines).items()
+    )
+
+
+def _values(text: str) -> str:
+    """The values of a field in words."""
+    if ":" in text:
+        low, high, *rest = text.split(":")
+        return f"from {low} to {high}{', evenly in its logarithm' if 'log' in rest else ''}"
+    *first, last = (value.strip() for value in text.split(","))
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def has_range(lines: str) -> bool:
