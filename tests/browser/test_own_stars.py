@@ -92,4 +92,4 @@ def test_a_researcher_adapts_and_calibrates_with_500_stars(open_browser, server,
     with page.expect_download() as download:
         page.get_by_role("button", name="Download predictions").click()
     table = pd.read_csv(download.value.path(), dtype=str)
-    assert len(table) == 100 + 2000 and set(table["calibration"]) == {"survey"}
+    assert len(table) == 500 and set(table["calibration"]) == {"survey"}
