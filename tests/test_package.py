@@ -237,7 +237,12 @@ def test_every_import_is_declared():
         core | {Requirement(line).name for line in extras[extra]}
         for extra in ("app", "anndata", "specutils", "survey", "hats")
     )
-    optional = {"h5ad.py": anndata, "h5ad_writing.py": anndata, "star_tables.py": specutils, "hats_catalogue.py": hats}
+    optional = {
+        "h5ad.py": anndata,
+        "h5ad_writing.py": anndata,
+        "star_tables.py": specutils,
+        "hats_catalogue.py": hats,
+    }
     optional |= dict.fromkeys(("cluster.py", "luggage.py", "remote.py", "remote_trials.py"), survey)
     drawing = [ROOT / "gandalf_core" / room for room in ("figures", "publishing")]
     for path in [*(ROOT / "gandalf_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]:
