@@ -86,6 +86,17 @@ def test_bars_heat_maps_and_logarithms():
     assert [p.get_y() for p in sheet_of(stacked).axes[0].patches] == [0.0, 1.0]
 
 
+def test_a_decoded_star_has_its_curves_and_changes():
+    curves = dict(zip(spectra.CURVES, flux(4), strict=True))
+    changes = {"generated": curves["generated"] - curves["reconstruction"]}
+    above, below = sheet_of(spectra.decoded(WAVE, curves, changes, "sim3-1")).axes
+    drawn = {line.get_label(): line for line in above.lines}
+    for name, values in curves.items():
+        np.testing.assert_allclose(drawn[name].get_ydata(), values, rtol=1e-6)
+    assert drawn["truth (simulator)"].get_linestyle() == "--" and below.get_ylabel() == "Change in flux"
+    np.testing.assert_allclose(below.lines[0].get_ydata(), changes["generated"], atol=1e-6)
+
+
 def a_map() -> panels.LinkedPanels:
     ids = np.array([f"s{k}" for k in range(40)])
     one = panels.Map("latent of generator", ids, RNG.normal(size=(40, 2)), np.array([0.5, 0.1, 0.2, 0.3]))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gandalf_core import load_model, simulate
+from gandalf_core.cli import main
 from gandalf_core.errors import ModelError
 from gandalf_core.figures import panels
 from gandalf_core.publishing.card_html import card_html, inline
@@ -63,3 +64,17 @@ def test_cards_become_html(generator):
     html = card_html("generator", generator.card)
     assert "<h2>generator</h2>" in html and "<th>parameter</th>" in html and "A&amp;A 694, A326" in html
     assert inline(r"**a** \[M/H\] `x<y` <b>") == "<b>a</b> [M/H] <code>x&lt;y</code> &lt;b&gt;"
+
+
+def test_commands_write_pages_and_tables(tmp_path, capsys):
+    star, page = str(tmp_path / "star.npz"), tmp_path / "star.html"
+    assert (
+        main(["decode", "generator", "simulated:2:5", "--set", "teff=6500", "--page", str(page), star]) == 0
+    )
+    assert "sim5-0 under other parameters" in page.read_text(encoding="utf-8")
+    page = tmp_path / "map.html"
+    small = ["project", "autoencoder", "simulated:30:5", "--method", "pca", "--page", str(page)]
+    assert main([*small, str(tmp_path / "map.csv")]) == 0
+    assert "pca map of 30 stars: latent of autoencoder" in page.read_text(encoding="utf-8")
+    assert main([*small[:-1], str(tmp_path / "map.txt"), str(tmp_path / "map.csv")]) == 2
+    assert "unknown suffix '.txt': choose .html" in capsys.readouterr().err

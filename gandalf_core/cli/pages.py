@@ -16,12 +16,14 @@ SUFFIXES = (".html",)
 STAR_PAGE = arg(
     "--page",
     metavar="FILE.html",
-    help="also write an interactive page of the first star, with sliders: one file that needs no server",
+    help="also write an interactive page of the first star, with sliders: one file that needs no server "
+    "(default: none)",
 )
 MAP_PAGE = arg(
     "--page",
     metavar="FILE.html",
-    help="also write the map as an interactive page, a panel per label: one file that needs no server",
+    help="also write the map as an interactive page, a panel per label: one file that needs no server "
+    "(default: none)",
 )
 
 
