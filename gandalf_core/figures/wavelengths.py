@@ -18,7 +18,8 @@ def on_axis(figure: go.Figure, *, angstrom: bool, air: bool) -> go.Figure:
         values = np.asarray(nm, float)
         return (vacuum_to_air(values) if air else values) * (10 if angstrom else 1)
 
-    for trace in figure.data:
+    traces: list[Any] = list(figure.select_traces())
+    for trace in traces:
         trace.x = moved(trace.x)
     for shape in figure.layout.shapes:
         if shape.xref == "x":

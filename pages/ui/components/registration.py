@@ -20,8 +20,11 @@ export default function (component) {
 """
 
 
-def register(component: Component, hidden: str = "") -> tuple[Callable, Callable | None]:
-    """The component and, where `hidden` has a name for it, one without a view that carries data to it."""
+def register(component: Component, hidden: str = "") -> tuple[Callable, Callable]:
+    """The component and, where `hidden` has a name for it, one without a view that carries data to it.
+
+    Without such a name, the second is the first again.
+    """
     script = part_of(component.script.encode(), SCRIPT)
 
     def mounting(mount: Callable) -> Callable:
@@ -36,6 +39,6 @@ def register(component: Component, hidden: str = "") -> tuple[Callable, Callable
         f"gandalf_{component.name}", html=component.body, css=component.style, js=loader
     )
     if not hidden:
-        return mounting(view), None
+        return mounting(view), mounting(view)
     silent = st.components.v2.component(hidden, html="<span hidden></span>", js=loader)
     return mounting(view), mounting(silent)

@@ -38,27 +38,38 @@ def show_one(model: TrainedModel, ids: np.ndarray) -> None:
         medium = pickers.choose("Wavelengths in", ["vacuum", "air"], "tools_medium")
     with guards.showing_errors():
         moved = model.on_grid(moved_to_rest(star, np.array([shift]))) if shift else star
-        below, name = _underneath(model, star, under, ids)
-    error = None if moved.flux_error is None else moved.flux_error[0] / np.sqrt(smoothing)
+        below, name = _underneath(model, star, under or MODEL, ids)
+    _draw(moved, below, (str(star.ids[0]), name), smoothing, shift, angstrom=unit == "Å", air=medium == "air")
+
+
+def _draw(
+    star: SpectraSet,
+    below: np.ndarray,
+    names: tuple[str, str],
+    smoothing: int,
+    shift: float,
+    *,
+    angstrom: bool,
+    air: bool,
+) -> None:
+    """The figure of a star over what lies underneath (L,), and what was done to both."""
+    error = None if star.flux_error is None else star.flux_error[0] / np.sqrt(smoothing)
     figure = spectra.reconstruction(
-        moved.wavelength_nm,
-        smoothed(moved.flux[0], moved.mask[0], smoothing),
+        star.wavelength_nm,
+        smoothed(star.flux[0], star.mask[0], smoothing),
         smoothed(below, np.zeros(len(below), bool), smoothing),
         error=error,
-        names=(str(star.ids[0]), name),
-        title=f"{star.ids[0]} over {name}",
+        names=names,
+        title=" over ".join(names),
     )
     of = "of its error" if error is not None else "of the continuum: the file has no errors"
     words = f" Moved by {shift:g} km/s." if shift else ""
-    more = (
-        f" Each pixel is the mean of {smoothing}, as if their noise were independent."
-        if smoothing > 1
-        else ""
-    )
+    mean = f" Each pixel is the mean of {smoothing}, as if their noise were independent."
+    more = mean if smoothing > 1 else ""
     show.figure(
-        wavelengths.on_axis(figure, angstrom=unit == "Å", air=medium == "air"),
-        f"Grey: the star. Blue: {name}. Below, the star minus that, in units {of}.{words}{more} "
-        "Dotted: lines; point at a name for its wavelength in vacuum and its excitation.",
+        wavelengths.on_axis(figure, angstrom=angstrom, air=air),
+        f"Grey: the star. Blue: {names[1]}. Below, the star minus that, in units {of}.{words}{more} Dotted: "
+        "lines; point at a name for its wavelength in vacuum and its excitation.",
         "tools",
     )
 
