@@ -14,7 +14,7 @@ from .whitened import FINEST, NODES, whitened
 
 SHARED = ("axes", "start", "correction", "responses")
 OWN = "responses.reading"  # is learned by each model
-MOST_HIDDEN = 16383  # the largest of 15 bits
+MOST_HIDDEN = 8191  # the largest of 14 bits
 KERNELS = {"start": "start", "correction": "correction", "responses": "start"}  # part -> whose nodes it has
 
 
@@ -152,7 +152,7 @@ def _pack(header: dict[str, Any], arrays: dict[str, np.ndarray], finest: dict[st
 def _finest(spec: dict[str, Any]) -> dict[str, float]:
     """For some arrays the smallest difference worth sending.
 
-    Where most of a spectrum comes from the grid, the hidden layers of what is added do with 15 bits.
+    Where most of a spectrum comes from the grid, the hidden layers of what is added do with 14 bits.
     """
     finest = {f"{part}.whitened": FINEST for part in KERNELS}
     if spec["start"]:
