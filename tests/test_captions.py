@@ -3,8 +3,8 @@
 import numpy as np
 
 from gandalf_core.parameters import LABELS
-from pages.ui.parts.captions import discriminators, largest_residual
 from gandalf_core.publishing.presets import presets
+from pages.ui.parts.captions import discriminators, largest_residual
 
 HISTORY = [{"discriminator_accuracy": {"teff": accuracy}, "chance": {"teff": 0.1}} for accuracy in (0.5, 0.3)]
 

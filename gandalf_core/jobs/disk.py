@@ -12,7 +12,8 @@ from .. import places
 from .job import Job
 from .ledger import Ledger, Thing
 
-CACHED = ("stars", "uploads", "latents", "maps", "selections")  # folders of the cache that grow with what visitors ask for
+# folders of the cache that grow with what visitors ask for
+CACHED = ("stars", "uploads", "latents", "maps", "selections")
 PERMANENT_KINDS = ("train", "sweep")  # of jobs: their results are work that cannot be repeated in a minute
 KEPT_SECONDS = 3600  # nothing younger is removed
 

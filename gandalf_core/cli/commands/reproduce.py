@@ -122,7 +122,7 @@ def _sample(args: Namespace, console: Console, out: Path) -> dict[str, Any]:
     notes = _simulated(args, out) if args.simulated else _fetched(args, console, out)
     stars = read_stars(out / REFERENCE, keep_spikes=True)
     own = labels_of(stars, LABELS, read_survey_table(out / LABEL_TABLE))
-    complete = np.isfinite(own.values).all(1)
+    complete = np.asarray(np.isfinite(own.values).all(1))
     if not complete.any():
         raise SpectraError(f"{out / LABEL_TABLE}: has the labels of none of the stars")
     write_stars(out / STARS, with_own_labels(stars, LABELS, own)[complete])
