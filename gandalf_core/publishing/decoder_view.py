@@ -14,6 +14,7 @@ from .whitened import FINEST, NODES, whitened
 
 SHARED = ("axes", "start", "correction", "responses")
 OWN = "responses.reading"  # is learned by each model
+LARGE = 100_000  # weights of a layer that is sent with fewer bits
 MOST_HIDDEN = 8191  # the largest of 14 bits
 KERNELS = {"start": "start", "correction": "correction", "responses": "start"}  # part -> whose nodes it has
 
@@ -152,12 +153,13 @@ def _pack(header: dict[str, Any], arrays: dict[str, np.ndarray], finest: dict[st
 def _finest(spec: dict[str, Any]) -> dict[str, float]:
     """For some arrays the smallest difference worth sending.
 
-    Where most of a spectrum comes from the grid, the hidden layers of what is added do with 14 bits.
+    Where most of a spectrum comes from the grid, the large hidden layers of what is added do with 14 bits.
     """
     finest = {f"{part}.whitened": FINEST for part in KERNELS}
     if spec["start"]:
         for k, layer in enumerate(spec["rest"][:-1]):
-            finest[f"rest{k}.weight"] = float(np.abs(layer["weight"]).max()) / MOST_HIDDEN
+            if layer["weight"].size >= LARGE:
+                finest[f"rest{k}.weight"] = float(np.abs(layer["weight"]).max()) / MOST_HIDDEN
     return finest
 
 
