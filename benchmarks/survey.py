@@ -110,13 +110,13 @@ def measure(way: str, source: Path, folder: Path, args: argparse.Namespace) -> M
     call = ("catalogue", args.task, args.model, source, out, *options, *more, "--json")
     command = [sys.executable, "-m", "gandalf_core", *map(str, call)]
     load, before, started = os.getloadavg()[0], os.times(), time.perf_counter()
-    with log.open("w") as stream:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stream, text=True)
+    with log.open("w", encoding="utf-8") as stream:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stream, encoding="utf-8")
         peak, killed = watch(process, log, args.kill_every if kills else None)
         text, _ = process.communicate()
     seconds, after = time.perf_counter() - started, os.times()
     if process.returncode:
-        raise SystemExit(log.read_text())
+        raise SystemExit(log.read_text(encoding="utf-8"))
     stars = check(out, source, json.loads(text))
     shutil.rmtree(out)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
@@ -132,7 +132,7 @@ def watch(process: subprocess.Popen, log: Path, kill_every: float | None) -> tup
     while process.poll() is None:
         workers, now = list(workers_of(process.pid)), time.perf_counter()
         peak = max([peak, *map(resident, [process.pid, *workers])])
-        if not last and " stars" in log.read_text():  # the first ones are done
+        if not last and " stars" in log.read_text(encoding="utf-8"):  # the first ones are done
             last = now
         if kill_every and last and workers and now - last > kill_every:
             with suppress(ProcessLookupError):

@@ -142,8 +142,9 @@ def server_memory(url: str) -> dict:
     port = url.rsplit(":", 1)[1]
     for status in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):
-            if f"--server.port\0{port}" in (status.parent / "cmdline").read_text():
-                size = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+            if f"--server.port\0{port}" in (status.parent / "cmdline").read_text(encoding="utf-8"):
+                lines = status.read_text(encoding="utf-8").splitlines()
+                size = next(line for line in lines if line.startswith("VmRSS"))
                 return {"server's memory after a walk through all pages [MB]": int(size.split()[1]) / 1024}
     return {}
 

@@ -49,7 +49,7 @@ def _is_text(call: ast.Call) -> bool:
 def _opens_no_file(call: ast.Call) -> bool:
     """True for functions of modules, such as fits.open, and for the bytes in a zip; others are of a path."""
     owner = getattr(call.func, "value", None)
-    names = ("archive", "delimited", "fits", "os", "packed", "webbrowser")
+    names = ("archive", "delimited", "fits", "opener", "os", "packed", "webbrowser")
     return isinstance(owner, ast.Name) and owner.id in names
 
 

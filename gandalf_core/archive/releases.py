@@ -71,7 +71,8 @@ class Release:
 @cache
 def releases() -> Mapping[str, Release]:
     """The releases of `releases.json`, by name, the oldest first."""
-    return {name: _from_json(name, entry) for name, entry in json.loads(_FILE.read_text("utf-8")).items()}
+    entries = json.loads(_FILE.read_text(encoding="utf-8"))
+    return {name: _from_json(name, entry) for name, entry in entries.items()}
 
 
 def release(name: str) -> Release:

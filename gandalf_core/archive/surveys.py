@@ -122,7 +122,7 @@ def _any_survey(slug: str, name: str) -> Survey:
 
 @cache
 def _entries() -> Mapping[str, Any]:
-    return json.loads(_FILE.read_text("utf-8"))
+    return json.loads(_FILE.read_text(encoding="utf-8"))
 
 
 def _from_json(slug: str, entry: Mapping[str, Any]) -> Survey:

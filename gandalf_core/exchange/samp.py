@@ -209,7 +209,8 @@ def _copied(url: str, folder: Path) -> Path:
         def redirect_request(self, *_: Any, **__: Any) -> None:
             raise ExchangeError(f"{url[:200]}: leads elsewhere")
 
-    with build_opener(Stay).open(url, timeout=30) as answer:
+    opener = build_opener(Stay)
+    with opener.open(url, timeout=30) as answer:
         content = answer.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ExchangeError(f"{url[:200]}: more than {MAX_BYTES // 10**6} MB")

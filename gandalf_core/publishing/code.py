@@ -37,7 +37,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Stars:
-    """How code names stars: by their ids, a source such as `simulated:50:3`, a file, or a model's own.
+    """How code names stars: by their ids, a source such as `simulated:50:SEED`, a file, or a model's own.
 
     One of these, the others are empty. ids: of simulated stars, in whatever sample.  stored: an expression of
     the ids of stars that a model carries, of `model`.

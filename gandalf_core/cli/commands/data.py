@@ -41,7 +41,11 @@ PIXEL_HELP = "pixels over 846-870 nm: 800 of 0.03 nm or 2401 of 0.01 nm"
     ),
     arg("--clean", action="store_true", help="leave out noise and nuisances"),
     arg("--pixels", type=int, choices=(800, 2401), help=f"{PIXEL_HELP} (default: {SIMULATED_PIXELS})"),
-    arg("--instrument", metavar="NAME", help="as this instrument sees them, such as rave (instruments.json)"),
+    arg(
+        "--instrument",
+        metavar="NAME",
+        help="as this instrument sees them, such as rave (instruments.json; default: Gaia's RVS)",
+    ),
     arg(
         "--resolution",
         type=number_from(1),

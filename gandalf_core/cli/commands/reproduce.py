@@ -35,9 +35,15 @@ STARS, LABEL_TABLE, REFERENCE = "stars.parquet", "labels.csv", "reference.parque
     EPOCHS,
     arg("--map-stars", type=positive, metavar="N", help="test stars in a map (default: 6000)"),
     arg(
-        "--max-iter", type=positive, metavar="N", default=1000, help="passes of Table 1's regressors at most"
+        "--max-iter",
+        type=positive,
+        metavar="N",
+        default=1000,
+        help="passes of Table 1's regressors at most (default: 1000)",
     ),
-    arg("--release", default="DR3", metavar="NAME", help="release of Gaia, as `fetch` takes it"),
+    arg(
+        "--release", default="DR3", metavar="NAME", help="release of Gaia, as `fetch` takes it (default: DR3)"
+    ),
     arg(
         "--survey",
         action="append",
@@ -45,7 +51,7 @@ STARS, LABEL_TABLE, REFERENCE = "stars.parquet", "labels.csv", "reference.parque
         metavar="NAME[=PLACE]",
         help="labels, as `fetch` takes them; may repeat",
     ),
-    arg("--server", metavar="URL", help="another archive, as `fetch` takes it"),
+    arg("--server", metavar="URL", help="another archive, as `fetch` takes it (default: ESA's)"),
     SEED,
     arg("out", metavar="OUT", help="folder for everything; the same command continues in it"),
 )

@@ -28,13 +28,17 @@ FOREVER = 365 * 24 * 3600
     arg(
         "--select", action="append", default=[], metavar="ID", help="then select this star there; may repeat"
     ),
-    arg("--spectrum", metavar="ID", help="send this star's spectrum, to programs that draw spectra"),
+    arg(
+        "--spectrum",
+        metavar="ID",
+        help="send this star's spectrum, to programs that draw spectra (default: a table)",
+    ),
     arg("--without-spectra", action="store_true", help="send labels and S/N alone"),
     arg(
         "--wait",
         type=number_from(0),
         metavar="SECONDS",
-        help="then wait for a selection that comes back, and print its ids",
+        help="then wait for a selection that comes back, and print its ids (default: do not wait)",
     ),
     arg(
         "--hub",
@@ -56,7 +60,7 @@ def send(args: Namespace, console: Console) -> Report:
     if args.hub:
         return _be_hub(console)
     if not args.what:
-        raise UsageError("send what? Give a file or a sample, such as simulated:100:3, or --hub")
+        raise UsageError("send what? Give a file or a sample, such as simulated:100, or --hub")
     with Exchange(cache_folder() / "samp") as exchange:
         ids, path, table = _file_of(args, console, exchange.folder)
         sent = _send(args, exchange, path, table, ids)
