@@ -28,8 +28,8 @@ if view == "Correlations":
     z, values, names = guards.need_population()
     show.figure(
         latents.correlation(correlations_of(z, values), names),
-        "Blue: this latent dimension rises with the parameter. Orange: it falls. The row of a removed parameter "
-        "is faint.",
+        "Blue: this latent dimension rises with the parameter. Orange: it falls. The row of a removed "
+        "parameter is faint.",
         "correlation",
     )
 elif view == "On the spectrum":

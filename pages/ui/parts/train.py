@@ -82,12 +82,22 @@ def show_form() -> None:
         _start(Settings(name, lambdas, int(epochs), int(latent), int(seed)), sample, title)
 
 
+# under a slider of λ, whose middle is 0
+LAMBDA_SCALE = (
+    '<div style="display:grid;grid-template-columns:1fr 1fr 1fr;font-size:.75rem;margin-top:-1.1rem">'
+    '<span>keep</span><span style="text-align:center">0</span>'
+    '<span style="text-align:right">remove</span></div>'
+)
+
+
 def _show_lambda(preset_name: str, label: str, default: float) -> float:
     """The slider of one λ; its label says what the value does."""
     key = f"lambda {preset_name} {label}"
     st.session_state.setdefault(key, float(default))
     title = f"λ of {show.markdown_symbol(label)}  {sign_badge(st.session_state[key])}"
-    return st.select_slider(title, strengths(default), format_func=signed, key=key, **KEEP)
+    value = st.select_slider(title, strengths(default), format_func=signed, key=key, **KEEP)
+    st.html(LAMBDA_SCALE)
+    return value
 
 
 def strengths(default: float) -> list[float]:
