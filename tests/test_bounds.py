@@ -213,6 +213,7 @@ def test_the_posterior_mean_beats_the_prior_and_knows_its_error(stars, few_tried
     assert (np.median(found.sigma, 0) < np.median(bound, 0)).all()  # the sample's prior helps
 
 
+@pytest.mark.long
 def test_the_truth_has_no_part_in_the_posterior_mean(stars, few_tried, monkeypatch):
     """Fits that begin at the truth end where those end that begin at a star of the population.
 

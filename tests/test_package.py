@@ -139,6 +139,7 @@ def test_what_is_imported_is_what_was_installed(installation):
 # --- the shell ---
 
 
+@pytest.mark.long
 def test_commands_run_in_an_empty_folder(installation):
     run, before = installation.run, installation.files()
     models = json.loads(run("gandalf", "models", "--json"))["models"]

@@ -53,6 +53,7 @@ def test_a_mask_of_truths_in_the_cells_of_ecsv_masks():
     np.testing.assert_array_equal(stars.mask, bad)
 
 
+@pytest.mark.long
 @on_linux
 def test_kills_lose_nothing():
     result = kill.run(QUICK)
@@ -60,6 +61,7 @@ def test_kills_lose_nothing():
     assert sum(result[part]["kills"] for part in ("training", "saving", "catalogue", "sweep")) > 3
 
 
+@pytest.mark.long
 @on_linux
 def test_a_full_disk_is_one_line_and_the_old_output_stays():
     result = full_disk.run(QUICK)

@@ -10,7 +10,7 @@ STARS = "model=generator&stars=simulated:50:3&star=sim3-31"
 GRAVE = ("serious", "critical")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_axe_finds_nothing_serious_on_any_page(open_browser, server, scheme):
     page, found = open_browser(scheme=scheme), {}
     for path, title in TITLES.items():

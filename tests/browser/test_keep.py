@@ -90,6 +90,7 @@ def test_the_copied_code_gives_the_numbers_that_are_drawn(open_browser, server):
     assert np.abs(names["flux"] - live(page, "[...v.flux]")).max() < 1e-4
 
 
+@pytest.mark.long
 def test_selections_are_sets_with_names_in_the_link(open_browser, server):
     page = open_browser(height=1400)
     visit(page, f"{server}/data?model=generator&stars=simulated:50:3", "Data")

@@ -236,6 +236,7 @@ def look_at(page, star: str) -> None:
     until(page, "v.star.id", star)
 
 
+@pytest.mark.long
 def test_sliders_and_server_agree_whatever_is_switched(open_browser, server):
     """The numbers below the figure, and the downloads, belong to what the sliders show."""
     page = open_browser()
@@ -390,6 +391,7 @@ def test_choices_survive_a_reload_and_can_be_shared(open_browser, server):
     assert live(other, "v.star.id") == "sim3-8"
 
 
+@pytest.mark.long
 def test_a_stopped_training_is_found_by_its_link(open_browser, server):
     page = open_browser(height=1200)
     visit(page, f"{server}/train", "Train")
@@ -409,6 +411,7 @@ def test_a_stopped_training_is_found_by_its_link(open_browser, server):
     expect(other.get_by_text("cancelled").first).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_sweep_is_started_watched_and_cancelled(open_browser, server):
     page = open_browser(height=1200)
     visit(page, f"{server}/sweeps", "Sweeps")
@@ -448,7 +451,10 @@ def test_a_deep_link_works_on_a_fresh_server(open_browser, tmp_path, path):
 FITS = "() => document.querySelector('[data-testid=stMain]').scrollWidth <= Math.max(392, innerWidth)"
 
 
-@pytest.mark.parametrize(("scheme", "widths"), [("light", (1280, 390)), ("dark", (390, 1280))])
+@pytest.mark.parametrize(
+    ("scheme", "widths"),
+    [("light", (1280, 390)), pytest.param("dark", (390, 1280), marks=pytest.mark.long)],
+)
 def test_every_page_opens_in_both_themes_and_fits_a_phone(open_browser, server, scheme, widths):
     """Opened in one width, and then turned to the other."""
     page = open_browser(scheme=scheme)
