@@ -33,6 +33,10 @@ class Setting:
     nature: str
     pool: np.ndarray
 
+    def spectra(self, labels: np.ndarray, values: dict[str, np.ndarray], pixels: int) -> np.ndarray:
+        """(N, L) spectra of labels (N, P) and nuisances, without noise and model errors."""
+        return observe(apply_nuisances(emulate(labels, values["cn"], self.nature), values), pixels)
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -73,8 +77,7 @@ def first_point(stars: SpectraSet, setting: Setting) -> Point:
     for start in range(0, len(tried), CHUNK):
         labels = tried[start : start + CHUNK]
         values = usual_nuisances(setting.config, labels)
-        samples = apply_nuisances(emulate(labels, values["cn"], setting.nature), values)
-        usual = observe(samples, flux.shape[1]).astype(np.float64)
+        usual = setting.spectra(labels, values, flux.shape[1]).astype(np.float64)
         squares = np.square(usual).sum(1) - 2 * flux @ usual.T  # (N, M), up to a constant of each star
         nearest = squares.argmin(1)
         least = squares[np.arange(len(stars)), nearest]

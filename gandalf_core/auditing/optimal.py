@@ -24,9 +24,7 @@ from ..jobs.progress import Progress, part_of, silent
 from ..parameters import LABELS
 from ..seeds import POPULATION_SEED
 from ..simulator import population, true_labels
-from ..simulator.effects import apply_nuisances
-from ..simulator.emulator import CN_RANGE, emulate
-from ..simulator.grids import observe
+from ..simulator.emulator import CN_RANGE
 from ..simulator.nuisances import CALCIUM_LINES, CONTINUUM_TERMS, nitrogen
 from .bounds import config_of
 from .linearised import Estimate, Setting, estimates, first_point, next_point
@@ -127,9 +125,8 @@ def posterior(
 ) -> Posterior:
     """That of one star of flux (L,)."""
     near, broadening, log_proposal = candidates(estimate, setting, count, rng)
-    cn = np.full(count, np.clip(estimate.of("cn"), *CN_RANGE))
-    spectra = apply_nuisances(emulate(near, cn, setting.nature), nuisances_of(estimate, broadening))
-    residual = estimate.white(flux - observe(spectra, len(flux)))
+    spectra = setting.spectra(near, nuisances_of(estimate, broadening), len(flux))
+    residual = estimate.white(flux - spectra)
     linear = np.array([n not in LABELS and n != "broadening_kms" for n in estimate.names])
     mean, width = nuisance_population(estimate, near, setting)
     slopes = estimate.slopes[linear]
@@ -188,6 +185,7 @@ def nuisances_of(estimate: Estimate, broadening: np.ndarray) -> dict[str, np.nda
         n: np.full(len(broadening), estimate.of(n))
         for n in ("shift_kms", "calcium_depth", *CALCIUM_LINES, "pseudo_continuum", *BAND)
     }
+    values["cn"] = np.full(len(broadening), np.clip(estimate.of("cn"), *CN_RANGE))
     continuum = [estimate.of(f"continuum{i}") for i in range(CONTINUUM_TERMS)]
     return values | {"broadening_kms": broadening, "continuum": np.tile(continuum, (len(broadening), 1))}
 
