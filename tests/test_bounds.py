@@ -217,7 +217,7 @@ def test_the_posterior_mean_beats_the_prior_and_knows_its_error(stars, few_tried
 def test_the_truth_has_no_part_in_the_posterior_mean(stars, few_tried, monkeypatch):
     """Fits that begin at the truth end where those end that begin at a star of the population.
 
-    When they took one step from the truth, the mean square error came out a fifth too small in log g: labels
+    When they took one step from the truth, the RMSE came out up to a sixth too small (log g): labels
     near the truth were described better than others.
     """
     own = stars[:6]
