@@ -22,6 +22,7 @@ BENCHMARKS = {  # name -> (module, function); a module is imported when it is ne
     "scaling": ("training", "scaling"),
     "encode": ("encoding", "million"),
     "verdicts": ("encoding", "verdicts"),
+    "audit": ("auditing", "row_of_z"),
     "regressors": ("learning", "regressors"),
     "tsne": ("learning", "tsne"),
 }

@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from gandalf_core.auditing.bits import bits
 from gandalf_core.auditing.excess import joint_readings, partial_r2
 from gandalf_core.auditing.floor import fit_floor
-from gandalf_core.auditing.leak import Examination, leak_tests
+from gandalf_core.auditing.leak import Examination, leak_test
 from gandalf_core.auditing.leak_test import targets
 from gandalf_core.auditing.limits import Trial, limits
 from gandalf_core.auditing.probes import Probing
@@ -109,7 +109,7 @@ def draw(cell: Cell, seed: int) -> Any:
         return seen(sample, seed)
     if cell.what == STATED:
         return stated(sample, seed)
-    return round(leak_tests(examined(sample, seed))[0][0], 5)
+    return round(leak_test(examined(sample, seed), 0)[0], 5)
 
 
 def latent(cell: Cell, seed: int) -> plants.Sample:

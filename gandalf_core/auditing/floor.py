@@ -68,7 +68,8 @@ def fit_floor(
     smooth = FoldedRidge(kept_basis(kept, probing.seed, bumps)[:, 1:], folds)
     tasks = exclusions() if nested else exclusions()[:FOLDS]
     with one_thread_each():
-        parts: list[np.ndarray] = Parallel(n_jobs=probing.workers)(
+        # smooth fits take a few milliseconds each, less than a process costs
+        parts: list[np.ndarray] = Parallel(n_jobs=probing.workers if trees else 1)(
             delayed(_fit)(smooth, kept, y, out, trees and kept.shape[1] > 0) for out in tasks
         )  # pyright: ignore[reportAssignmentType] - joblib's stub
     by_folds = dict(zip(tasks, parts, strict=True))

@@ -77,7 +77,7 @@ def _contributions(
         repeats = REPEATS if step else 1
         for _ in range(repeats):
             noisy = kept + np.sqrt(step) * errors * rng.standard_normal(kept.shape)
-            floor = fit_floor(noisy, y, probing, trees=False)
+            floor = fit_floor(noisy, y, probing, trees=False, nested=bool(ridges))
             left[s] += np.square(floor.residual) / repeats
             for name, ridge in ridges.items():
                 saved = np.square(floor.residual) - np.square(y - read_set(ridge, floor))

@@ -126,16 +126,12 @@ class Examination:
         return self.floor.residual[:, label].var() > NOTHING_OPEN * self.y[:, label].var()
 
 
-def leak_tests(examination: Examination) -> list[tuple[float, Reader | None]]:
-    """p and the strongest reader for each removed label: the test alone."""
-    found = []
-    for label in range(examination.y.shape[1]):
-        if not examination.is_open(label):
-            found.append((1.0, None))
-            continue
-        seen = examination.evidence(examination.columns(label))
-        found.append((seen.p, seen.reader))
-    return found
+def leak_test(examination: Examination, label: int) -> tuple[float, Reader | None]:
+    """p and the strongest reader for one removed label: the test alone."""
+    if not examination.is_open(label):
+        return 1.0, None
+    seen = examination.evidence(examination.columns(label))
+    return seen.p, seen.reader
 
 
 def conditional_leaks(examination: Examination, *, thorough: bool = True) -> list[Leak]:
@@ -144,8 +140,7 @@ def conditional_leaks(examination: Examination, *, thorough: bool = True) -> lis
     joint, readings = joint_readings(e.ridges, e.z, e.kept, e.floor, e.probing)
     floors = e.floor.readings()
     if not thorough:
-        tests = leak_tests(e)
-        return [Leak(j, f, *t) for j, f, t in zip(joint, floors, tests, strict=True)]
+        return [Leak(j, f, *leak_test(e, t)) for t, (j, f) in enumerate(zip(joint, floors, strict=True))]
     leaks = []
     for label, (j, f) in enumerate(zip(joint, floors, strict=True)):
         here = {name: r[:, label] for name, r in readings.items()}
