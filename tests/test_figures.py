@@ -111,6 +111,7 @@ EMPTY = {
     "latent_size": lambda: sweeps.latent_size([]),
     "adversary": lambda: sweeps.adversary([]),
     "score_against": lambda: sweeps.score_against([], "model.noise", "excess"),
+    "trade_off": lambda: sweeps.trade_off([], "balance"),
 }
 
 
@@ -359,6 +360,22 @@ def test_leakage_over_seeds_has_a_mark_a_seed_and_a_tiny_excess_stays_on_the_log
     leak, kept = measured.ablation([report | {"name": "a"}, report | {"name": "b", "removed": {}}]).data
     assert list(leak.x) == pytest.approx([0.5, measured.SMALLEST]) and list(leak.y) == ["a", "b"]
     assert list(kept.x) == pytest.approx([0.9, 0.9])
+
+
+def test_the_front_joins_trials_that_no_other_beats_and_bars_are_between_seeds():
+    points = [(0.1, 4e-4), (0.3, 1e-4), (0.2, 9e-4), (0.4, 1e-4), (0.0, 16e-4)]
+    rows = [
+        {"trial": k, "score": leak, "leakage": leak, "reconstruction_mse": mse, "spread leakage": 0.05}
+        for k, (leak, mse) in enumerate(points)
+    ]
+    line, dots, star = sweeps.trade_off(rows, "balance").data
+    np.testing.assert_allclose(line.x, [0.0, 0.1, 0.3])
+    np.testing.assert_allclose(line.y, [0.04, 0.02, 0.01], rtol=1e-3)
+    np.testing.assert_allclose(dots.error_x.array, 0.05)
+    assert dots.error_y.array is None and list(star.x) == [0.0]
+    rows[0]["spread reconstruction_mse"] = 1e-4
+    dots = sweeps.trade_off(rows, "balance").data[1]
+    assert dots.error_y.array[0] == pytest.approx(1e-4 / (2 * 0.02), rel=1e-3), "of a root"
 
 
 def test_trials_over_lambda_are_named_by_it_and_joined_in_its_order():

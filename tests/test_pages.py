@@ -878,7 +878,7 @@ def test_an_impossible_search_is_one_sentence(app, lines, word):
     assert not any(b.label == "Start the sweep" for b in test.button)
 
 
-def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp_path):
+def test_a_finished_sweep_is_drawn_and_a_trial_of_it_is_trained(app, monkeypatch, tmp_path):
     from pages.ui import jobs
     from pages.ui.parts import sweeps as sweeping
 
@@ -900,16 +900,21 @@ def test_a_finished_sweep_is_drawn_and_its_best_is_trained(app, monkeypatch, tmp
     best, other = results(folder / "sweep")["model.latent_size"]
     assert f"latent dimensions = {best}" in texts(test) and "Mean squared error of the flux" in texts(test)
     assert str(tmp_path) not in next(p.proto.text for p in test.get("progress"))
-    assert test.dataframe[0].value["model.latent_size"].tolist() == [best, other]
+    compared, trials = (table.value for table in test.dataframe)
+    assert trials["model.latent_size"].tolist() == [best, other]
+    assert compared.columns[1:].tolist() == [f"Trial {results(folder / 'sweep')['trial'][0]}"]
     drawn = {figure["layout"]["title"]["text"]: figure["data"] for figure in figures(test)}
     assert drawn["Score against latent dimensions"][1]["x"] == [best]
     assert "Reconstruction error against latent size" in drawn and len(drawn) == 2, "only one λ was tried"
+    second = str(results(folder / "sweep")["trial"][1])
+    test.multiselect(key="opened_trials").unselect(test.multiselect(key="opened_trials").value[0])
+    test.multiselect(key="opened_trials").select(second).run()
     next(n for n in test.number_input if n.key.startswith("best epochs")).set_value(3).run()
-    next(b for b in test.button if b.label == "Train the best").click().run()
+    next(b for b in test.button if b.label == f"Train trial {second}").click().run()
     assert not test.exception and not test.error
     [job] = jobs.manager().list("train")
     config = json.loads((job.folder / "config.json").read_text())
-    assert config["model"]["latent_size"] == best and config["training"]["epochs"] == 3
+    assert config["model"]["latent_size"] == other and config["training"]["epochs"] == 3
     assert job.arguments[:2] == ("train", str(stars))
     assert test.title[0].value == "Train"
 

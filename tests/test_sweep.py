@@ -16,10 +16,18 @@ from toy import toy_config, toy_stars
 
 from gandalf_core.config.presets import LAMBDA
 from gandalf_core.config.schema import from_json, to_json
-from gandalf_core.errors import ClaimError, ConfigError, GandalfError, SpectraError, UnknownFieldError
+from gandalf_core.errors import (
+    ClaimError,
+    ConfigError,
+    GandalfError,
+    ModelError,
+    SpectraError,
+    UnknownFieldError,
+)
 from gandalf_core.io import write_stars
 from gandalf_core.sweeps import stars as sweep_stars
 from gandalf_core.sweeps import study as runner
+from gandalf_core.sweeps import trial as trial_module
 from gandalf_core.sweeps.space import LAMBDA_SCALE, Axis, Sweep, parse_axis, with_values
 from gandalf_core.sweeps.stars import identity_of_stars
 from gandalf_core.sweeps.study import best_config, curves, load_sweep, open_study, results, run_sweep
@@ -375,6 +383,69 @@ def test_the_papers_two_curves(source, tmp_path):
         0 <= p["discriminator_error"] <= 1 and 0 <= p["chance_error"] <= 1 for p in points["adversary"]
     )
     assert json.dumps(points) and len(points["latent_size"]) == 3
+
+
+def test_a_trial_from_two_seeds_has_the_mean_of_both_and_their_scatter(source, tmp_path):
+    """Each seed alone is a trial of a sweep over seeds."""
+    both = replace(small(source, model__latent_size="3"), seeds=2)
+    run_sweep(tmp_path / "both", both)
+    run_sweep(tmp_path / "each", small(source, model__latent_size="3", training__seed="0,1"))
+    [row], each = results(tmp_path / "both").to_dict("records"), results(tmp_path / "each")["score"]
+    assert each.nunique() == 2
+    assert row["score"] == pytest.approx(each.mean(), rel=1e-4)
+    assert row["spread score"] == pytest.approx(each.std(ddof=1), rel=1e-2)
+    assert row["model.latent_size"] == 3 and best_config(tmp_path / "both").training.seed == 0
+
+
+def test_a_trial_fails_once_when_one_of_its_seeds_does(source, tmp_path, monkeypatch):
+    real, done = trial_module.measures_of, []
+
+    def second_diverges(*arguments):
+        done.append(None)
+        if len(done) == 2:
+            raise ModelError("the training diverged")
+        return real(*arguments)
+
+    monkeypatch.setattr(trial_module, "measures_of", second_diverges)
+    run_sweep(tmp_path, replace(small(source, model__latent_size="3"), seeds=3))
+    [row] = results(tmp_path).to_dict("records")
+    assert row["state"] == "fail" and row["cause"] == "the training diverged" and len(done) == 2
+
+
+def test_seeds_are_searched_or_averaged_not_both(source):
+    with pytest.raises(ConfigError, match=r"training\.seed is searched"):
+        replace(small(source, training__seed="0,1"), seeds=2)
+    with pytest.raises(ConfigError, match="21 seeds: 1 to 20"):
+        replace(small(source), seeds=21)
+
+
+def test_a_sweep_of_an_earlier_version_goes_on(source, tmp_path):
+    """Its sweep.json does not know of seeds."""
+    sweep = small(source, model__latent_size="1,3")
+    assert "seeds" not in json.loads(sweep.to_json())
+    run_sweep(tmp_path, sweep)
+    assert load_sweep(tmp_path).seeds == 1
+    run_sweep(tmp_path, sweep)
+    several = replace(sweep, seeds=3)
+    assert Sweep.from_json(several.to_json()) == several
+    with pytest.raises(ClaimError, match="another choice of seeds"):
+        run_sweep(tmp_path, several)
+
+
+def test_balance_adds_the_share_of_the_flux_that_is_lost(source, tmp_path, one_probe):
+    """1 where the decoder draws every star alike, so that a latent of noise cannot win by hiding well."""
+    sweep = small(source, name="physical-removed", score="balance", model__noise="0.1,3.0")
+    run_sweep(tmp_path, sweep)
+    for row in results(tmp_path).to_dict("records"):
+        assert row["score"] == pytest.approx(row["leakage"] + row["loss"] + row["lost_flux"])
+        assert row["leakage"] == pytest.approx(
+            np.mean([max(0, row[f"excess {n}"]) for n in ("teff", "logg")])
+        )
+        assert row["loss"] == pytest.approx(np.mean([1 - row[f"r2 {n}"] for n in ("mh", "alphafe")]))
+    stars = toy_stars(50)
+    by_hand = np.mean([stars.flux[:, k].var() for k in range(stars.flux.shape[1])])
+    assert trial_module.flux_variance(stars) == pytest.approx(by_hand, rel=1e-4)
+    assert trial_module.flux_variance(stars[[0, 0, 0]]) < 1e-12
 
 
 def test_test_stars_take_no_part(source):

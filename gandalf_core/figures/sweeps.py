@@ -5,7 +5,6 @@ against latent size, and reconstruction error against discriminator error over �
 """
 
 import json
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -16,9 +15,10 @@ from numpy.typing import ArrayLike
 from . import style
 
 SCORES = {
-    "reconstruction": "Mean squared error of the flux",
+    "balance": "Leakage + loss + lost flux",
     "excess": "Leakage + loss, by quick probes",
     "audit": "Leakage + loss, by all probes",
+    "reconstruction": "Mean squared error of the flux",
 }
 FIELDS = {
     "lambda_scale": "factor on every λ",
@@ -90,6 +90,50 @@ def adversary(points: list[dict]) -> go.Figure:
     return style.finish(figure, title, 380)
 
 
+def trade_off(rows: list[dict], score: str) -> go.Figure:
+    """Rms reconstruction error against leakage: one point per trial, bars where it has several seeds.
+
+    The line joins trials that no other beats in both; the star is the best by the score (one of SCORES).
+    """
+    title = "Reconstruction against leakage"
+    finished = [r for r in rows if _finite(r.get("leakage")) and _finite(r.get("score"))]
+    if not finished:
+        return style.empty_figure(title, NO_TRIALS)
+    x, y = np.array([r["leakage"] for r in finished]), _rms(finished)
+    front = _front(x, y)
+    figure = go.Figure(_path(x[front], y[front], "not beaten in both", {"color": style.GREY, "width": 1}))
+    dots = _dots(x, y, finished, "leakage %{x:.3g}")
+    # the error of a root is that of its square over twice the root
+    figure.add_trace(
+        dots.update(
+            error_x=_bars(finished, "leakage"), error_y=_bars(finished, "reconstruction_mse", 1 / (2 * y))
+        )
+    )
+    best = int(np.argmin([r["score"] for r in finished]))
+    figure.add_trace(_star(x[best], y[best]))
+    figure.update_xaxes(title_text="Leakage: mean excess R² of the removed parameters", tickformat=PLAIN)
+    figure.update_yaxes(title_text="Rms error [flux]", tickformat=PLAIN)
+    figure.update_layout(showlegend=False)
+    return style.finish(figure, title, 380)
+
+
+def _front(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The points that no other beats in both x and y (N,), in order of x."""
+    order = np.lexsort((y, x))
+    lowest = np.minimum.accumulate(y[order])
+    first = np.concatenate([[True], y[order][1:] < lowest[:-1]])
+    return order[first]
+
+
+def _bars(trials: list[dict], measure: str, factor: ArrayLike = 1.0) -> dict | None:
+    """The standard deviation of a measure between seeds as bars; None where there is one seed."""
+    spread = np.array([t.get(f"spread {measure}") or 0.0 for t in trials], float)
+    if not spread.any():
+        return None
+    look = {"color": style.GREY, "thickness": 1, "width": 3}
+    return {"type": "data", "array": style.f4(spread * factor), **look}
+
+
 def _rms(points: list[dict]) -> np.ndarray:
     return np.sqrt([p["reconstruction_mse"] for p in points])
 
@@ -104,7 +148,7 @@ def _apart(x: np.ndarray, y: np.ndarray) -> list[bool]:
     return named
 
 
-def _path(x: np.ndarray, y: Sequence[float], name: str, line: dict) -> go.Scatter:
+def _path(x: np.ndarray, y: ArrayLike, name: str, line: dict) -> go.Scatter:
     return go.Scatter(x=x, y=style.f4(y), mode="lines", line=line, name=name, hoverinfo="skip")
 
 
@@ -153,7 +197,8 @@ def score_against(rows: list[dict], path: str, score: str) -> go.Figure:
         return style.empty_figure(title, NO_TRIALS)
     values, scores = [_plain(r[path]) for r in finished], np.array([r["score"] for r in finished])
     best = int(scores.argmin())
-    figure = go.Figure(_dots(values, scores, finished, f"{name} = %{{x}}"))
+    dots = _dots(values, scores, finished, f"{name} = %{{x}}")
+    figure = go.Figure(dots.update(error_y=_bars(finished, "score")))
     figure.add_trace(_star(values[best], scores[best]))
     figure.update_xaxes(title_text=name[0].upper() + name[1:], type=axis_type(values), **_ticks(values))
     figure.update_yaxes(title_text=SCORES.get(score, escape(score)), tickformat=PLAIN)

@@ -13,7 +13,9 @@ from ..simulator.judging import refuse_reserved_sources
 if TYPE_CHECKING:
     import optuna
 
-SCORES, SAMPLERS = ("reconstruction", "excess", "audit"), ("grid", "tpe")
+SCORES, SAMPLERS = ("balance", "excess", "audit", "reconstruction"), ("grid", "tpe")
+SEED_FIELD = "training.seed"
+MAX_SEEDS = 20
 LAMBDA_SCALE = "lambda_scale"  # the pseudo-field that multiplies every λ of the configuration
 MAX_TRIALS = 10_000
 LARGEST = 1e15  # end of a range
@@ -83,20 +85,21 @@ class Sweep:
     """Everything that defines a sweep.
 
     stars: sources as `gather` takes them.  trials: how many, for `tpe`; a grid has one trial per node.
-    stars_identity: of what the sources held when the sweep began; "" before that.  Raises ConfigError for an
-    unknown score, sampler or field, and for a grid over a range; SpectraError for stars that are reserved for
-    judging.
+    stars_identity: of what the sources held when the sweep began; "" before that.  seeds: trainings of each
+    trial, whose mean counts.  Raises ConfigError for an unknown score, sampler or field, and for a grid over
+    a range; SpectraError for stars that are reserved for judging.
     """
 
     config: Config
     axes: tuple[Axis, ...]
     stars: tuple[str, ...]
-    score: str = "excess"
+    score: str = "balance"
     sampler: str = "tpe"
     trials: int = 20
     seed: int = 0
     device: str = "cpu"
     stars_identity: str = ""
+    seeds: int = 1
 
     def __post_init__(self) -> None:
         refuse_reserved_sources(self.stars, "choose by")
@@ -109,6 +112,10 @@ class Sweep:
             if self.sampler == "grid" and not axis.choices:
                 raise ConfigError(f"{axis.path}: a grid needs a list of values, a range is for tpe")
             _check_field(self.config, axis)
+        if not 1 <= self.seeds <= MAX_SEEDS:
+            raise ConfigError(f"{self.seeds} seeds: 1 to {MAX_SEEDS} are possible")
+        if self.seeds > 1 and any(axis.path == SEED_FIELD for axis in self.axes):
+            raise ConfigError(f"{SEED_FIELD} is searched: then each trial has one seed")
         if not 1 <= self.count <= MAX_TRIALS:
             raise ConfigError(f"{_shown(self.count)} trials: 1 to {MAX_TRIALS:,} are possible")
 
@@ -125,8 +132,11 @@ class Sweep:
         return [dict(zip(paths, values, strict=True)) for values in combinations]
 
     def to_json(self) -> str:
-        """The sweep as `from_json` reads it."""
-        return json.dumps(asdict(self) | {"config": json.loads(to_json(self.config))}, ensure_ascii=False)
+        """The sweep as `from_json` reads it; one seed goes without saying, as it once did."""
+        values = asdict(self) | {"config": json.loads(to_json(self.config))}
+        if self.seeds == 1:
+            del values["seeds"]
+        return json.dumps(values, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Sweep":

@@ -151,6 +151,7 @@ def _run_trials(folder: Path, sweep: Sweep, worker: int, together: int) -> Itera
     """Run trials, so many at once, until there are enough; yields after each."""
     study, stars = open_study(folder, sweep, worker), None
     together = together if sweep.sampler == "grid" else min(together, TOGETHER_BY_TPE)
+    together = max(1, together // sweep.seeds)
     while trials := next_trials(study, sweep, together):
         stars = training_stars(sweep) if stars is None else stars
         for trial, outcome in score_trials(trials, sweep, stars):
@@ -245,10 +246,18 @@ def _finished(folder: str | Path) -> "pd.DataFrame":
 
 def best_config(folder: str | Path) -> Config:
     """The configuration of the best trial so far. ConfigError when no trial is finished."""
-    sweep, finished = load_sweep(folder), _finished(folder)
+    finished = _finished(folder)
     if not len(finished):
         raise ConfigError(f"{folder}: no trial is finished")
-    values = {a.path: finished.iloc[0][a.path] for a in sweep.axes}
+    return trial_config(folder, int(finished.iloc[0]["trial"]))
+
+
+def trial_config(folder: str | Path, trial: int) -> Config:
+    """The configuration of a finished trial. ConfigError when there is none of this number."""
+    sweep, rows = load_sweep(folder), _finished(folder).query("trial == @trial")
+    if not len(rows):
+        raise ConfigError(f"{folder}: trial {trial} is not finished")
+    values = {a.path: rows.iloc[0][a.path] for a in sweep.axes}
     return with_values(sweep.config, {p: v.item() if hasattr(v, "item") else v for p, v in values.items()})
 
 

@@ -48,10 +48,18 @@ MAX_ROWS = 10  # of a sweep's table for people
     ),
     arg(
         "--score",
-        choices=("reconstruction", "excess", "audit"),
-        default="excess",
-        help="what to minimise: the reconstruction error, or leakage and loss as read by two quick probes "
-        "(excess) or by all probes (audit) (default: excess)",
+        choices=("balance", "excess", "audit", "reconstruction"),
+        default="balance",
+        help="what to minimise: leakage and loss of labels as read by two quick probes (excess) or by all "
+        "probes (audit), the reconstruction error, or excess and the lost share of the flux (balance) "
+        "(default: balance)",
+    ),
+    arg(
+        "--seeds",
+        type=positive,
+        metavar="N",
+        default=1,
+        help="trainings of each configuration, from --seed on, whose mean counts (default: 1)",
     ),
     arg("--workers", type=positive, metavar="N", default=1, help="number of processes (default: 1)"),
     scheduler("none"),
@@ -82,6 +90,7 @@ def sweep(args: Namespace, console: Console) -> Report:
         trials=args.trials,
         seed=args.seed or 0,
         device=args.device,
+        seeds=args.seeds,
     )
     intake = _taken_in(args.stars, console)
     console.say(f"{plan.count} trials in {args.out}")
@@ -110,7 +119,7 @@ def _taken_in(specs: list[str], console: Console) -> "Intake":
 
 
 def _sweep_table(frame: "pd.DataFrame", paths: list[str]) -> str:
-    columns = ["trial", "state", "score", *paths]
+    columns = ["trial", "state", "score", *(c for c in ["spread score"] if c in frame), *paths]
     rows = [[_cell(row[c]) for c in columns] for _, row in frame.head(MAX_ROWS).iterrows()]
     more = f"\n… and {len(frame) - MAX_ROWS} more" if len(frame) > MAX_ROWS else ""
     return table(columns, rows) + more

@@ -8,7 +8,7 @@ from gandalf_core.config.presets import PRESETS, preset
 from gandalf_core.config.schema import to_json, with_fields
 from gandalf_core.errors import ConfigError, GandalfError, JobError
 from gandalf_core.figures import sweeps as figures
-from gandalf_core.sweeps.space import Sweep, parse_axis
+from gandalf_core.sweeps.space import MAX_SEEDS, Sweep, parse_axis
 from pages.ui import guards, jobs, state
 from pages.ui.parts.train import KEEP, MAX_EPOCHS, show_samples, stars_argument
 from pages.ui.pickers import MAX_SEED
@@ -21,6 +21,7 @@ SEARCHES = {  # fields and values that the form offers
     "Other fields": "model.noise=0.1:0.8\nadversary.steps=1,2,4\ntraining.learning_rate=3e-4:3e-3:log",
 }
 SCORES = {
+    "balance": "leakage + loss + lost flux",
     "excess": "leakage + loss, quick probes",
     "audit": "leakage + loss, all probes (slow)",
     "reconstruction": "reconstruction error",
@@ -43,6 +44,7 @@ class Settings:
     epochs: int
     trials: int
     seed: int
+    seeds: int
 
     def sweep(self) -> Sweep:
         """Raises ConfigError for what cannot run, SpectraError for an upload that is gone."""
@@ -56,6 +58,7 @@ class Settings:
             sampler="grid" if all(axis.choices for axis in axes) else "tpe",
             trials=self.trials,
             seed=self.seed,
+            seeds=self.seeds,
         )
 
 
@@ -69,8 +72,8 @@ def show_form() -> None:
         score = st.selectbox(
             "Score (lower is better)", list(SCORES), format_func=SCORES.get, key="sweep_score", **KEEP
         )
-        epochs, trials, seed = _show_numbers(lines)
-    settings = Settings(base, lines, sample, score, epochs, trials, seed)
+        epochs, trials, seed, seeds = _show_numbers(lines)
+    settings = Settings(base, lines, sample, score, epochs, trials, seed, seeds)
     try:
         sweep = settings.sweep()
     except GandalfError as error:
@@ -80,7 +83,8 @@ def show_form() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Start the sweep", type="primary", icon=":material/play_arrow:"):
             _start(sweep, fields_of(lines))
-        st.caption(f"**{sweep.count} trials** of {epochs} epochs, {sampling}: {search_words(lines)}.")
+        each = f"{epochs} epochs" if seeds == 1 else f"{epochs} epochs from {seeds} seeds each"
+        st.caption(f"**{sweep.count} trials** of {each}, {sampling}: {search_words(lines)}.")
 
 
 def _show_search() -> tuple[str, str]:
@@ -109,9 +113,9 @@ def _show_search() -> tuple[str, str]:
     return base, lines or ""
 
 
-def _show_numbers(lines: str) -> tuple[int, int, int]:
-    """Choose epochs, trials and seed."""
-    left, middle, right = st.columns(3)
+def _show_numbers(lines: str) -> tuple[int, int, int, int]:
+    """Choose epochs, trials, the first seed and how many there are."""
+    left, middle, right, last = st.columns(4)
     epochs = left.number_input("Epochs per trial", 1, MAX_EPOCHS, 10, key="sweep_epochs", **KEEP)
     trials = middle.number_input(
         "Trials",
@@ -124,7 +128,17 @@ def _show_numbers(lines: str) -> tuple[int, int, int]:
         **KEEP,
     )
     seed = right.number_input("Seed", 0, MAX_SEED, 0, key="sweep_seed", **KEEP)
-    return int(epochs), int(trials), int(seed)
+    seeds = last.number_input(
+        "Seeds each",
+        1,
+        MAX_SEEDS,
+        1,
+        key="sweep_seeds",
+        help="Each trial is trained from so many seeds, and their mean counts: a difference smaller than the "
+        "scatter between seeds is luck.",
+        **KEEP,
+    )
+    return int(epochs), int(trials), int(seed), int(seeds)
 
 
 def fields_of(lines: str) -> dict[str, str]:
@@ -166,7 +180,8 @@ def has_range(lines: str) -> bool:
 
 def _start(sweep: Sweep, fields: dict[str, str]) -> None:
     spaces = [f"--space={path}={values}" for path, values in fields.items()]
-    options = ["--score", sweep.score, "--trials", str(sweep.trials), "--seed", str(sweep.seed)]
+    numbers = {"trials": sweep.trials, "seed": sweep.seed, "seeds": sweep.seeds}
+    options = ["--score", sweep.score, *(part for n, v in numbers.items() for part in (f"--{n}", str(v)))]
     files = ["--config", "{folder}/config.json", "--out", "{folder}/sweep"]
     command = ["sweep", sweep.stars[0], *spaces, *options, *files]
     title = f"{sweep.config.name}: {', '.join(map(figures.field_words, fields))}"

@@ -6,12 +6,17 @@ import streamlit as st
 from gandalf_core.figures import sweeps as figures
 from gandalf_core.parameters import parameter
 from gandalf_core.sweeps.space import Sweep
+from gandalf_core.sweeps.trial import SPREAD
 from pages.ui import show
 
 TITLES = {  # in the order of the columns; the fields and what the probes found come after the score
     "trial": "Trial",
     "state": "State",
     "score": "Score",
+    "spread": "±",
+    "leakage": "Leakage",
+    "loss": "Loss",
+    "lost_flux": "Lost flux",
     "reconstruction_mse": "MSE of the flux",
     "latent_size": "Latent dimensions",
     "mean_lambda": "mean |λ|",
@@ -24,7 +29,7 @@ TITLES = {  # in the order of the columns; the fields and what the probes found 
 
 def show_table(name: str, sweep: Sweep, frame: pd.DataFrame) -> None:
     """All trials, the best first."""
-    shown = frame.drop(columns=_redundant(sweep, frame)).dropna(axis="columns", how="all")
+    shown = frame.drop(columns=redundant(sweep, frame)).dropna(axis="columns", how="all")
     shown = shown[sorted(shown, key=lambda column: (_rank(sweep, column), column))]
     titles = {column: title(column) for column in shown}
     titles |= {
@@ -46,24 +51,33 @@ def _sentences(sweep: Sweep, shown: pd.DataFrame) -> list[str]:
     if sweep.score != "reconstruction":
         sentences.append("Excess: what a fresh probe reads of a removed parameter beyond the floor.")
         sentences.append("R²: what it reads of the others.")
+    if "leakage" in shown:
+        sentences.append("Leakage: the mean excess.")
+    if "loss" in shown:
+        sentences.append("Loss: the mean of 1 − R².")
+    if "lost_flux" in shown:
+        sentences.append("Lost flux: the share of the flux's variance that the decoder does not draw.")
+    if sweep.seeds > 1:
+        sentences.append(f"Values are means over {sweep.seeds} seeds, ± their standard deviation.")
     return sentences
 
 
 def _rank(sweep: Sweep, column: str) -> int:
     """The place of a column: trial and score, the fields, what the probes found, what the training found."""
-    first, rest = list(TITLES)[:3], list(TITLES)[3:]
-    order = [*first, *(axis.path for axis in sweep.axes), "excess", "r2", *rest]
+    first, found, rest = list(TITLES)[:4], list(TITLES)[4:7], list(TITLES)[7:]
+    order = [*first, *(axis.path for axis in sweep.axes), *found, "excess", "r2", *rest]
     kind = column.partition(" ")[0]
     return order.index(kind) if kind in order else len(order)
 
 
-def _redundant(sweep: Sweep, frame: pd.DataFrame) -> list[str]:
+def redundant(sweep: Sweep, frame: pd.DataFrame) -> list[str]:
     """Columns that repeat another one, or have the same value in every trial."""
     repeats = {"model.latent_size": "latent_size"}
     if sweep.score == "reconstruction":
         repeats["score"] = "reconstruction_mse"
     shown = {*(axis.path for axis in sweep.axes), "score"}
-    repeated = {copy for column, copy in repeats.items() if copy in frame and column in shown}
+    repeated: set[str] = {copy for column, copy in repeats.items() if copy in frame and column in shown}
+    repeated |= {c for c in frame if c.startswith(SPREAD) and c != f"{SPREAD}score"}
     constant = {c for c in ("latent_size", "mean_lambda") if c in frame and frame[c].nunique() <= 1}
     return list(repeated | constant)
 
@@ -71,6 +85,8 @@ def _redundant(sweep: Sweep, frame: pd.DataFrame) -> list[str]:
 def title(column: str) -> str:
     """The head of a column in words."""
     kind, _, label = column.partition(" ")
+    if kind == "spread":
+        return f"± {title(label)}"
     if kind in ("excess", "r2") and label:
         return f"{'Excess' if kind == 'excess' else 'R²'} {parameter(label).in_text}"
     words = TITLES.get(column) or figures.field_words(column)

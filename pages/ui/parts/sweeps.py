@@ -7,18 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from gandalf_core import places
-from gandalf_core.config.presets import PRESETS, preset
-from gandalf_core.config.schema import Config, with_fields
-from gandalf_core.errors import JobError
 from gandalf_core.figures import sweeps as figures
 from gandalf_core.jobs.folder import JobState
 from gandalf_core.jobs.job import Job
 from gandalf_core.sweeps.space import Sweep
-from gandalf_core.sweeps.study import best_config, load_sweep
+from gandalf_core.sweeps.study import load_sweep
 from pages.ui import guards, jobs, show
 from pages.ui.cache.sweeps import sweep_results
-from pages.ui.parts import deleting, sweep_table
-from pages.ui.parts.train import KEEP, MAX_EPOCHS, submit
+from pages.ui.parts import deleting, sweep_table, trial_view
+from pages.ui.parts.train import KEEP
 
 Curves = dict[str, list[dict]]  # see sweeps/study.py
 
@@ -74,8 +71,9 @@ def _show_sweep(name: str, was_active: bool) -> None:
         return
     with guards.showing_errors():
         sweep, (frame, curves) = load_sweep(entry.folder), sweep_results(entry.folder)
-    _show_best(name, sweep, frame, entry.folder)
+    _show_best(name, sweep, frame)
     _show_figures(name, sweep, frame, curves)
+    trial_view.show_trials(name, sweep, frame, entry.folder)
     sweep_table.show_table(name, sweep, frame)
 
 
@@ -102,29 +100,15 @@ def _show_job(job: Job) -> None:
 # --- the best trial ---
 
 
-def _show_best(name: str, sweep: Sweep, frame: pd.DataFrame, folder: Path) -> None:
-    """The settings of the best trial in a sentence, and a button that trains them."""
+def _show_best(name: str, sweep: Sweep, frame: pd.DataFrame) -> None:
+    """The settings of the best trial in a sentence."""
     complete = frame[frame["state"] == "complete"]
     if not len(complete):
         causes = frame["cause"].dropna() if "cause" in frame else []
         reason = f": {show.escaped(str(causes.iloc[0]))}" if len(causes) else " so far"
         st.warning(f"No trial has succeeded{reason}.")
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.markdown(best_text(sweep, complete), width="stretch")
-        epochs = st.number_input(
-            "Epochs",
-            1,
-            MAX_EPOCHS,
-            preset_epochs(sweep.config),
-            key=f"best epochs {name}",
-            width=140,
-            **KEEP,
-        )
-        if st.button(
-            "Train the best", type="primary", icon=":material/model_training:", key=f"train best {name}"
-        ):
-            _train(with_fields(best_config(folder), {"training.epochs": int(epochs)}), sweep.stars[0])
+    st.markdown(best_text(sweep, complete))
 
 
 def best_text(sweep: Sweep, complete: pd.DataFrame) -> str:
@@ -141,26 +125,16 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def preset_epochs(config: Config) -> int:
-    """The epochs of the preset that the configuration is named after; else its own."""
-    return preset(config.name).training.epochs if config.name in PRESETS else config.training.epochs
-
-
-def _train(config: Config, stars: str) -> None:
-    try:
-        submit(config, stars)
-    except JobError as error:
-        st.error(guards.error_text(error))
-        return
-    show.open_page("train")
-
-
 # --- figures ---
 
 
 def _show_figures(name: str, sweep: Sweep, frame: pd.DataFrame, curves: Curves) -> None:
-    """The score against a field, and the plots by which the paper chose its settings, where they vary."""
-    charts = [_score_chart(name, sweep, frame)]
+    """The score against a field, reconstruction against leakage, the paper's two plots where they vary."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    charts = [_score_chart(name, sweep, rows)]
+    if "leakage" in frame:
+        sentence = "Good settings lie low and to the left. The line joins trials that no other beats in both."
+        charts.append(("trade", figures.trade_off(rows, sweep.score), sentence + _bars_words(sweep)))
     if _varies(curves["latent_size"], "latent_size"):
         sentence = "Where the line flattens, further dimensions add nothing."
         charts.append(("size", figures.latent_size(curves["latent_size"]), sentence))
@@ -175,7 +149,7 @@ def _show_figures(name: str, sweep: Sweep, frame: pd.DataFrame, curves: Curves) 
                 show.figure(chart, sentence, f"{kind} {name}")
 
 
-def _score_chart(name: str, sweep: Sweep, frame: pd.DataFrame) -> tuple:
+def _score_chart(name: str, sweep: Sweep, rows: list[dict]) -> tuple:
     """The score against the first field, or the chosen one of several."""
     fields = [axis.path for axis in sweep.axes]
     field = fields[0]
@@ -183,9 +157,14 @@ def _score_chart(name: str, sweep: Sweep, frame: pd.DataFrame) -> tuple:
         field = st.selectbox(
             "Score against", fields, format_func=figures.field_words, key=f"field {name}", **KEEP
         )
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     chart = figures.score_against(rows, field, sweep.score)
-    return "score", chart, "Each point is a trial; the star is the best. Lower is better."
+    sentence = "Each point is a trial; the star is the best. Lower is better."
+    return "score", chart, sentence + _bars_words(sweep)
+
+
+def _bars_words(sweep: Sweep) -> str:
+    """What bars mean, where there are any."""
+    return f" Bars: standard deviation between {sweep.seeds} seeds." if sweep.seeds > 1 else ""
 
 
 def _varies(points: list[dict], quantity: str) -> bool:
