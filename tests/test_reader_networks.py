@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.linalg import toeplitz
+from toy import toy_config, toy_stars
 
 from gandalf_core.errors import ModelError
+from gandalf_core.models.fit import Extras, train
 from gandalf_core.regression.inputs import SNR_REACH, InputNoise, network_inputs
+from gandalf_core.regression.label_weights import label_weights
 from gandalf_core.regression.settings import FOR_LATENTS, RegressorSettings
 from gandalf_core.training.fitting_regressors import fit_regressor
 from gandalf_core.training.reader_networks import Round, fit_networks
@@ -54,6 +57,31 @@ def test_a_known_function_is_read_where_nothing_blurs_it():
     (x, y), (X, Y) = hidden_labels(6000, 5), hidden_labels(1000, 5, 1)
     fitted = fit_regressor(x, y, NAMES, replace(FOR_LATENTS, use_snr=False, max_iter=40))
     assert (((fitted.predict(X)[0] - Y) ** 2).mean(0) / Y.var(0) < 2e-3).all()
+
+
+def test_a_label_with_a_large_error_counts_less():
+    """Four fifths of the labels are wrong by their spread, and say so; the others are exact."""
+    (x, y), (X, Y) = hidden_labels(1500, 8), hidden_labels(2000, 8, 1)
+    rng = np.random.default_rng(3)
+    errors = np.where(rng.random(len(y))[:, None] < 0.8, y.std(0), np.nan)
+    given = y + np.nan_to_num(errors) * rng.standard_normal(y.shape)
+    left = {}
+    for known in (None, errors):
+        fitted = fit_regressor(x, given, NAMES, SMALL, label_errors=known)
+        left[known is None] = ((fitted.predict(X)[0] - Y) ** 2).mean(0) / Y.var(0)
+    assert (left[False] < 0.6 * left[True]).all(), left
+
+
+def test_labels_of_equal_errors_are_read_as_labels_without():
+    x, y = hidden_labels(600, 5)
+    equal = np.broadcast_to(0.3 * y.std(0), y.shape)
+    plain, weighed = (fit_regressor(x, y, NAMES, SMALL, label_errors=e) for e in (None, equal))
+    np.testing.assert_allclose(weighed.predict(x)[0], plain.predict(x)[0], rtol=1e-3)
+
+
+def test_weights_are_of_the_errors_beside_the_spread():
+    weights = label_weights(np.array([[0.0], [0.21], [np.nan], [2.1]]), np.array([1.0]))
+    np.testing.assert_allclose(weights[:, 0], [1, 0.5, 1, 1 / 101])
 
 
 def test_fresh_draws_of_the_noise_read_new_stars_better():
@@ -138,3 +166,20 @@ def test_an_input_that_never_varies_does_no_harm():
     x[:, 0] = 3.0
     values, errors = fit_regressor(x, y, NAMES, replace(SMALL, max_iter=10)).predict(x)
     assert np.isfinite(values).all() and np.isfinite(errors).all()
+
+
+def test_a_training_weighs_labels_by_their_errors():
+    """Of stars whose labels say that they are wrong, the regressors of a model learn little."""
+    clean, rng = toy_stars(1500, names=NAMES), np.random.default_rng(0)
+    bad = rng.random(len(clean)) < 0.7
+    wrong = np.where(bad[:, None], clean.labels + 2 * clean.labels.std(0), clean.labels)
+    errors = np.where(bad[:, None], 2 * clean.labels.std(0), np.nan)
+    config = toy_config("autoencoder", NAMES, training__epochs=1)
+    missed = {}
+    for known in (False, True):
+        names = (*NAMES, *(f"{name}_error" for name in NAMES)) if known else NAMES
+        labels = np.hstack([wrong, errors]) if known else wrong
+        given = clean.with_labels(labels, names)
+        model = train(given, config, extras=Extras(regressor_epochs=30))
+        missed[known] = np.abs(model.predict_from_spectrum(clean)[0] - clean.labels).mean(0)
+    assert (missed[True] < 0.3 * missed[False]).all(), missed

@@ -150,6 +150,11 @@ class SpectraSet:
         columns = [self.label(n) if n in self.label_names else np.full(len(self), np.nan) for n in names]
         return np.stack(columns, 1) if columns else np.empty((len(self), 0))
 
+    def label_errors_for(self, names: tuple[str, ...]) -> np.ndarray:
+        """(N, P) one standard deviation of each label, from labels called `NAME_error`; NaN where unknown."""
+        errors = self.labels_for(tuple(f"{name}_error" for name in names))
+        return np.where(errors > 0, errors, np.nan)
+
     def with_labels(self, labels: np.ndarray, names: tuple[str, ...] | None = None) -> "SpectraSet":
         """The same spectra under other labels (N, P)."""
         return replace(self, labels=labels, label_names=self.label_names if names is None else names)

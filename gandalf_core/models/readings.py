@@ -41,9 +41,9 @@ def fit_latent_regressor(model: TrainedModel, stars: SpectraSet, epochs: int = 2
     spread, noise = model.config.model.noise, None
     if spread:
         noise = InputNoise.white(spread, model.encode_mean(stars))
-    return fit_regressor(
-        latents.z, latents.labels, model.label_names, settings, snr=snr, parts=parts, noise=noise
-    )
+    errors = stars.label_errors_for(model.label_names)
+    known = {"snr": snr, "parts": parts, "noise": noise, "label_errors": errors}
+    return fit_regressor(latents.z, latents.labels, model.label_names, settings, **known)
 
 
 def fit_spectrum_regressor(model: TrainedModel, stars: SpectraSet, epochs: int = 200) -> AnyRegressor:
@@ -56,7 +56,9 @@ def fit_spectrum_regressor(model: TrainedModel, stars: SpectraSet, epochs: int =
     labels, snr = stars.labels_for(model.label_names), stars.known_snr
     settings = _settings(FOR_SPECTRA, model, snr, epochs)
     parts, noise = _parts(model, stars, special=False), None if snr is None else InputNoise.of_flux(stars)
-    return fit_regressor(x, labels, model.label_names, settings, snr=snr, parts=parts, noise=noise)
+    errors = stars.label_errors_for(model.label_names)
+    known = {"snr": snr, "parts": parts, "noise": noise, "label_errors": errors}
+    return fit_regressor(x, labels, model.label_names, settings, **known)
 
 
 def _settings(

@@ -20,6 +20,7 @@ from ..errors import ModelError
 from ..jobs.progress import Progress, silent
 from ..models.trained import TrainedModel
 from ..regression.crossed import AnyRegressor, CrossedRegressor
+from ..regression.label_weights import label_weights
 from ..regression.regressor import Regressor
 from ..simulator.judging import refuse_reserved
 from ..training.adapter import PARTS, Networks, Pace, Prepared, adapted, choose_part
@@ -31,7 +32,6 @@ from .mixture import Mixture, Sampling, mixed, simulated_like
 FEWEST = 40  # own stars with labels, below which nothing is adapted
 STEPS, TRIAL_STEPS, READING_STEPS = 400, 80, 700
 AGAINST_OPPONENTS = 1000  # steps where labels are removed, which takes longer than to redraw spectra
-LABEL_WORTH = 0.7  # of the claimed error: a label's own error that halves its weight is as large as this
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,7 @@ def is_of_simulated(model: TrainedModel) -> bool:
 def _mixture(
     model: TrainedModel, own: SpectraSet, others: SpectraSet | None, options: AdaptOptions
 ) -> Mixture:
-    return mixed(own, label_errors(own, model.label_names), others, 1 - options.mix)
-
-
-def label_errors(stars: SpectraSet, names: tuple[str, ...]) -> np.ndarray:
-    """(N, P) one standard deviation of each label, from labels called `NAME_error`; NaN where not known."""
-    errors = stars.labels_for(tuple(f"{name}_error" for name in names))
-    return np.where(errors > 0, errors, np.nan)
+    return mixed(own, own.label_errors_for(model.label_names), others, 1 - options.mix)
 
 
 # --- networks ---
@@ -174,7 +168,5 @@ def joined(regressor: AnyRegressor) -> Regressor:
 def _lessons(regressor: Regressor, x: np.ndarray, mixture: Mixture) -> Lessons:
     """The mixture as a regressor learns from it: a label counts by its error beside the regressor's own."""
     labels = mixture.stars.labels_for(regressor.names)
-    own_spread = LABEL_WORTH * np.nan_to_num(regressor.y_scale, nan=1.0)
-    ratio = np.nan_to_num(mixture.label_errors) / np.maximum(0.3 * own_spread, 1e-9)
-    weight = 1 / (1 + ratio**2)
+    weight = label_weights(mixture.label_errors, regressor.y_scale)
     return Lessons(x, labels, mixture.stars.snr, weight, mixture.times.astype(float))

@@ -18,6 +18,7 @@ from ..errors import ModelError
 from ..jobs.progress import Progress, part_of, silent
 from ..regression.crossed import AnyRegressor, CrossedRegressor
 from ..regression.inputs import InputNoise, NetworkInputs, moments, network_inputs
+from ..regression.label_weights import label_weights
 from ..regression.parts import Parts
 from ..regression.regressor import LabelGroup, Regressor
 from ..regression.settings import PAPER, RegressorSettings
@@ -39,6 +40,7 @@ def fit_regressor(
     snr: np.ndarray | None = None,
     parts: Parts | None = None,
     noise: InputNoise | None = None,
+    label_errors: np.ndarray | None = None,
     progress: Progress = silent,
 ) -> AnyRegressor:
     """Fit on x (N, D) and y (N, P) in physical units, NaN = missing.
@@ -47,6 +49,8 @@ def fit_regressor(
     bars; None: drawn by the settings' seed, all stars alike. Where too few calibrate (`Parts.enough`) the fit
     is crossed: one fit per fold, each calibrated on its own fold; `summary["calibration"]` says so.
     noise: of x; every pass shows the stars with a fresh draw of it.
+    label_errors: (N, P) one standard deviation of y, NaN where unknown: such a label counts less
+    (`label_weights`). Error bars stay those of the labels as they are given.
     progress: called after every pass over the stars with the fraction of the passes that may be needed and
     the loss of the stars that stop (in units of the labels' variance).
 
@@ -55,7 +59,8 @@ def fit_regressor(
     """
     began = time.perf_counter()
     snr = None if snr is None else np.asarray(snr)
-    stars = LabelledStars(np.asarray(x, np.float32), np.asarray(y, np.float64), tuple(names), snr, noise)
+    values = np.asarray(x, np.float32), np.asarray(y, np.float64)
+    stars = LabelledStars(*values, tuple(names), snr, noise, label_errors)
     columns = _label_groups(stars.y, settings.joint)
     parts = Parts.drawn(len(stars), settings.seed) if parts is None else parts
     known = np.isfinite(stars.y[:, np.concatenate(columns)])
@@ -135,7 +140,15 @@ class _Preparation:
         """That of the labels in these columns, which the same stars have."""
         known = np.isfinite(self.labels[:, group[0]])
         train, check = np.flatnonzero(known & ~self.stop), np.flatnonzero(known & self.stop)
-        return ReadingTask(self.inputs, self.labels[:, group], train, check)
+        return ReadingTask(self.inputs, self.labels[:, group], train, check, self._weight(group, train))
+
+    def _weight(self, group: np.ndarray, train: np.ndarray) -> np.ndarray | None:
+        """Of the labels in these columns, 1 on average over those that train; None where none is known."""
+        errors = self.stars.label_errors
+        if errors is None or not np.isfinite(errors[:, group]).any():
+            return None
+        weight = label_weights(errors[:, group], self.y_scale[group])
+        return (weight / weight[train].mean(0)).astype(np.float32)
 
     def regressor(self, columns: Columns, fits: Sequence[Fitted]) -> Regressor:
         """The networks of all groups of labels, still without error bars."""

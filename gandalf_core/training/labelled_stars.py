@@ -13,7 +13,8 @@ from ..regression.regressor import check_finite
 class LabelledStars:
     """What a regressor is fitted to: x (N, D), y (N, P) in physical units, NaN = missing, snr (N,).
 
-    noise: of x, where fresh draws of it may be shown.
+    noise: of x, where fresh draws of it may be shown.  label_errors: (N, P) one standard deviation of y, NaN
+    where unknown; None where none is.
     """
 
     x: np.ndarray
@@ -21,6 +22,7 @@ class LabelledStars:
     names: tuple[str, ...]
     snr: np.ndarray | None = None
     noise: InputNoise | None = None
+    label_errors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         x, y, names, snr = self.x, self.y, self.names, self.snr
@@ -36,7 +38,8 @@ class LabelledStars:
     def __getitem__(self, rows: np.ndarray) -> "LabelledStars":
         snr = None if self.snr is None else self.snr[rows]
         noise = None if self.noise is None else self.noise[rows]
-        return LabelledStars(self.x[rows], self.y[rows], self.names, snr, noise)
+        errors = None if self.label_errors is None else self.label_errors[rows]
+        return LabelledStars(self.x[rows], self.y[rows], self.names, snr, noise, errors)
 
     @property
     def median_snr(self) -> float:

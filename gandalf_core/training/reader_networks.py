@@ -147,25 +147,35 @@ class _Fit:
     def _one_pass(self, plan: Round, done: int) -> list[float]:
         """One step for each batch; the mean loss of each task, in units of the labels' variance."""
         count = min(len(task.train) for task in self.tasks)
-        shown, labels = zip(*(self._shown(task, count) for task in self.tasks), strict=True)
-        x, y = torch.from_numpy(np.stack(shown)), torch.from_numpy(np.stack(labels))  # (T, N, R), (T, N, Q)
+        parts = zip(*(self._shown(task, count) for task in self.tasks), strict=True)
+        x, y, weight = (torch.from_numpy(np.stack(p)) for p in parts)  # (T, N, R), (T, N, Q), (T, N or 1, Q)
+        weighted = weight.shape[1] > 1
         steps, totals = count // plan.batch, torch.zeros(len(self.tasks))
         for step in range(steps):
             rows = slice(step * plan.batch, (step + 1) * plan.batch)
             rate = LEARNING_RATE * one_cycle((done + step / steps) / plan.passes, WARM_UP)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            squares = (self.stack(x[:, rows]) - y[:, None, rows]).square().mean((2, 3))  # (T, E)
+            squares = (self.stack(x[:, rows]) - y[:, None, rows]).square()  # (T, E, N, Q)
+            squares = (squares * weight[:, None, rows] if weighted else squares).mean((2, 3))
             self.optimiser.zero_grad(set_to_none=True)
             squares.sum().backward()
             self.optimiser.step()
             totals += squares.detach().mean(1)
         return (totals / steps).tolist()
 
-    def _shown(self, task: ReadingTask, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """So many of the training stars in a new order: inputs, with fresh noise where known, and labels."""
+    def _shown(self, task: ReadingTask, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """So many training stars in a new order: inputs, with fresh noise where known, labels, their weights.
+
+        The weights are one row where all labels of every task count the same.
+        """
         order = self.rng.permutation(len(task.train))[:count]
-        return task.inputs.one_pass(task.train, self.rng)[order], task.labels[task.train[order]]
+        rows = task.train[order]
+        shown, labels = task.inputs.one_pass(task.train, self.rng)[order], task.labels[rows]
+        if task.weight is not None:
+            return shown, labels, task.weight[rows]
+        equal = all(other.weight is None for other in self.tasks)
+        return shown, labels, np.ones_like(labels[:1] if equal else labels)
 
     def _loss(self, number: int, trained: float) -> float:
         """Mean squared error of the mean network for the rows that check; of the pass where none does."""
@@ -174,8 +184,7 @@ class _Fit:
             return trained
         networks = self.stack.of_task(number)
         values = task.inputs.values[task.check]
-        guess = np.mean([network(values) for network in networks], axis=0)
-        return float(np.mean((guess - task.labels[task.check]) ** 2))
+        return task.loss_of(np.mean([network(values) for network in networks], axis=0))
 
     def directions(self) -> list[np.ndarray]:
         """(R, R) for each task that turns and stretches the inputs: the root of the mean outer product.

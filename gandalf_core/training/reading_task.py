@@ -11,12 +11,17 @@ from ..regression.network import ArrayNetwork
 
 @dataclass(frozen=True, eq=False)
 class ReadingTask:
-    """Inputs of all stars, labels (N, Q) that networks share, and the rows that train and that check them."""
+    """Inputs of all stars, labels (N, Q) that networks share, and the rows that train and that check them.
+
+    weight: (N, Q) how much each label counts, 1 on average; None: all count the same. The paper's network
+    takes every label as it is.
+    """
 
     inputs: NetworkInputs
     labels: np.ndarray
     train: np.ndarray
     check: np.ndarray
+    weight: np.ndarray | None = None
 
     @property
     def target(self) -> np.ndarray:
@@ -26,7 +31,12 @@ class ReadingTask:
 
     def held_out_loss(self, network: ArrayNetwork) -> float:
         """Mean squared error of the rows that check, in units of the labels' variance."""
-        return float(np.mean((network(self.inputs.values[self.check]) - self.labels[self.check]) ** 2))
+        return self.loss_of(network(self.inputs.values[self.check]))
+
+    def loss_of(self, guess: np.ndarray) -> float:
+        """That of a guess of the rows that check (M, Q)."""
+        squares = np.square(guess - self.labels[self.check])
+        return float(np.mean(squares if self.weight is None else squares * self.weight[self.check]))
 
 
 class Fitted(NamedTuple):

@@ -13,7 +13,7 @@ from gandalf_core.jobs.job import Job
 from gandalf_core.models.adapted_card import plain_lines
 from gandalf_core.models.listing import card_of
 from gandalf_core.models.trained import TrainedModel
-from gandalf_core.own.adapting import FEWEST, AdaptOptions, is_of_simulated, label_errors
+from gandalf_core.own.adapting import FEWEST, AdaptOptions, is_of_simulated
 from gandalf_core.seeds import OWN_STARS_SEED
 from gandalf_core.sources import load_stars
 from gandalf_core.training.adapter import PARTS
@@ -115,7 +115,7 @@ def _show_stars(model: TrainedModel) -> str:
         found = f"{known.any(1).sum():,} of these {len(stars):,} stars have a label that the model reads"
         st.warning(f"{found}: at least {FEWEST} are needed, and 200 to do some good.")
         return ""
-    with_errors = np.isfinite(label_errors(stars, model.label_names)).sum(0)
+    with_errors = np.isfinite(stars.label_errors_for(model.label_names)).sum(0)
     st.caption(
         f"{len(stars):,} stars with "
         + ", ".join(
