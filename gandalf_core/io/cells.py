@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SpectraError
-from .lines import MISSING
+from .lines import is_missing
 
 _LONG_EXPONENT = r"^([+-]?\d*\.\d+)([+-]\d{3})$"  # Fortran leaves out the E before three digits
 _COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?"
@@ -15,7 +15,6 @@ _BRACKETS = ("[", "(", "{", "array(")
 _NUMPY = re.compile(r"np\.(?:float|int)\d+\(([^()]*)\)|(?:masked_)?array\(|,?\s*dtype=[\w.']+")
 _TOO_WIDE = r"\*+"  # what Fortran writes where a number is wider than its field: missing
 _TRUTHS = {"true": 1.0, "false": 0.0}
-_NOTHING = {m.lower() for m in MISSING}
 
 
 def numbers(column: pd.Series, name: str) -> np.ndarray:
@@ -53,7 +52,8 @@ def _parsed(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         between_thousands = cells[commas].str.fullmatch(_THOUSANDS).all()
         cells = cells if between_thousands else cells.mask(commas, cells.str.replace(",", "."))
     values[strange] = _to_floats(cells)
-    strange[strange] = np.isnan(values[strange]) & ~cells.str.fullmatch(_TOO_WIDE).to_numpy(bool)
+    nothing = cells.str.fullmatch(_TOO_WIDE) | cells.map(is_missing)
+    strange[strange] = np.isnan(values[strange]) & ~nothing.to_numpy(bool)
     return values, strange
 
 
@@ -75,6 +75,6 @@ def _array(cell: object, name: str) -> np.ndarray:
     if parts and all(part.lower() in _TRUTHS for part in parts):  # a mask
         return np.array([_TRUTHS[part.lower()] for part in parts])
     try:
-        return np.array([np.nan if p.lower() in _NOTHING else float(p) for p in parts])
+        return np.array([np.nan if is_missing(p) else float(p) for p in parts])
     except ValueError as error:
         raise SpectraError(f"column {name} holds arrays that are not of numbers ({error})") from None

@@ -14,6 +14,7 @@ from ..data.instruments import declared, recognised
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from .calcium import looks_like_air
+from .ids import doubts
 from .medium import Statement, air_to_vacuum
 from .normalised import LARGEST_ERROR, LEAST_ERROR, errors_of_another_flux, unnormalised
 from .spikes import spikes
@@ -145,7 +146,7 @@ def _noted(kept: Found, fillers: np.ndarray | None, found: Found, checks: Checks
         missing=read.missing | missing | too_far | of_labels,
         spikes=0 if hits is None else int(hits.sum()),
         rejected={str(found.ids[row]): cause for row, cause in sorted(found.refused.items())},
-        remarks=(*read.remarks, *remarks, *_repeated(kept.ids)),
+        remarks=(*read.remarks, *remarks, *_repeated(kept.ids), *doubts(kept.ids, read.ids_from)),
     )
     about = kept.provenance | _instrument(kept.provenance, grid) | {KEY: read.to_json()}
     return SpectraSet(flux, grid, kept.ids, labels, kept.label_names, kept.flux_error, mask, about)

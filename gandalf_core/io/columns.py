@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import SpectraError
 from . import ids as star_ids
 from . import limits
+from .label_cells import label_cells
 from .medium import Statement, stated_medium
 from .names import ERROR, FLUX, ID, MASK, SPECTRAL, STRONG_IDS, WAVELENGTH, Meaning, letters, meaning_of
 from .sniff import Budget
@@ -111,7 +112,7 @@ class Table:
         return table
 
     def _take(self, role: str, found: list[Chosen]) -> None:
-        self.chosen[role] = chosen = _best(role, found)
+        self.chosen[role] = chosen = best(role, found)
         values, null = chosen.column.values, chosen.column.null
         if null is not None:
             values = np.ma.masked_where(np.ma.getdata(values) == null, values)
@@ -203,16 +204,16 @@ class Table:
 
     def label(self, name: str, rows: int) -> np.ndarray:
         """(R,) values of a label; NaN where missing. SpectraError when it is not one number per row."""
-        value = np.ma.asarray(self.columns.get(name, self.meta.get(name, np.nan)))
-        if value.dtype.kind == "i":  # the least integer stands for a missing one
-            value = np.ma.masked_equal(value, np.iinfo(value.dtype).min)
+        column = self.chosen[name].column.name if name in self.chosen else ""
+        source = f"column {column}" if column else f"keyword {self.keywords.get(name, name)}"
+        values = label_cells(self.columns.get(name, self.meta.get(name, np.nan)), name, source)
         try:
-            return np.broadcast_to(np.ma.filled(value.astype(np.float64), np.nan), (rows,))
-        except (TypeError, ValueError):
+            return np.broadcast_to(values, (rows,))
+        except ValueError:
             raise SpectraError(f"label {name} is not one number per row") from None
 
 
-def _best(role: str, found: list[Chosen]) -> Chosen:
+def best(role: str, found: list[Chosen]) -> Chosen:
     """The column of a role. SpectraError when two may be meant equally well and hold different values."""
     first, *others = sorted(found, key=lambda c: c.meaning.rank)
     for other in others:

@@ -214,7 +214,7 @@ def _with_classes(
             numbers = np.ma.filled(values.astype(np.float64), np.nan)
             named = [f"{k} = {text[:40]}" for k, text in enumerate(names[:CLASSES_NAMED])]
             named += ["…"] * (len(names) > CLASSES_NAMED)
-            remarks[column.name] = f"read as the numbers of its classes ({', '.join(named)})"
+            remarks[column.name] = f"{column.name} read as the numbers of its classes ({', '.join(named)})"
             column = RawColumn(column.name, np.where(numbers < 0, np.nan, numbers))
         done.append(column)
     return done, remarks

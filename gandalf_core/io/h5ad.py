@@ -89,7 +89,7 @@ def _choice(keys: list[str], key: str | None) -> str:
         return key
     if USUAL_KEY in keys or len(keys) == 1:
         return USUAL_KEY if USUAL_KEY in keys else keys[0]
-    raise SpectraError(f"obsm holds {listed}: choose one (--obsm KEY)")
+    raise SpectraError(f"obsm holds {listed}" + (": choose one (--obsm KEY)" if keys else ", so no latent"))
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class _Reader:
             values, remark = self._column(item, key)
             if values is not None and values.ndim == 1:
                 columns.append(RawColumn(key, values))
-                remarks |= {key: remark} if remark else {}
+                remarks |= {key: f"{key} {remark}"} if remark else {}
         ids = self.array(item, index) if index in item else None
         return tuple(columns), ids, remarks
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SpectraError
-from .names import PLATE_ID, STRONG_IDS, plate_part
+from .names import PLATE_ID, STRONG_IDS, letters, plate_part
 
 if TYPE_CHECKING:
     from .columns import Chosen
@@ -19,11 +19,15 @@ _SOURCE_ID = re.compile(r"(?<!\d)\d{15,19}(?!\d)")
 _EXACT_IN_FLOAT = 2**53
 _CURE = "write source_id as a 64-bit integer or as a string"
 # of a designation: `Gaia DR3 5853498713190525696`
-_PREFIX = re.compile(r"Gaia\s*E?DR\d\s+(?=\d+$)", re.IGNORECASE)
+_PREFIX = re.compile(r"Gaia[\s_-]*E?DR\d[\s_-]+(?=\d+$)", re.IGNORECASE)
+# that keeps a spreadsheet from rounding an id: `="5853498713190525696"`, or an apostrophe before it
+_GUARD = re.compile(r"""=?["'](\d+)["']?|=(\d+)""")
 _LONG = 10**14  # an id of a survey has 15 digits or more, the number of a row does not
 _NO_ID = (-99, -999, -9999, -(2**63))  # what catalogues write where they know no id
 LONGEST_TEXT = 1000  # characters of an id, or of a word in a mask
 _LOOK_AT = 1000  # rows whose values decide between columns
+UNLIKELY = 1e-4  # a chance that is not believed in
+BIT_IS_ZERO = 0.65  # the share of Gaia's ids in which each of the three bits above the last seven is 0
 
 
 def as_strings(values: np.ndarray) -> np.ndarray:
@@ -38,6 +42,8 @@ def as_strings(values: np.ndarray) -> np.ndarray:
         return values.astype(str)
     if values.dtype.kind == "f":
         return _from_float(values)
+    if values.dtype.kind == "b":
+        raise SpectraError(f"ids are true and false, which name no star: {_CURE}")
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8", "replace")
     if values.dtype.kind == "O":
@@ -47,6 +53,9 @@ def as_strings(values: np.ndarray) -> np.ndarray:
         raise SpectraError(f"{int((text == '').sum())} rows have no id")
     if np.char.startswith(np.char.lower(text), "gaia").any():
         text = np.array([_PREFIX.sub("", t) for t in text.tolist()], dtype=str)
+    if np.isin(text.astype("U1"), ("=", "'", '"')).any():
+        guarded = ((t, _GUARD.fullmatch(t)) for t in text.tolist())
+        text = np.array([(m[1] or m[2]) if m else t for t, m in guarded], dtype=str)
     lossy = next((t for t in text if not t.isdigit() and _FLOAT_LIKE.fullmatch(t)), None)
     if lossy is not None:
         raise SpectraError(
@@ -64,11 +73,12 @@ def _from_float(values: np.ndarray) -> np.ndarray:
 
 
 def as_text(values: np.ndarray) -> np.ndarray:
-    """(N,) objects as text; None and NaN, which pandas and Arrow put for a missing one, as "".
+    """(N,) objects as text, bytes decoded; None and NaN, put for a missing one by pandas and Arrow, as "".
 
     Raises SpectraError for a text that is too long: numpy gives every row the room of the longest.
     """
-    texts = ["" if v is None or v != v else str(v) for v in values]
+    plain = (v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values)
+    texts = ["" if v is None or v != v else str(v) for v in plain]
     check_lengths(texts)
     return np.array(texts, dtype=str)
 
@@ -87,6 +97,30 @@ def as_integers(ids: np.ndarray) -> np.ndarray | None:
     except (ValueError, OverflowError):
         return None
     return numbers if np.array_equal(numbers.astype(str), ids) else None
+
+
+def doubts(ids: np.ndarray, columns: Sequence[str]) -> list[str]:
+    """A sentence where Gaia's ids (N,), given in these columns, seem to have been rounded; else none.
+
+    A source_id is a multiple of 128 (Gaia's data model: its last seven bits number components, and are 0).
+    Double precision leaves multiples of 256 to 1024 of the longest ids, spreadsheets leave 15 digits. Said
+    where chance would do that to all ids of a file less often than UNLIKELY.
+    """
+    if not any(re.search("sourceid|gaia|dr[23]", letters(name)) for name in columns):
+        return []
+    numbers = [int(text) for text in np.unique(ids[:_LOOK_AT]).tolist() if re.fullmatch(r"\d{16,19}", text)]
+    zeros = [len(str(number)) - 15 for number in numbers]  # digits that a spreadsheet makes 0
+    bits = [max(0, number.bit_length() - 53 - 7) for number in numbers]  # and bits beyond the last seven
+    ways = (
+        (
+            "a spreadsheet",
+            all(n % 10**z == 0 for n, z in zip(numbers, zeros, strict=True)),
+            0.2 ** sum(zeros),
+        ),
+        ("floating-point numbers", all(int(float(n)) == n for n in numbers), BIT_IS_ZERO ** sum(bits)),
+    )
+    said = [how for how, fits, chance in ways if fits and chance < UNLIKELY]
+    return [f"the ids look as if {said[0]} had rounded them: compare some with the archive's"] if said else []
 
 
 def from_file_name(name: str) -> str:

@@ -3,7 +3,8 @@
 Shapes: R rows, P labels.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -11,13 +12,15 @@ import numpy as np
 
 from ..errors import SpectraError
 from ..parameters import canonical_name
+from . import limits
 from .columns import RawColumn
 from .formats import NAMES, raw_tables
+from .label_cells import label_cells
 from .names import FLUX, SPECTRAL, WAVELENGTH, label_name, meaning_of
 from .raw import RawTable, every
 from .read import open_stream
 from .sniff import Budget, Unreadable, members, parsing
-from .understanding import listed
+from .understanding import listed, times_of
 from .values import implausible, label_in_own_unit, label_without_fillers
 
 # columns of catalogues that are no labels; the first is an index without a name
@@ -74,19 +77,23 @@ def labels_in(table: RawTable, file: str) -> LabelTable:
     roles = {_role(c) for c in table.columns}
     if {FLUX, WAVELENGTH} <= roles:
         raise SpectraError("holds spectra, one row for each sample: give a table with one row for each star")
-    numbers = [(column, numbers_of(column)) for column in table.columns]
+    columns, bounds = without_limits(table.columns)
+    numbers = [(column, numbers_of(column)) for column in columns]
     found = [(column, values) for column, values in numbers if values is not None]
     if not found:
         raise SpectraError(f"no column of labels (columns: {', '.join(c.name for c in table.columns)[:200]})")
     chosen = _best(found)
     used = {column.name for column, _ in chosen.values()}
-    left_out = [column.name for column in table.columns if column.name not in used]
+    left_out = [column.name for column in columns if column.name not in used]
     notes = [f"columns not used: {listed(left_out)}"] if left_out else []
     labels = np.empty((len(found[0][1]), len(chosen)))
     for k, (name, (column, values)) in enumerate(chosen.items()):
         labels[:, k], remarks = _meant(name, column, values)
         notes += remarks
-    notes += table.remarks
+    notes += [
+        *(bounds[column.name] for column, _ in chosen.values() if column.name in bounds),
+        *table.remarks,
+    ]
     return LabelTable(labels, tuple(chosen), tuple(f"{file}: {note}" for note in notes))
 
 
@@ -111,15 +118,32 @@ def _meant(name: str, column: RawColumn, numbers: np.ndarray) -> tuple[np.ndarra
     notes = []
     if not np.array_equal(converted, numbers, equal_nan=True):
         notes.append(f"{column.name} converted from {unit}")
-    notes += [
-        f"{what} {'once' if times == 1 else f'{times:,} times'}: taken as missing"
-        for what, times in fillers.items()
-    ]
+    notes += [f"{what} {times_of(times)}: taken as missing" for what, times in fillers.items()]
     remark = implausible(name, values)
     return values, [*notes, remark] if remark else notes
 
 
 # --- columns ---
+
+
+def without_limits(columns: Sequence[RawColumn]) -> tuple[tuple[RawColumn, ...], dict[str, str]]:
+    """The columns, limits missing where a column of flags beside one (`l_mh`) says so, and remarks by name.
+
+    The flags themselves are no longer among them.
+    """
+    flags = {c.name.strip().lower(): c for c in columns if limits.is_flag(c.name) and c.values is not None}
+    kept, remarks, used = [], dict[str, str](), []
+    for column in columns:
+        flag = flags.get(limits.PREFIX + column.name.strip().lower())
+        if flag is not None and np.ndim(column.values) == 1 and len(flag.values) == len(column.values):
+            used.append(flag)
+            bounds = limits.are_limits(flag.values)
+            if bounds.any():
+                column = replace(column, values=np.ma.masked_where(bounds, np.ma.asarray(column.values)))
+                rows = [f"row {row + 1}" for row in np.flatnonzero(bounds).tolist()]
+                remarks[column.name] = limits.said(column.name, rows)
+        kept.append(column)
+    return tuple(c for c in kept if not any(c is flag for flag in used)), remarks
 
 
 def _role(column: RawColumn) -> str | None:
@@ -145,34 +169,22 @@ def numbers_of(column: RawColumn) -> np.ndarray | None:
     Raises SpectraError for a known label that is not a number in some row.
     """
     role = _role(column)
-    if role in SPECTRAL or column.name.strip().lower() in NOT_LABELS:
-        return None
     values = _values_of(column)
-    if values.ndim != 1:
+    if role in SPECTRAL or column.name.strip().lower() in NOT_LABELS or values.ndim != 1:
         return None
     try:
-        numbers = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
-    except (TypeError, ValueError):
+        numbers = label_cells(values, role or column.name, f"column {column.name}", column.null)
+    except SpectraError:
         if role is None:
             return None
-        raise SpectraError(f"column {column.name} is not numeric: {_first_word(values)}") from None
-    if column.null is not None:
-        numbers = np.where(np.ma.getdata(values) == column.null, np.nan, numbers)
+        raise
+    if role is None and values.dtype.kind in "OSU" and not np.isfinite(numbers).any():
+        return None  # texts that say nothing
     return np.where(np.isinf(numbers), np.nan, numbers)
 
 
 def _values_of(column: RawColumn) -> Any:
     return column.values if isinstance(column.values, np.ma.MaskedArray) else np.asarray(column.values)
-
-
-def _first_word(values: Any) -> str:
-    """The first cell that is not a number, and its row."""
-    for row, cell in enumerate(np.ma.getdata(values).tolist()):
-        try:
-            float(cell)
-        except (TypeError, ValueError):
-            return f"'{str(cell)[:40]}' in row {row + 1}"
-    return "some cell"
 
 
 def _from_npz(stream: Any, name: str, budget: Budget) -> LabelTable:

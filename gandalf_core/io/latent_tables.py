@@ -18,11 +18,12 @@ from . import h5ad
 from .columns import PROVENANCE_KEY, Chosen, RawColumn, parse_provenance, stack
 from .formats import NAMES, raw_tables
 from .ids import as_strings, choose, joined
-from .label_table import LabelTable, label_of, labels_in
+from .label_table import LabelTable, label_of, labels_in, without_limits
 from .names import ID, label_name, meaning_of
 from .raw import RawTable, every
 from .read import Upload, open_stream
 from .sniff import Budget, Unreadable, members, parsing
+from .values import rows_of_fillers
 
 LATENT_NAMES = (
     "z",
@@ -32,7 +33,7 @@ LATENT_NAMES = (
     "embedding",
     "embeddings",
 )  # of an array or a column of lists
-_NUMBERED = re.compile(r"(?:z|latent|latent_dim|dim)_?(\d+)", re.IGNORECASE)
+_NUMBERED = re.compile(r"(z|latent|latent_dim|dim)_?(\d+)", re.IGNORECASE)
 _DECLARED = "label_names"  # where our files name their labels
 
 
@@ -41,7 +42,7 @@ class LatentTable:
     """Latents z (N, Z) of any precision, ids (N,) where there are any, and columns that may be labels.
 
     declared: the labels that the file itself names; None for a table where any column may be one. model_id:
-    the model that encoded the stars, or "". remarks: sentences on columns, by name.
+    the model that encoded the stars, or "". remarks: sentences on columns, by name; on the latents under "".
     """
 
     file: str
@@ -69,7 +70,7 @@ class LatentTable:
         if unknown is not None:
             raise SpectraError(f"{self.file}: no label '{unknown}'; there are: {', '.join(known) or 'none'}")
         chosen = tuple(c for c in self.columns if label_of(c) in names and _is_label(c))
-        remarks = tuple(f"{c.name} {self.remarks[c.name]}" for c in chosen if c.name in self.remarks)
+        remarks = tuple(self.remarks[key] for key in ("", *(c.name for c in chosen)) if key in self.remarks)
         with parsing(self.file, "table"):
             table = labels_in(RawTable(chosen, remarks=remarks), PurePath(self.file).name)
         order = [table.names.index(name) for name in names]
@@ -96,7 +97,9 @@ def read_latent_table(
         if head == h5ad.MAGIC:
             with parsing(name, "AnnData file"):
                 cells = h5ad.read(stream, obsm)
-            return LatentTable(name, cells.z, cells.columns, _usable(cells.ids), remarks=cells.remarks)
+            return _checked(
+                LatentTable(name, cells.z, cells.columns, _usable(cells.ids), remarks=cells.remarks)
+            )
         if obsm is not None:
             raise SpectraError(f"{name}: is not AnnData, so that it has no obsm/{obsm}")
         member, *others = members(name, stream)
@@ -117,7 +120,8 @@ def _from_folder(folder: Path, split: str | None) -> LatentTable:
     with parsing(str(folder), "data set"):
         found = dataset_folder.read(folder, split)
         latents = found.table if _latent_columns(found.table.columns) else None
-        return replace(_from_table(latents, str(folder), [found.table]), remarks=found.remarks)
+        table = _from_table(latents, str(folder), [found.table])
+        return replace(table, remarks=table.remarks | found.remarks)
 
 
 def obsm_keys(source: str | Path | Upload) -> tuple[str, ...]:
@@ -152,10 +156,7 @@ def _from_npz(stream: Any, name: str, budget: Budget) -> LatentTable:
     from .npz import read_arrays
 
     arrays = read_arrays(stream, budget)
-    key = next((k for n in LATENT_NAMES for k in arrays if k.lower() == n and arrays[k].ndim == 2), None)
-    if key is None:
-        hint = "; these are spectra: `encode` them first" if "flux" in arrays else ""
-        raise SpectraError(f"no array 'z' of latents (arrays: {', '.join(arrays)}){hint}")
+    key = _latent_array(arrays)
     z, names = _numeric(arrays[key], key), np.atleast_1d(arrays.get(_DECLARED, ())).astype(str).tolist()
     others = {k: v for k, v in arrays.items() if k not in (key, "labels", _DECLARED) and v.shape == (len(z),)}
     columns = [RawColumn(k, v) for k, v in others.items()]
@@ -169,6 +170,25 @@ def _from_npz(stream: Any, name: str, budget: Budget) -> LatentTable:
     return _checked(LatentTable(name, z, tuple(columns), _ids(columns), declared, model_id))
 
 
+def _latent_array(arrays: dict[str, np.ndarray]) -> str:
+    """The name of the array that holds the latents. SpectraError where none does, or two do equally well."""
+    named = [k for n in LATENT_NAMES for k in arrays if k.lower() == n]
+    found = [k for k in named if arrays[k].ndim == 2]
+    if not found:
+        hint = "; these are spectra: `encode` them first" if "flux" in arrays else ""
+        if named:
+            hint = f"; {named[0]} has the shape {arrays[named[0]].shape}, and latents are (stars, dimensions)"
+        raise SpectraError(f"no array 'z' of latents (arrays: {', '.join(arrays)}){hint}")
+    other = next((k for k in found if not np.array_equal(arrays[k], arrays[found[0]])), None)
+    if other is not None:
+        raise SpectraError(f"arrays {found[0]} and {other} may both be the latents: keep one of them")
+    shape = arrays[found[0]].shape
+    turned = next((k for k, v in arrays.items() if v.shape == shape[1:] != shape[:1]), None)
+    if turned is not None and not any(v.shape == shape[:1] for v in arrays.values()):
+        raise SpectraError(f"{found[0]} is {shape}, but {turned} has {shape[1]} values: transpose it")
+    return found[0]
+
+
 def _numeric(values: np.ndarray, what: str) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise SpectraError(f"array {what} is not numeric")
@@ -179,11 +199,24 @@ def _numeric(values: np.ndarray, what: str) -> np.ndarray:
 
 
 def _latent_columns(columns: Sequence[RawColumn]) -> list[RawColumn]:
-    """The column of lists that holds the latents, or the numbered ones in order; none without either."""
+    """The column of lists that holds the latents, or the numbered ones in order; none without either.
+
+    Raises SpectraError for two sets of numbered columns, such as z_0 … and dim_0 …, and for a number twice.
+    """
     for column in columns:
         if column.name.lower() in LATENT_NAMES and column.values is not None and _is_nested(column.values):
             return [column]
-    numbered = {int(m[1]): c for c in columns if (m := _NUMBERED.fullmatch(c.name))}
+    numbered: dict[int, RawColumn] = {}
+    first = ""
+    for column in columns:
+        if match := _NUMBERED.fullmatch(column.name):
+            before = numbered.setdefault(int(match[2]), column)
+            first = first or match[1].lower()
+            if before is not column or match[1].lower() != first:
+                other = before if before is not column else next(iter(numbered.values()))
+                raise SpectraError(
+                    f"columns {other.name} and {column.name} may both be of the latents: keep one kind"
+                )
     return [numbered[k] for k in sorted(numbered)]
 
 
@@ -220,7 +253,7 @@ def _from_table(table: RawTable | None, name: str, tables: Sequence[RawTable]) -
 
 def _check_complete(columns: Sequence[RawColumn]) -> None:
     """SpectraError where one of z_0, z_1, … is missing."""
-    numbers = [int(m[1]) for c in columns if (m := _NUMBERED.fullmatch(c.name))]
+    numbers = [int(m[2]) for c in columns if (m := _NUMBERED.fullmatch(c.name))]
     missing = set(range(numbers[0], numbers[-1])) - set(numbers)
     if missing or numbers[0] > 1:
         raise SpectraError(
@@ -244,9 +277,16 @@ def _ids(columns: Sequence[RawColumn]) -> np.ndarray | None:
 
 
 def _checked(table: LatentTable) -> LatentTable:
+    """The table, its limits and rows of fillers missing. SpectraError without latents."""
     if not len(table.z) or not table.z.shape[1]:
         raise SpectraError(f"no latents: z has the shape {table.z.shape}")
-    return table
+    columns, remarks = without_limits(table.columns)
+    z, fillers = table.z, rows_of_fillers(table.z)
+    if fillers.any():
+        z = np.where(fillers[:, None], np.nan, z)
+        shown = f"{table.z[fillers][0, 0]:.6g}"
+        remarks[""] = f"latents that are {shown} in each dimension: {int(fillers.sum()):,}, taken as missing"
+    return replace(table, z=z, columns=columns, remarks=remarks | table.remarks)
 
 
 def spelled(name: str) -> str:

@@ -14,8 +14,9 @@ COMMENT_MARKS = ("#", "%", "!", "//")
 MISSING = [
     *["", "--", "---", "null", "NULL", "None", "masked", "nan", "NaN", "-nan", "-NaN", "NAN", "Null", "none"],
     *["NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND", "INDEF"],
+    *["...", "…", "-", "?", "\\N", "(null)", "n.a.", "#DIV/0!", "#NUM!", "#VALUE!"],
 ]
-_MISSING = {*MISSING, "nan()"}
+_MISSING = {word.lower() for word in (*MISSING, "nan()")}
 _FLOAT = r"[+\-−]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eEdDqQ][+-]?\d+)?|[+-]?inf(?:inity)?"
 _NUMBER = re.compile(_FLOAT, re.IGNORECASE)
 _LONG_EXPONENT = re.compile(r"[+-]?\d*\.\d+[+-]\d{3}")  # Fortran leaves out the E before three digits
@@ -78,7 +79,12 @@ def fields(line: str) -> list[str]:
     return [f for f in re.split(r"[,;|\s]+", bare) if f]
 
 
+def is_missing(word: str) -> bool:
+    """True for what stands for a missing number, in any case: `null`, `N/A`, `...`, nothing."""
+    return word.strip().lower() in _MISSING
+
+
 def is_number(field: str) -> bool:
     """True for a number in any common spelling, and for what stands for a missing one."""
     text = field.strip()
-    return text in _MISSING or any(p.fullmatch(text) for p in (_NUMBER, _LONG_EXPONENT, _STARS))
+    return is_missing(text) or any(p.fullmatch(text) for p in (_NUMBER, _LONG_EXPONENT, _STARS))

@@ -3,9 +3,8 @@
 Shapes: R rows, P labels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any
 
 import numpy as np
 
@@ -13,13 +12,15 @@ from ..errors import SpectraError
 from ..parameters import LABELS
 from . import ids as star_ids
 from . import limits
-from .columns import Chosen, RawColumn
+from .columns import Chosen, RawColumn, best
 from .formats import NAMES, raw_tables
-from .names import ERROR_SUFFIX, ID, LABEL_PREFIX, meaning_of
+from .label_cells import label_cells
+from .names import ERROR_SUFFIX, ID, SPECTRAL, meaning_of
 from .raw import RawTable, every
 from .read import open_stream
 from .sniff import Unreadable, members, parsing
-from .values import label_in_own_unit, label_without_fillers
+from .understanding import listed, times_of
+from .values import implausible, label_in_own_unit, label_without_fillers
 
 SURVEY = ("survey", "catalogue", "catalog", "label_source")  # names of the column that says whose labels are
 UNNAMED = "the table"
@@ -47,7 +48,7 @@ def read_survey_table(path: str | Path) -> SurveyTable:
 
     Limits (a column `l_mh` with < or >, or a cell `<-2.1` in a column of texts) are no values: they are left
     out, counted and named. Raises SpectraError, naming the file, for what has no ids or no labels, and for
-    a csv with such a cell among numbers.
+    two columns of one label between which nothing decides.
     """
     name = str(path)
     with open_stream(path) as stream:
@@ -62,75 +63,100 @@ def read_survey_table(path: str | Path) -> SurveyTable:
 
 
 def _read(table: RawTable, file: str) -> SurveyTable:
-    found = [(c, m) for c in table.columns if (m := meaning_of(c.name, c.ucd)) and c.values is not None]
-    ids = star_ids.choose([Chosen(c, m) for c, m in found if m.role == ID])
+    found = [Chosen(c, m) for c in table.columns if c.values is not None and (m := meaning_of(c.name, c.ucd))]
+    ids = star_ids.choose([c for c in found if c.meaning.role == ID])
     if not ids:
         raise SpectraError("no column of ids (source_id): the labels cannot be matched with stars")
     joined = star_ids.joined(ids)
     lacking = star_ids.missing(joined)
     names = np.full(len(joined), "", dtype=object)
     names[~lacking] = star_ids.as_strings(np.ma.getdata(joined)[~lacking])
-    flags = {c.name.strip().lower(): c for c in table.columns if limits.is_flag(c.name)}
-    columns, notes = {}, []
-    for column, meaning in sorted(found, key=lambda pair: pair[1].rank):
-        if not _is_label(meaning.role) or meaning.role in columns:
-            continue
-        values, bounds = _numbers(column, flags.get(limits.PREFIX + column.name.strip().lower()))
-        values = label_in_own_unit(meaning.role, values, column.unit or meaning.unit)
-        columns[meaning.role], fillers = label_without_fillers(meaning.role, values)
-        notes += [f"{what} {times:,} times: taken as missing" for what, times in fillers.items()]
-        if bounds.any():
-            notes.append(limits.said(column.name, [str(n) for n in names[bounds]]))
+    columns, used, notes = _labels(table, found, names)
     if not any(name in LABELS or not name.endswith(ERROR_SUFFIX) for name in columns):
         raise SpectraError(f"no column of labels (columns: {', '.join(c.name for c in table.columns)[:200]})")
     if lacking.any():
         notes.append(f"{int(lacking.sum()):,} rows have no id and are left out")
     keep = ~lacking
-    survey = _survey(table, len(joined))
+    of_survey, survey = _survey(table, len(joined))
+    used |= {c.column.name for c in ids} | of_survey
+    unused = [c.name for c in table.columns if c.name not in used]
+    notes += [f"columns not used: {listed(unused)}"] if unused else []
     kept = {name: values[keep] for name, values in columns.items()}
-    return SurveyTable(names[keep].astype(str), survey[keep], kept, tuple(f"{file}: {n}" for n in notes))
+    known = SurveyTable(names[keep].astype(str), survey[keep], kept)
+    notes += [*table.remarks, *star_ids.doubts(known.ids, [c.column.name for c in ids])]
+    notes += _repeats(known)
+    return replace(known, notes=tuple(f"{file}: {n}" for n in notes))
 
 
-def _is_label(role: str) -> bool:
-    return role.removesuffix(ERROR_SUFFIX) in LABELS or role.startswith(LABEL_PREFIX)
+def _labels(
+    table: RawTable, found: list[Chosen], names: np.ndarray
+) -> tuple[dict[str, np.ndarray], set[str], list[str]]:
+    """(R,) values of each label, the columns that were used, and sentences; names: (R,) of the stars.
+
+    Raises SpectraError for two columns of one label between which nothing decides.
+    """
+    flags = {c.name.strip().lower(): c for c in table.columns if limits.is_flag(c.name)}
+    columns, used, notes = dict[str, np.ndarray](), set[str](), list[str]()
+    for role in dict.fromkeys(c.meaning.role for c in found if c.meaning.role not in SPECTRAL):
+        column, meaning = best(role, [c for c in found if c.meaning.role == role])
+        flag = flags.get(limits.PREFIX + column.name.strip().lower())
+        used |= {column.name, *({flag.name} if flag else ())}
+        values, bounds = _numbers(column, flag, role)
+        values = label_in_own_unit(role, values, column.unit or meaning.unit)
+        columns[role], fillers = label_without_fillers(role, values)
+        notes += [f"{what} {times_of(times)}: taken as missing" for what, times in fillers.items()]
+        if bounds.any():
+            notes.append(limits.said(column.name, [str(n) for n in names[bounds]]))
+        if remark := implausible(role, columns[role]):
+            notes.append(remark)
+    return columns, used, notes
 
 
-def _survey(table: RawTable, rows: int) -> np.ndarray:
-    """(R,) whose labels each row has."""
+def _repeats(table: SurveyTable) -> list[str]:
+    """Sentences on labels of stars that differ between several rows of one survey."""
+    stars, first, group = np.unique(
+        np.char.add(np.char.add(table.survey, "\n"), table.ids), return_index=True, return_inverse=True
+    )
+    said = []
+    for name, values in table.columns.items():
+        if len(stars) == len(group) or name.endswith(ERROR_SUFFIX):
+            continue
+        known = np.isfinite(values)
+        low, high = np.full(len(stars), np.inf), np.full(len(stars), -np.inf)
+        np.minimum.at(low, group[known], values[known])
+        np.maximum.at(high, group[known], values[known])
+        spread = np.where(np.isfinite(low), high - low, 0.0)
+        if (count := int((spread > 0).sum())) > 0:
+            star = table.ids[first[spread.argmax()]]
+            said.append(
+                f"{name} of {count:,} star{'s' if count > 1 else ''} differs between rows of one survey, by "
+                f"up to {spread.max():.4g} (star {star}): the mean is taken"
+            )
+    return said
+
+
+def _survey(table: RawTable, rows: int) -> tuple[set[str], np.ndarray]:
+    """The column, if any, that says whose labels each row has, and (R,) whose they are."""
     for name in SURVEY:
         for column in table.columns:
             if column.name.strip().lower() == name and column.values is not None:
                 texts = np.ma.filled(np.ma.asarray(column.values).astype(object), "")
-                return np.array(
-                    [str(limits.as_text(t)).strip() or UNNAMED for t in texts.tolist()], dtype=str
-                )
-    return np.full(rows, UNNAMED)
+                named = [str(limits.as_text(t)).strip() or UNNAMED for t in texts.tolist()]
+                return {column.name}, np.array(named, dtype=str)
+    return set(), np.full(rows, UNNAMED)
 
 
-def _numbers(column: RawColumn, flag: RawColumn | None) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(column: RawColumn, flag: RawColumn | None, role: str) -> tuple[np.ndarray, np.ndarray]:
     """(R,) values, NaN where missing or a limit, and (R,) true for limits. SpectraError for other words."""
-    cells = np.ma.filled(np.ma.asarray(column.values).astype(object), np.nan)
-    if cells.ndim != 1:
-        raise SpectraError(f"column {column.name} has more than one value per star")
-    out, bounds = np.full(len(cells), np.nan), np.zeros(len(cells), bool)
+    values = np.ma.asarray(column.values)
+    bounds = np.zeros(len(values), bool)
     if flag is not None and flag.values is not None:
         bounds |= limits.are_limits(flag.values)
-    for row, cell in enumerate(map(limits.as_text, cells.tolist())):
-        word = cell.strip() if isinstance(cell, str) else cell
-        bounds[row] |= isinstance(word, str) and bool(limits.SIGN.fullmatch(word))
-        if not bounds[row]:
-            out[row] = _number(word, column.name, row)
-    return out, bounds
-
-
-def _number(word: Any, name: str, row: int) -> float:
-    if word is None or (isinstance(word, str) and word.lower() in MISSING):
-        return float("nan")
-    try:
-        value = float(word)
-    except (TypeError, ValueError):
-        raise SpectraError(f"column {name} is not numeric: '{str(word)[:40]}' in row {row + 1}") from None
-    return value if np.isfinite(value) else float("nan")
-
-
-MISSING = ("", "nan", "null", "na", "n/a", "--", "none", "indef")
+    if values.dtype.kind in "OSU" and values.ndim == 1:
+        cells = [limits.as_text(cell) for cell in np.ma.filled(values.astype(object), "").tolist()]
+        bounds |= np.array([isinstance(c, str) and bool(limits.SIGN.fullmatch(c)) for c in cells], bool)
+        values = np.array(
+            [None if bound else cell for cell, bound in zip(cells, bounds, strict=True)], object
+        )
+    numbers = label_cells(values, role, f"column {column.name}", column.null)
+    return np.where(bounds | np.isinf(numbers), np.nan, numbers), bounds

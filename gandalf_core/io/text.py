@@ -14,6 +14,7 @@ from .columns import RawColumn
 from .dialect import Dialect, dialect_of
 from .encodings import decoded
 from .headers import BY_POSITION
+from .limits import are_limits
 from .lines import COMMENT_MARKS, MISSING, clipped
 from .names import ERROR, ID, MASK, role_of
 from .raw import RawTable, Wanted, has_role
@@ -106,13 +107,13 @@ def _frame(stream: BinaryIO, dialect: Dialect, taken: list[int]) -> pd.DataFrame
 
 
 def _values(column: pd.Series, name: str) -> Any:
-    """A column as an array: ids as text, others as numbers; what need not be numbers may be text."""
+    """A column as an array: ids as text, others as numbers; masks and limits among labels may be text."""
     role = role_of(name)
     if role == ID:
         return column.array
     try:
         return numbers(column, name)
     except SpectraError:
-        if role not in (None, MASK):
+        if role not in (None, MASK) and not are_limits(column.to_numpy(object)).any():
             raise
         return column.to_numpy(object)

@@ -118,7 +118,7 @@ class Understanding:
         if self.ignored:
             yield f"columns not used: {listed(self.ignored)}"
         for what, count in self.missing.items():
-            yield f"{what} {_times(count)}: taken as missing"
+            yield f"{what} {times_of(count)}: taken as missing"
         if self.spikes:
             yield f"{_samples(self.spikes)} far above their neighbours masked as cosmic-ray hits"
         if self.padding:
@@ -219,7 +219,8 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:MAX_NAMED]) + more
 
 
-def _times(count: int) -> str:
+def times_of(count: int) -> str:
+    """How often something occurs, in words."""
     return "once" if count == 1 else f"{count:,} times"
 
 

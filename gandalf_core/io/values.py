@@ -22,7 +22,7 @@ ABSURD = 1e6  # beyond it no parameter of a star lies, whatever its unit
 ALWAYS = -9999.0  # at or below this nines are never meant, whatever the label is
 ZERO_RUN = 3  # so many samples of exactly 0 in a row are no flux
 # what a star can have; beyond it a filler is a filler, and any other value is named
-PLAUSIBLE = {"teff": (1000.0, 200_000.0), "logg": (-2.0, 10.0), "mh": (-8.0, 3.0), "alphafe": (-3.0, 3.0)}
+PLAUSIBLE = {"teff": (1000.0, 200_000.0), "logg": (-0.9, 9.8), "mh": (-8.0, 3.0), "alphafe": (-3.0, 3.0)}
 
 Counts = dict[str, int]  # "teff = -9999" → how many times
 
@@ -45,6 +45,15 @@ def flux_fillers(flux: np.ndarray) -> np.ndarray | None:
     if low <= 0 <= high and (zeros := _runs_of_zeros(flux)).any():
         fillers = zeros if fillers is None else fillers | zeros
     return fillers if fillers is not None and fillers.any() else None
+
+
+def rows_of_fillers(values: np.ndarray) -> np.ndarray:
+    """(N,) true where all values of a row (N, Z) are one and the same of FILLERS, or beyond HUGE."""
+    if values.dtype.kind != "f":
+        return np.zeros(len(values), bool)
+    first = np.abs(values[:, 0])
+    filler = np.isin(np.round(first, 4), FILLERS) | ((first >= HUGE) & np.isfinite(first))
+    return filler & (values == values[:, :1]).all(1)
 
 
 def counted(name: str, values: np.ndarray) -> Counts:
@@ -78,10 +87,12 @@ def label_without_fillers(name: str, values: np.ndarray) -> tuple[np.ndarray, Co
 
     A filler counts only where it cannot be meant: of a known parameter, outside of what stars have, or (9999
     K) given to several stars; of any other label, -9999 and below, or far outside of the other values. Beyond
-    ABSURD no value of a known parameter can be meant.
+    ABSURD no value of a known parameter can be meant, nor a Teff of 0 or less.
     """
     size = np.abs(values)
     candidate = np.isin(np.round(size, 4), LABEL_FILLERS) | ((size >= HUGE) & np.isfinite(values))
+    if name == "teff":
+        candidate |= values <= 0
     missing = candidate & _cannot_be_meant(name, values, candidate) if candidate.any() else candidate
     counts = counted(name, values[missing])
     absurd = (size > ABSURD) & ~missing if name in PLAUSIBLE else np.zeros_like(missing)
