@@ -760,6 +760,18 @@ def test_the_tour_leads_on_step_by_step(app):
         assert not test.exception and f"**{expected}**" in texts(test)
 
 
+def test_two_stars_of_a_diagram_are_compared_wherever_they_stand_in_the_list(app):
+    test = app("data", model="generator", stars="simulated:300:3", star="sim3-299")
+    press = lambda: next(b for b in test.button if b.label == "Compare the chosen star").click().run()  # noqa: E731
+    press()
+    assert not test.exception and "To be compared: sim3-299. Choose another star." in texts(test)
+    test.session_state["star"] = "sim3-1"
+    press()
+    assert not test.exception
+    drawn = [trace["name"] for trace in figures(test)[0]["data"]]
+    assert drawn == ["sim3-299", "sim3-1", "sim3-1 − sim3-299"]
+
+
 @pytest.mark.parametrize(
     ("key", "words"),
     [

@@ -15,7 +15,7 @@ from pages.ui.cache.outputs import labels_of, predictions_of
 from pages.ui.cache.stars import load_star
 from pages.ui.cache.uploads import notes_on, uploads_beside, uploads_on_grid
 from pages.ui.parts import diagrams, tables, uploads
-from pages.ui.parts.star_cards import COMPARED
+from pages.ui.parts.star_cards import COMPARED, compare_at_two
 
 MAX_COMPARED = 8  # spectra whose differences can be told apart
 
@@ -42,10 +42,31 @@ def show_diagrams(model: TrainedModel, ids: np.ndarray, labels: np.ndarray) -> N
         f"and on the Maps page. {_on_estimates(estimated, len(ids))}{pink if overlay else ''}",
     )
     diagrams.show_linked("data diagrams", key, build, names, columns=2, about=about)
+    _show_compare()
+
+
+def _show_compare() -> None:
+    """A button that adds the chosen star to those whose spectra are compared."""
+    star, noted = str(state.get(state.STAR) or ""), st.session_state.get(COMPARED, [])
+    if not star:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Compare the chosen star",
+            icon=":material/compare:",
+            on_click=compare_at_two,
+            args=(star,),
+            help="Overlays its spectrum with those of other stars, with their differences: choose "
+            "two or more.",
+        )
+        if noted:
+            names = show.escaped(", ".join(noted))
+            st.caption(f"To be compared: {names}." + (" Choose another star." if len(noted) == 1 else ""))
 
 
 def with_estimates(model: TrainedModel, labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Labels (N, P) of the chosen stars, estimates in place of those that their file lacks; for how many."""
+    """Labels (N, P) of the chosen stars, estimates in place of those that their file lacks; for how "
+    "many."""
     lacking = ~np.isfinite(labels).all(1)
     if not lacking.any() or model.regressor_spectrum is None:
         return labels, 0
@@ -106,8 +127,9 @@ def _compared(model: TrainedModel) -> list[str]:
     """Choose stars whose spectra are overlaid."""
     here, _ = guards.need_labels()
     mine = pickers.uploaded_ids()
-    options = list(dict.fromkeys([*mine, *here[: pickers.MAX_LISTED].tolist()]))
-    chosen = [star for star in st.session_state.get(COMPARED, []) if star in options]
+    noted = st.session_state.get(COMPARED, [])
+    chosen = [star for star in noted if star in mine or star in here]
+    options = list(dict.fromkeys([*mine, *here[: pickers.MAX_LISTED].tolist(), *chosen]))
     st.session_state[COMPARED] = chosen
     return st.multiselect(
         "Compare the spectra of",

@@ -178,6 +178,15 @@ def compare(ids: list[str]) -> None:
     state.put("data_view", "Spectra")
 
 
+def compare_at_two(star: str) -> None:
+    """Note a star for the comparison, which is shown as soon as there are two."""
+    others = [other for other in st.session_state.get(COMPARED, []) if other != star]
+    if others:
+        compare([star])
+    else:
+        state.put(COMPARED, [star])
+
+
 def remove(keys: tuple[str, ...]) -> None:
     """Remove uploads from the session, the link and the server; other visitors keep their own copies."""
     for key in keys:

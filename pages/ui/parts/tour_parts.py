@@ -20,14 +20,17 @@ FILE_STEPS = (  # page, icon, title, what to do there
         "Drop your file",
         "Any file with wavelength, flux and, best, flux errors: csv, ecsv, fits, votable, npz, Parquet or "
         "two-column text. Each star gets a card: parameters with errors, S/N, velocity, chi² and a verdict "
-        "with its reason. Where the card says that the star moves, press **Move to rest**.",
+        "with its reason.",
     ),
     (
         "parameters",
         "straighten",
         "Read its parameters, and what they rest on",
-        "The table has the values of the file beside those of the spectrum. **Origin** shows the lines that "
-        "each estimate rests on, **Joint errors** which errors go together.",
+        "The table has the values of the file beside those of the spectrum. **Origin** shows the "
+        "lines that "
+        "each estimate rests on, **Joint errors** which errors go together. Where its lines are "
+        "shifted, press "
+        "**Move it to rest**.",
     ),
     (
         "decode",
