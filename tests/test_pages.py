@@ -766,6 +766,7 @@ def test_two_stars_of_a_diagram_are_compared_wherever_they_stand_in_the_list(app
     press()
     assert not test.exception and "To be compared: sim3-299. Choose another star." in texts(test)
     test.session_state["star"] = "sim3-1"
+    test.run()
     press()
     assert not test.exception
     drawn = [trace["name"] for trace in figures(test)[0]["data"]]
