@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.io import fits
+from astropy.io.votable import from_table
 from astropy.table import MaskedColumn, Table
 from star_files import ERROR, FLUX, FORMATS, SAMPLES, WAVE, star_file
 
 from gandalf_core.errors import SpectraError
-from gandalf_core.io import read_bytes
+from gandalf_core.io import read_bytes, read_many
 from gandalf_core.io.understanding import reading_notes, understandings
 
 BASE = {"wavelength": WAVE, "flux": FLUX}
@@ -174,3 +175,84 @@ def test_one_mask_and_one_error_for_all_stars_of_an_npz():
     stars = read_bytes("s.npz", out.getvalue())
     assert np.array_equal(stars.mask, np.stack([BAD, BAD]))
     np.testing.assert_allclose(stars.flux_error, np.stack([ERROR, ERROR]))
+
+
+# --- what is said of errors beside their name ---
+
+
+@pytest.mark.parametrize(
+    ("values", "utype", "kind"),
+    [
+        (ERROR**2, "VarianceUncertainty", "variances"),
+        (1 / ERROR**2, "InverseVariance", "inverse variances"),
+        (1 / ERROR**2, "ivar", "inverse variances"),
+        (ERROR**2, "var", "variances"),
+        (ERROR, "StdDevUncertainty", ""),
+    ],
+)
+def test_an_extension_of_astropy_says_what_its_uncertainties_are(values, utype, kind):
+    image = fits.PrimaryHDU(FLUX)
+    image.header.update(CRVAL1=WAVE[0], CDELT1=WAVE[1] - WAVE[0], CRPIX1=1, CUNIT1="nm", CTYPE1="WAVE")
+    errors = fits.ImageHDU(values, name="UNCERT")
+    errors.header["UTYPE"] = utype
+    fits.HDUList([image, errors]).writeto(out := io.BytesIO())
+    stars = read_bytes("s.fits", out.getvalue())
+    np.testing.assert_allclose(stars.flux_error[0], ERROR, rtol=1e-5)
+    assert understandings(stars)[0].errors_were == kind
+
+
+@pytest.mark.parametrize(
+    ("description", "ucd", "values", "kind"),
+    [
+        ("variance of the flux", None, ERROR**2, "variances"),
+        ("Inverse variance", None, 1 / ERROR**2, "inverse variances"),
+        (None, "stat.variance;phot.flux", ERROR**2, "variances"),
+        ("square root of the variance", None, ERROR, ""),
+        ("from the covariance of three visits", None, ERROR, ""),
+    ],
+)
+def test_a_description_or_a_ucd_says_that_errors_are_variances(description, ucd, values, kind):
+    table = Table({"wavelength": WAVE, "flux": FLUX, "flux_error": values})
+    table["flux_error"].description = description
+    document = from_table(table)
+    document.get_first_table().fields[2].ucd = ucd
+    document.to_xml(out := io.BytesIO())
+    stars = read_bytes("s.vot", out.getvalue())
+    np.testing.assert_allclose(stars.flux_error[0], ERROR, rtol=1e-5)
+    assert understandings(stars)[0].errors_were == kind
+
+
+def test_errors_that_are_lost_because_another_table_has_none_are_said():
+    tables = []
+    for k, names in enumerate((("flux", "flux_error"), ("flux",))):
+        values = {"flux": FLUX, "flux_error": ERROR}
+        hdu = fits.table_to_hdu(Table({"wavelength": WAVE, **{name: values[name] for name in names}}))
+        hdu.header["GAIA_ID"] = 11 + k
+        tables.append(hdu)
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(out := io.BytesIO())
+    stars = read_bytes("s.fits", out.getvalue())
+    assert stars.ids.tolist() == ["11", "12"] and stars.flux_error is None
+    said = "s.fits: 1 of 2 tables come without flux errors: those of the others are left out too"
+    assert said in reading_notes(stars)
+
+
+def test_an_error_in_per_cent_says_so_in_its_name():
+    for name in ("uncertainty[%]", "flux_err (%)", "flux_error_%"):
+        stars = read_bytes("s", star_file("csv", {"wavelength": WAVE, "flux": FLUX, name: 100 * ERROR}))
+        assert stars.flux_error is None
+        assert any("is given in per cent: not used" in note for note in reading_notes(stars))
+    stars = read_bytes("s", star_file("csv", {"wavelength": WAVE, "flux": FLUX, "δflux": ERROR}))
+    np.testing.assert_allclose(stars.flux_error[0], ERROR)
+
+
+def test_errors_that_are_none_are_counted_and_those_of_no_star_named():
+    errors = ERROR.copy()
+    errors[:30], errors[30:35] = -1, 0
+    stars = read_bytes("s", star_file("csv", {"wavelength": WAVE, "flux": FLUX, "flux_error": errors}))
+    assert stars.mask[0].sum() == 35 and stars.mask[0, :35].all()
+    assert understandings(stars)[0].missing == {"flux error of 0 or less": 35}
+    rows = {"source_id": [1, 2], "wavelength": [WAVE] * 2, "flux": [FLUX] * 2}
+    rows["flux_error"] = [ERROR, np.full(len(WAVE), np.inf)]
+    left, rejected = read_many([("s", pd.DataFrame(rows).to_parquet())])
+    assert left.ids.tolist() == ["1"]
+    assert "none of its flux errors is a positive, finite number" in rejected["2"]

@@ -73,6 +73,27 @@ def test_units_and_air_together():
     )
 
 
+@pytest.mark.parametrize("unit", ["dex(Angstrom)", "log(nm)", "log10(Angstrom)", "lg(0.1 nm)"])
+def test_a_unit_may_say_that_wavelengths_are_logarithms(unit):
+    values = np.log10(WAVE * (1 if unit == "log(nm)" else 10))
+    table = Table({"wavelength": values, "flux": FLUX}, units={"wavelength": "nm"})
+    table.write(out := io.StringIO(), format="ascii.ecsv")
+    data = out.getvalue().replace("unit: nm", f"unit: {unit}").encode()
+    np.testing.assert_allclose(read_bytes("s.ecsv", data).wavelength_nm, WAVE, rtol=1e-7)
+
+
+def test_what_is_no_wavelength_is_never_taken_for_one():
+    table = Table({"wavelength": WAVE, "flux": FLUX}, units={"wavelength": "nm"})
+    table.write(out := io.StringIO(), format="ascii.ecsv")
+    for unit in ("mag(nm)", "1/cm", "GHz", "km/s", "eV"):
+        data = out.getvalue().replace("unit: nm", f"unit: {unit}").encode()
+        with pytest.raises(SpectraError, match="unknown wavelength unit"):
+            read_bytes("s.ecsv", data)
+    for logarithm in (np.log10(WAVE * 10), np.log10(WAVE), np.log(WAVE * 10)):
+        with pytest.raises(SpectraError, match="without a unit look like logarithms: name the column loglam"):
+            read_bytes("s", star_file("csv", {"wave": logarithm, "flux": FLUX}))
+
+
 def test_obs_and_rest_are_no_units():
     for name, remarks in (("wave_rest", 0), ("waveobs", 1), ("lambda_obs_nm", 1)):
         stars = read_bytes("s", star_file("csv", {name: WAVE, "flux": FLUX}))

@@ -357,6 +357,12 @@ def test_masked_values_within_printed_arrays_are_missing():
     np.testing.assert_array_equal(np.stack(flux.tolist()), [[1, np.nan, 3, np.nan], [1, np.nan, 3, 4]])
 
 
+def test_a_unit_of_one_is_that_of_a_normalised_flux():
+    got = raw("wavelength,flux,flux_error\nAngstrom,1,1\n8460.1,0.9,0.1\n8460.4,1.0,0.1\n").columns
+    assert [c.unit for c in got] == ["Angstrom", "1", "1"] and got[0].values.tolist() == [8460.1, 8460.4]
+    assert columns("wavelength,flux\n1,1\n2,1\n")["flux"].tolist() == [1, 1]
+
+
 # --- rows ---
 
 
@@ -439,6 +445,14 @@ def test_encodings(encoding, head):
         assert table.columns[0].name == "lambda [Å]"
     said = {"cp1252": "Windows-1252", "latin-1": "Windows-1252"}.get(encoding, encoding.upper()[:6])
     assert encoding.startswith("utf-8") != any(said in remark for remark in table.remarks)
+
+
+def test_a_mark_of_utf8_before_what_is_none():
+    text = "# observé\r\nwavelength,flux\r\n846.01,1.5\r\n"
+    table = raw(b"\xef\xbb\xbf" + text.encode("latin-1"))
+    assert [c.name for c in table.columns] == ["wavelength", "flux"]
+    assert table.columns[1].values.tolist() == [1.5]
+    assert table.remarks == ("text read as Windows-1252 (it is not UTF-8)",)
 
 
 def test_utf16_big_endian_with_its_mark():

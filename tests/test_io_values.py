@@ -62,6 +62,18 @@ def test_fillers_in_the_flux_are_masked_and_counted(kind):
     assert "s: flux = -9999 2 times: taken as missing" in reading_notes(stars)
 
 
+@pytest.mark.parametrize("filler", [-1.0, -9.99, 9.99, -0.5])
+def test_a_run_of_one_value_that_is_no_flux_is_masked_and_counted(filler):
+    flux = FLUX.copy()
+    flux[40:70] = filler
+    flux[300:302] = -0.25  # two that are equal may be noise
+    stars = read_bytes(
+        "s", star_file("parquet-rows", {"wavelength": WAVE, "flux": flux, "flux_error": ERROR})
+    )
+    assert np.flatnonzero(stars.mask[0]).tolist() == list(range(40, 70))
+    assert understandings(stars)[0].missing == {f"flux = {filler:g}": 30}
+
+
 def test_a_flux_of_zero_between_others_is_a_flux():
     flux = FLUX.copy()
     flux[7] = 0
@@ -198,6 +210,14 @@ def test_a_sample_given_twice_in_a_file_of_one_star(kind):
 
 
 # --- stars on other grids ---
+
+
+@pytest.mark.parametrize("kind", ["parquet-rows", "fits-rows"])
+def test_a_sample_given_twice_in_rows_of_arrays_is_named(kind):
+    grid = WAVE.copy()
+    grid[11] = grid[10]
+    with pytest.raises(SpectraError, match=r"s: the sample at 846.31 nm is given twice: keep one of them"):
+        read_bytes("s", star_file(kind, {"wavelength": grid, "flux": FLUX}))
 
 
 def test_a_star_on_another_grid_costs_itself_alone():

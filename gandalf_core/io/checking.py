@@ -105,6 +105,7 @@ def _errors(found: Found, mask: np.ndarray) -> tuple[np.ndarray | None, np.ndarr
     large, small = error >= LARGEST_ERROR, (error > 0) & (error < LEAST_ERROR)
     good = (error > 0) & ~large & ~small
     sizes = {f"of {LARGEST_ERROR:g} or more": large, f"below {LEAST_ERROR:g}": small}
+    sizes |= {"of 0 or less": error <= 0}
     counts = {f"flux error {size}": int(np.count_nonzero(~mask & rows)) for size, rows in sizes.items()}
     if good.any():
         return np.where(good, error, np.float32(np.nan)), mask | ~good, {k: n for k, n in counts.items() if n}

@@ -93,7 +93,11 @@ class Table:
         """
         columns, meta = list(columns), meta or {}
         table = cls(names=tuple(c.name for c in columns))
-        found = [Chosen(c, m) for c in columns if (m := meaning_of(c.name, c.ucd)) and c.values is not None]
+        found = [
+            Chosen(c, m)
+            for c in columns
+            if c.values is not None and (m := meaning_of(c.name, c.ucd, c.description))
+        ]
         table.masks = [c for c in found if c.meaning.role == MASK]
         table.ids = star_ids.choose([c for c in found if c.meaning.role == ID])
         by_role: dict[str, list[Chosen]] = {}

@@ -69,6 +69,7 @@ def _is_utf8(stream: BinaryIO) -> bool:
 
 
 def _reencoded(data: bytes, encoding: str) -> bytes:
+    data = data.removeprefix(codecs.BOM_UTF8)  # also before what is not UTF-8 after all
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:

@@ -81,7 +81,8 @@ def _column_name(hdu: Any) -> str:
 
 
 def _column(hdu: Any, name: str) -> RawColumn:
-    """The values (L,) of an image, in the machine's byte order."""
+    """The values (L,) of an image, in the machine's byte order; astropy's UTYPE says what errors are."""
     values = np.squeeze(hdu.data)
-    unit = str(hdu.header.get("BUNIT", "")).strip() or None
-    return RawColumn(name, np.array(values, dtype=values.dtype.newbyteorder("=")), unit)
+    unit, about = (str(hdu.header.get(key, "")).strip() or None for key in ("BUNIT", "UTYPE"))
+    values = np.array(values, dtype=values.dtype.newbyteorder("="))
+    return RawColumn(name, values, unit, description=about)

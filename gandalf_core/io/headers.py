@@ -63,6 +63,7 @@ def is_rule(parts: Sequence[str]) -> bool:
 def is_units(parts: Sequence[str]) -> bool:
     """Whether a line holds units of the columns."""
     filled = [p.strip() for p in parts if p.strip()]
+    filled = [p for p in filled if p != "1"]  # of a normalised flux
     return bool(filled) and not is_rule(filled) and all(map(_UNIT.fullmatch, filled))
 
 

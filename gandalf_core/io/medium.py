@@ -18,9 +18,11 @@ from .units import check_units
 if TYPE_CHECKING:
     from .columns import RawColumn
 
+LARGEST_LOGARITHM = 10.0  # of a wavelength in nm or Ångström, decimal or natural
 AIR_FROM_NM = 200.0  # below, the ultraviolet is observed, and always given, in vacuum
 _NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "a": 0.1, "å": 0.1, "ang": 0.1, "angstroem": 0.1}
 _NM |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "nanometer": 1.0, "nanometre": 1.0}
+_NM |= {"micrometer": 1e3, "micrometre": 1e3, "ångström": 0.1, "angström": 0.1, "ångstrom": 0.1}
 
 _WAVES = r"(?:wave\w*|lambda|spectral\s+axis)"
 
@@ -48,6 +50,7 @@ _KEYWORDS = (
     "airvac",
     "refframe",
 )
+_LOG_UNIT = re.compile(r"(?:dex|log(?:10)?|lg)\s*\(.*\)", re.IGNORECASE)
 _AXIS = re.compile(r"(?:t?ctyp(?:e)?\d+|ctype)", re.IGNORECASE)
 
 
@@ -116,6 +119,7 @@ def _in_text(lines: Iterable[str]) -> Iterator[Statement]:
 
 def wavelengths_nm(values: np.ndarray, unit: str, kind: str, medium: Statement | None) -> np.ndarray:
     """(L,) vacuum nanometres of wavelengths in `unit` ("" = not given). SpectraError as `to_nm` raises it."""
+    kind = LOG10 if _LOG_UNIT.fullmatch(unit.strip()) else kind
     nm = 10.0**values * _log_unit(unit) if kind == LOG10 else to_nm(values, unit)
     return air_to_vacuum(nm) if medium and medium.medium == "air" else nm
 
@@ -146,8 +150,8 @@ def _air_index(vacuum_nm: np.ndarray) -> np.ndarray:
 def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
     """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is not a length.
 
-    Without a unit they are taken as nm; SpectraError where they look like the RVS range in another unit, or
-    lie below 1 nm as metres do.
+    Without a unit they are taken as nm; SpectraError where they look like the RVS range in another unit, lie
+    below 1 nm as metres do, or below 10 nm as logarithms do.
     """
     if unit:
         return wavelength * _nm_per(unit)
@@ -167,6 +171,11 @@ def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
             f"wavelengths up to {largest:.5g} without a unit cannot be nanometres: declare their unit, "
             "or name the column for it (metres: wavelength_m)"
         )
+    if largest < LARGEST_LOGARITHM:
+        raise SpectraError(
+            f"wavelengths up to {largest:.5g} without a unit look like logarithms: name the column loglam "
+            "(decimal, of Ångström), or declare their unit"
+        )
     return wavelength
 
 
@@ -178,12 +187,15 @@ def _nm_per(unit: str) -> float:
 
     check_units(unit)
     try:
-        return float(np.asarray(units.Unit(unit).to("nm")))
+        own = units.Unit(unit)
+        if isinstance(own, units.function.FunctionUnitBase):  # mag(nm): no factor leads from it to nm
+            raise ValueError(unit)
+        return float(np.asarray(own.to("nm")))
     except (ValueError, TypeError, units.UnitsError):
         raise SpectraError(f"unknown wavelength unit '{unit}': use nm or Angstrom, in vacuum") from None
 
 
 def _log_unit(unit: str) -> float:
     """Nanometres per unit whose logarithm is given: Ångström, unless the file names another."""
-    inner = re.sub(r"^(?:dex|log(?:10)?)?\(?|\)?$", "", unit.strip(), flags=re.IGNORECASE)
+    inner = re.sub(r"^(?:dex|log(?:10)?|lg)?\s*\(?|\)?$", "", unit.strip(), flags=re.IGNORECASE)
     return _nm_per(inner or "Angstrom")

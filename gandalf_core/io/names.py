@@ -7,7 +7,7 @@ For wavelengths, fluxes, errors and masks the words may stand in any order and b
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..errors import SpectraError
@@ -68,8 +68,9 @@ WEAK_IDS = ("id", "gaia", "source", "star", "object", "target", "name", "designa
 PLATE_ID = ("plate", "mjd", "fiber")  # together they name a spectrum of the SDSS
 _PLATE = {**{word: word for word in PLATE_ID}, "fiberid": "fiber", "plateid": "plate"}
 
+_STATISTIC = r"\bstat\.(?:error|variance)\b"
 _UCDS = (
-    (re.compile(r"\bstat\.error\b.*\bphot\.flux|\bphot\.flux.*\bstat\.error\b"), ERROR),
+    (re.compile(rf"{_STATISTIC}.*\bphot\.flux|\bphot\.flux.*{_STATISTIC}"), ERROR),
     (re.compile(r"\bphot\.flux"), FLUX),
     (re.compile(r"\bem\.wl\b"), WAVELENGTH),
 )
@@ -96,11 +97,17 @@ class Meaning:
     key: str = ""
 
 
-def meaning_of(column: str, ucd: str | None = None) -> Meaning | None:
-    """What a column holds, by its name or else its UCD; None for a column that is none of ours."""
+def meaning_of(column: str, ucd: str | None = None, description: str | None = None) -> Meaning | None:
+    """What a column holds, by its name or else its UCD; None for a column that is none of ours.
+
+    Whether errors are variances its description may say, too.
+    """
     if len(column) > LONGEST_NAME or len(ucd or "") > LONGEST_NAME:
         return None
-    return _meaning(column, ucd)
+    meaning = _meaning(column, ucd)
+    if meaning is None or meaning.role != ERROR or meaning.kind:
+        return meaning
+    return replace(meaning, kind=_kind_of_errors(description or "", ucd))
 
 
 @lru_cache(maxsize=4096)
@@ -115,6 +122,17 @@ def _meaning(column: str, ucd: str | None) -> Meaning | None:
         role = next((role for pattern, role in _UCDS if pattern.search(ucd.lower())), None)
         meaning = None if role is None else Meaning(role, 9, key=name.lower())
     return meaning
+
+
+def _kind_of_errors(description: str, ucd: str | None) -> str:
+    """What errors are by a description (`InverseVariance`, `variance of the flux`) or UCD, if any says."""
+    text = letters(description[:LONGEST_NAME])
+    if re.search("root|sqrt", text):
+        return ""
+    if "inversevariance" in text or text in INVERSE_WORDS:
+        return INVERSE_VARIANCES
+    said = re.search("(?<!co)variance", text) or text in VARIANCE_WORDS
+    return VARIANCES if said or "stat.variance" in (ucd or "").lower() else ""
 
 
 def role_of(column: str, ucd: str | None = None) -> str | None:
@@ -145,7 +163,7 @@ def refuse_repeats(columns: Sequence[str], names: Sequence[str]) -> None:
 
 def letters(name: str) -> str:
     """The letters and digits of a name, in lower case."""
-    return re.sub(r"[^a-z0-9åµμλσ]", "", name.lower())
+    return re.sub(r"[^a-z0-9åµμλσδ]", "", name.lower())
 
 
 def plate_part(column: str) -> str | None:
@@ -184,7 +202,7 @@ _ERRORS = (
     (VARIANCES, _around_flux(VARIANCE_WORDS)),
     (INVERSE_VARIANCES, _around_flux(INVERSE_WORDS)),
 )
-_SHORT_ERROR = re.compile(rf"(?:e|d|u|delta|σ)_?(?P<norm>{_LONG_N}_?)?flux|flux_[eu]")
+_SHORT_ERROR = re.compile(rf"(?:e|d|u|delta|σ|δ)_?(?P<norm>{_LONG_N}_?)?flux|flux_[eu]")
 _OF_PIXELS = _any_of(("fluxerror", "flux", "spec", "spectrum", "pixels", "pixel", "pix", "is"))
 _MASKS = tuple(
     (kind, re.compile(f"{_OF_PIXELS}?{_any_of(words)}{_OF_PIXELS}?"))
@@ -240,6 +258,7 @@ def _spectral(name: str, unit: str) -> Meaning | None:
 
 
 def _error(name: str, key: str, unit: str) -> Meaning | None:
+    unit = unit or ("%" if "%" in name else "")
     if match := _SHORT_ERROR.fullmatch(name.strip().lower().replace(" ", "_")):
         return Meaning(ERROR, 1, "", unit, normalised=bool(match["norm"]), key=key)
     for step, (kind, pattern) in enumerate(_ERRORS):

@@ -93,5 +93,7 @@ def errors_of_another_flux(error: np.ndarray) -> dict[int, str]:
             causes[row] = (
                 f"its median flux error is {level:.3g} beside a flux near 1: divide the errors by the "
                 "continuum, too"
+                if np.isfinite(level)
+                else "none of its flux errors is a positive, finite number"
             )
     return causes

@@ -40,6 +40,15 @@ def assemble(tables: list[Table], name: str, checks: Checks = DEFAULT) -> Spectr
     return checked(found, checks)
 
 
+def _errors_known(spectra: list[Table]) -> tuple[bool, list[str]]:
+    """Whether all tables have flux errors, and a sentence where only some have."""
+    bare = sum(ERROR not in t.columns for t in spectra)
+    if bare in (0, len(spectra)):
+        return bare == 0, []
+    without = f"{bare:,} of {len(spectra):,} tables come without flux errors"
+    return False, [f"{without}: those of the others are left out too"]
+
+
 # --- one row per star ---
 
 
@@ -49,16 +58,20 @@ def _from_rows(spectra: list[Table], tables: list[Table], stem: str, checks: Che
     flux = np.concatenate([floats(t, FLUX) for t in spectra])
     if flux.shape[1] != len(good):
         raise SpectraError(f"{flux.shape[1]} samples of flux but {len(good)} wavelengths")
-    has_error = all(ERROR in t.columns for t in spectra)
+    has_error, lost = _errors_known(spectra)
     error = np.concatenate([errors_of(t) for t in spectra]) if has_error else None
     if error is not None and error.shape != flux.shape:
         raise SpectraError(f"flux_error has shape {error.shape}, flux has {flux.shape}")
     masks = [mask_of(t) for t in spectra]
     mask = np.concatenate(masks) | lacking if len(lacking) else np.concatenate(masks)
     names, remarks = usable_labels(spectra)
+    remarks = [*remarks, *lost]
     ids, made_up = _ids_of_rows(spectra, stem, checks)
     order = np.argsort(grid[good], kind="stable")
     pick = np.flatnonzero(good)[order]
+    twice = np.flatnonzero(np.diff(grid[pick]) <= 0)
+    if len(twice):
+        raise SpectraError(f"the sample at {grid[pick][twice[0]]:.8g} nm is given twice: keep one of them")
     padding = int((~good).sum()) * len(flux) + int(lacking.sum())
     return Found(
         flux if _is_all(pick, flux) else flux[:, pick],
@@ -128,8 +141,9 @@ def _from_samples(spectra: list[Table], tables: list[Table], stem: str) -> Found
     grid, pixel, others = grid_of_samples(wavelength[good], star[good], len(ids))
     taken, pixel = np.flatnonzero(good)[pixel >= 0], pixel[pixel >= 0]
     put = partial(_scatter, taken=taken, star=star[taken], pixel=pixel, shape=(len(ids), len(grid)))
-    has_error = all(ERROR in t.columns for t in spectra)
+    has_error, lost = _errors_known(spectra)
     names, remarks = usable_labels(spectra)
+    remarks = [*remarks, *lost]
     if (star < 0).any():
         remarks = [*remarks, f"{int((star < 0).sum()):,} rows have no id and are left out"]
     labels, refused = _labels_of_samples(spectra, names, star, len(ids))

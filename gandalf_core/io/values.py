@@ -20,7 +20,7 @@ HUGE = 1e20  # beyond it nothing is meant: 1e20, 1e30, 9.97e36 are fillers of ot
 LARGEST_FLUX = 100.0  # of a normalised spectrum, with either sign; no emission line comes near it
 ABSURD = 1e6  # beyond it no parameter of a star lies, whatever its unit
 ALWAYS = -9999.0  # at or below this nines are never meant, whatever the label is
-ZERO_RUN = 3  # so many samples of exactly 0 in a row are no flux
+ZERO_RUN = 3  # so many equal samples in a row, of 0 or less, are no flux
 # what a star can have; beyond it a filler is a filler, and any other value is named
 PLAUSIBLE = {"teff": (1000.0, 200_000.0), "logg": (-0.9, 9.8), "mh": (-8.0, 3.0), "alphafe": (-3.0, 3.0)}
 
@@ -33,17 +33,18 @@ Counts = dict[str, int]  # "teff = -9999" → how many times
 def flux_fillers(flux: np.ndarray) -> np.ndarray | None:
     """(N, L) true where a flux of a normalised spectrum stands for a missing one; None when nowhere.
 
-    That is any of FILLERS, beyond HUGE, or exactly 0 in ZERO_RUN or more neighbouring samples.
+    That is any of LABEL_FILLERS, beyond HUGE, or one and the same number that is 0 or less in ZERO_RUN or
+    more neighbouring samples.
     """
     if not flux.size:
         return None
     low, high = np.fmin.reduce(flux, axis=None), np.fmax.reduce(flux, axis=None)
     fillers = None
-    if not (low > -FILLERS[0] and high < FILLERS[0]):  # also when all is NaN
+    if not (low > -LABEL_FILLERS[0] and high < LABEL_FILLERS[0]):  # also when all is NaN
         size = np.abs(flux)
-        fillers = np.isin(size, np.array(FILLERS, flux.dtype)) | (size >= HUGE)
-    if low <= 0 <= high and (zeros := _runs_of_zeros(flux)).any():
-        fillers = zeros if fillers is None else fillers | zeros
+        fillers = np.isin(size, np.array(LABEL_FILLERS, flux.dtype)) | (size >= HUGE)
+    if low <= 0 and (runs := _runs_of_one_value(flux)).any():
+        fillers = runs if fillers is None else fillers | runs
     return fillers if fillers is not None and fillers.any() else None
 
 
@@ -62,15 +63,17 @@ def counted(name: str, values: np.ndarray) -> Counts:
     return dict(sorted(counts.items()))
 
 
-def _runs_of_zeros(flux: np.ndarray) -> np.ndarray:
-    """(N, L) true for zeros that are part of a run of ZERO_RUN or more."""
-    zero, length = flux == 0, flux.shape[1]
-    runs = np.zeros_like(zero)
-    if length < ZERO_RUN:
+def _runs_of_one_value(flux: np.ndarray) -> np.ndarray:
+    """(N, L) true for samples of 0 or less in a run of ZERO_RUN or more that are equal."""
+    runs, last = np.zeros(flux.shape, bool), flux.shape[1] - ZERO_RUN + 1
+    if last < 1:
         return runs
-    starts = np.logical_and.reduce([zero[:, k : length - ZERO_RUN + 1 + k] for k in range(ZERO_RUN)])
+    first = flux[:, :last]
+    starts = np.logical_and.reduce([flux[:, k : last + k] == first for k in range(1, ZERO_RUN)]) & (
+        first <= 0
+    )
     for k in range(ZERO_RUN):
-        runs[:, k : length - ZERO_RUN + 1 + k] |= starts
+        runs[:, k : last + k] |= starts
     return runs
 
 
@@ -87,12 +90,10 @@ def label_without_fillers(name: str, values: np.ndarray) -> tuple[np.ndarray, Co
 
     A filler counts only where it cannot be meant: of a known parameter, outside of what stars have, or (9999
     K) given to several stars; of any other label, -9999 and below, or far outside of the other values. Beyond
-    ABSURD no value of a known parameter can be meant, nor a Teff of 0 or less.
+    ABSURD no value of a known parameter can be meant.
     """
     size = np.abs(values)
     candidate = np.isin(np.round(size, 4), LABEL_FILLERS) | ((size >= HUGE) & np.isfinite(values))
-    if name == "teff":
-        candidate |= values <= 0
     missing = candidate & _cannot_be_meant(name, values, candidate) if candidate.any() else candidate
     counts = counted(name, values[missing])
     absurd = (size > ABSURD) & ~missing if name in PLAUSIBLE else np.zeros_like(missing)
