@@ -23,7 +23,7 @@ from .simulator.recipe import Recipe
 SIMULATED = "simulated:"
 MAX_IDS = 500_000  # stars among which an id that comes twice is noticed
 MAX_NAMED = 3
-_SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10})(?::(\w+))?)?")
+_SIMULATED = re.compile(r"simulated:(\d{1,9})(?::(\d{1,10})(?::(\w+))?)?", re.ASCII)
 
 Found = TypeVar("Found", bound=SpectraSet | SpectraError)
 Refuse = Callable[[SpectraSet], dict[int, str]]  # {row: why that star cannot be used}

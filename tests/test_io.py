@@ -351,8 +351,9 @@ def test_bad_files_give_one_line_that_names_them(name, tmp_path):
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(SpectraError, match=r"nowhere\.csv: no such file"):
         read_stars(tmp_path / "nowhere.csv")
-    with pytest.raises(SpectraError, match="is a folder"):
+    with pytest.raises(SpectraError) as caught:
         read_stars(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: is a folder: give its files"
     with pytest.raises(SpectraError, match=r"unknown suffix '\.doc'"):
         write_stars(tmp_path / "a.doc", labelled(1))
     with pytest.raises(SpectraError, match="does its folder exist"):

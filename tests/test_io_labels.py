@@ -128,6 +128,12 @@ def test_what_a_table_of_labels_says_beside_labels_is_named(tmp_path):
     )
 
 
+def test_a_unit_in_a_table_of_labels_is_converted_and_said(tmp_path):
+    found = survey(tmp_path, "source_id,Teff [kK],e_teff [kK]\n11,5.777,0.05\n")
+    assert found.columns["teff"].tolist() == [5777] and found.columns["teff_error"].tolist() == [50]
+    assert "labels.csv: Teff [kK] converted from kK" in found.notes
+
+
 def test_rows_of_one_survey_that_disagree_are_said_and_rows_of_two_surveys_are_not(tmp_path):
     rows = "11,a,4200\n11,a,5777\n12,a,5000\n12,b,5100\n13,a,5000\n13,a,\n14,a,5000\n14,a,5010\n"
     notes = survey(tmp_path, "source_id,survey,teff\n" + rows).notes

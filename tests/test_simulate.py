@@ -26,6 +26,7 @@ from gandalf_core.simulator import (
 from gandalf_core.simulator.emulator import EMULATOR_FILES, emulate
 from gandalf_core.simulator.grids import grid_flux, grid_labels
 from gandalf_core.simulator.nuisances import OFF
+from gandalf_core.sources import check_source
 
 SUN = [5772.0, 4.44, 0.0, 0.0]
 
@@ -353,3 +354,34 @@ def test_jacobian_predicts_small_changes(stars):
     predicted = np.einsum("p,npl->nl", step, derivatives[:, :4])
     assert keep.sum() >= 15
     assert np.linalg.norm((predicted - change)[keep]) < 0.15 * np.linalg.norm(change[keep])
+
+
+# --- addresses ---
+
+
+NO_ADDRESSES = (
+    "",
+    "0",
+    "-3",
+    "2.5",
+    "1e2",
+    "2:",
+    "2:-1",
+    "2:0:B",
+    " 2",
+    "2 ",
+    "٢",
+    "2:0:b:1",
+    "2:2147483648",
+)
+
+
+@pytest.mark.parametrize("tail", NO_ADDRESSES)
+def test_what_is_nearly_an_address_of_simulated_stars_is_refused_with_the_cure(tail):
+    with pytest.raises(SpectraError, match=rf"^simulated:{tail}: write simulated:N, simulated:N:SEED or"):
+        check_source(f"simulated:{tail}")
+
+
+def test_addresses_of_simulated_stars():
+    assert check_source("simulated:02:007:b") == (2, 7, "b") and check_source("simulated:5") == (5, 0, "")
+    assert check_source("stars.csv") == (0, 0, "")

@@ -26,6 +26,8 @@ def open_regular(path: str | Path) -> BinaryIO:
     try:
         _check_kind(path, os.stat(path).st_mode)  # before it is opened: some devices act on that
         handle = os.open(path, _FLAGS | _AT_ONCE)
+    except SpectraError:  # of what it is
+        raise
     except FileNotFoundError as error:
         raise SpectraError(f"{path}: no such file") from error
     except OSError as error:

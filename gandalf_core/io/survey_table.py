@@ -102,8 +102,11 @@ def _labels(
         flag = flags.get(limits.PREFIX + column.name.strip().lower())
         used |= {column.name, *({flag.name} if flag else ())}
         values, bounds = _numbers(column, flag, role)
-        values = label_in_own_unit(role, values, column.unit or meaning.unit)
-        columns[role], fillers = label_without_fillers(role, values)
+        unit = column.unit or meaning.unit
+        converted = label_in_own_unit(role, values, unit)
+        if not np.array_equal(converted, values, equal_nan=True):
+            notes.append(f"{column.name} converted from {unit}")
+        columns[role], fillers = label_without_fillers(role, converted)
         notes += [f"{what} {times_of(times)}: taken as missing" for what, times in fillers.items()]
         if bounds.any():
             notes.append(limits.said(column.name, [str(n) for n in names[bounds]]))
