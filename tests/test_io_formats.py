@@ -312,6 +312,7 @@ LOG_WAVE = 8460 * 10 ** (1e-5 * np.arange(L))
     [
         (LINEAR, WAVE, "nm"),
         (LINEAR | {"CTYPE1": "WAVE"}, WAVE, "nm"),
+        (LINEAR | {"CRVAL1": "846.06", "CDELT1": " 3e-2"}, WAVE, "nm"),
         ({"CRVAL1": 846.06, "CRPIX1": 3.0, "CD1_1": 0.03, "CUNIT1": "nm"}, WAVE, "nm"),
         ({"CRVAL1": 846.06, "CRPIX1": 3.0, "CDELT1": 1.0, "PC1_1": 0.03, "CUNIT1": "nm"}, WAVE, "nm"),
         ({"CRVAL1": 8460.0, "CDELT1": 0.3, "CRPIX1": 1, "CUNIT1": "Angstrom"}, 10 * WAVE, "Angstrom"),
@@ -370,6 +371,8 @@ def test_an_image_in_air_says_so():
         (image(np.ones((4, L), np.float32), **LINEAR), "one-dimensional spectrum (images of 12 × 4 pixels)"),
         (image(**LINEAR | {"CTYPE1": "FREQ"}), "its axis is no wavelength (CTYPE1 = FREQ)"),
         (image(**LINEAR | {"CTYPE1": "MULTISPE"}), "its wavelengths are not linear (CTYPE1 = MULTISPE)"),
+        (image(**LINEAR | {"CRVAL1": "blue"}), "CRVAL1 = blue is no number: correct the card"),
+        (image(**LINEAR | {"CDELT1": True}), "CDELT1 = True is no number: correct the card"),
         (image(CRVAL1=3.927, CDELT1=1e-5), "if it is a logarithm, add DC-FLAG = 1"),
         (
             image(CRVAL1=8460.0, CDELT1=0.3),

@@ -75,8 +75,16 @@ def _line(header: fits.Header, number: int) -> tuple[float, float, float | None]
 
 
 def _number(header: fits.Header, key: str) -> float | None:
+    """A card of the axis, also where it is a number in quotes. SpectraError for anything else."""
     value = header.get(key)
-    return float(value) if isinstance(value, int | float) else None
+    if value is None or isinstance(value, fits.card.Undefined):
+        return None
+    try:
+        if not isinstance(value, bool):
+            return float(value)
+    except ValueError:
+        pass
+    raise SpectraError(f"{key} = {str(value)[:40]} is no number: correct the card")
 
 
 def _refuse_other_axes(kind: str, number: int) -> None:
