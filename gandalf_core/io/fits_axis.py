@@ -5,7 +5,7 @@ the decimal logarithm of Ångström. Shapes: L pixels.
 """
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -76,7 +76,7 @@ def _line(header: fits.Header, number: int) -> tuple[float, float, float | None]
 
 def _number(header: fits.Header, key: str) -> float | None:
     """A card of the axis, also where it is a number in quotes. SpectraError for anything else."""
-    value = header.get(key)
+    value: Any = header.get(key)
     if value is None or isinstance(value, fits.card.Undefined):
         return None
     try:
