@@ -199,6 +199,14 @@ def uneven(n: int, seed: int) -> Sample:
     return Sample(z, g.kept, (0.6 * g.kept[:, 0] + np.exp(0.6 * g.kept[:, 1]) * g.rest)[:, None])
 
 
+def jumping(n: int, seed: int) -> Sample:
+    """As `uneven`; the label scatters six times as much beyond a limit, as of giants and dwarfs."""
+    g = ground(n, seed)
+    z = np.sin(g.kept @ g.rng.standard_normal((2, LATENT)) + g.rng.uniform(0, 6, LATENT)) + 0.1 * g.z
+    spread = np.where(g.kept[:, 1] > 1, 6.0, 1.0)
+    return Sample(z, g.kept, (0.6 * g.kept[:, 0] + spread * g.rest)[:, None])
+
+
 def population(n: int, seed: int) -> Sample:
     """The mock sample, Teff and log g removed: smooth functions of [M/H], [α/Fe] and nuisances."""
     values = labels(PLANTED_SEED + seed, np.arange(n))
@@ -237,6 +245,7 @@ NULLS: dict[str, Callable[[int, int], Sample]] = {
     "smooth functions of kept labels and nuisances": smooth,
     "wiggly functions of kept labels": wiggly,
     "uneven scatter": uneven,
+    "scatter that jumps": jumping,
     "mock sample, physical removed": population,
     "mock sample, chemical removed": population_reversed,
     "nothing kept": nothing_kept,

@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from gandalf_core.auditing.bootstrap import difference_interval, r2_interval
 from gandalf_core.auditing.floor import fit_floor
-from gandalf_core.auditing.innocence import deals, leaves, powers
+from gandalf_core.auditing.innocence import deals, kept_basis, leaves, local_spread, powers
 from gandalf_core.auditing.leak import Examination, Leak, conditional_leaks
 from gandalf_core.auditing.leak_test import p_value, surprise
 from gandalf_core.auditing.probes import (
@@ -209,3 +209,22 @@ def test_one_innocent_label_in_forty_may_be_flagged():
     assert flagged == [True, True, False, False, False]
     levels = (np.arange(1000) + 0.5) / 1000
     assert np.mean([replace(leak, p=p).flagged for p in levels]) == 0.025
+
+
+@pytest.mark.parametrize("kind", ["trend", "jump", "even"])
+def test_the_scatter_at_the_kept_labels_is_known_whether_it_drifts_or_jumps(kind):
+    """Else magnitudes look told by any function of the kept labels: in two of five innocent latents."""
+    rng = np.random.default_rng(4)
+    kept = rng.standard_normal((3000, 2))
+    high = kept[:, 1]
+    jump = np.where(high > 1, 6.0, 1.0)
+    true = {"trend": np.exp(high), "jump": jump, "even": np.ones(3000)}[kind]
+    found = local_spread((true * rng.standard_normal(3000))[:, None], kept_basis(kept), kept)[:, 0]
+    left = np.log(found / true)
+    assert (left - np.median(left)).std() < 0.35
+    outside = np.abs(high) > 2.3
+    assert abs(np.median(left[outside]) - np.median(left)) < 0.3
+
+
+def test_without_kept_labels_all_scatter_alike():
+    assert (local_spread(np.ones((5, 2)), np.ones((5, 1)), np.empty((5, 0))) == 1).all()

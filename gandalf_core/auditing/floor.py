@@ -110,8 +110,8 @@ def _trees():
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(
-        learning_rate=0.06,
-        max_iter=60,
+        learning_rate=0.18,
+        max_iter=20,
         max_leaf_nodes=8,
         l2_regularization=5.0,
         early_stopping=False,  # pyright: ignore[reportArgumentType] - its stub

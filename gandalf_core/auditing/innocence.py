@@ -15,7 +15,8 @@ from .probes import standardised
 
 LEAF = 25  # stars of like kept labels among which residuals are dealt, at least
 BUMPS, STARS_PER_BUMP = 120, 50  # local functions of the kept labels: at most, and one for so many stars
-SPREAD_RANGE = 3.0  # local spreads differ from their median by this factor at most
+SPREAD_RANGE = 30.0  # local spreads differ from their median by this factor at most
+SPREAD_STARS = 25  # of nearest kept labels, that tell a local spread
 NEIGHBOURS = 4  # that agree with a star where the floor was not learned
 ROUNDING = 1e-7  # directions of the basis weaker than this part of the strongest are rounding
 
@@ -85,33 +86,42 @@ def deals(leaf: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
+def nearest(kept: np.ndarray, count: int) -> np.ndarray:
+    """(N, count) the stars whose kept labels (N, K) are nearest to those of each star, without itself."""
+    from sklearn.neighbors import NearestNeighbors
+
+    unit = standardised(kept)
+    return NearestNeighbors(n_neighbors=count + 1).fit(unit).kneighbors(unit)[1][:, 1:]
+
+
 def unlearned(residual: np.ndarray, kept: np.ndarray) -> float:
     """The share of the variance of a residual (N,) on which stars of nearly equal kept labels (N, K) agree.
 
     A floor that was learned leaves nothing of that kind. 0 where the agreement may be chance (3 σ).
     """
-    from sklearn.neighbors import NearestNeighbors
-
     n, variance = len(residual), residual.var()
     if not kept.shape[1] or not variance:
         return 0.0
-    unit = standardised(kept)
-    nearest = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(unit).kneighbors(unit)[1][:, 1:]
     centred = residual - residual.mean()
-    share = float((centred * centred[nearest].mean(1)).mean() / variance)
+    share = float((centred * centred[nearest(kept, NEIGHBOURS)].mean(1)).mean() / variance)
     # pairs count twice where each is the other's neighbour, as most are
     return share if share > 3 * np.sqrt(1.6 / (NEIGHBOURS * n)) else 0.0
 
 
-def local_spread(residual: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """(N, T) how widely residuals (N, T) scatter at each star's kept labels, in units of the median."""
-    if basis.shape[1] == 1:
+def local_spread(residual: np.ndarray, basis: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """(N, T) how widely residuals (N, T) scatter at each star's kept labels (N, K), in units of the median.
+
+    A trend is fitted by the basis (N, B); what it misses, a jump for example, the neighbours tell. A spread
+    that is left within a leaf of stars would make their magnitudes look told.
+    """
+    if not kept.shape[1]:
         return np.ones_like(residual)
     size = np.log(np.abs(residual) + 1e-3 * residual.std(0) + 1e-300)
     gram = basis.T @ basis + 1e-3 * len(basis) * np.eye(basis.shape[1])
-    smooth = basis @ np.linalg.solve(gram, basis.T @ (size - size.mean(0)))
+    trend = basis @ np.linalg.solve(gram, basis.T @ (size - size.mean(0)))
+    spread = trend + (size - trend)[nearest(kept, min(SPREAD_STARS, len(kept) - 1))].mean(1)
     limit = np.log(SPREAD_RANGE)
-    return np.exp(np.clip(smooth - np.median(smooth, 0), -limit, limit))
+    return np.exp(np.clip(spread - np.median(spread, 0), -limit, limit))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +145,7 @@ class Innocence:
     @cached_property
     def unit(self) -> np.ndarray:
         """(N, T) residuals over their local spread, at unit spread."""
-        scaled = self.residual / local_spread(self.residual, self.basis)
+        scaled = self.residual / local_spread(self.residual, self.basis, self.kept)
         return scaled / np.maximum(scaled.std(0), 1e-300)
 
     @cached_property
