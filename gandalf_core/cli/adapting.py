@@ -75,28 +75,29 @@ def run_from(args: Namespace, console: Console) -> Report:
     stars, intake = gather(args.stars, None, Intake(args.keep_spikes))
     stars = _covering(intake.once(stars), model, intake)
     console.taken_in(intake)
-    stars, surveys = _with_labels(args, model, stars, console)
+    stars, surveys, notes = _with_labels(args, model, stars, console)
     adapted = adapt(model, stars, _options(args), console.progress)
     saved = save_model(adapted, Path(args.out))
     for line in said(saved):
         console.say(line)
     result = _result(saved, args.out) | intake.result() | {"surveys": surveys}
+    result["notes"] = [*result["notes"], *notes]
     return Report(result, _text(saved, args.out))
 
 
 def _with_labels(
     args: Namespace, model: "TrainedModel", stars: "SpectraSet", console: Console
-) -> "tuple[SpectraSet, dict[str, Any]]":
-    """The stars with the labels of --labels, where it is given, and the offsets between its surveys."""
+) -> "tuple[SpectraSet, dict[str, Any], tuple[str, ...]]":
+    """The stars with the labels of --labels, where it is given, offsets between its surveys, and notes."""
     table = survey_table(args)
     if table is None:
-        return stars, {}
+        return stars, {}, ()
     from ..own.labels import labels_of, with_own_labels
 
     own = labels_of(stars, model.label_names, table)
     for sentence in own.notes:
         console.note(sentence)
-    return with_own_labels(stars, model.label_names, own), own.surveys
+    return with_own_labels(stars, model.label_names, own), own.surveys, own.notes
 
 
 def _covering(stars: "SpectraSet", model: "TrainedModel", intake: "Intake") -> "SpectraSet":

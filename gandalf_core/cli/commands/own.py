@@ -77,7 +77,8 @@ def calibrate(args: Namespace, console: Console) -> Report:
         "file": str(path),
         "promise": own.promise(found.about),
     }
-    result |= {"notes": [*told["notes"], *own.warnings_of(found.about)], "rejected": told["rejected"]}
+    notes = [*told["notes"], *labels.notes, *own.warnings_of(found.about)]
+    result |= {"notes": notes, "rejected": told["rejected"]}
     result |= {key: found.about[key] for key in ("stars", "method", "bad", "surveys")}
     result["labels"] = {name: _label_result(found, name) for name in found.labels}
     return Report(result, _calibration_text(result))
