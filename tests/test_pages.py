@@ -760,6 +760,22 @@ def test_the_tour_leads_on_step_by_step(app):
         assert not test.exception and f"**{expected}**" in texts(test)
 
 
+def test_the_position_of_an_uploaded_star_is_on_its_card_and_in_the_tables(app):
+    _, content = archive_star()
+    content = content.replace(b",285.29,2.48,", b",83.63321,-22.01447,")
+    test = upload(app(model="generator"), ("mine.csv", content))
+    assert "| RA [deg] | Dec [deg] |" in texts(test) and "| 83.63321 | -22.01447 |" in texts(test)
+    assert "positions from ra, dec" in texts(test)
+    next(g for g in test.get("button_group") if "Table" in g.options).set_value("Table").run()
+    assert not test.exception
+    table = test.dataframe[-1].value
+    assert table[["ra", "dec"]].iloc[0].tolist() == [83.63321, -22.01447] and table["ra"].count() == 1
+    next(g for g in show(test, "parameters").get("button_group") if "Table" in g.options).set_value(
+        "Table"
+    ).run()
+    assert test.dataframe[-1].value["dec"].iloc[0] == -22.01447
+
+
 def test_two_stars_of_a_diagram_are_compared_wherever_they_stand_in_the_list(app):
     test = app("data", model="generator", stars="simulated:300:3", star="sim3-299")
     press = lambda: next(b for b in test.button if b.label == "Compare the chosen star").click().run()  # noqa: E731

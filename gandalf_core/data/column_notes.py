@@ -34,6 +34,8 @@ _NOTES = {
     "reason": Note("", "meta.note", "Why, with numbers"),
     "outside": Note("", "meta.code.qual", "Whether the labels are outside the sample and not to be trusted"),
     "flags": Note("", "meta.code.qual", "Why a number is missing or doubtful, as bits (docs/files.md)"),
+    "ra": Note("deg", "pos.eq.ra;meta.main", "Right ascension, as the star's file gives it"),
+    "dec": Note("deg", "pos.eq.dec;meta.main", "Declination, as the star's file gives it"),
     "x": Note("", "", "First axis of the map"),
     "y": Note("", "", "Second axis of the map"),
 }

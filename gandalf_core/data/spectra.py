@@ -3,10 +3,9 @@
 Shapes: N stars, L pixels, P parameters.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike
 from ..errors import SpectraError
 from . import star_tables
 from .identity import identity, without_reading
+from .positions import checked_positions, joined_positions
 from .rows import Rows, as_index
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MIN_COVERAGE = 0.95  # a spectrum with less of the grid usable is refused, never extrapolated
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False)
 class SpectraSet:
     """N spectra on one wavelength grid.
 
@@ -37,6 +37,8 @@ class SpectraSet:
     flux_error: (N, L) float32, one standard deviation per pixel, or None when unknown.
     mask: (N, L) bool, true = unusable pixel; no pixel is masked unless the caller says so.
     provenance: where the spectra come from; JSON-serialisable.
+    positions: (N, 2) float64 right ascension and declination in degrees (ICRS, or J2000), NaN where unknown;
+        None where no star's is known.
 
     Raises SpectraError when shapes disagree, the grid does not increase, unmasked flux is not finite, two
     labels share a name or ids are floats (a 64-bit id loses its last digits there).
@@ -47,31 +49,24 @@ class SpectraSet:
     ids: np.ndarray
     labels: np.ndarray
     label_names: tuple[str, ...]
-    flux_error: np.ndarray | None
-    mask: np.ndarray
-    provenance: dict[str, Any]
+    flux_error: np.ndarray | None = None
+    mask: np.ndarray = field(default=cast(np.ndarray, None))
+    provenance: dict[str, Any] = field(default=cast(dict[str, Any], None))
+    positions: np.ndarray | None = None
 
-    def __init__(
-        self,
-        flux: ArrayLike,
-        wavelength_nm: ArrayLike,
-        ids: ArrayLike,
-        labels: ArrayLike,
-        label_names: Iterable[str],
-        flux_error: ArrayLike | None = None,
-        mask: ArrayLike | None = None,
-        provenance: dict[str, Any] | None = None,
-    ) -> None:
-        flux, labels = np.asarray(flux, np.float32), np.asarray(labels, np.float64)
-        vars(self).update(  # a frozen class fills itself
+    def __post_init__(self) -> None:
+        flux, labels = np.asarray(self.flux, np.float32), np.asarray(self.labels, np.float64)
+        error = self.flux_error
+        vars(self).update(  # whatever was given, such as lists, becomes arrays
             flux=flux,
-            wavelength_nm=np.asarray(wavelength_nm, np.float64),
-            ids=_text_ids(ids),
+            wavelength_nm=np.asarray(self.wavelength_nm, np.float64),
+            ids=_text_ids(self.ids),
             labels=np.where(np.isinf(labels), np.nan, labels) if np.isinf(labels).any() else labels,
-            label_names=tuple(label_names),
-            flux_error=None if flux_error is None else np.asarray(flux_error, np.float32),
-            mask=np.zeros(flux.shape, bool) if mask is None else np.asarray(mask, bool),
-            provenance={} if provenance is None else provenance,
+            label_names=tuple(self.label_names),
+            flux_error=None if error is None else np.asarray(error, np.float32),
+            mask=np.zeros(flux.shape, bool) if self.mask is None else np.asarray(self.mask, bool),
+            provenance={} if self.provenance is None else self.provenance,
+            positions=checked_positions(self.positions, len(np.atleast_1d(flux))),
         )
         self._check_shapes()
         self._check_values()
@@ -113,6 +108,7 @@ class SpectraSet:
             labels=self.labels[index],
             flux_error=None if self.flux_error is None else self.flux_error[index],
             mask=self.mask[index],
+            positions=None if self.positions is None else self.positions[index],
         )
 
     # --- other libraries ---
@@ -164,7 +160,8 @@ class SpectraSet:
         """Identifies the whole content; only the file that it was read from does not count."""
         spectra = (self.flux, self.wavelength_nm, self.flux_error, self.mask)
         names = (self.ids, self.labels, self.label_names)
-        return identity(spectra, names, without_reading(self.provenance))
+        places = () if self.positions is None else (self.positions,)
+        return identity(spectra, names, without_reading(self.provenance), *places)
 
     @property
     def coverage(self) -> np.ndarray:
@@ -236,6 +233,7 @@ def concatenate(sets: list[SpectraSet]) -> SpectraSet:
         flux_error=np.concatenate(errors) if len(errors) == len(sets) else None,
         mask=np.concatenate([s.mask for s in sets]),
         provenance=first.provenance if len(sets) == 1 else {"parts": [s.provenance for s in sets]},
+        positions=joined_positions([(s.positions, len(s)) for s in sets]),
     )
 
 

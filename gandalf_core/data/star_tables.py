@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import SpectraError
 from .column_notes import note_on
+from .positions import position_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,19 +39,21 @@ def as_table(columns: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> "Tab
 
 
 def to_table(stars: "SpectraSet") -> "Table":
-    """One row per star: source_id, wavelength (N, L), flux (N, L), flux_error where known, and the labels."""
+    """One row per star: source_id, wavelength (N, L), flux (N, L), flux_error, labels and positions."""
     columns = {"source_id": stars.ids, "wavelength": np.tile(stars.wavelength_nm, (len(stars), 1))}
     columns["flux"] = np.where(stars.mask, np.float32(np.nan), stars.flux)
     if stars.flux_error is not None:
         columns["flux_error"] = np.where(stars.mask, np.float32(np.nan), stars.flux_error)
-    return as_table(columns | _labels(stars), {"source": _source(stars)})
+    of_stars = _labels(stars) | position_columns(stars.positions)
+    return as_table(columns | of_stars, {"source": _source(stars)})
 
 
 def to_pandas(stars: "SpectraSet") -> "pd.DataFrame":
-    """The labels (N, P), the median S/N per pixel and the usable fraction of each star, under its id."""
+    """Labels (N, P), median S/N per pixel, usable fraction and position of each star, under its id."""
     import pandas as pd
 
     columns = _labels(stars) | {"snr": stars.snr, "coverage": stars.coverage}
+    columns |= position_columns(stars.positions)
     return pd.DataFrame(columns, index=pd.Index(stars.ids.tolist(), name="source_id"))
 
 

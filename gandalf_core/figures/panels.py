@@ -37,7 +37,8 @@ class LinkedPanels(NamedTuple):
     """Panels over N stars, with M further stars (uploaded ones) drawn as large marks.
 
     columns, overlay: name -> (N,), (M,); `<name>_error` holds the error bars of `name`. Columns of grey stars
-    underneath may have any length. overlay_notes: a line about each of the M stars, such as its file.
+    underneath may have any length. notes, overlay_notes: a line about each of the N and of the M stars, such
+    as its file; none at all where there is nothing to say.
     """
 
     ids: np.ndarray
@@ -46,6 +47,7 @@ class LinkedPanels(NamedTuple):
     overlay_ids: np.ndarray = np.empty(0, str)
     overlay: Mapping[str, np.ndarray] = MappingProxyType({})
     overlay_notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def label_columns(

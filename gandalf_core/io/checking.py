@@ -30,7 +30,7 @@ class Found:
 
     flux, flux_error (None when unknown), mask: (N, L). wavelength_nm: (L,). ids: (N,). labels: (N, P) in the
     project's units. read: what is known of the file so far. refused: {row: cause} of stars that cannot be
-    used.
+    used. positions: (N, 2) right ascension and declination in degrees, NaN where unknown.
     """
 
     flux: np.ndarray
@@ -43,6 +43,7 @@ class Found:
     provenance: dict[str, Any] = field(default_factory=dict)
     read: Understanding = field(default_factory=Understanding)
     refused: dict[int, str] = field(default_factory=dict)
+    positions: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def _kept(found: Found) -> Found:
         labels=found.labels[keep],
         flux_error=None if found.flux_error is None else found.flux_error[keep],
         mask=None if found.mask is None else found.mask[keep],
+        positions=None if found.positions is None else found.positions[keep],
     )
 
 
@@ -150,7 +152,8 @@ def _noted(kept: Found, fillers: np.ndarray | None, found: Found, checks: Checks
         remarks=(*read.remarks, *remarks, *_repeated(kept.ids), *doubts(kept.ids, read.ids_from)),
     )
     about = kept.provenance | _instrument(kept.provenance, grid) | {KEY: read.to_json()}
-    return SpectraSet(flux, grid, kept.ids, labels, kept.label_names, kept.flux_error, mask, about)
+    named, spectra = (kept.ids, labels, kept.label_names), (kept.flux_error, mask)
+    return SpectraSet(flux, grid, *named, *spectra, about, kept.positions)
 
 
 def _repeated(ids: np.ndarray) -> list[str]:

@@ -13,10 +13,21 @@ import numpy as np
 
 from ..errors import SpectraError
 from . import ids as star_ids
-from . import limits
+from . import limits, sky
 from .label_cells import label_cells
 from .medium import Statement, stated_medium
-from .names import ERROR, FLUX, ID, MASK, SPECTRAL, STRONG_IDS, WAVELENGTH, Meaning, letters, meaning_of
+from .names import (
+    ERROR,
+    FLUX,
+    ID,
+    MASK,
+    SPECTRAL,
+    STRONG_IDS,
+    WAVELENGTH,
+    Meaning,
+    letters,
+    meaning_of,
+)
 from .sniff import Budget
 from .values import label_in_text
 
@@ -65,7 +76,7 @@ class Table:
     columns: values by role, (R,) or (R, L). chosen: which column each role was taken from. masks: columns
     that mask samples. ids: columns of the ids; several are joined. meta: an id and labels that stand beside
     the rows, keywords: under which names. names: every column of the file. medium: what the file says of its
-    wavelengths. refused: rows that cannot be used, and why.
+    wavelengths. refused: rows that cannot be used, and why. places: where its stars are in the sky.
     """
 
     columns: dict[str, Any] = field(default_factory=dict)
@@ -79,6 +90,7 @@ class Table:
     provenance: dict[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     refused: dict[int, str] = field(default_factory=dict)
+    places: sky.Places = sky.NOWHERE
 
     @classmethod
     def build(
@@ -203,7 +215,7 @@ class Table:
     @property
     def unused(self) -> list[str]:
         """Names of the columns that nothing was taken from."""
-        used = {c.column.name for c in (*self.chosen.values(), *self.masks, *self.ids)}
+        used = {c.column.name for c in (*self.chosen.values(), *self.masks, *self.ids)} | {*self.places.names}
         return [name for name in self.names if name not in used]
 
     def label(self, name: str, rows: int) -> np.ndarray:

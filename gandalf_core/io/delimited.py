@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
+from ..data.positions import position_columns
 from ..data.spectra import SpectraSet
 from .layouts import Columns, fluxes, to_arrow, to_astropy
 from .lines import is_comment
@@ -55,10 +56,11 @@ def _ecsv_header(
 
 
 def write_text(stream: BinaryIO, stars: SpectraSet) -> None:
-    """One star as columns of numbers; comments give its id and labels."""
+    """One star as columns of numbers; comments give its id, labels and position."""
     labels = {label_column(n): v for n, v in zip(stars.label_names, stars.labels[0], strict=True)}
     spectrum = {name: values[0] for name, values in fluxes(stars).items()}
-    head = [f"# {key}: {value}" for key, value in {"source_id": stars.ids[0], **labels}.items()]
+    position = {f"{name} [deg]": v[0] for name, v in position_columns(stars.positions).items()}
+    head = [f"# {key}: {value}" for key, value in {"source_id": stars.ids[0], **labels, **position}.items()]
     head.append(" ".join(["# wavelength_nm", *spectrum]))
     rows = zip(stars.wavelength_nm, *spectrum.values(), strict=True)
     lines = [*head, *(" ".join(map(str, values)) for values in rows)]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.positions import NAMES as POSITION
+from ..data.positions import position_columns
 from ..data.spectra import SpectraSet
 from ..data.star_tables import as_table
 from . import ids as star_ids
@@ -30,14 +32,14 @@ def samples(stars: SpectraSet) -> dict[str, np.ndarray]:
         "wavelength": np.tile(stars.wavelength_nm, len(stars)),
     }
     columns |= {name: values.ravel() for name, values in fluxes(stars).items()}
-    labels = label_columns(stars.labels, stars.label_names)
-    return columns | {name: np.repeat(values, pixels) for name, values in labels.items()}
+    of_star = label_columns(stars.labels, stars.label_names) | position_columns(stars.positions)
+    return columns | {name: np.repeat(values, pixels) for name, values in of_star.items()}
 
 
 def rows(stars: SpectraSet) -> dict[str, np.ndarray]:
     """Columns of one row per star: (N,), and (N, L) for flux and error."""
     columns = {"source_id": id_column(stars.ids), **fluxes(stars)}
-    return columns | label_columns(stars.labels, stars.label_names)
+    return columns | label_columns(stars.labels, stars.label_names) | position_columns(stars.positions)
 
 
 def fluxes(stars: SpectraSet) -> dict[str, np.ndarray]:
@@ -79,8 +81,12 @@ def to_astropy(
 
 
 def rounded(columns: Columns, digits: int) -> dict[str, np.ndarray]:
-    """The columns, numbers in double precision with so many significant digits: all that a result has."""
-    return {name: _rounded(v, digits) if v.dtype == np.float64 else v for name, v in columns.items()}
+    """The columns, numbers in double precision with so many significant digits: all that a result has.
+
+    Positions are no results, and stay.
+    """
+    results = {n for n, v in columns.items() if v.dtype == np.float64 and n not in POSITION}
+    return {name: _rounded(v, digits) if name in results else v for name, v in columns.items()}
 
 
 def _rounded(values: np.ndarray, digits: int) -> np.ndarray:

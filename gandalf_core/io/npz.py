@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..data.latents import LatentSet
+from ..data.positions import position_columns
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from . import ids as star_ids
@@ -19,6 +20,7 @@ from .checking import DEFAULT, Checks
 from .columns import PROVENANCE_KEY, RawColumn, Table
 from .medium import Statement
 from .names import FLUX, SPECTRAL, WAVELENGTH, label_column, label_name, refuse_repeats, role_of
+from .sky import places_of
 from .sniff import Budget, check_columns, open_zip, size_of
 from .tables import assemble
 from .understanding import stored
@@ -36,7 +38,9 @@ def read_stars(
     SpectraError when they are absent or do not fit together.
     """
     arrays = read_arrays(stream, budget)
-    table = Table.build(_columns(arrays), {PROVENANCE_KEY: str(arrays.get(_PROVENANCE, "{}"))})
+    columns = list(_columns(arrays))
+    table = Table.build(columns, {PROVENANCE_KEY: str(arrays.get(_PROVENANCE, "{}"))})
+    table.places = places_of(columns, {})
     for role, usual in ((FLUX, "flux"), (WAVELENGTH, "wavelength_nm")):
         if role not in table.columns:
             hint = "; it holds latents" if "z" in arrays else ""
@@ -70,9 +74,10 @@ def read_latents(stream: BinaryIO, name: str, budget: Budget | None = None) -> L
 
 def write_stars(stream: BinaryIO, stars: SpectraSet) -> None:
     """Every array of the set; unknown errors as NaN."""
-    error = stars.flux_error
+    error, places = stars.flux_error, position_columns(stars.positions)
     np.savez(
         stream,
+        allow_pickle=False,
         flux=stars.flux,
         flux_error=np.full(stars.flux.shape, np.nan, np.float32) if error is None else error,
         mask=stars.mask,
@@ -81,6 +86,7 @@ def write_stars(stream: BinaryIO, stars: SpectraSet) -> None:
         label_names=_text(stars.label_names),
         ids=stars.ids,
         provenance=np.array(json.dumps(stored(stars.provenance))),
+        **places,
     )
 
 

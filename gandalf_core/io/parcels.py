@@ -17,7 +17,7 @@ Arrays = dict[str, np.ndarray]
 def packed_stars(stars: SpectraSet) -> tuple[Values, Arrays]:
     """A set of stars."""
     values = {"label_names": list(stars.label_names), "provenance": stars.provenance}
-    names = ("flux", "wavelength_nm", "ids", "labels", "flux_error", "mask")
+    names = ("flux", "wavelength_nm", "ids", "labels", "flux_error", "mask", "positions")
     arrays = {name: getattr(stars, name) for name in names}
     return values, {name: array for name, array in arrays.items() if array is not None}
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data.latents import LatentSet
+from ..data.positions import NAMES as POSITION
 from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from . import ids as star_ids
@@ -29,6 +30,7 @@ from .parquet_groups import Part, divided, tables, undivided
 from .parquet_tables import check_rows, check_size, with_dictionaries
 from .parquet_writing import CHECK, CHUNK, KEY, metadata_checksum
 from .raw import has_role
+from .sky import places_of
 from .sniff import Budget, parsing
 from .tables import assemble
 from .understanding import KEY as READ
@@ -231,9 +233,16 @@ def _stars(table: pa.Table, file: pq.ParquetFile, name: str, checks: Checks) -> 
         raise SpectraError("this file holds latents, not spectra")
     if meta.get("kind") != "spectra":
         schema = file.schema_arrow
-        foreign = Table.build(raw_columns(table, schema), keywords(schema))
+        columns, told = raw_columns(table, schema), keywords(schema)
+        foreign = Table.build(columns, told)
+        foreign.places = places_of(columns, told)
         foreign.names = tuple(leaf.name for leaf in leaves(schema))
         return assemble([foreign], name, checks)
+    return checked(_ours(table, meta), checks)
+
+
+def _ours(table: pa.Table, meta: dict[str, Any]) -> Found:
+    """What a table of a file of ours holds."""
     names = tuple(meta["label_names"])
     error = _matrix(table[ERROR]) if ERROR in table.column_names else None
     labels = np.empty((len(table), len(names)))
@@ -248,8 +257,10 @@ def _stars(table: pa.Table, file: pq.ParquetFile, name: str, checks: Checks) -> 
         errors_from="" if error is None else ERROR,
         ids_from=(_id_column(table),),
         labels_from={label: label_column(label) for label in names},
+        positions_from=POSITION if set(POSITION) <= set(table.column_names) else (),
     )
-    found = Found(
+    places = [table[name].to_numpy() for name in read.positions_from]
+    return Found(
         _matrix(table[FLUX]),
         np.asarray(meta["wavelength_nm"], np.float64),
         star_ids.as_strings(scalars(table[_id_column(table)])),
@@ -258,8 +269,8 @@ def _stars(table: pa.Table, file: pq.ParquetFile, name: str, checks: Checks) -> 
         error,
         provenance=sound_provenance(meta.get("provenance")),
         read=read,
+        positions=np.stack(places, 1) if places else None,
     )
-    return checked(found, checks)
 
 
 def _latents(table: pa.Table, meta: dict[str, Any]) -> LatentSet:

@@ -8,6 +8,7 @@ Shapes: N stars, L pixels, Z latent dimensions.
 """
 
 import json
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 
 from ..atomic import atomic
 from ..data.latents import LatentSet
+from ..data.positions import position_columns
 from ..data.spectra import SpectraSet, same_grid
 from ..errors import SpectraError
 from . import ids as star_ids
@@ -28,6 +30,7 @@ from .columns import PROVENANCE_KEY
 from .layouts import fluxes, label_columns, to_arrow
 from .understanding import stored
 
+_LOG = logging.getLogger(__name__)
 KEY = PROVENANCE_KEY.encode()
 CHECK = KEY + b"_crc32"  # of what stands under KEY and of the names of the columns
 CHUNK = 8192  # stars per batch and row group
@@ -78,7 +81,8 @@ class ParquetWriter:
 
         more: further columns, (N,) each, the same for all pieces.
         """
-        table = _to_arrow(piece, {self.id_name: self._ids(piece.ids), **more})
+        places = _places(piece, piece if self._begun is None else self._begun[1])
+        table = _to_arrow(piece, {self.id_name: self._ids(piece.ids), **places, **more})
         if self._begun is None:
             self._begun = self._open_file(table.schema), piece[:1]
         file, first = self._begun
@@ -123,6 +127,18 @@ def _alike(first: SpectraSet | LatentSet, piece: SpectraSet | LatentSet) -> bool
         same_errors = (first.flux_error is None) == (piece.flux_error is None)
         return same_errors and same_grid(first.wavelength_nm, piece.wavelength_nm)
     return False
+
+
+def _places(piece: SpectraSet | LatentSet, first: SpectraSet | LatentSet) -> dict[str, np.ndarray]:
+    """The positions of a piece as columns, where the first piece of the file has any; NaN: unknown."""
+    if isinstance(piece, LatentSet) or isinstance(first, LatentSet):
+        return {}
+    if first.positions is None:
+        if piece.positions is not None:
+            _LOG.warning("positions are left out: the first stars of the file have none")
+        return {}
+    unknown = np.full((len(piece), 2), np.nan)
+    return position_columns(unknown if piece.positions is None else piece.positions)
 
 
 def _to_arrow(piece: SpectraSet | LatentSet, first: Mapping[str, np.ndarray]) -> pa.Table:

@@ -9,6 +9,7 @@ from .columns import RawColumn, Table
 from .limits import is_flag
 from .lines import MAX_COMMENTS, clipped
 from .names import role_of
+from .sky import is_place, places_of
 from .sniff import check_columns
 
 LONGEST_TEXT = 1000  # characters of a column's name, unit or UCD
@@ -16,8 +17,8 @@ Wanted = Callable[[str, str | None], bool]  # whether anybody needs a column, by
 
 
 def has_role(name: str, ucd: str | None = None) -> bool:
-    """Whether a column is part of a spectrum or one of its labels; the others are only named, not parsed."""
-    return role_of(name, ucd) is not None or is_flag(name)
+    """Whether a column is of a spectrum, a label or a position; the others are only named, not parsed."""
+    return role_of(name, ucd) is not None or is_flag(name) or is_place(name, ucd)
 
 
 def every(name: str, ucd: str | None = None) -> bool:
@@ -63,6 +64,7 @@ class RawTable:
         """Its columns by what they mean."""
         table = Table.build(self.columns, self.meta, self.comments)
         table.remarks = (*self.remarks, *table.remarks)
+        table.places = places_of(self.columns, self.meta)
         return table
 
     def has(self, role: str) -> bool:

@@ -18,6 +18,7 @@ from .grids import ARCHIVE_GRID_NM as ARCHIVE_GRID_NM
 from .grids import grid_of_rows, grid_of_samples
 from .meaning import errors_of, floats, label_of, mask_of, understood, usable_labels, wavelengths_of
 from .names import ERROR, FLUX, ID, WAVELENGTH
+from .sky import positions_of_rows, positions_of_samples, with_places
 
 
 def assemble(tables: list[Table], name: str, checks: Checks = DEFAULT) -> SpectraSet:
@@ -73,6 +74,8 @@ def _from_rows(spectra: list[Table], tables: list[Table], stem: str, checks: Che
     if len(twice):
         raise SpectraError(f"the sample at {grid[pick][twice[0]]:.8g} nm is given twice: keep one of them")
     padding = int((~good).sum()) * len(flux) + int(lacking.sum())
+    read = understood(spectra, tables, names, made_up=made_up, padding=padding, remarks=remarks)
+    positions, unplaced = positions_of_rows(spectra)
     return Found(
         flux if _is_all(pick, flux) else flux[:, pick],
         grid[pick],
@@ -81,8 +84,9 @@ def _from_rows(spectra: list[Table], tables: list[Table], stem: str, checks: Che
         names,
         error if error is None or _is_all(pick, flux) else error[:, pick],
         mask[:, pick] if mask.any() else None,
-        read=understood(spectra, tables, names, made_up=made_up, padding=padding, remarks=remarks),
+        read=with_places(read, spectra, unplaced),
         refused=others | _refused_rows(spectra),
+        positions=positions,
     )
 
 
@@ -148,7 +152,8 @@ def _from_samples(spectra: list[Table], tables: list[Table], stem: str) -> Found
         remarks = [*remarks, f"{int((star < 0).sum()):,} rows have no id and are left out"]
     labels, refused = _labels_of_samples(spectra, names, star, len(ids))
     mask = np.concatenate([mask_of(t) for t in spectra])
-    padding = int(padded.sum())
+    read = understood(spectra, tables, names, made_up=made_up, padding=int(padded.sum()), remarks=remarks)
+    positions, unplaced = positions_of_samples(spectra, star, len(ids))
     return Found(
         put(np.concatenate([floats(t, FLUX) for t in spectra])),
         grid,
@@ -157,8 +162,9 @@ def _from_samples(spectra: list[Table], tables: list[Table], stem: str) -> Found
         names,
         put(np.concatenate([errors_of(t) for t in spectra])) if has_error else None,
         put(mask) > 0 if mask.any() else None,
-        read=understood(spectra, tables, names, made_up=made_up, padding=padding, remarks=remarks),
+        read=with_places(read, spectra, unplaced),
         refused=refused | _given_twice(star[taken], pixel, grid, ids) | others,
+        positions=positions,
     )
 
 

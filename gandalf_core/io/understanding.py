@@ -29,6 +29,7 @@ class Understanding:
     mask_from: columns that mask samples.
     ids_from: columns of the ids; none = the ids were made up. made_up: the first and the last made-up id.
     labels_from: column of each label, with its unit where it was converted.
+    positions_from: columns or keywords of right ascension and declination.
     ignored: columns that were not used.
     missing: what was taken as missing, such as "teff = -9999" → how many times.
     spikes: samples masked as cosmic-ray hits. padding: samples left out because their wavelength is zero or
@@ -57,6 +58,7 @@ class Understanding:
     padding: int = 0
     rejected: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    positions_from: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Its fields as JSON has them: tuples as lists."""
@@ -110,6 +112,8 @@ class Understanding:
             yield f"ids from {listed(self.ids_from)}"
         if self.labels_from:
             yield f"labels from {listed(self.labels_from.values())}"
+        if self.positions_from:
+            yield f"positions from {listed(self.positions_from)}"
 
     def _changes(self) -> Iterator[str]:
         if self.made_up:

@@ -174,10 +174,11 @@ class GandalfEncoder(TransformerMixin, BaseEstimator):
             wavelength_nm = np.arange(1.0, flux.shape[1] + 1)
         else:
             wavelength_nm = np.asarray(self.wavelength_nm, np.float64)
-        names = [_digest(row) for row in flux] if ids is None else ids
+        names = np.asarray([_digest(row) for row in flux] if ids is None else ids)
+        errors = None if flux_error is None else np.asarray(flux_error, np.float32)
         empty = np.empty((len(flux), 0))
         about = {"source": "arrays"}
-        return SpectraSet(flux, wavelength_nm, names, empty, (), flux_error, np.isnan(flux), about)
+        return SpectraSet(flux, wavelength_nm, names, empty, (), errors, np.isnan(flux), about)
 
     def _labels(self, y: ArrayLike | None) -> tuple[tuple[str, ...], np.ndarray]:
         """The names of labels, and their values (N, P)."""

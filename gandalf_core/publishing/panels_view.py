@@ -44,6 +44,7 @@ def packed(linked: LinkedPanels, names: tuple[str, ...], key: str) -> bytes:
         "ids": linked.ids.tolist(),
         "overlay_ids": linked.overlay_ids.tolist(),
         "overlay_notes": list(linked.overlay_notes),
+        "notes": list(linked.notes),
         "names": tooltip,
         "panels": [panel._asdict() for panel in linked.panels],
     }

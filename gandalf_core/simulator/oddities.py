@@ -139,7 +139,7 @@ def _stars(
         labels.append(np.column_stack([own, further]))
         snr.append(values["snr"])
     nature = "b" if recipe.nature == "b" else ""
-    ids = [f"sim{recipe.seed}{nature}-{kind}-{k}" for k in range(n)]
+    ids = np.array([f"sim{recipe.seed}{nature}-{kind}-{k}" for k in range(n)], str)
     error = flux_error(np.concatenate(snr)[:n, None], pixels) if noisy else None
     about = settings | {"seed": recipe.seed, "nature": recipe.nature, "nuisances": asdict(recipe.config)}
     return SpectraSet(

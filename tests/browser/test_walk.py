@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -101,7 +102,8 @@ def test_an_uploaded_star_appears_on_every_page(open_browser, server, archive_cs
 def test_uploads_are_stars_in_every_diagram(open_browser, server, archive_csv, tmp_path):
     """Hovered, clicked and lassoed like any other, and compared, mapped and removed by buttons."""
     page = open_browser(height=1600)
-    io.write_stars(tmp_path / "three.npz", simulate(3, seed=15))
+    places = [[10.5, -3.25], [np.nan, np.nan], [83.63321, 22.01447]]
+    io.write_stars(tmp_path / "three.npz", replace(simulate(3, seed=15), positions=places))
     visit(page, f"{server}/data?model=generator&stars=simulated:50:3", "Data")
     drop(page, archive_csv)
     expect(page.get_by_text("star.csv: 1 star, 2401 pixels")).to_be_visible()
@@ -109,6 +111,8 @@ def test_uploads_are_stars_in_every_diagram(open_browser, server, archive_csv, t
     expect(page.get_by_text("three.npz: 3 stars, 800 pixels")).to_be_visible()
     settle(page)
     assert panels(page, "v.overlay_ids.length") == 4 and panels(page, "v.count") == 50
+    notes = ["three.npz, RA 10.50000°, Dec −3.25000°", "three.npz", "three.npz, RA 83.63321°, Dec +22.01447°"]
+    assert panels(page, "v.overlay_notes") == [*notes, "star.csv, RA 285.29000°, Dec +2.48000°"]
     canvas = page.locator(".panels figure canvas").first
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from gandalf_core import io
+from gandalf_core.data.positions import position_words
 from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
 from gandalf_core.models.rest_frame import moved_to_rest
@@ -18,6 +19,7 @@ from pages.ui.cache.keys import grid_key, subfolder
 
 UPLOADED = "uploaded:"  # begins the source of an uploaded set; its key follows
 ALL = "all my stars"  # the source of all uploads of the session
+UNKNOWN = np.full(2, np.nan)  # position
 NAME = "upload"  # in the provenance of an uploaded set: the name of its file
 
 
@@ -110,14 +112,27 @@ def _on_grid(
 
 
 def notes_on(ids: Iterable[str]) -> tuple[str, ...]:
-    """For each of these uploaded stars the file it came from; empty where it is called by its file."""
-    files: dict[str, str] = {}
+    """For each of these uploaded stars its file, where it is not called by that, and its position."""
+    ids, files = list(map(str, ids)), dict[str, str]()
     for key in st.session_state[state.UPLOADS]:
         with suppress(SpectraError):
             stars = load_upload(key)
             files = dict.fromkeys(stars.ids.tolist(), str(stars.provenance.get(NAME, ""))) | files
-    names = [files.get(str(star), "") for star in ids]
-    return tuple("" if name.startswith(f"{star}.") else name for star, name in zip(ids, names, strict=True))
+    names = [files.get(star, "") for star in ids]
+    names = ["" if name.startswith(f"{star}.") else name for star, name in zip(ids, names, strict=True)]
+    places = map(position_words, positions_of(ids))
+    return tuple(", ".join(filter(None, note)) for note in zip(names, places, strict=True))
+
+
+def positions_of(ids: Iterable[str]) -> np.ndarray:
+    """(N, 2) the positions [deg] of these stars as their uploaded files give them; NaN where unknown."""
+    known: dict[str, np.ndarray] = {}
+    for key in st.session_state[state.UPLOADS]:
+        with suppress(SpectraError):
+            stars = load_upload(key)
+            if stars.positions is not None:
+                known = dict(zip(stars.ids.tolist(), stars.positions, strict=True)) | known
+    return np.array([known.get(str(star), UNKNOWN) for star in ids], np.float64).reshape(-1, 2)
 
 
 def is_uploaded(star: str) -> bool:

@@ -17,6 +17,7 @@ from pages.ui.cache.uploads import notes_on, uploads_beside, uploads_on_grid
 from pages.ui.parts import diagrams, tables, uploads
 from pages.ui.parts.star_cards import COMPARED, compare_at_two
 
+MAX_NOTED = 5000  # chosen stars that have a line of their own under the pointer
 MAX_COMPARED = 8  # spectra whose differences can be told apart
 
 
@@ -32,9 +33,10 @@ def show_diagrams(model: TrainedModel, ids: np.ndarray, labels: np.ndarray) -> N
             overlay, notes = _marks(model, stars), notes_on(stars.ids)
 
     def build() -> LinkedPanels:
-        return panels.diagrams(ids, labels, names, **overlay)._replace(overlay_notes=notes)
+        return panels.diagrams(ids, labels, names, **overlay)._replace(notes=own, overlay_notes=notes)
 
-    key = identity("data", ids, labels, names, overlay, notes)
+    own = notes_on(ids) if pickers.are_mine() and len(ids) <= MAX_NOTED else ()
+    key = identity("data", ids, labels, names, overlay, notes, own)
     pink = "Pink: your stars, with parameters estimated from their spectra where their files have none."
     about = diagrams.About(
         f"{len(ids):,} stars",

@@ -113,6 +113,8 @@ def _table(star: SpectraSet, read: Predictions) -> str:
         "velocity [km/s]": _velocity(read),
         "χ² of the reconstruction": f"{read.chi2[0]:.2f}",
     }
+    if star.positions is not None:
+        cells |= {"RA [deg]": f"{star.positions[0, 0]:.5f}", "Dec [deg]": f"{star.positions[0, 1]:+.5f}"}
     return "\n".join(
         [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|", f"| {' | '.join(cells.values())} |"]
     )
@@ -139,6 +141,7 @@ def show_several(model: TrainedModel, key: str, stars: SpectraSet) -> None:
     frame = pd.DataFrame(read.columns())
     frame.insert(1 + 2 * len(read.label_names), "snr", stars.snr)
     frame = frame.drop(columns=[] if judged else ["outlier_score", "verdict", "reason", "outside"])
+    frame = tables.with_positions(frame)
     tables.choose_from(frame.dropna(axis="columns", how="all"), read.label_names, f"card {key}", height=240)
     with st.container(horizontal=True):
         if not judged:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from gandalf_core.data.positions import checked_positions, position_columns
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import regression
 from gandalf_core.figures.population import format_value
@@ -17,7 +18,7 @@ from pages.ui import guards, show, state
 from pages.ui.cache.calibrations import read_from, under
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import predictions_of
-from pages.ui.cache.uploads import is_uploaded
+from pages.ui.cache.uploads import is_uploaded, positions_of
 
 Numbers = tuple[np.ndarray, np.ndarray | None]  # values and errors (P,) of one star
 
@@ -38,9 +39,10 @@ OUTLIER_WORDS = {
 
 
 def table_of(stars: SpectraSet, names: tuple[str, ...]) -> pd.DataFrame:
-    """Ids, labels and S/N as a frame, one row per star."""
-    labels = stars.labels_for(names)
-    return pd.DataFrame({"id": stars.ids, **{n: labels[:, p] for p, n in enumerate(names)}, "snr": stars.snr})
+    """Ids, labels, S/N and, where they are known, positions as a frame, one row per star."""
+    labels = dict(zip(names, stars.labels_for(names).T, strict=True))
+    places = position_columns(stars.positions)
+    return pd.DataFrame({"id": stars.ids, **labels, "snr": stars.snr, **places})
 
 
 def show_table(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
@@ -50,6 +52,12 @@ def show_table(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
     choose_from(rows.head(MAX_ROWS), names, key)
     st.caption(f"{len(rows):,} of {len(frame):,} stars. Tick a row to look at that star on every page.")
     show.download(rows, "stars", f"{key} csv")
+
+
+def with_positions(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of stars with the positions that uploaded files give; as it is where they give none."""
+    positions = checked_positions(positions_of(frame["id"]), len(frame))
+    return frame.assign(**position_columns(positions))
 
 
 def choose_from(frame: pd.DataFrame, names: tuple[str, ...], key: str, *, height: int = 420) -> None:
@@ -78,6 +86,8 @@ def column_settings(names: tuple[str, ...]) -> dict:
         "id": "Star",
         "file": "File",
         "snr": number("S/N per pixel", format="%.0f"),
+        "ra": number("RA [deg]", format="%.5f"),
+        "dec": number("Dec [deg]", format="%.5f"),
         "chi2": number("χ² per pixel", format="%.2f"),
         "outlier_score": st.column_config.ProgressColumn(
             "Outlier score", min_value=0.0, max_value=1.0, format="%.3f"
@@ -225,7 +235,7 @@ def share_text(share: float) -> str:
 def show_predictions(predictions: Predictions, uploaded: Predictions | None) -> None:
     """All predictions, uploaded stars first."""
     tables = [] if uploaded is None else [pd.DataFrame(uploaded.columns())]
-    frame = pd.concat([*tables, pd.DataFrame(predictions.columns())], ignore_index=True)
+    frame = with_positions(pd.concat([*tables, pd.DataFrame(predictions.columns())], ignore_index=True))
     choose_from(frame.head(MAX_ROWS), predictions.label_names, f"predictions {len(frame)}")
     if frame["outside"].any():
         st.caption("Errors of stars outside the model's sample are lower limits.")

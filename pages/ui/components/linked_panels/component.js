@@ -43,7 +43,7 @@ class Panels extends Gestures(Painting(class {})) {
   }
 
   load(packed) {
-    Object.assign(this, packed.header) // key, ids, overlay_ids, overlay_notes, names, panels
+    Object.assign(this, packed.header) // key, ids, overlay_ids, notes, overlay_notes, names, panels
     this.columns = {}
     this.overlay = {}
     for (const [name, place] of Object.entries(packed.header.arrays)) {

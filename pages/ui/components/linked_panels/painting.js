@@ -197,7 +197,7 @@ const Painting = base =>
       context.stroke()
     }
 
-    // What is known of the star under the pointer: an uploaded one with its file and its errors.
+    // What is known of the star under the pointer: an uploaded one with its file, position and errors.
     drawHover(context, { panel, hover, axes }, width) {
       const mine = hover - this.count
       const [columns, k] = mine < 0 ? [this.columns, hover] : [this.overlay, mine]
@@ -207,7 +207,7 @@ const Painting = base =>
         return `${plain} ${columns[name][k].toFixed(decimals)}${spread} ${unit}`
       }
       const known = Object.entries(this.names).filter(([name]) => Number.isFinite(columns[name]?.[k]))
-      const about = mine < 0 ? [this.ids[k]] : [this.overlay_ids[k], this.overlay_notes[k]]
+      const about = mine < 0 ? [this.ids[k], this.notes[k]] : [this.overlay_ids[k], this.overlay_notes[k]]
       const rows = [...about.filter(Boolean), ...known.map(text)]
       const x = axes.X(columns[panel.x][k])
       const y = axes.Y(columns[panel.y][k])
