@@ -14,6 +14,8 @@ from toy import toy_stars
 from gandalf_core import write_stars
 from gandalf_core.cli import main
 from gandalf_core.cli.prediction_files import predictions_table, rows, samples_file, write_predictions
+from gandalf_core.models.flags import flags_of
+from gandalf_core.models.store import load_model
 from gandalf_core.models.trained import TrainedModel
 
 OUTSIDE = replace(
@@ -122,3 +124,23 @@ def test_files_of_draws_lie_beside_their_table(tmp_path):
     write_predictions(str(tmp_path / "p.csv"), KNOWN, {}, None, False)
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
     assert "samples" not in rows(KNOWN, None)[0]
+
+
+def test_without_flux_errors_nobody_says_how_well_the_model_fits(capsys, model_folder, tmp_path):
+    """A chi² with σ = 0 would be dozens; neither a number nor a verdict may be made of that."""
+    stars = toy_stars(4)
+    write_stars(tmp_path / "known.npz", stars)
+    write_stars(tmp_path / "bare.npz", replace(stars, flux_error=None))
+    found = {}
+    for name in ("known", "bare"):
+        path = str(tmp_path / f"{name}.npz")
+        assert main(["predict", str(model_folder), path, "--json"]) == 0
+        found[name] = json.loads(capsys.readouterr().out)["stars"]
+        assert main(["predict", str(model_folder), path]) == 0
+        text = capsys.readouterr().out.splitlines()[1:5]
+        assert [" unknown " in line for line in text] == [name == "bare"] * 4, text
+    assert all(star["chi2"] > 0 for star in found["known"])
+    assert [star["chi2"] for star in found["bare"]] == [None] * 4
+    model = load_model(model_folder)
+    bits = flags_of(model.predict(replace(stars, flux_error=None)))
+    assert (bits & 8 == 8).all() and not (flags_of(model.predict(stars)) & 8).any()

@@ -132,6 +132,8 @@ def test_a_unit_in_a_table_of_labels_is_converted_and_said(tmp_path):
     found = survey(tmp_path, "source_id,Teff [kK],e_teff [kK]\n11,5.777,0.05\n")
     assert found.columns["teff"].tolist() == [5777] and found.columns["teff_error"].tolist() == [50]
     assert "labels.csv: Teff [kK] converted from kK" in found.notes
+    found = survey(tmp_path, "source_id,Teff / kK,log g/dex,fe/h\n11,5.777,4.44,-0.1\n")
+    assert {n: v.tolist() for n, v in found.columns.items()} == {"teff": [5777], "logg": [4.44], "mh": [-0.1]}
 
 
 def test_rows_of_one_survey_that_disagree_are_said_and_rows_of_two_surveys_are_not(tmp_path):

@@ -84,13 +84,13 @@ def predictions_table(predictions: "Predictions") -> str:
 
 def _row(predictions: "Predictions", i: int) -> list[str]:
     from ..models.predictions import AT_LEAST
-    from ..models.reasons import score_text
+    from ..models.reasons import chi2_text, score_text
 
     sign = f"± {AT_LEAST} " if predictions.outside[i] else "± "
     columns = zip(predictions.label_names, predictions.values[i], predictions.errors[i], strict=True)
     cells = [f"{v:.{parameter(n).decimals}f} {sign}{e:.{parameter(n).decimals}f}" for n, v, e in columns]
     fit = [
-        f"{predictions.chi2[i]:.2f}",
+        chi2_text(float(predictions.chi2[i])),
         score_text(predictions.outlier_score[i]),
         str(predictions.verdict[i]),
     ]

@@ -118,6 +118,8 @@ def _meaning(column: str, ucd: str | None) -> Meaning | None:
     meaning = _label(name.lower(), "") or _spectral(name, "")
     if meaning is None and (bare := _without_unit(name)):
         meaning = _label(bare[0].lower(), bare[1]) or _spectral(*bare)
+    if meaning is None and (match := re.fullmatch(r"(.*\S)\s*/\s*([A-Za-z]+)", name)):  # `Teff / K`
+        meaning = _label(match[1].lower(), match[2])
     if meaning is None and ucd:
         role = next((role for pattern, role in _UCDS if pattern.search(ucd.lower())), None)
         meaning = None if role is None else Meaning(role, 9, key=name.lower())

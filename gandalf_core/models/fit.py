@@ -214,9 +214,10 @@ def card_figures(model: TrainedModel, tested: SpectraSet) -> dict[str, Any]:
     """The numbers on a card: reconstruction, and labels read from the latent, of stars that did not train."""
     guess = model.reconstruct(tested)
     error = np.where(model.hidden(tested), np.nan, np.nan_to_num(tested.flux) - guess)
+    chi2 = float(np.median(model.chi2(tested, guess)))
     return {
         "reconstruction_mse": float(np.nanmean(error**2)),
-        "median_chi2": float(np.median(model.chi2(tested, guess))),
+        "median_chi2": chi2 if np.isfinite(chi2) else None,
         "parameters": {} if model.regressor_latent is None else _label_scores(model, tested),
     }
 

@@ -19,12 +19,14 @@ MODEL_ERROR = 0.007  # of the flux, as in `reduced_chi2`; without it bright star
 def reduced_chi2(
     flux: np.ndarray, guess: np.ndarray, error: np.ndarray | None, hidden: np.ndarray, physics: bool
 ) -> np.ndarray:
-    """(N,) mean of (x − x̂)²/(σ² + s²) over the usable pixels; without errors σ is 0.
+    """(N,) mean of (x − x̂)²/(σ² + s²) over the usable pixels; NaN where the errors σ are unknown (None).
 
     s is what synthetic spectra get wrong where `physics` is true (a share of the depth, and of the
     continuum), else 0.7 % of the flux. flux, guess, error, hidden: (N, L).
     """
-    sigma = 0.0 if error is None else np.nan_to_num(error, nan=0.0, posinf=0.0)
+    if error is None:
+        return np.full(len(flux), np.nan)
+    sigma = np.nan_to_num(error, nan=0.0, posinf=0.0)
     spread = model_error_spread(guess, DEFAULT) if physics else MODEL_ERROR * flux
     terms = np.where(hidden, 0.0, (flux - guess) ** 2 / np.maximum(sigma**2 + spread**2, 1e-10))
     return np.nan_to_num(terms).sum(1) / np.maximum((~hidden).sum(1), 1)

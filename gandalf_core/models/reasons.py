@@ -241,6 +241,11 @@ def score_text(score: float) -> str:
     return f"{min(score, 0.999999):.{digits}f}"
 
 
+def chi2_text(chi2: float) -> str:
+    """A reduced chi² as it is shown: `unknown` without flux errors."""
+    return f"{chi2:.2f}" if np.isfinite(chi2) else "unknown"
+
+
 def with_odds(text: str, score: float) -> str:
     """The text, and how many ordinary stars are as unusual."""
     one_in = 1 / max(1 - float(score), 1e-6)

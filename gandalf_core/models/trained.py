@@ -277,7 +277,7 @@ class TrainedModel:
         return stars.mask | self.scaler.unseen
 
     def chi2(self, stars: SpectraSet, guess: np.ndarray) -> np.ndarray:
-        """(N,) reduced chi² of a reconstruction (N, L)."""
+        """(N,) reduced chi² of a reconstruction (N, L); NaN without flux errors."""
         flux, physics = np.nan_to_num(stars.flux), uses_physics(self)
         return reduced_chi2(flux, guess, stars.flux_error, self.hidden(stars), physics)
 

@@ -13,6 +13,7 @@ import streamlit as st
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
 from gandalf_core.models.predictions import AT_LEAST, Predictions
+from gandalf_core.models.reasons import chi2_text
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, jobs, show, state
 from pages.ui.cache.outputs import FEW, predictions_of
@@ -111,7 +112,7 @@ def _table(star: SpectraSet, read: Predictions) -> str:
     cells |= {
         "S/N per pixel": f"{star.snr[0]:.0f}" if np.isfinite(star.snr[0]) else "unknown",
         "velocity [km/s]": _velocity(read),
-        "χ² of the reconstruction": f"{read.chi2[0]:.2f}",
+        "χ² of the reconstruction": chi2_text(float(read.chi2[0])),
     }
     if star.positions is not None:
         cells |= {"RA [deg]": f"{star.positions[0, 0]:.5f}", "Dec [deg]": f"{star.positions[0, 1]:+.5f}"}
