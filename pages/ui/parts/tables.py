@@ -178,7 +178,7 @@ def cell(name: str, value: float, error: float | None, limit: str) -> str:
 def show_outlier(star: SpectraSet, predictions: Predictions) -> None:
     """What kind of star it looks like, why, and what can be done about it."""
     score = reasons.score_text(float(predictions.outlier_score[0]))
-    chi2 = f"χ² per pixel **{predictions.chi2[0]:.2f}**"
+    chi2 = f"χ² per pixel **{reasons.chi2_text(float(predictions.chi2[0]))}**"
     st.markdown(f"{chi2}, outlier score **{score}** {badge(predictions)}")
     if not predictions.outside[0]:  # else it stands beside the parameters
         st.caption(show.escaped(sentence(str(predictions.reason[0]))))
