@@ -13,7 +13,7 @@ import numpy as np
 
 from .probes import standardised
 
-LEAF = 25  # stars of like kept labels among which residuals are dealt, at least
+LEAF = 12  # stars of like kept labels among which residuals are dealt, at least
 BUMPS, STARS_PER_BUMP = 120, 50  # local functions of the kept labels: at most, and one for so many stars
 SPREAD_RANGE = 30.0  # local spreads differ from their median by this factor at most
 SPREAD_STARS = 25  # of nearest kept labels, that tell a local spread
