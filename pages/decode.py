@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages.ui import guards, show
+from pages.ui.parts import continuum, explain, own_stars
 from pages.ui.parts import decode as decoding
-from pages.ui.parts import explain, own_stars
 
 show.page_title("Decode", "Drag a slider: the decoder draws the same star with other parameters.")
 model, star = guards.need_model(), guards.need_star()
@@ -16,6 +16,7 @@ if not model.condition_on:
     )
 with guards.showing_errors():
     labels, own = model.labels_of(star)
+continuum.show_switch(model, star, "decode")
 decoding.show_decoder("decode", model, star, labels[0], edit=False)
 origin = "come from its file or the simulator" if own[0] else "are estimated from its spectrum by the model"
 st.caption(

@@ -776,6 +776,37 @@ def test_the_position_of_an_uploaded_star_is_on_its_card_and_in_the_tables(app):
     assert test.dataframe[-1].value["dec"].iloc[0] == -22.01447
 
 
+def test_an_uploaded_star_is_divided_by_its_continuum_on_every_page(app):
+    star, _ = archive_star()
+    slope = 0.9 * (1 + 0.15 * np.linspace(-1, 1, 2401)).astype(np.float32)
+    tilted = replace(star, flux=star.flux * slope, flux_error=star.flux_error * slope)
+    model, name = load_model("generator"), str(star.ids[0])
+    test = upload(app(model="generator"), ("mine.csv", archive_file("csv", "INDIVIDUAL", tilted)))
+    switch = lambda: next(t for t in test.toggle if t.label == "Divide by its fitted continuum")  # noqa: E731
+    show(test, "decode")
+    assert abs(int(re.search(r"rises by (\d+)% from edge to edge", texts(test))[1]) - 30) <= 2
+    assert not switch().value and "**divided**" not in texts(test)
+    switch().set_value(True).run()
+    assert not test.exception
+    found = re.findall(r"\*\*(as in the file|divided)\*\* \| ([\d,]+)", texts(test).replace("≥ ", ""))
+    read = {way: float(teff.replace(",", "")) for way, teff in found}
+    expected = model.predict(star, source="spectrum").values[0, 0]
+    assert abs(read["divided"] - expected) < 60 < abs(read["as in the file"] - expected)
+    assert test.session_state["divided"] == [name]
+    show(test, "parameters")
+    assert "divided by its fitted continuum, on every page" in texts(test)
+    show(test, "data")
+    next(g for g in test.get("button_group") if "One star" in g.options).set_value("One star").run()
+    assert switch().value and not test.exception
+    drawn = [trace["name"] for trace in figures(test)[0]["data"]]
+    assert drawn == ["as in the file", "divided", "divided − as in the file"]
+    link = {"uploads": test.session_state["uploads"][0], "divided": name, "star": name, "view": "1"}
+    switch().set_value(False).run()
+    assert "divided" not in test.session_state and not test.exception
+    test = app("decode", model="generator", **link)
+    assert switch().value and "**divided**" in texts(test)
+
+
 def test_two_stars_of_a_diagram_are_compared_wherever_they_stand_in_the_list(app):
     test = app("data", model="generator", stars="simulated:300:3", star="sim3-299")
     press = lambda: next(b for b in test.button if b.label == "Compare the chosen star").click().run()  # noqa: E731
@@ -1122,6 +1153,7 @@ def test_tables_go_to_topcat_only_from_the_servers_own_machine(app, monkeypatch,
         ("other_star", "nobody"),
         ("map_rows", "nothing,spectra,nothing"),
         ("compared", "a,b,c"),
+        ("divided", "nobody,a"),
     ],
 )
 def test_a_link_with_nonsense_opens_what_makes_sense(app, name, value):

@@ -50,7 +50,8 @@ class Deviations:
     core: by how much the flux in the three cores exceeds the fit's, mean of the lines; core_error.
     second: chi² that a second spectrum takes away, over chi²; second_kms, second_share: its velocity against
     the first and its share of the light.
-    tilt: of the continuum, from edge to edge.  level: of the continuum.
+    tilt: of the continuum, from edge to edge.  level: of the continuum.  continuum: (N, D) its Legendre terms
+    in 1 + Σ c P, on the pixels of the star after it was moved to the blue by whole `pixels`.
     """
 
     snr: np.ndarray
@@ -75,6 +76,8 @@ class Deviations:
     second_share: np.ndarray
     tilt: np.ndarray
     level: np.ndarray
+    continuum: np.ndarray
+    pixels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.snr)
@@ -153,6 +156,8 @@ def _deviations(flux: np.ndarray, error: np.ndarray, mask: np.ndarray) -> Deviat
         second_share=second_share,
         tilt=2 * (continuum[:, 1] + continuum[:, 3]) / (1 + continuum[:, 0]),
         level=1 + continuum[:, 0],
+        continuum=continuum,
+        pixels=fit.pixels,
     )
 
 

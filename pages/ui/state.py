@@ -17,6 +17,7 @@ SIMULATED = "simulated"  # sources of simulated stars that this session has adde
 UPLOADS = "uploads"  # keys of uploaded sets (cache/uploads.py), newest first
 VERDICTS = "verdicts"  # what became of each uploaded file
 AT_REST = "at_rest"  # {id: km/s}: uploaded stars that were moved to rest, and by which velocity they were off
+DIVIDED = "divided"  # ids of the uploaded stars that are divided by their fitted continuum; part of the link
 SELECTION = "selection"  # {"ids": (K,) ids of the stars lit in every diagram, "token": what they came with}
 # the latest settings of the live decoder: {"token", "star", "labels" that were moved, "z", "latent_of" z}
 SETTINGS = "settings"
@@ -119,6 +120,19 @@ def move_to_rest(star: str, velocity_kms: float) -> None:
 def move_back(star: str) -> None:
     """Show an uploaded star as it is in its file."""
     put(AT_REST, {other: by for other, by in get(AT_REST).items() if other != star})
+
+
+def divided() -> list[str]:
+    """The uploaded stars that are divided by their fitted continuum."""
+    return list(st.session_state.get(DIVIDED) or [])
+
+
+def divide(star: str, wanted: bool) -> None:
+    """Divide an uploaded star by its fitted continuum, on every page, or show it as it is in its file."""
+    others = [other for other in divided() if other != star]
+    put(DIVIDED, [*others, star] if wanted else others)
+    if not get(DIVIDED):
+        del st.session_state[DIVIDED]  # the link has nothing to say
 
 
 def use_model(name: str) -> None:

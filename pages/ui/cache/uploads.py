@@ -12,8 +12,10 @@ from gandalf_core import io
 from gandalf_core.data.positions import position_words
 from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
+from gandalf_core.models.continuum import divided, fitted_continua
 from gandalf_core.models.rest_frame import moved_to_rest
 from gandalf_core.models.trained import TrainedModel
+from gandalf_core.models.verdicts import is_physical
 from pages.ui import jobs, state
 from pages.ui.cache.keys import grid_key, subfolder
 
@@ -90,18 +92,25 @@ def upload_name(key: str) -> str:
 def upload_on_grid(source: str, model: TrainedModel) -> SpectraSet:
     """The stars of an uploaded set that fit the model's grid, on it. SpectraError when none does.
 
-    Those that the user moved to rest are at rest.
+    Those that the user moved to rest are at rest, and those that are divided by their continuum are divided.
     """
     ids = load_upload(source.removeprefix(UPLOADED)).ids.tolist()
     moved = {star: by for star, by in state.get(state.AT_REST).items() if star in ids}
-    return _on_grid(source, grid_key(model), tuple(sorted(moved.items())), model)
+    flat = tuple(sorted(star for star in state.divided() if star in ids))
+    return _on_grid(source, grid_key(model), tuple(sorted(moved.items())), flat, model)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _on_grid(
-    source: str, grid: str, moved: tuple[tuple[str, float], ...], _model: TrainedModel
+    source: str,
+    grid: str,
+    moved: tuple[tuple[str, float], ...],
+    flat: tuple[str, ...],
+    _model: TrainedModel,
 ) -> SpectraSet:
     stars, velocities = load_upload(source.removeprefix(UPLOADED)), dict(moved)
+    if flat and is_physical(stars.wavelength_nm):
+        stars = _divided(stars, np.isin(stars.ids, flat))
     if moved:
         stars = moved_to_rest(stars, np.array([velocities.get(star, 0.0) for star in stars.ids.tolist()]))
     fitting, causes = io.covering(stars, _model.wavelength_nm)
@@ -109,6 +118,52 @@ def _on_grid(
         star, cause = next(iter(causes.items()))
         raise SpectraError(f"uploaded star {star}: {cause}")
     return fitting
+
+
+def _divided(stars: SpectraSet, which: np.ndarray) -> SpectraSet:
+    """The stars, those that are chosen (N,) divided by the continua fitted to them."""
+    continua = np.full(stars.flux.shape, np.nan)
+    continua[which] = [_continuum(one.identity, one) for one in map(stars.__getitem__, np.flatnonzero(which))]
+    return divided(stars, continua)
+
+
+def continuum_of(star: str) -> np.ndarray | None:
+    """(L,) the continuum fitted to an uploaded star as its file has it, on its own wavelengths.
+
+    NaN where the fit has none; None for stars of other wavelengths, and for others than uploads.
+    """
+    one = _uploaded(star)
+    return None if one is None or not is_physical(one.wavelength_nm) else _continuum(one.identity, one)
+
+
+def before_and_after(star: str, model: TrainedModel) -> tuple[SpectraSet, SpectraSet]:
+    """An uploaded star on the model's grid, as its file has it and divided; both at rest if it was moved.
+
+    Raises SpectraError for a star that is none of the session's uploads.
+    """
+    one = _uploaded(star)
+    if one is None:
+        raise SpectraError(f"uploaded star {star}: no longer on this server; upload the file again")
+    by = np.array([state.get(state.AT_REST).get(star, 0.0)])
+    ways = (one, _divided(one, np.array([True])))
+    before, after = (model.on_grid(moved_to_rest(way, by) if by.any() else way) for way in ways)
+    return before, after
+
+
+def _uploaded(star: str) -> SpectraSet | None:
+    """The first uploaded star with this id, as its file has it; None when there is none."""
+    for key in st.session_state[state.UPLOADS]:
+        with suppress(SpectraError):
+            stars = load_upload(key)
+            rows = np.flatnonzero(stars.ids == star)
+            if len(rows):
+                return stars[rows[:1]]
+    return None
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _continuum(content: str, _star: SpectraSet) -> np.ndarray:
+    return fitted_continua(_star)[0]
 
 
 def notes_on(ids: Iterable[str]) -> tuple[str, ...]:
@@ -137,11 +192,7 @@ def positions_of(ids: Iterable[str]) -> np.ndarray:
 
 def is_uploaded(star: str) -> bool:
     """Whether a star with this id is among the uploads of the session."""
-    for key in st.session_state[state.UPLOADS]:
-        with suppress(SpectraError):
-            if star in load_upload(key).ids:
-                return True
-    return False
+    return _uploaded(star) is not None
 
 
 def uploads_on_grid(model: TrainedModel) -> SpectraSet | None:

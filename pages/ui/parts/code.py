@@ -55,9 +55,14 @@ def named_stars(model: TrainedModel) -> Stars:
 
 
 def moved_note(star: str) -> str:
-    """A word where the page moved an uploaded star to rest, which the code does not."""
-    by = state.get(state.AT_REST).get(star)
-    return "" if by is None else f"The page moved {star} to rest, by {by:+.1f} km/s; the code does not."
+    """A word where the page moved an uploaded star to rest or divided it, which the code does not."""
+    by, told = state.get(state.AT_REST).get(star), []
+    if by is not None:
+        told.append(f"The page moved {star} to rest, by {by:+.1f} km/s; the code does not.")
+    if star in state.divided():
+        how = "`gandalf_core.models.continuum.divided(stars)` does"
+        told.append(f"The page divided {star} by its fitted continuum; the code does not, {how}.")
+    return " ".join(told)
 
 
 def _file_of(star: str) -> str:

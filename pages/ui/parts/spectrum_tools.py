@@ -10,6 +10,7 @@ from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, pickers, show, state
 from pages.ui.cache.outputs import reconstruction_of
 from pages.ui.cache.stars import load_star
+from pages.ui.parts import continuum
 
 MODEL, MEAN = "the model's reconstruction", "the mean of the selected stars"
 MOST_KMS = 500.0
@@ -19,6 +20,7 @@ MOST_SMOOTHING = 15  # pixels
 def show_one(model: TrainedModel, ids: np.ndarray) -> None:
     """The star and what lies underneath; below, the difference in units of the star's errors."""
     star = guards.need_star()
+    continuum.show_switch(model, star, "one", figure=True)
     left, middle, right = st.columns(3)
     options = [MODEL, MEAN, *dict.fromkeys([*pickers.uploaded_ids(), *ids[: pickers.MAX_LISTED].tolist()])]
     under = left.selectbox("Underneath", options, key="tools_under", persist_state="session")

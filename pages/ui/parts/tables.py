@@ -205,7 +205,9 @@ def sentence(reason: str) -> str:
 
 
 def show_rest(star: str, predictions: Predictions) -> None:
-    """A button that moves an uploaded star to rest, and one that undoes it."""
+    """A button that moves an uploaded star to rest, and one that undoes it; whether it was divided."""
+    if star in state.divided() and is_uploaded(star):
+        st.caption("It is divided by its fitted continuum, on every page (**One star** on Data, Decode).")
     moved = state.get(state.AT_REST)
     if star in moved:
         st.caption(f"Its lines were shifted by {moved[star]:+.1f} km/s; it was moved to rest, on every page.")
