@@ -31,7 +31,7 @@ from gandalf_core.sweeps import trial as trial_module
 from gandalf_core.sweeps.space import LAMBDA_SCALE, Axis, Sweep, parse_axis, with_values
 from gandalf_core.sweeps.stars import identity_of_stars
 from gandalf_core.sweeps.study import best_config, curves, load_sweep, open_study, results, run_sweep
-from gandalf_core.sweeps.trial import probe_measures
+from gandalf_core.sweeps.trial import probe_measures, training_stars
 
 STARS = 1700  # so that 200 and more score by probes
 
@@ -227,9 +227,23 @@ def test_a_sweep_belongs_to_its_stars_whatever_their_file_is_called(tmp_path, mo
     write_stars(moved, stars)
     run_sweep(tmp_path / "s", small(str(moved), trials=1, model__latent_size="3"))
     assert load_sweep(tmp_path / "s").stars == (str(moved),) and len(results(tmp_path / "s")) == 1
-    monkeypatch.setattr(runner, "identity_of_stars", lambda specs: "unknown")
+    monkeypatch.setattr(runner, "identity_of_stars", lambda *_: "unknown")
     with pytest.raises(SpectraError, match=r"moved\.parquet: holds other stars than when the sweep began"):
         run_sweep(tmp_path / "t", small(str(moved), trials=1, model__latent_size="3"))
+
+
+def test_hits_are_masked_for_every_trial_unless_they_are_to_be_kept(tmp_path):
+    stars = toy_stars(STARS)
+    flux = stars.flux.copy()
+    flux[:, len(stars.wavelength_nm) // 2] = 9.0
+    path = tmp_path / "hit.npz"
+    write_stars(path, replace(stars, flux=flux, mask=np.zeros_like(stars.mask)))
+    plan = small(str(path), model__latent_size="3")
+    kept = replace(plan, keep_spikes=True)
+    masked = training_stars(plan)
+    assert masked.mask.sum() == len(masked) and not training_stars(kept).mask.any()
+    assert identity_of_stars(plan.stars) != identity_of_stars(plan.stars, True)
+    assert "keep_spikes" not in plan.to_json() and Sweep.from_json(kept.to_json()) == kept
 
 
 def test_simulated_stars_are_told_apart_by_number_seed_and_simulator(monkeypatch):

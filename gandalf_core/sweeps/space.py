@@ -86,8 +86,9 @@ class Sweep:
 
     stars: sources as `gather` takes them.  trials: how many, for `tpe`; a grid has one trial per node.
     stars_identity: of what the sources held when the sweep began; "" before that.  seeds: trainings of each
-    trial, whose mean counts.  Raises ConfigError for an unknown score, sampler or field, and for a grid over
-    a range; SpectraError for stars that are reserved for judging.
+    trial, whose mean counts.  keep_spikes: leave cosmic-ray hits as they are.  Raises ConfigError for an
+    unknown score, sampler or field, and for a grid over a range; SpectraError for stars that are reserved for
+    judging.
     """
 
     config: Config
@@ -100,6 +101,7 @@ class Sweep:
     device: str = "cpu"
     stars_identity: str = ""
     seeds: int = 1
+    keep_spikes: bool = False
 
     def __post_init__(self) -> None:
         refuse_reserved_sources(self.stars, "choose by")
@@ -132,10 +134,11 @@ class Sweep:
         return [dict(zip(paths, values, strict=True)) for values in combinations]
 
     def to_json(self) -> str:
-        """The sweep as `from_json` reads it; one seed goes without saying, as it once did."""
+        """The sweep as `from_json` reads it; what came later goes without saying where it changes nothing."""
         values = asdict(self) | {"config": json.loads(to_json(self.config))}
-        if self.seeds == 1:
-            del values["seeds"]
+        for name, usual in (("seeds", 1), ("keep_spikes", False)):
+            if values[name] == usual:
+                del values[name]
         return json.dumps(values, ensure_ascii=False)
 
     @classmethod

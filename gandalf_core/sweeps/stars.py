@@ -9,13 +9,13 @@ from .space import Sweep
 _SIMULATED = "simulated:"
 
 
-def identity_of_stars(specs: tuple[str, ...]) -> str:
+def identity_of_stars(specs: tuple[str, ...], keep_spikes: bool = False) -> str:
     """Identifies the stars of some sources. Raises SpectraError for one that cannot be read."""
-    from ..sources import gather
+    from ..sources import Intake, gather
 
     if all(spec.startswith(_SIMULATED) for spec in specs):
         return _identity(specs, None)
-    return _identity(specs, gather(specs)[0])
+    return _identity(specs, gather(specs, intake=Intake(keep_spikes))[0])
 
 
 def check_stars(sweep: Sweep, stars: SpectraSet) -> None:

@@ -66,7 +66,7 @@ def run_sweep(folder: str | Path, sweep: Sweep, *, workers: int = 1, progress: P
 
 def begin(folder: Path, sweep: Sweep) -> "tuple[optuna.Study, Sweep]":
     """Claim a folder for a sweep; its study, with the trials to begin with, and the sweep of these stars."""
-    sweep = replace(sweep, stars_identity=identity_of_stars(sweep.stars))
+    sweep = replace(sweep, stars_identity=identity_of_stars(sweep.stars, sweep.keep_spikes))
     purpose, names = json.loads(sweep.to_json()), {"stars_identity": "stars"}
     claim(folder, "sweep.json", purpose, changeable=("trials", "stars"), names=names)
     study = open_study(folder, sweep)

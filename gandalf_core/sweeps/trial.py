@@ -50,9 +50,9 @@ def training_stars(sweep: Sweep) -> SpectraSet:
     """The training split of a sweep's sources. SpectraError for stars that are reserved for judging."""
     from ..data.splits import split
     from ..simulator.judging import refuse_reserved
-    from ..sources import gather
+    from ..sources import Intake, gather
 
-    stars, _ = gather(sweep.stars)
+    stars, _ = gather(sweep.stars, intake=Intake(sweep.keep_spikes))
     check_stars(sweep, stars)
     refuse_reserved(stars.ids, "choose by")
     return stars[split(stars.ids)[0]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...config.presets import PRESETS, RECIPES, preset
 from ...config.schema import Config, with_fields
 from ...seeds import JUDGING_SAMPLE, STANDARD_SAMPLE
-from ..arguments import DEVICE, EPOCHS, MAPS, MAPS_NOISE_KEY, positive, seed
+from ..arguments import DEVICE, EPOCHS, KEEP_SPIKES, MAPS, MAPS_NOISE_KEY, positive, seed
 from ..console import Console
 from ..keys import given_key
 from ..registry import Report, arg, command
@@ -42,6 +42,7 @@ NOT_JUDGED = "none"
         help=f"audit every model on these before it is installed, or {NOT_JUDGED} (default: "
         f"{JUDGING_SAMPLE}, reserved for judging, for models of the standard sample; else {NOT_JUDGED})",
     ),
+    KEEP_SPIKES,
     EPOCHS,
     arg("--seed", type=seed, metavar="N", help="seed of the trainings (default: the presets')"),
     DEVICE,
@@ -69,7 +70,7 @@ def pretrain(args: Namespace, console: Console) -> Report:
     refuse_reserved_sources([args.stars or STANDARD_SAMPLE], "train on")
     args.judge = args.judge or (NOT_JUDGED if args.stars else JUDGING_SAMPLE)
     args.stars = args.stars or STANDARD_SAMPLE
-    source = _source(args.stars)
+    source = _source(args.stars) + (", spikes kept" if args.keep_spikes else "")
     given_key(args)  # a wrong file is reported before the stars are read
     args.out = out = Path(args.out or pretrained_folder())
     configs = {name: _config(name, args) for name in (args.only or SHIPPED)}
@@ -79,7 +80,7 @@ def pretrain(args: Namespace, console: Console) -> Report:
     }
     if not missing:
         return Report({"models": models, "stopped": False})
-    stars = _load(args.stars, console)
+    stars = _load(args.stars, args.keep_spikes, console)
     begun = {n: c for n, c in missing.items() if args.again or not _exists(Path(args.work) / n, c, source)}
     trainers = _trainers(begun, stars, args)
     failed = run_together(trainers, {n: Path(args.work) / n for n in begun}, console)
@@ -106,11 +107,11 @@ def _source(spec: str) -> str:
     return f"{spec} (sha256 {digest(path)})" if path.is_file() else spec
 
 
-def _load(spec: str, console: Console) -> "SpectraSet":
-    from ...sources import gather
+def _load(spec: str, keep_spikes: bool, console: Console) -> "SpectraSet":
+    from ...sources import Intake, gather
 
     console.say(f"stars: {spec}")
-    stars, intake = gather(spec)
+    stars, intake = gather(spec, intake=Intake(keep_spikes))
     console.taken_in(intake)
     return stars
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ...jobs.cluster import NONE
-from ..arguments import DEVICE, STARS, check_scheduler, named_text, positive, scheduler
+from ..arguments import DEVICE, KEEP_SPIKES, STARS, check_scheduler, named_text, positive, scheduler
 from ..choices import CONFIG_ARGUMENTS, config_from
 from ..console import Console, table
 from ..registry import Report, arg, command
@@ -23,6 +23,7 @@ MAX_ROWS = 10  # of a sweep's table for people
     "search configurations, on a grid or by TPE",
     STARS,
     *CONFIG_ARGUMENTS,
+    KEEP_SPIKES,
     DEVICE,
     arg(
         "--space",
@@ -91,8 +92,9 @@ def sweep(args: Namespace, console: Console) -> Report:
         seed=args.seed or 0,
         device=args.device,
         seeds=args.seeds,
+        keep_spikes=args.keep_spikes,
     )
-    intake = _taken_in(args.stars, console)
+    intake = _taken_in(args.stars, args.keep_spikes, console)
     console.say(f"{plan.count} trials in {args.out}")
     if args.scheduler in (None, NONE):
         run_sweep(args.out, plan, workers=args.workers, progress=console.progress)
@@ -107,13 +109,13 @@ def sweep(args: Namespace, console: Console) -> Report:
     return Report(result | intake.result(), _sweep_table(frame, [a.path for a in axes]))
 
 
-def _taken_in(specs: list[str], console: Console) -> "Intake":
+def _taken_in(specs: list[str], keep_spikes: bool, console: Console) -> "Intake":
     """Say how the files of a sweep are read, before the first trial; simulated stars need no word."""
     from ...sources import SIMULATED, Intake, gather
 
     if all(spec.startswith(SIMULATED) for spec in specs):
         return Intake()
-    _, intake = gather(specs)
+    _, intake = gather(specs, intake=Intake(keep_spikes))
     console.taken_in(intake)
     return intake
 
