@@ -19,7 +19,7 @@ from .label_cells import label_cells
 from .names import FLUX, SPECTRAL, WAVELENGTH, label_name, meaning_of
 from .raw import RawTable, every
 from .read import open_stream
-from .sniff import Budget, Unreadable, members, parsing
+from .sniff import Budget, only_member, parsing
 from .understanding import listed, times_of
 from .values import implausible, label_in_own_unit, label_without_fillers
 
@@ -51,11 +51,7 @@ def read_labels(path: str | Path) -> LabelTable:
     """
     name = str(path)
     with open_stream(path) as stream:
-        member, *others = members(name, stream)
-        if isinstance(member, Unreadable):
-            raise member.error
-        if others:
-            raise SpectraError(f"{name}: a bundle of {len(others) + 1} files: give the table of labels alone")
+        member = only_member(name, stream, "the table of labels alone")
         with parsing(name, NAMES[member.format]):
             if member.format == "npz":
                 return _from_npz(member.stream, name, member.budget)

@@ -22,7 +22,7 @@ from .label_table import LabelTable, label_of, labels_in, without_limits
 from .names import ID, label_name, meaning_of
 from .raw import RawTable, every
 from .read import Upload, open_stream
-from .sniff import Budget, Unreadable, members, parsing
+from .sniff import Budget, only_member, parsing
 from .values import rows_of_fillers
 
 LATENT_NAMES = (
@@ -102,11 +102,7 @@ def read_latent_table(
             )
         if obsm is not None:
             raise SpectraError(f"{name}: is not AnnData, so that it has no obsm/{obsm}")
-        member, *others = members(name, stream)
-        if isinstance(member, Unreadable):
-            raise member.error
-        if others:
-            raise SpectraError(f"{name}: a bundle of {len(others) + 1} files: give the one with the latents")
+        member = only_member(name, stream, "the one with the latents")
         with parsing(name, NAMES[member.format]):
             if member.format == "npz":
                 return _from_npz(member.stream, name, member.budget)

@@ -20,6 +20,7 @@ from .checking import DEFAULT, Checks
 from .columns import PROVENANCE_KEY, RawColumn, Table
 from .medium import Statement
 from .names import FLUX, SPECTRAL, WAVELENGTH, label_column, label_name, refuse_repeats, role_of
+from .npy import read_header
 from .sky import places_of
 from .sniff import Budget, check_columns, open_zip, size_of
 from .tables import assemble
@@ -136,12 +137,10 @@ def _check_array(packed: zipfile.ZipFile, name: str, budget: Budget) -> None:
     """SpectraError for an array that is not what its header says, or takes too much memory."""
     shown = name.removesuffix(".npy")[:40]
     with packed.open(name) as member:
-        version = np.lib.format.read_magic(member)
-        if version > (2, 0):
-            raise SpectraError(f"array {shown} has fields: save each field as an array")
-        kinds = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, dtype = kinds[version](member)
-        begin = member.tell()
+        header, begin = read_header(member), member.tell()
+    if header is None:
+        raise SpectraError(f"array {shown} has fields: save each field as an array")
+    shape, dtype = header
     if dtype.hasobject:
         raise SpectraError("an array holds Python objects, which are never unpickled: save text as strings")
     budget.spend(math.prod(max(1, length) for length in shape) * max(dtype.itemsize, SMALLEST))

@@ -126,6 +126,16 @@ def members(
             yield from members(inner_name, inner, depth + 1, budgets)
 
 
+def only_member(name: str, stream: BinaryIO, cure: str) -> Member:
+    """The one file in a file. SpectraError where it is unreadable, and for a bundle: `give {cure}`."""
+    member, *others = members(name, stream)
+    if isinstance(member, Unreadable):
+        raise member.error
+    if others:
+        raise SpectraError(f"{name}: a bundle of {len(others) + 1} files: give {cure}")
+    return member
+
+
 def _contents(
     name: str, stream: BinaryIO, depth: int, budget: Budget
 ) -> tuple[str, list[tuple[str, Unpack]]]:

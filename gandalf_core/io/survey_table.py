@@ -18,12 +18,13 @@ from .label_cells import label_cells
 from .names import ERROR_SUFFIX, ID, SPECTRAL, meaning_of
 from .raw import RawTable, every
 from .read import open_stream
-from .sniff import Unreadable, members, parsing
+from .sniff import only_member, parsing
 from .understanding import listed, times_of
 from .values import implausible, label_in_own_unit, label_without_fillers
 
 SURVEY = ("survey", "catalogue", "catalog", "label_source")  # names of the column that says whose labels are
 UNNAMED = "the table"
+_ALONE = "a table of labels, with a row for each star, alone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +53,9 @@ def read_survey_table(path: str | Path) -> SurveyTable:
     """
     name = str(path)
     with open_stream(path) as stream:
-        member, *others = members(name, stream)
-        if isinstance(member, Unreadable):
-            raise member.error
-        if others or member.format == "npz":
-            raise SpectraError(f"{name}: give a table of labels, with a row for each star, alone")
+        member = only_member(name, stream, _ALONE)
+        if member.format == "npz":
+            raise SpectraError(f"{name}: arrays of an npz: give {_ALONE}")
         with parsing(name, NAMES[member.format]):
             tables = raw_tables(member.stream, member.format, every, member.budget)
             return _read(max(tables, key=lambda t: len(t.columns)), PurePath(name).name)

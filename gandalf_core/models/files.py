@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from ..atomic import atomic
 from ..data.identity import LETTERS, file_identity, identity
 from ..errors import ModelError
+from ..io.npy import read_header
 
 CONFIG, WEIGHTS, SCALING, SPLIT = "config.json", "weights.safetensors", "scaling.npz", "split.npz"
 HISTORY, CARD, CARD_TEXT, AUDIT = "history.jsonl", "card.json", "CARD.md", "audit.json"
@@ -117,13 +118,10 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename}: of an unknown compression")
     with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
-        if version == (2, 0):
-            header = np.lib.format.read_array_header_2_0
+        header = read_header(stream)
         if header is None:
-            raise ValueError(f"{member.filename}: of an unknown version {version}")
-        shape, _, dtype = header(stream)
+            raise ValueError(f"{member.filename}: of an unknown version of numpy's format")
+        shape, dtype = header
         count = math.prod(shape)
         if dtype.hasobject or count * max(dtype.itemsize, 1) != member.file_size - stream.tell():
             raise ValueError(f"{member.filename}: not {count:,} numbers or texts, as its header says")
