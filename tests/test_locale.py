@@ -9,10 +9,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from gandalf_core.cli import main
-from gandalf_core.cli.terminal import plain
+from gandalf_core.cli.terminal import plain, shown
+from gandalf_core.simulator import simulate
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("gandalf_core", "pages", "reports", "scripts", "benchmarks")
@@ -239,6 +241,37 @@ def test_a_configuration_may_be_saved_by_any_program(tmp_path, capsys, encoding)
     (tmp_path / "c.json").write_bytes(b"\xff\xd8\xff\xe0JFIF")
     assert main(["config", "--config", str(tmp_path / "c.json")]) == 2
     assert "not a text file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Teff [K] ± 3, χ²\N{NO-BREAK SPACE}1", "Teff [K] ± 3, χ²\N{NO-BREAK SPACE}1"),
+        ("HD\x1b[31m 1", "HD\\x1b[31m 1"),
+        ("a\u202eb\x07\x9b", "a\\u202eb\\x07\\x9b"),
+        ("we\r\nird\tname", "we  ird name"),
+    ],
+)
+def test_what_would_steer_a_terminal_is_written_as_an_escape(text, expected):
+    assert shown(text) == expected
+    assert shown(f"{text}\n{text}", keep="\n\r\t").count("\n") == 1 + 2 * text.count("\n")
+
+
+def test_names_in_strangers_files_steer_no_terminal(tmp_path, capsys):
+    star = simulate(1, seed=5)
+    columns = {"source_id": ["HD\x1b[2J\n1"], "wavelength": [star.wavelength_nm], "flux": [star.flux[0]]}
+    table = pd.DataFrame(columns | {"od\x1b]0;hi\x07d\nnote: all is well": [1.0], "label_a\nb\x1b[0m": [2.0]})
+    table.to_parquet(tmp_path / "s.parquet")
+    path, out = str(tmp_path / "s.parquet"), str(tmp_path / "z.csv")
+    for command in (
+        ["predict", "autoencoder", path],
+        ["validate", path],
+        ["encode", "autoencoder", path, out],
+    ):
+        assert main(command) == 0
+        told = "".join(capsys.readouterr())
+        assert all(c.isprintable() or c == "\n" for c in told) and "\nnote: all is well" not in told
+        assert "od\\x1b]0;hi\\x07d note: all is well" in told
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ..io.plain import jsonable, to_json
 from ..jobs.folder import JobState, JobWriter, Stopped, handling, raise_stopped
 from .console import Console, facts
 from .registry import COMMANDS, MODULE_PROGRAM, Command, Report, UsageError, parser_for, program
-from .terminal import prepare_streams, takes_utf8
+from .terminal import prepare_streams, shown, takes_utf8
 
 COMMAND_FILES = (
     *("data", "validate", "training", "predict", "use", "models", "measure", "explain"),
@@ -104,7 +104,7 @@ def _command(argv: list[str]) -> Command:
 def _text(report: Report, as_json: bool) -> str:
     if as_json:
         return to_json(report.result, ascii_only=not takes_utf8())
-    return facts(report.result) if report.text is None else report.text
+    return shown(facts(report.result) if report.text is None else report.text, keep="\n")
 
 
 def _run_as_job(command: Command, args: Namespace) -> Report:
@@ -157,5 +157,5 @@ def one_line(error: BaseException) -> str:
 
 def _fail(status: int, message: str) -> int:
     with contextlib.suppress(OSError):
-        print(f"gandalf: {message}", file=sys.stderr)
+        print(f"gandalf: {shown(message)}", file=sys.stderr)
     return status

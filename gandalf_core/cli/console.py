@@ -9,6 +9,7 @@ from ..io.plain import jsonable
 from ..jobs.folder import JobWriter
 from ..jobs.pace import duration
 from ..parameters import parameter
+from .terminal import shown
 
 if TYPE_CHECKING:
     from ..sources import Intake
@@ -76,7 +77,7 @@ class Console:
 def speak(text: str) -> None:
     """A line on standard error; where that goes to a full disk, the work goes on without it."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(shown(text), file=sys.stderr, flush=True)
     except BrokenPipeError:
         raise
     except OSError:
@@ -150,7 +151,7 @@ def _fact(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else shown(str(value))
 
 
 def _listed(values: list[str]) -> str:
@@ -160,7 +161,7 @@ def _listed(values: list[str]) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Aligned columns: the first to the left, the others to the right."""
-    lines = [list(header), *map(list, rows)]
+    lines = [[shown(cell) for cell in line] for line in (header, *rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return "\n".join(_row(line, widths) for line in lines)
 

@@ -1,7 +1,8 @@
 """Standard output and error that take every character, whatever the terminal's encoding.
 
 Under cp1252, which Windows has in western Europe and America, there is no λ and no χ: they are written as
-`lambda` and `chi`, and nothing ends in a traceback.
+`lambda` and `chi`, and nothing ends in a traceback. What strangers' files call their columns and stars steers
+no terminal: signs that would are written as escapes.
 """
 
 import codecs
@@ -34,6 +35,22 @@ def prepare_streams() -> None:
 def takes_utf8() -> bool:
     """True where standard output is UTF-8; JSON for another encoding is written in ASCII."""
     return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+
+
+def shown(text: str, keep: str = "") -> str:
+    """A text as it may go to a terminal: signs that steer one as escapes (`\\x1b`), line ends as blanks.
+
+    keep: signs that stay, such as the line ends of a table.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) == "Zs":  # blanks of other widths
+        return character
+    return " " if character in "\t\r\n" else character.encode("unicode_escape").decode()
 
 
 def plain(character: str) -> str:

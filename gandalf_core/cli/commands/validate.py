@@ -7,6 +7,7 @@ from ...errors import ModelError
 from ..arguments import KEEP_SPIKES
 from ..console import Console, left_out_lines
 from ..registry import Report, arg, command
+from ..terminal import shown
 
 if TYPE_CHECKING:
     from ...models.trained import TrainedModel
@@ -66,6 +67,6 @@ def _model(name: str | None, console: Console) -> "TrainedModel | None":
 
 def validation_text(found: "Validation") -> str:
     """The verdict in a page: a headline, a line for each sentence, and those that are left out."""
-    lines = [f"{grade:<4}  {text}" for grade, text in found.verdict]
-    left_out = left_out_lines(found.rejected) if len(found.rejected) > 1 else []
+    lines = [f"{grade:<4}  {shown(text)}" for grade, text in found.verdict]
+    left_out = list(map(shown, left_out_lines(found.rejected))) if len(found.rejected) > 1 else []
     return "\n".join([HEADLINES[found.grade], "", *lines, *(["", *left_out] if left_out else [])])
