@@ -379,6 +379,14 @@ def test_the_score_falls_when_the_removed_label_goes_and_the_kept_one_stays(sour
     )
 
 
+def test_a_trial_without_an_adversary_is_measured_like_the_others(source, tmp_path, one_probe):
+    """With λ = 0 nothing is removed, and such a trial must not win because nothing is looked for."""
+    run_sweep(tmp_path, small(source, name="physical-removed", score="excess", lambda_scale="0,1"))
+    frame = results(tmp_path).set_index("lambda_scale")
+    assert np.isfinite(frame[["excess teff", "excess logg", "leakage"]].to_numpy(float)).all()
+    assert frame.loc[0, "leakage"] > 0.1
+
+
 def test_excess_of_each_removed_label_is_in_the_table(source, tmp_path, one_probe):
     run_sweep(tmp_path, small(source, name="physical-removed", score="excess", model__noise="0.1,2.0"))
     frame = results(tmp_path)

@@ -23,6 +23,8 @@ from .plan import Plan, check_choice
 from .probes import PROBES, Probing, default_workers
 from .verdict import verdict
 
+Signs = tuple[tuple[str, ...], tuple[str, ...]]  # the removed labels, the kept ones
+
 
 def audit(
     model: StarModel,
@@ -76,12 +78,13 @@ def unseen(model: StarModel, plain: StarModel | None, stars: SpectraSet) -> Spec
     return stars[rows]
 
 
-def planned(model: StarModel, stars: SpectraSet, probing: Probing) -> Plan:
+def planned(model: StarModel, stars: SpectraSet, probing: Probing, signs: Signs | None = None) -> Plan:
     """The plan for a model's labels, checked: AuditError when too few stars have one of them.
 
-    Labels called `NAME_error` are errors of labels; where a star has none, its label counts as exact.
+    signs: the removed and the kept labels; None: those of the model. Labels called `NAME_error` are errors of
+    labels; where a star has none, its label counts as exact.
     """
-    labels, signs = stars.labels_for(model.label_names), (model.removed, model.kept)
+    labels, signs = stars.labels_for(model.label_names), signs or (model.removed, model.kept)
     errors = stars.labels_for(tuple(name + ERROR_SUFFIX for name in model.label_names))
     errors = np.where(errors > 0, errors, 0.0)
     if errors.any():

@@ -192,7 +192,7 @@ def probe_measures(model: StarModel, stars: SpectraSet, sweep: Sweep) -> dict[st
     Raises AuditError for too few labelled stars.
     """
     probes = PROBES if sweep.score == "audit" else QUICK_PROBES
-    plan = planned(model, stars, Probing(probes, sweep.seed))
+    plan = planned(model, stars, Probing(probes, sweep.seed), _signs(model, sweep.config))
     z = model.encode(stars).z
     leaks_of_z = leaks(plan, z, floors_of(plan), thorough=False)
     report = leakage(plan, Measures({"z": readings(plan, z, plan.names)}, {"z": leaks_of_z}))
@@ -206,6 +206,15 @@ def probe_measures(model: StarModel, stars: SpectraSet, sweep: Sweep) -> dict[st
         | {f"excess {n}": v for n, v in excesses.items()}
         | {f"r2 {n}": v for n, v in r2.items()}
     )
+
+
+def _signs(model: StarModel, base: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Removed and kept labels of a trial: where its λ is 0, those of the sweep, as of the others."""
+
+    def of(own: tuple[str, ...], others: tuple[str, ...], opposite: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(n for n in model.label_names if n in own or (n in others and n not in opposite))
+
+    return of(model.removed, base.removed, model.kept), of(model.kept, base.kept, model.removed)
 
 
 def _mean(values: Any) -> float:
