@@ -92,6 +92,9 @@ def test_what_is_no_wavelength_is_never_taken_for_one():
     for logarithm in (np.log10(WAVE * 10), np.log10(WAVE), np.log(WAVE * 10)):
         with pytest.raises(SpectraError, match="without a unit look like logarithms: name the column loglam"):
             read_bytes("s", star_file("csv", {"wave": logarithm, "flux": FLUX}))
+    for other in (WAVE * 1e-9, FLUX * 1.5):
+        with pytest.raises(SpectraError, match="cannot be nanometres: declare their unit"):
+            read_bytes("s", star_file("csv", {"wave": other, "flux": FLUX}))
 
 
 def test_obs_and_rest_are_no_units():

@@ -172,6 +172,16 @@ def test_the_error_of_another_flux_is_not_taken():
     assert any("flux_error is the error of another flux" in remark for remark in read.remarks)
 
 
+@pytest.mark.parametrize("named", ["{:.2f}", "flux_{:.0f}", "p{:.0f}"])
+def test_a_column_for_each_pixel_is_called_what_it_is(named):
+    columns = {named.format(nm): [1.0, 0.9] for nm in WAVE[::40] * (1 if "." in named else 100)}
+    for kind in ("csv", "parquet"):
+        with pytest.raises(
+            SpectraError, match=r"s: a column for each of 20 pixels \(\S+, \S+ …\): save an npz"
+        ):
+            read_bytes("s", star_file(kind, {"source_id": [1, 2], **columns}))
+
+
 def test_twins_that_say_the_same_are_no_contradiction():
     stars = read_bytes("s.csv", star_file("csv", {"wave": WAVE, "lambda": WAVE, "flux": FLUX}))
     assert understandings(stars)[0].wavelength_from == "wave" and understandings(stars)[0].ignored == (

@@ -18,7 +18,7 @@ from .units import check_units
 if TYPE_CHECKING:
     from .columns import RawColumn
 
-LARGEST_LOGARITHM = 10.0  # of a wavelength in nm or Ångström, decimal or natural
+LEAST_LOGARITHM, LARGEST_LOGARITHM = 2.0, 10.0  # of a wavelength in nm or Ångström, decimal or natural
 AIR_FROM_NM = 200.0  # below, the ultraviolet is observed, and always given, in vacuum
 _NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "a": 0.1, "å": 0.1, "ang": 0.1, "angstroem": 0.1}
 _NM |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "nanometer": 1.0, "nanometre": 1.0}
@@ -151,7 +151,7 @@ def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
     """Wavelengths in nanometres from a declared unit. Raises SpectraError for a unit that is not a length.
 
     Without a unit they are taken as nm; SpectraError where they look like the RVS range in another unit, lie
-    below 1 nm as metres do, or below 10 nm as logarithms do.
+    below 2 nm as metres do, or below 10 nm as logarithms do.
     """
     if unit:
         return wavelength * _nm_per(unit)
@@ -166,7 +166,7 @@ def to_nm(wavelength: np.ndarray, unit: str | None) -> np.ndarray:
         advice = "micrometres: multiply by 1000 to give vacuum nanometres, or name the column wavelength_um"
     if advice:
         raise SpectraError(f"wavelengths near {middle:.5g} without a unit look like {advice}")
-    if largest < 1:
+    if largest < LARGEST_LOGARITHM and known.min() <= LEAST_LOGARITHM:
         raise SpectraError(
             f"wavelengths up to {largest:.5g} without a unit cannot be nanometres: declare their unit, "
             "or name the column for it (metres: wavelength_m)"

@@ -4,6 +4,7 @@ INDIVIDUAL and COMBINED have one row per sample (of one star, of many); RAW has 
 as cells. Shapes: R rows, N stars, L pixels.
 """
 
+import re
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,9 @@ from .meaning import errors_of, floats, label_of, mask_of, understood, usable_la
 from .names import ERROR, FLUX, ID, WAVELENGTH
 from .sky import positions_of_rows, positions_of_samples, with_places
 
+MANY_PIXELS = 20  # columns of one, beyond which a table is taken for one row per star
+_PIXEL = re.compile(r"(?:flux|f|pix|pixel|p)?_?\d+(?:\.\d+)?", re.IGNORECASE)  # `846.01`, `flux_17`
+
 
 def assemble(tables: list[Table], name: str, checks: Checks = DEFAULT) -> SpectraSet:
     """The stars of a file from its tables; `name` gives an id to a star without one.
@@ -28,10 +32,7 @@ def assemble(tables: list[Table], name: str, checks: Checks = DEFAULT) -> Spectr
     """
     spectra = [t for t in tables if FLUX in t.columns]
     if not spectra:
-        seen = ", ".join(dict.fromkeys(n for t in tables for n in t.names)) or "none"
-        raise SpectraError(
-            f"no column 'flux' (columns: {seen[:200]}): expected source_id, wavelength, flux, flux_error"
-        )
+        raise _without_flux(list(dict.fromkeys(n for t in tables for n in t.names)))
     arrays = {t.columns[FLUX].ndim for t in spectra}
     if arrays not in ({1}, {2}):
         raise SpectraError("flux is neither one number per row nor one array per row")
@@ -39,6 +40,20 @@ def assemble(tables: list[Table], name: str, checks: Checks = DEFAULT) -> Spectr
     found = _from_rows(spectra, tables, stem, checks) if rows else _from_samples(spectra, tables, stem)
     found.provenance.update(next((t.provenance for t in tables if t.provenance), {}))
     return checked(found, checks)
+
+
+def _without_flux(names: list[str]) -> SpectraError:
+    """The error of tables with these columns, none of which is a flux."""
+    pixels = [name for name in names if _PIXEL.fullmatch(name)]
+    if len(pixels) >= MANY_PIXELS:
+        return SpectraError(
+            f"a column for each of {len(pixels):,} pixels ({pixels[0]}, {pixels[1]} …): save an npz with "
+            "flux (stars, pixels) and wavelength_nm (pixels), or write one row per sample"
+        )
+    seen = ", ".join(names)[:200] or "none"
+    return SpectraError(
+        f"no column 'flux' (columns: {seen}): expected source_id, wavelength, flux, flux_error"
+    )
 
 
 def _errors_known(spectra: list[Table]) -> tuple[bool, list[str]]:
