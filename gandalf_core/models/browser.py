@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy.linalg import block_diag
 
+from ..maps.projection import Projection
 from ..networks.layers import Mlp
 from ..networks.start import Correction, Responses
 from .trained import TrainedModel
@@ -49,6 +50,33 @@ def decoder_spec(model: TrainedModel) -> dict[str, Any]:
         "flux_scale": scaler.flux_scale,
         "wavelength_nm": model.wavelength_nm,
     }
+
+
+def stored_latents(model: TrainedModel) -> Projection | None:
+    """A stored map that still holds the latents it was computed from, with their labels."""
+    maps = (p for name, p in model.projections.items() if name.startswith("latent"))
+    return next((p for p in maps if p.x.shape[1] == model.latent_size and not len(p.components)), None)
+
+
+def usual_inputs(model: TrainedModel, count: int = 4000) -> np.ndarray | None:
+    """(count, Z + C) inputs that a page gives a decoder: latents of stars, of which one number may be moved.
+
+    The labels lie anywhere on the tracks of the sliders. None where no stored map has latents.
+    """
+    stored = stored_latents(model)
+    if stored is None or not len(stored.x):
+        return None
+    rng, x = np.random.default_rng(0), np.asarray(stored.x, float)
+    z = x[rng.integers(0, len(x), count)]
+    moved, rows = rng.integers(0, z.shape[1], count), np.arange(0, count, 2)
+    low, high = np.percentile(x, [1, 99], axis=0)
+    z[rows, moved[rows]] = rng.uniform(low[moved[rows]], high[moved[rows]])
+    ends = np.array([model.ranges[name] for name in model.condition_on], float).reshape(-1, 2)
+    beyond = 0.2 * (ends[:, 1] - ends[:, 0])
+    labels = rng.uniform(ends[:, 0] - beyond, ends[:, 1] + beyond, (count, len(ends)))
+    columns = model.config.columns(model.condition_on)
+    scaler = model.scaler
+    return np.concatenate([z, (labels - scaler.label_mean[columns]) / scaler.label_std[columns]], 1)
 
 
 def _arrays(module: torch.nn.Module | None) -> dict[str, np.ndarray]:

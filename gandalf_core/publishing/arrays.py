@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 MOST = 32767  # of a 16-bit integer
+HIGH = 7  # bits of an integer, without its sign, that are in its first byte
 LEADING = 4  # rows whose numbers are worth more than 16 bits: the first components count most
 REMAINDER = " remainder"
 NONE: Mapping[str, npt.ArrayLike] = MappingProxyType({})
@@ -23,9 +24,11 @@ def pack(
     coarse: Mapping[str, npt.ArrayLike] = NONE,
     finest: Mapping[str, float] = NO_LIMIT,
 ) -> bytes:
-    """The length of the header (uint32), the header, float32 numbers, 16-bit integers.
+    """The length of the header (uint32), the header, float32 numbers, integers of up to 16 bits.
 
-    Of these come all high bytes first, then all low ones: the high ones, often alike, are easily compressed.
+    Of these comes a byte with the high bits of each first, then their `low` other bits without a gap: the
+    high ones, often alike, are easily compressed, the low ones are not. The header has `low`, and the number
+    of `integers`.
     `arrays` in the header is {name: [start, length]} of an array in float32, and {name: [start, length,
     start of its scales, rows]} of one in `coarse`: every row of it as integers times a scale, which is right
     to 1/65,000 of the row's largest number, or to half of what `finest` has for its name. What is wrong with
@@ -46,10 +49,20 @@ def pack(
         places[name] = [*place, *places.pop(f"{name} scales")]
     for name in coarse:
         places[name] += places.pop(name + REMAINDER)
-    text = json.dumps({**header, "floats": sum(map(len, floats.values())), "arrays": places}).encode()
-    halves = np.concatenate([np.empty(0, "<i2"), *integers.values()]).view(np.uint8).reshape(-1, 2)
-    blocks = (array.tobytes() for array in (*floats.values(), halves[:, 1], halves[:, 0]))
+    whole = np.concatenate([np.empty(0, "<i2"), *integers.values()])
+    high, low, bits = _split(whole)
+    counts = {"floats": sum(map(len, floats.values())), "integers": len(whole), "low": bits}
+    text = json.dumps({**header, **counts, "arrays": places}).encode()
+    blocks = (array.tobytes() for array in (*floats.values(), high, low))
     return struct.pack("<I", len(text)) + text + b"".join(blocks)
+
+
+def _split(integers: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Of integers (N,) one byte with the high bits of each, the low bits as bytes, and how many these are."""
+    bits = max(0, int(np.abs(integers.astype(int)).max(initial=0)).bit_length() - HIGH)
+    low = np.unpackbits((integers & ((1 << bits) - 1)).astype(np.uint8)[:, None], axis=1, bitorder="little")
+    packed = np.packbits(low[:, :bits], bitorder="little")
+    return (integers >> bits).astype(np.int8), np.append(packed, np.uint8(0)), bits
 
 
 def _coded(array: np.ndarray, finest: float) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import streamlit as st
 from gandalf_core import places
 from gandalf_core.errors import ModelError
 from gandalf_core.models import store
-from gandalf_core.models.browser import decoder_spec
+from gandalf_core.models.browser import decoder_spec, usual_inputs
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.publishing import decoder_view
 from pages.ui.components.delivery import NUMBERS, Part, part_of
@@ -79,4 +79,5 @@ def _load(path: str, stamps: tuple[tuple[str, int, int], ...], name: str) -> Tra
 @st.cache_resource(max_entries=8, show_spinner=False)
 def decoder_parts(weights: str, _model: TrainedModel) -> tuple[Part, ...]:
     """The decoder as the browser fetches it, under the key `weights`."""
-    return tuple(part_of(part, NUMBERS) for part in decoder_view.parts(decoder_spec(_model), weights))
+    found = decoder_view.parts(decoder_spec(_model), weights, usual_inputs(_model))
+    return tuple(part_of(part, NUMBERS) for part in found)

@@ -11,7 +11,7 @@ from gandalf_core.data.scores import rank_correlations
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.traverse import bands
 from gandalf_core.errors import SpectraError
-from gandalf_core.maps.projection import Projection
+from gandalf_core.models.browser import stored_latents
 from gandalf_core.models.predictions import Predictions, join_predictions, widened
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
@@ -105,12 +105,6 @@ def correlations_of(z: np.ndarray, values: np.ndarray) -> np.ndarray:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _correlations(content: str, _z: np.ndarray, _values: np.ndarray) -> np.ndarray:
     return rank_correlations(_z, _values)
-
-
-def stored_latents(model: TrainedModel) -> Projection | None:
-    """A stored map that still holds the latents it was computed from, with their labels."""
-    maps = (p for name, p in model.projections.items() if name.startswith("latent"))
-    return next((p for p in maps if p.x.shape[1] == model.latent_size and not len(p.components)), None)
 
 
 def population_bands(model: TrainedModel) -> np.ndarray:

@@ -47,7 +47,7 @@ function keep(packed) {
 
 /**
  * The bytes of gandalf_core/publishing/arrays.py: length of the JSON header, the header, float32 numbers, and
- * 16-bit integers that are to be multiplied by the scale of their row.
+ * integers of up to 16 bits that are to be multiplied by the scale of their row.
  * @param {Uint8Array} raw
  */
 function unpack(raw) {
@@ -56,8 +56,12 @@ function unpack(raw) {
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)))
   const end = 4 + size + 4 * header.floats
   const numbers = new Float32Array(bytes.slice(4 + size, end).buffer)
-  const count = (bytes.length - end) / 2 // their high bytes come first, then their low ones
-  const integer = k => ((bytes[end + k] << 24) >> 16) | bytes[end + count + k]
+  const { integers, low } = header // a byte with the high bits of each, then `low` others without a gap
+  const rest = k => {
+    const at = end + integers + ((k * low) >> 3)
+    return ((bytes[at] | (bytes[at + 1] << 8)) >> ((k * low) & 7)) & ((1 << low) - 1)
+  }
+  const integer = k => (((bytes[end + k] << 24) >> 24) << low) | rest(k)
   /** @param {number[]} place @returns {Float32Array} */
   const scaled = ([start, length, scales, rows, ...more]) => {
     const columns = length / rows
