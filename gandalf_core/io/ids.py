@@ -26,6 +26,7 @@ _LONG = 10**14  # an id of a survey has 15 digits or more, the number of a row d
 _NO_ID = (-99, -999, -9999, -(2**63))  # what catalogues write where they know no id
 LONGEST_TEXT = 1000  # characters of an id, or of a word in a mask
 _LOOK_AT = 1000  # rows whose values decide between columns
+_TESTED = 100  # ids of a file that are tested for having been rounded
 UNLIKELY = 1e-4  # a chance that is not believed in
 BIT_IS_ZERO = 0.65  # the share of Gaia's ids in which each of the three bits above the last seven is 0
 
@@ -108,7 +109,7 @@ def doubts(ids: np.ndarray, columns: Sequence[str]) -> list[str]:
     """
     if not any(re.search("sourceid|gaia|dr[23]", letters(name)) for name in columns):
         return []
-    numbers = [int(text) for text in np.unique(ids[:_LOOK_AT]).tolist() if re.fullmatch(r"\d{16,19}", text)]
+    numbers = [int(text) for text in np.unique(ids[:_TESTED]).tolist() if re.fullmatch(r"\d{16,19}", text)]
     zeros = [len(str(number)) - 15 for number in numbers]  # digits that a spreadsheet makes 0
     bits = [max(0, number.bit_length() - 53 - 7) for number in numbers]  # and bits beyond the last seven
     ways = (

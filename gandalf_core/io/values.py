@@ -41,8 +41,9 @@ def flux_fillers(flux: np.ndarray) -> np.ndarray | None:
     low, high = np.fmin.reduce(flux, axis=None), np.fmax.reduce(flux, axis=None)
     fillers = None
     if not (low > -LABEL_FILLERS[0] and high < LABEL_FILLERS[0]):  # also when all is NaN
-        size = np.abs(flux)
-        fillers = np.isin(size, np.array(LABEL_FILLERS, flux.dtype)) | (size >= HUGE)
+        fillers = ~(np.abs(flux) < np.array(LABEL_FILLERS[0], flux.dtype)) & ~np.isnan(flux)
+        size = np.abs(flux[fillers])
+        fillers[fillers] = np.isin(size, np.array(LABEL_FILLERS, flux.dtype)) | (size >= HUGE)
     if low <= 0 and (runs := _runs_of_one_value(flux)).any():
         fillers = runs if fillers is None else fillers | runs
     return fillers if fillers is not None and fillers.any() else None
