@@ -178,8 +178,8 @@ def _without_header(
         if separator == "," and integers and count > 3:
             raise SpectraError(_CURE_COMMAS)
         raise SpectraError(
-            f"{count} column{'s' * (count > 1)} of numbers and no header: expected wavelength, flux and "
-            "perhaps flux_error"
+            f"{count} column{'s' * (count > 1)} of numbers and no header: put names above the rows, such as "
+            "wavelength,flux,flux_error"
         )
     return replace(dialect, names=PLAIN_COLUMNS[:count], remarks=(BY_POSITION,))
 
