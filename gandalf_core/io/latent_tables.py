@@ -179,8 +179,9 @@ def _latent_array(arrays: dict[str, np.ndarray]) -> str:
     if other is not None:
         raise SpectraError(f"arrays {found[0]} and {other} may both be the latents: keep one of them")
     shape = arrays[found[0]].shape
-    turned = next((k for k, v in arrays.items() if v.shape == shape[1:] != shape[:1]), None)
-    if turned is not None and not any(v.shape == shape[:1] for v in arrays.values()):
+    others = {k: v for k, v in arrays.items() if k not in (*named, "label_names")}
+    turned = next((k for k, v in others.items() if v.shape == shape[1:] != shape[:1]), None)
+    if turned is not None and not any(v.shape[:1] == shape[:1] for v in others.values()):
         raise SpectraError(f"{found[0]} is {shape}, but {turned} has {shape[1]} values: transpose it")
     return found[0]
 
