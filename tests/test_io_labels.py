@@ -260,3 +260,10 @@ def test_arrays_that_are_no_latents_as_they_stand(tmp_path, arrays, cause):
     np.savez(tmp_path / "l.npz", **arrays)
     with pytest.raises(SpectraError, match=cause):
         read_latent_table(tmp_path / "l.npz")
+
+
+def test_as_many_labels_as_dimensions_is_no_reason_to_transpose(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {"z": rng.random((7, 3)), "labels": rng.random((7, 3)), "scale": np.ones(3)}
+    np.savez(tmp_path / "l.npz", **arrays, label_names=np.array(["teff", "logg", "mh"]))
+    np.testing.assert_allclose(read_latent_table(tmp_path / "l.npz").z, arrays["z"])
