@@ -68,26 +68,13 @@ def score_trials(
     """
     from ..data.splits import held_back, split
     from ..training.together import Together
-    from ..training.trainer import Trainer
 
     stars = stars[held_back(stars.ids)[0]]
     fit_rows, score_rows = split(stars.ids)
     fitted, scored = stars[fit_rows], stars[score_rows]
     attempts: list[_Attempt] = []  # of each training
     impossible: list[tuple[optuna.Trial, GandalfError]] = []
-
-    def trainers() -> Iterator[Trainer]:
-        for trial in trials:
-            attempt = _Attempt(trial)
-            try:
-                for config in _configs(trial, sweep):
-                    trainer = Trainer(fitted, config, sweep.device)
-                    attempts.append(attempt)
-                    yield trainer
-            except GandalfError as error:
-                impossible.append((trial, error))
-
-    several = Together(trainers())
+    several = Together(_trainers(trials, sweep, fitted, attempts, impossible))
     yield from impossible
     for done in several.epochs():
         attempt, trainer = attempts[done.index], several.trainers[done.index]
@@ -100,6 +87,27 @@ def score_trials(
             attempt.failed = isinstance(outcome, GandalfError)
             if outcome is not None:
                 yield attempt.trial, outcome
+
+
+def _trainers(
+    trials: "Sequence[optuna.Trial]",
+    sweep: Sweep,
+    fitted: SpectraSet,
+    attempts: list[_Attempt],
+    impossible: "list[tuple[optuna.Trial, GandalfError]]",
+) -> "Iterator[Trainer]":
+    """A training of each configuration of the trials; `attempts` and `impossible` are filled meanwhile."""
+    from ..training.trainer import Trainer
+
+    for trial in trials:
+        attempt = _Attempt(trial)
+        try:
+            for config in _configs(trial, sweep):
+                trainer = Trainer(fitted, config, sweep.device)
+                attempts.append(attempt)
+                yield trainer
+        except GandalfError as error:
+            impossible.append((trial, error))
 
 
 def _configs(trial: "optuna.Trial", sweep: Sweep) -> list[Config]:
