@@ -1,7 +1,9 @@
 """What a page needs; where it is missing, a sentence that says how to get it, and the end of the script."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, NoReturn
 
 import numpy as np
@@ -26,6 +28,8 @@ from pages.ui.cache.stars import (
     star_labels,
     test_ids,
 )
+
+DRAWN_SECONDS = 0.5  # after which a page has been drawn
 
 # --- messages ---
 
@@ -121,19 +125,29 @@ def need_stars_at_once() -> SpectraSet:
         try:
             return _chosen_stars(model)
         except NotSimulated as missing:
-            name = jobs.prepare(missing.ids, missing.path)
             first = first_by_ids(missing.ids, model)
-            _show_first(name, len(first), len(missing.ids))
+            _show_first(missing.ids, missing.path, len(first), time.monotonic())
             return first
 
 
 @st.fragment(run_every="1s")
-def _show_first(name: str, count: int, all_stars: int) -> None:
-    """How far the simulation of the other stars is; the page is drawn again when it ends."""
-    job = jobs.manager().job(name)
+def _show_first(ids: np.ndarray, path: Path, count: int, begun: float) -> None:
+    """How far the simulation of the other stars is; the page is drawn again when it ends.
+
+    It is asked for when the page has been drawn: a process that starts takes time from it.
+    """
+    said = f"The first {count:,} of {len(ids):,} stars"
+    if time.monotonic() - begun < DRAWN_SECONDS:
+        st.progress(0.0, f"{said}; the others are being simulated (only once)")
+        return
+    if path.is_file():
+        st.rerun()
+    with showing_errors():
+        if state.get(state.PREPARED)[0] != begun:  # once for each time the page is drawn
+            state.put(state.PREPARED, (begun, jobs.prepare(ids, path)))
+        job = jobs.manager().job(state.get(state.PREPARED)[1])
     if job.state == JobState.DONE:
         st.rerun()
-    said = f"The first {count:,} of {all_stars:,} stars"
     if job.active:
         show.job_progress(job, f"{said}; the others are being simulated (only once)")
     else:

@@ -33,6 +33,9 @@ LOST_SELECTION = "lost_selection"  # why the selection of a link is not there
 OWN_LATENT = "own_latent"  # which uploaded latent was audited, and for what
 ADDED_MODEL = "added_model"  # (name of the model that was added from a file, what is said of that)
 DELETED = "deleted"  # (id, title) of the job that was deleted last, which can be undone
+PREPARED = (
+    "prepared"  # when a page was drawn with the first stars alone, and the job that simulates the others
+)
 OWNER = "owner"  # who started a job, for the limit per person
 MAX_UPLOADS = 100  # sets of uploaded stars that a link may name
 DEFAULTS: dict[str, Any] = {
@@ -53,6 +56,7 @@ DEFAULTS: dict[str, Any] = {
     OWN_LATENT: None,
     ADDED_MODEL: ("", ""),
     DELETED: ("", ""),
+    PREPARED: (0.0, ""),
     OWNER: "",
 }
 IN_LINK = (UPLOADS, JOB, SWEEP, MAPS)  # what no widget carries

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from gandalf_core.errors import GandalfError
@@ -28,8 +29,24 @@ def import_all() -> None:
     visitor of a busy server would see a KeyError.
     """
     with _importing:
-        for name in ("gandalf_core.simulator", "gandalf_core.models.store", "pages.ui.pickers"):
+        for name in ("gandalf_core.simulator", "gandalf_core.models.store", "pages.ui.pickers", *_parts()):
             import_module(name)
+
+
+def _parts() -> list[str]:
+    """The modules of the pages."""
+    folder = Path(__file__).parent / "parts"
+    return [f"pages.ui.parts.{path.stem}" for path in sorted(folder.glob("*.py"))]
+
+
+def _open_pages(model: Any) -> None:
+    """What pages with this model need at their first opening: its first stars, and what it says of them."""
+    from pages.ui.cache.outputs import predictions_of
+    from pages.ui.cache.stars import first_by_ids, test_ids
+
+    stars = first_by_ids(test_ids(model), model)
+    for some in (stars[:1], stars):
+        predictions_of(model, some, "latent" if model.regressor_spectrum is None else "spectrum")
 
 
 def _warm() -> None:
@@ -46,5 +63,7 @@ def _warm() -> None:
             model = load_model(name)
             if model.condition_on:
                 decoder_parts(model.identity, model)
+            if name == pickers.DEFAULT:
+                _open_pages(model)
     gc.collect()
     gc.freeze()

@@ -1,7 +1,7 @@
 """What a page weighs: bytes on the way to the browser, and what is there to see meanwhile."""
 
 import pytest
-from driver import Traffic, choose, live, until, visit
+from driver import Traffic, choose, live, panels, serving, until, visit
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -43,6 +43,22 @@ def test_the_star_is_drawn_while_the_decoder_is_on_its_way(open_browser, server)
         "truth",
         "generated",
     ]
+
+
+@pytest.mark.long
+def test_parameters_shows_the_first_stars_while_the_others_are_simulated(open_browser, tmp_path):
+    with serving(tmp_path) as url:
+        page = open_browser()
+        visit(page, f"{url}/parameters?model=generator", "Parameters")
+        assert panels(page, "v.count") == 500
+        expect(page.get_by_text("The first 500 of 6,000 stars")).to_be_visible()
+        page.wait_for_function(
+            """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')].some(
+            e => e.shadowRoot?.querySelector('.panels')?.gandalf?.count === 6000)"""
+        )
+        expect(page.get_by_text("The first 500 of")).to_have_count(0)
+        assert len(list((tmp_path / "cache").rglob("*-ids.npz"))) == 1, "simulated once"
+        page.close()
 
 
 DRAWN = """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
