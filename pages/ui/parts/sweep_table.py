@@ -30,7 +30,7 @@ TITLES = {  # in the order of the columns; the fields and what the probes found 
 def show_table(name: str, sweep: Sweep, frame: pd.DataFrame) -> None:
     """All trials, the best first."""
     shown = frame.drop(columns=redundant(sweep, frame)).dropna(axis="columns", how="all")
-    shown = shown[sorted(shown, key=lambda column: (_rank(sweep, column), column))]
+    shown = shown[sorted(shown, key=lambda column: (rank(sweep, column), column))]
     titles = {column: title(column) for column in shown}
     titles |= {
         column: st.column_config.NumberColumn(title(column), format="%.4g")
@@ -62,7 +62,7 @@ def _sentences(sweep: Sweep, shown: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _rank(sweep: Sweep, column: str) -> int:
+def rank(sweep: Sweep, column: str) -> int:
     """The place of a column: trial and score, the fields, what the probes found, what the training found."""
     first, found, rest = list(TITLES)[:4], list(TITLES)[4:7], list(TITLES)[7:]
     order = [*first, *(axis.path for axis in sweep.axes), *found, "excess", "r2", *rest]

@@ -12,7 +12,7 @@ from gandalf_core.sweeps.space import Sweep
 from gandalf_core.sweeps.study import trial_config
 from gandalf_core.sweeps.trial import SPREAD
 from pages.ui import guards, show, state
-from pages.ui.parts.sweep_table import redundant, title
+from pages.ui.parts.sweep_table import rank, redundant, title
 from pages.ui.parts.train import KEEP, MAX_EPOCHS, submit
 
 OPENED = "opened_trials"  # session key of the trials that are open, their numbers as texts
@@ -40,7 +40,8 @@ def show_trials(name: str, sweep: Sweep, frame: pd.DataFrame, folder: Path) -> N
     if not opened:
         return
     rows = finished.set_index(finished["trial"].astype(str)).loc[opened]
-    st.dataframe(side_by_side(sweep, rows, frame), hide_index=True, key=f"opened {name}")
+    shown = side_by_side(sweep, rows, frame)
+    st.dataframe(shown, hide_index=True, height="content", key=f"opened {name}")
     _show_training(name, sweep, opened, folder)
 
 
@@ -48,6 +49,7 @@ def side_by_side(sweep: Sweep, rows: pd.DataFrame, frame: pd.DataFrame) -> pd.Da
     """One row for each setting and measure, one column for each of the trials `rows` of all in `frame`."""
     left_out = {"trial", "state", "cause", *redundant(sweep, frame)}
     measures = [c for c in rows if c not in left_out and not c.startswith(SPREAD) and rows[c].notna().any()]
+    measures.sort(key=lambda column: (rank(sweep, column), column))
     columns = {f"Trial {number}": [_cell(row, c) for c in measures] for number, row in rows.iterrows()}
     return pd.DataFrame({"": [title(c) for c in measures], **columns})
 
