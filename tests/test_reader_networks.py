@@ -12,7 +12,8 @@ from gandalf_core.models.fit import Extras, train
 from gandalf_core.regression.inputs import SNR_REACH, InputNoise, network_inputs
 from gandalf_core.regression.label_weights import label_weights
 from gandalf_core.regression.settings import FOR_LATENTS, RegressorSettings
-from gandalf_core.training.fitting_regressors import fit_regressor
+from gandalf_core.training.fitting_regressors import fit_labelled, fit_regressor
+from gandalf_core.training.labelled_stars import LabelledStars
 from gandalf_core.training.reader_networks import Round, fit_networks
 from gandalf_core.training.reading_task import ReadingTask
 
@@ -67,7 +68,7 @@ def test_a_label_with_a_large_error_counts_less():
     given = y + np.nan_to_num(errors) * rng.standard_normal(y.shape)
     left = {}
     for known in (None, errors):
-        fitted = fit_regressor(x, given, NAMES, SMALL, label_errors=known)
+        fitted = fit_labelled(LabelledStars(x, given, NAMES, label_errors=known), SMALL)
         left[known is None] = ((fitted.predict(X)[0] - Y) ** 2).mean(0) / Y.var(0)
     assert (left[False] < 0.6 * left[True]).all(), left
 
@@ -75,7 +76,7 @@ def test_a_label_with_a_large_error_counts_less():
 def test_labels_of_equal_errors_are_read_as_labels_without():
     x, y = hidden_labels(600, 5)
     equal = np.broadcast_to(0.3 * y.std(0), y.shape)
-    plain, weighed = (fit_regressor(x, y, NAMES, SMALL, label_errors=e) for e in (None, equal))
+    plain, weighed = (fit_labelled(LabelledStars(x, y, NAMES, label_errors=e), SMALL) for e in (None, equal))
     np.testing.assert_allclose(weighed.predict(x)[0], plain.predict(x)[0], rtol=1e-3)
 
 

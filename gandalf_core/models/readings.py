@@ -14,7 +14,8 @@ from ..regression.crossed import AnyRegressor
 from ..regression.inputs import InputNoise
 from ..regression.parts import Parts
 from ..regression.settings import FOR_LATENTS, FOR_SPECTRA, RegressorSettings
-from ..training.fitting_regressors import MIN_LABELLED, fit_regressor
+from ..training.fitting_regressors import MIN_LABELLED, fit_labelled
+from ..training.labelled_stars import LabelledStars
 from .outliers import OutlierReference, fit_outliers
 from .trained import TrainedModel
 
@@ -42,8 +43,8 @@ def fit_latent_regressor(model: TrainedModel, stars: SpectraSet, epochs: int = 2
     if spread:
         noise = InputNoise.white(spread, model.encode_mean(stars))
     errors = stars.label_errors_for(model.label_names)
-    known = {"snr": snr, "parts": parts, "noise": noise, "label_errors": errors}
-    return fit_regressor(latents.z, latents.labels, model.label_names, settings, **known)
+    learned = LabelledStars(latents.z, latents.labels, model.label_names, snr, noise, errors)
+    return fit_labelled(learned, settings, parts)
 
 
 def fit_spectrum_regressor(model: TrainedModel, stars: SpectraSet, epochs: int = 200) -> AnyRegressor:
@@ -57,8 +58,8 @@ def fit_spectrum_regressor(model: TrainedModel, stars: SpectraSet, epochs: int =
     settings = _settings(FOR_SPECTRA, model, snr, epochs)
     parts, noise = _parts(model, stars, special=False), None if snr is None else InputNoise.of_flux(stars)
     errors = stars.label_errors_for(model.label_names)
-    known = {"snr": snr, "parts": parts, "noise": noise, "label_errors": errors}
-    return fit_regressor(x, labels, model.label_names, settings, **known)
+    learned = LabelledStars(x, labels, model.label_names, snr, noise, errors)
+    return fit_labelled(learned, settings, parts)
 
 
 def _settings(

@@ -40,17 +40,27 @@ def fit_regressor(
     snr: np.ndarray | None = None,
     parts: Parts | None = None,
     noise: InputNoise | None = None,
-    label_errors: np.ndarray | None = None,
     progress: Progress = silent,
 ) -> AnyRegressor:
-    """Fit on x (N, D) and y (N, P) in physical units, NaN = missing.
+    """`fit_labelled` on x (N, D) and y (N, P) in physical units, NaN = missing; snr: (N,) per pixel.
 
-    snr: (N,) per pixel, for the error bars.  parts: which stars stop the fit and which calibrate its error
-    bars; None: drawn by the settings' seed, all stars alike. Where too few calibrate (`Parts.enough`) the fit
-    is crossed: one fit per fold, each calibrated on its own fold; `summary["calibration"]` says so.
     noise: of x; every pass shows the stars with a fresh draw of it.
-    label_errors: (N, P) one standard deviation of y, NaN where unknown: such a label counts less
-    (`label_weights`). Error bars stay those of the labels as they are given.
+    """
+    return fit_labelled(LabelledStars(x, y, tuple(names), snr, noise), settings, parts, progress)
+
+
+def fit_labelled(
+    stars: LabelledStars,
+    settings: RegressorSettings = PAPER,
+    parts: Parts | None = None,
+    progress: Progress = silent,
+) -> AnyRegressor:
+    """Fit on labelled stars; a label with an error counts less (`label_weights`).
+
+    Error bars stay those of the labels as they are given.
+    parts: which stars stop the fit and which calibrate its error bars; None: drawn by the settings' seed, all
+    stars alike. Where too few calibrate (`Parts.enough`) the fit is crossed: one fit per fold, each
+    calibrated on its own fold; `summary["calibration"]` says so.
     progress: called after every pass over the stars with the fraction of the passes that may be needed and
     the loss of the stars that stop (in units of the labels' variance).
 
@@ -58,9 +68,6 @@ def fit_regressor(
     is not known, or no label known for `MIN_LABELLED` stars.
     """
     began = time.perf_counter()
-    snr = None if snr is None else np.asarray(snr)
-    values = np.asarray(x, np.float32), np.asarray(y, np.float64)
-    stars = LabelledStars(*values, tuple(names), snr, noise, label_errors)
     columns = _label_groups(stars.y, settings.joint)
     parts = Parts.drawn(len(stars), settings.seed) if parts is None else parts
     known = np.isfinite(stars.y[:, np.concatenate(columns)])

@@ -25,6 +25,10 @@ class LabelledStars:
     label_errors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "x", np.asarray(self.x, np.float32))
+        object.__setattr__(self, "y", np.asarray(self.y, np.float64))
+        if self.snr is not None:
+            object.__setattr__(self, "snr", np.asarray(self.snr))
         x, y, names, snr = self.x, self.y, self.names, self.snr
         if x.ndim != 2 or y.shape != (len(x), len(names)) or (snr is not None and np.shape(snr) != (len(x),)):
             raise ModelError(
