@@ -58,13 +58,21 @@ def test_texts_in_binary_tables_are_numbers_where_they_are():
         read_bytes("s", pd.DataFrame(SPECTRA | {"teff": ["5777", "hot", "4500"]}).to_parquet())
 
 
-@pytest.mark.parametrize(("value", "cause"), [(True, "'True'"), ("hot", "'hot'")])
-def test_a_card_of_another_type_is_named(value, cause):
+@pytest.mark.parametrize("value", [True, "hot", "5,777", "from Smith (2010)"])
+def test_a_keyword_that_is_no_number_is_left_out_and_named_and_costs_no_spectrum(value):
     hdus = fits.HDUList(fits.open(io.BytesIO(star_file("fits", {"wavelength": WAVE, "flux": FLUX}))))
-    hdus[1].header["LOGG"] = value
+    hdus[1].header.update({"TEFF": value, "LOGG": "4.44"})
     hdus.writeto(out := io.BytesIO())
-    with pytest.raises(SpectraError, match=f"keyword LOGG is not numeric: {cause}$"):
-        read_bytes("s", out.getvalue())
+    stars = read_bytes("s", out.getvalue())
+    assert stars.label_names == ("logg",) and stars.label("logg").tolist() == [4.44]
+    assert f"s: keyword TEFF is no number, and is left out: '{value}'" in reading_notes(stars)
+
+
+def test_keywords_that_stand_for_a_missing_value_are_missing():
+    body = star_file("csv", {"wavelength": WAVE, "flux": FLUX})
+    for word in ("n/a", "-", "nan", "-9999"):
+        stars = read_bytes("s", f"# teff: {word}\n".encode() + body)
+        assert np.isnan(stars.label("teff")).all() and not any("left out" in n for n in reading_notes(stars))
 
 
 def test_true_and_false_are_no_temperatures_but_may_be_another_label(tmp_path):

@@ -3,7 +3,6 @@
 Shapes: R rows, L pixels.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,12 +27,9 @@ from .names import (
     letters,
     meaning_of,
 )
+from .provenance import PROVENANCE_KEY, parse_provenance
 from .sniff import Budget
 from .values import label_in_text
-
-MAX_DEPTH, MAX_PARTS = 6, 10_000  # of sets that were joined
-_OURS = ("simulated", "instrument", "parts")  # entries of a provenance that are more than text for people
-PROVENANCE_KEY = "gandalf"  # the keyword under which a file carries the provenance of its stars
 
 
 @dataclass(frozen=True)
@@ -192,7 +188,10 @@ class Table:
                 self.meta[ID], self.keywords[ID] = value, key
             elif meaning is not None and meaning.role not in SPECTRAL:
                 number = label_in_text(meaning.role, value) if isinstance(value, str) else value
-                self._add_keyword(meaning.role, key, number)
+                if _is_number(meaning.role, number):
+                    self._add_keyword(meaning.role, key, number)
+                else:
+                    self.remarks += (f"keyword {key} is no number, and is left out: '{str(value)[:40]}'",)
 
     def _add_keyword(self, label: str, key: str, value: Any) -> None:
         """Note a label of the table's star. SpectraError when an earlier keyword says something else."""
@@ -229,6 +228,14 @@ class Table:
             raise SpectraError(f"label {name} is not one number per row") from None
 
 
+def _is_number(label: str, value: Any) -> bool:
+    """Whether the value of a keyword can be that of a label, or stands for a missing one."""
+    try:
+        return len(label_cells(value, label, "a keyword")) == 1
+    except SpectraError:
+        return False
+
+
 def best(role: str, found: list[Chosen]) -> Chosen:
     """The column of a role. SpectraError when two may be meant equally well and hold different values."""
     first, *others = sorted(found, key=lambda c: c.meaning.rank)
@@ -245,28 +252,6 @@ def _equal(a: Any, b: Any) -> bool:
         return bool(np.array_equal(np.ma.filled(a, np.nan), np.ma.filled(b, np.nan), equal_nan=True))
     except TypeError:  # text, or arrays as cells
         return False
-
-
-def parse_provenance(text: Any) -> dict[str, Any]:
-    """The provenance that a file carries as JSON; empty when there is none, or none that can be read."""
-    try:
-        return sound_provenance(json.loads(str(text)))
-    except (ValueError, RecursionError):
-        return {}
-
-
-def sound_provenance(value: Any, depth: int = MAX_DEPTH) -> dict[str, Any]:
-    """A provenance without what others than we have put where we look: it may come from anybody."""
-    if not isinstance(value, dict) or depth == 0:
-        return {}
-    sound = {str(key): entry for key, entry in value.items() if key not in _OURS}
-    if isinstance(value.get("simulated"), dict):
-        sound["simulated"] = value["simulated"]
-    if isinstance(value.get("instrument"), str):
-        sound["instrument"] = value["instrument"]
-    if isinstance(value.get("parts"), list):
-        sound["parts"] = [sound_provenance(part, depth - 1) for part in value["parts"][:MAX_PARTS]]
-    return sound
 
 
 def stack(values: Any, name: str, length: int | None = None) -> tuple[np.ndarray, dict[int, str]]:

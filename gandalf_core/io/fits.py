@@ -14,12 +14,12 @@ from astropy.io import fits
 
 from ..data.column_notes import note_on
 from ..errors import SpectraError
-from .columns import PROVENANCE_KEY
 from .fits_columns import columns_of
 from .fits_headers import check_extensions
 from .fits_images import spectrum_of
 from .layouts import Columns, to_astropy
 from .names import FLUX, WAVELENGTH, role_of
+from .provenance import PROVENANCE_KEY
 from .raw import RawTable, Wanted, has_role
 from .sniff import Budget
 

@@ -15,11 +15,12 @@ import numpy as np
 from ..errors import SpectraError
 from ..parameters import canonical_name
 from . import h5ad
-from .columns import PROVENANCE_KEY, Chosen, RawColumn, parse_provenance, stack
+from .columns import Chosen, RawColumn, stack
 from .formats import NAMES, raw_tables
 from .ids import as_strings, choose, joined
 from .label_table import LabelTable, label_of, labels_in, without_limits
 from .names import ID, label_name, meaning_of
+from .provenance import PROVENANCE_KEY, parse_provenance
 from .raw import RawTable, every
 from .read import Upload, open_stream
 from .sniff import Budget, only_member, parsing

@@ -14,8 +14,8 @@ from ..data.positions import position_columns
 from ..data.spectra import SpectraSet
 from ..data.star_tables import as_table
 from . import ids as star_ids
-from .columns import PROVENANCE_KEY
 from .names import label_column
+from .provenance import PROVENANCE_KEY
 
 if TYPE_CHECKING:
     import pyarrow as pa

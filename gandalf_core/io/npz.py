@@ -17,10 +17,11 @@ from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from . import ids as star_ids
 from .checking import DEFAULT, Checks
-from .columns import PROVENANCE_KEY, RawColumn, Table
+from .columns import RawColumn, Table
 from .medium import Statement
 from .names import FLUX, SPECTRAL, WAVELENGTH, label_column, label_name, refuse_repeats, role_of
 from .npy import read_header
+from .provenance import PROVENANCE_KEY
 from .sky import places_of
 from .sniff import Budget, check_columns, open_zip, size_of
 from .tables import assemble

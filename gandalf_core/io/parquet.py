@@ -21,7 +21,7 @@ from ..data.spectra import SpectraSet
 from ..errors import SpectraError
 from . import ids as star_ids
 from .checking import DEFAULT, Checks, Found, checked
-from .columns import Table, sound_provenance
+from .columns import Table
 from .medium import Statement
 from .names import ERROR, FLUX, ID, label_column, meaning_of, role_of
 from .opening import open_regular
@@ -29,6 +29,7 @@ from .parquet_arrays import arrays, keywords, leaves, raw_columns, scalars
 from .parquet_groups import Part, divided, tables, undivided
 from .parquet_tables import check_rows, check_size, with_dictionaries
 from .parquet_writing import CHECK, CHUNK, KEY, metadata_checksum
+from .provenance import sound_provenance
 from .raw import has_role
 from .sky import places_of
 from .sniff import Budget, parsing

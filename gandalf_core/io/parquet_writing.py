@@ -26,8 +26,8 @@ from ..data.positions import position_columns
 from ..data.spectra import SpectraSet, same_grid
 from ..errors import SpectraError
 from . import ids as star_ids
-from .columns import PROVENANCE_KEY
 from .layouts import fluxes, label_columns, to_arrow
+from .provenance import PROVENANCE_KEY
 from .understanding import stored
 
 _LOG = logging.getLogger(__name__)

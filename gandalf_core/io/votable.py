@@ -11,8 +11,9 @@ from astropy.io import votable
 from astropy.io.votable import tree
 
 from ..errors import SpectraError
-from .columns import PROVENANCE_KEY, RawColumn
+from .columns import RawColumn
 from .layouts import Columns, to_astropy
+from .provenance import PROVENANCE_KEY
 from .raw import RawTable, Wanted, has_role
 from .sniff import Budget
 from .votable_structure import check_structure
