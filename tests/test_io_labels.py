@@ -136,6 +136,17 @@ def test_what_a_table_of_labels_says_beside_labels_is_named(tmp_path):
     )
 
 
+def test_further_tables_of_a_file_are_named(tmp_path):
+    first, second = (fits_table(teff=fits.Column("teff", "E", array=[k, 5100, 5200])) for k in (5000, 6000))
+    hdus = [*fits.open(io.BytesIO(first)), fits.open(io.BytesIO(second))[1]]
+    fits.HDUList(hdus).writeto(tmp_path / "t.fits")
+    said = "t.fits: further tables in the file are not used: 1, of source_id, teff"
+    for table in (read_survey_table(tmp_path / "t.fits"), read_labels(tmp_path / "t.fits")):
+        assert said in table.notes
+    assert read_survey_table(tmp_path / "t.fits").columns["teff"].tolist() == [5000, 5100, 5200]
+    assert not survey(tmp_path, first, "one.fits").notes
+
+
 def test_a_unit_in_a_table_of_labels_is_converted_and_said(tmp_path):
     found = survey(tmp_path, "source_id,Teff [kK],e_teff [kK]\n11,5.777,0.05\n")
     assert found.columns["teff"].tolist() == [5777] and found.columns["teff_error"].tolist() == [50]

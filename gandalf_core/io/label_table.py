@@ -56,7 +56,7 @@ def read_labels(path: str | Path) -> LabelTable:
             if member.format == "npz":
                 return _from_npz(member.stream, name, member.budget)
             tables = raw_tables(member.stream, member.format, every, member.budget)
-            return labels_in(_first_with_labels(tables), PurePath(name).name)
+            return labels_in(_first_with_labels(tables).alone_of(tables), PurePath(name).name)
 
 
 def _first_with_labels(tables: list[RawTable]) -> RawTable:

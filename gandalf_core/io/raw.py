@@ -1,8 +1,10 @@
 """What the reader of a format hands on: the tables of a file, before anybody says what they mean."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from ..errors import SpectraError
 from .columns import RawColumn, Table
@@ -59,6 +61,14 @@ class RawTable:
             said = f"only the first {MAX_COMMENTS:,} characters of its comments were looked at"
             object.__setattr__(self, "remarks", (*self.remarks, said))
         object.__setattr__(self, "comments", comments)
+
+    def alone_of(self, tables: "Sequence[RawTable]") -> "RawTable":
+        """The table, chosen of those of a file, with a remark on the others that have rows."""
+        others = [t for t in tables if t is not self and any(np.size(c.values) for c in t.columns)]
+        said = f"further tables in the file are not used: {len(others)}, of " + "; ".join(
+            ", ".join(c.name for c in t.columns)[:80] for t in others[:3]
+        )
+        return replace(self, remarks=(*self.remarks, said)) if others else self
 
     def with_meaning(self) -> Table:
         """Its columns by what they mean."""

@@ -58,7 +58,8 @@ def read_survey_table(path: str | Path) -> SurveyTable:
             raise SpectraError(f"{name}: arrays of an npz: give {_ALONE}")
         with parsing(name, NAMES[member.format]):
             tables = raw_tables(member.stream, member.format, every, member.budget)
-            return _read(max(tables, key=lambda t: len(t.columns)), PurePath(name).name)
+            largest = max(tables, key=lambda t: len(t.columns))
+            return _read(largest.alone_of(tables), PurePath(name).name)
 
 
 def _read(table: RawTable, file: str) -> SurveyTable:
