@@ -35,6 +35,18 @@ BINARY = 2  # the kind of a WebSocket's frame
 IDLE = "[data-testid='stApp'][data-test-script-state='notRunning'][data-test-connection-state='CONNECTED']"
 PAINTED = """root => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
     .some(element => element.shadowRoot?.querySelector(root)?.gandalf?.paints > 0)"""
+TOUCHING = """figures => figures.map(figure => {
+    const title = figure.querySelector('.gtitle'), legend = figure.querySelector('.legend')
+    if (!title?.textContent) return null
+    const [a, b] = [title.getBoundingClientRect(), legend?.getBoundingClientRect()]
+    const meets = b && a.right > b.left && b.right > a.left && a.bottom > b.top && b.bottom > a.top
+    for (let node = title.parentElement; node !== document.body; node = node.parentElement) {
+        const frame = node.getBoundingClientRect()
+        const cuts = getComputedStyle(node).overflow !== 'visible' && !node.matches('[data-testid=stMain]')
+        if (cuts && (frame.top > a.top + 1 || frame.right < a.right - 1)) return `${title.textContent} (cut)`
+    }
+    return meets ? title.textContent : null
+}).filter(text => text)"""
 TITLES = {
     "": "GANDALF Explorer",
     "tour": "Tour",
@@ -195,6 +207,11 @@ def _value(page: Page, root: str, expression: str) -> Any:
     return page.locator(root).first.evaluate(
         f"element => {{ const v = element.gandalf; return {expression} }}"
     )
+
+
+def touching(page: Page) -> list[str]:
+    """The titles of the figures on a page whose legend touches them or that are cut off."""
+    return page.locator(".js-plotly-plot").evaluate_all(TOUCHING)
 
 
 def drag(page: Page, box: dict, *points: tuple[float, float], steps: int = 8) -> None:

@@ -56,7 +56,7 @@ def page(name: str, title: str, icon: str, help_text: str) -> StreamlitPage:
 
 
 # a laptop's width belongs to the figures; a phone scrolls tables, wraps switches, and has no room for long
-# titles and the names of most lines
+# titles and the names of most lines; a legend of many rows reaches where the title was, which moves up
 UNNAMED = sorted({line.species for line in LINES} - {"Ca II", "DIB"})
 UNNAMED_LINES = ", ".join(f"[data-unformatted='{name}']" for name in UNNAMED)
 STYLE = f"""<style>
@@ -82,7 +82,9 @@ currentColor) center / 2px 18px no-repeat}}
 [data-testid='stMarkdownContainer'] table {{display: block; max-width: 100%; overflow-x: auto}}
 [data-testid='stButtonGroup'] [role='radiogroup'] {{flex-wrap: wrap}}
 .annotation-text:is({UNNAMED_LINES}) {{display: none}}
-.js-plotly-plot .gtitle {{font-size: 12px !important}}
+.js-plotly-plot .gtitle {{font-size: 12px !important; translate: 0 -1.4rem}}
+.js-plotly-plot, .js-plotly-plot .main-svg {{overflow: visible !important}}
+[data-testid='stElementContainer']:has(.js-plotly-plot) {{margin-top: 1.4rem; overflow: visible}}
 }}
 </style>"""
 

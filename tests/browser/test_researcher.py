@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from driver import PATIENCE_MS, choose, go, press, settle, visit
+from driver import PATIENCE_MS, choose, go, press, settle, touching, visit
 from playwright.sync_api import expect
 
 from gandalf_core import io
@@ -71,6 +71,12 @@ def test_a_researcher_adapts_and_calibrates_with_500_stars(open_browser, server,
         page.get_by_text(re.compile(r"autoencoder adapted \w{6} beside autoencoder, on 500"))
     ).to_be_visible()
     settle(page)
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 1400})
+    page.locator(".js-plotly-plot .legend").first.wait_for()
+    page.wait_for_timeout(500)
+    assert touching(page) == []
+    page.set_viewport_size(wide)
     for part in ("Leakage", "Parameters", "Sliders", "Ca II and the mean spectrum"):
         press(page, part)
         expect(page.get_by_test_id("stException")).to_have_count(0)

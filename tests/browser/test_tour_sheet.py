@@ -36,6 +36,8 @@ does = register.does
 
 def test_every_sentence_is_tied_to_what_it_asks_for():
     assert register.differences() == []
+    named = {name for sentences in parts().values() for s in sentences for name in bold(s)}
+    assert set(TITLES.values()) - {"GANDALF Explorer"} <= named | {"Maps"}
     minutes = [int(m) for m in re.findall(r"^## .*\((\d+) minutes\)$", SHEET, re.M)]
     assert sum(minutes[:5]) == 40 and SHEET.count("Forty minutes") == 1
 

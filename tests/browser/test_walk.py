@@ -10,7 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driver import PATIENCE_MS, TITLES, choose, drag, go, live, panels, press, serving, settle, until, visit
+from driver import (
+    PATIENCE_MS,
+    TITLES,
+    choose,
+    drag,
+    go,
+    live,
+    panels,
+    press,
+    serving,
+    settle,
+    touching,
+    until,
+    visit,
+)
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -470,6 +484,22 @@ def test_every_page_opens_in_both_themes_and_fits_a_phone(open_browser, server, 
             settle(page)
             expect(page.get_by_test_id("stException")).to_have_count(0)
             page.wait_for_function(FITS)
+
+
+@pytest.mark.long  # test_researcher.py looks at the widest legend
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_no_legend_touches_its_title(open_browser, server, scheme):
+    page = open_browser(width=390, height=1400, scheme=scheme)
+    for path, title in (
+        ("audit", "Audit"),
+        ("tour?view=1&tour_step=2+The+adversary", "Tour"),
+        ("", TITLES[""]),
+    ):
+        sign = "&" if "?" in path else "?"
+        visit(page, f"{server}/{path}{sign}model=physical-removed&stars=simulated:50:3", title)
+        page.locator(".js-plotly-plot .gtitle").first.wait_for()
+        page.locator(".js-plotly-plot .legend").first.wait_for()
+        assert touching(page) == []
 
 
 def test_on_a_phone_switches_wrap_and_the_names_of_lines_do_not_overlap(open_browser, server):
