@@ -7,8 +7,13 @@ import platform
 import sys
 import time
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
+from benchmarks.page import replace_measured
 from gandalf_core.cli.terminal import prepare_streams
+
+PAGE, STORED = Path("docs/performance.md"), Path("docs/results/performance.json")
 
 BENCHMARKS = {  # name -> (module, function); a module is imported when it is needed
     "matmul": ("training", "matmul"),
@@ -19,7 +24,10 @@ BENCHMARKS = {  # name -> (module, function); a module is imported when it is ne
     "training-bottleneck-256": ("training", "bottleneck_256"),
     "training-three-seeds": ("training", "three_seeds"),
     "training-eight-trials": ("training", "eight_trials"),
+    "steps": ("roofline", "steps"),
+    "growth": ("roofline", "growth"),
     "scaling": ("training", "scaling"),
+    "representation": ("training", "whole"),
     "encode": ("encoding", "million"),
     "verdicts": ("encoding", "verdicts"),
     "audit": ("auditing", "row_of_z"),
@@ -41,27 +49,27 @@ def main() -> int:
         "--quick", action="store_true", help="use small samples: shows that everything works, not for quoting"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help=f"write the figures into {PAGE} and {STORED}, too: on an idle machine",
+    )
     prepare_streams()
     args = parser.parse_args()
-    started, rows = time.perf_counter(), []
+    if args.write and (args.quick or args.only):
+        parser.error("--write needs a whole run: without --quick and --only")
+    started, rows, about = time.perf_counter(), [], machine()
     for name in args.only or BENCHMARKS:
         module, function = BENCHMARKS[name]
         print(f"{time.perf_counter() - started:5.0f} s  {name}", file=sys.stderr, flush=True)
         rows += getattr(import_module(f".{module}", __package__), function)(args.quick)
-    seconds = time.perf_counter() - started
-    if args.json:
-        print(
-            json.dumps(
-                {
-                    "machine": machine(),
-                    "quick": args.quick,
-                    "seconds": seconds,
-                    "rows": [r.as_dict() for r in rows],
-                }
-            )
-        )
-    else:
-        print(report(rows, seconds, args.quick))
+    found = {"machine": about, "quick": args.quick, "seconds": time.perf_counter() - started}
+    stored = found | {"rows": [r.as_dict() for r in rows]}
+    text = report(rows, found)
+    print(json.dumps(stored) if args.json else text)
+    if args.write:
+        STORED.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+        replace_measured(PAGE, text + "\n")
     return 0
 
 
@@ -89,15 +97,15 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def report(rows: list, seconds: float, quick: bool) -> str:
-    """The Markdown table of docs/performance.md."""
+def report(rows: list, found: dict[str, Any]) -> str:
+    """The Markdown table of docs/performance.md. found: the machine, as it was before, quick, seconds."""
     from benchmarks.rows import HEADER
 
-    about = ", ".join(f"{k} {v}" for k, v in machine().items())
+    about = ", ".join(f"{k} {v}" for k, v in found["machine"].items())
     lines = [HEADER, ["---"] * len(HEADER), *(r.cells() for r in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    warning = ", quick: small samples, not for quoting" if quick else ""
-    return f"{about}\n{seconds:.0f} s in all{warning}\n\n{table}"
+    warning = ", quick: small samples, not for quoting" if found["quick"] else ""
+    return f"{about}\n{found['seconds']:.0f} s in all{warning}\n\n{table}"
 
 
 if __name__ == "__main__":

@@ -31,17 +31,12 @@ def million(quick: bool) -> list[Row]:
         measured = json.loads(
             subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
         )
-    beside = {k: measured[k] for k in ("seconds", "matmul_seconds", "spectra_per_second", "matmul_gflops")}
+    parts = ("seconds", "read_seconds", "matmul_seconds", "spectra_per_second", "matmul_gflops")
+    beside = {k: measured[k] for k in parts}
+    least = measured["read_seconds"] + measured["matmul_seconds"]
+    what = f"encode {n:,} spectra: time / (reading once + products)"
     return [
-        Row(
-            "encode-million",
-            f"encode {n:,} spectra: time / pure matmul time",
-            measured["ratio"],
-            4,
-            2,
-            False,
-            beside,
-        ),
+        Row("encode-million", what, measured["seconds"] / least, 1.5, 1.2, False, beside),
         Row("encode-memory", "peak memory of that run [GB]", measured["peak_gb"], 2, 1, False),
     ]
 
@@ -97,22 +92,31 @@ def main(source: str, out: str) -> None:
     products = encode_products(model.config, len(model.wavelength_nm), CHUNK)
     alone = runner(products)
     alone()
-    before = min(seconds(alone) for _ in range(5))
+    before, read = min(seconds(alone) for _ in range(5)), seconds(lambda: _read(source))
     done = run_catalogue(encode_task(model), source, out)
     peak = peak_gb()
+    read = min(read, seconds(lambda: _read(source)))
     pure = (before + min(seconds(alone) for _ in range(5))) / 2 * done.stars / CHUNK
     print(
         json.dumps(
             {
                 "seconds": done.seconds,
+                "read_seconds": read,
                 "matmul_seconds": pure,
-                "ratio": done.seconds / pure,
                 "peak_gb": peak,
                 "spectra_per_second": done.stars / done.seconds,
                 "matmul_gflops": flop(products) * done.stars / CHUNK / pure / 1e9,
             }
         )
     )
+
+
+def _read(source: str) -> None:
+    """Read all spectra once, as the catalogue does."""
+    from gandalf_core.io import iter_parquet
+
+    for _ in iter_parquet(source):
+        pass
 
 
 def peak_gb() -> float:

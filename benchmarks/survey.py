@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.encoding import tiled
+from benchmarks.page import replace_measured
 from benchmarks.rows import QUICK, sample
 
 STORED = Path("docs/results/scale.json")
 PAGE = Path("docs/scale.md")
-MARKS = ("<!-- measured -->\n", "<!-- /measured -->")
 SURVEY = 100_000_000  # spectra of a large survey
 WORKERS = 2
 PART = 5  # of the partitions one in so many is done first, to tell the start from the work
@@ -208,9 +208,7 @@ def write_page(about: dict[str, Any]) -> None:
         f"{own * 100 * each / 1e9:,.1f} GB per second. A file system that gives less sets the pace."
     )
     text = f"{what} {how}; every run ended with each star once.{note}\n\n{table(about)}\n\n{cost}\n"
-    page = PAGE.read_text(encoding="utf-8")
-    first, last = (page.index(mark) for mark in MARKS)
-    PAGE.write_text(page[: first + len(MARKS[0])] + text + page[last:], encoding="utf-8")
+    replace_measured(PAGE, text)
 
 
 if __name__ == "__main__":
