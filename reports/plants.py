@@ -194,17 +194,23 @@ def wiggly_floor(n: int, seed: int) -> Sample:
 
 def uneven(n: int, seed: int) -> Sample:
     """Smooth functions of the kept labels; the label scatters more where one of them is high."""
-    g = ground(n, seed)
-    z = np.sin(g.kept @ g.rng.standard_normal((2, LATENT)) + g.rng.uniform(0, 6, LATENT)) + 0.1 * g.z
-    return Sample(z, g.kept, (0.6 * g.kept[:, 0] + np.exp(0.6 * g.kept[:, 1]) * g.rest)[:, None])
+    return _scattered(n, seed, lambda high: np.exp(0.6 * high))
+
+
+def steep(n: int, seed: int) -> Sample:
+    """As `uneven`; the scatter grows by a factor e for each spread of the kept label."""
+    return _scattered(n, seed, np.exp)
 
 
 def jumping(n: int, seed: int) -> Sample:
     """As `uneven`; the label scatters six times as much beyond a limit, as of giants and dwarfs."""
+    return _scattered(n, seed, lambda high: np.where(high > 1, 6.0, 1.0))
+
+
+def _scattered(n: int, seed: int, spread: Callable[[np.ndarray], np.ndarray]) -> Sample:
     g = ground(n, seed)
     z = np.sin(g.kept @ g.rng.standard_normal((2, LATENT)) + g.rng.uniform(0, 6, LATENT)) + 0.1 * g.z
-    spread = np.where(g.kept[:, 1] > 1, 6.0, 1.0)
-    return Sample(z, g.kept, (0.6 * g.kept[:, 0] + spread * g.rest)[:, None])
+    return Sample(z, g.kept, (0.6 * g.kept[:, 0] + spread(g.kept[:, 1]) * g.rest)[:, None])
 
 
 def population(n: int, seed: int) -> Sample:
@@ -250,4 +256,4 @@ NULLS: dict[str, Callable[[int, int], Sample]] = {
     "mock sample, chemical removed": population_reversed,
     "nothing kept": nothing_kept,
 }
-HARD_NULLS = {"a wiggly floor": wiggly_floor}
+HARD_NULLS = {"a wiggly floor": wiggly_floor, "a steep scatter": steep}
