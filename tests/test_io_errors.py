@@ -99,6 +99,29 @@ def test_words_are_a_mask_too():
         assert np.array_equal(read_bytes("s.csv", text.encode()).mask[0], BAD)
 
 
+@pytest.mark.parametrize(
+    ("name", "bad", "fine"),
+    [
+        *(("mask", bad, fine) for bad, fine in (("bad", "good"), ("rejected", "ok"), ("*", ""), ("C", ""))),
+        *(("good", bad, fine) for bad, fine in (("bad", "good"), ("F", "T"), ("", "yes"), ("0", "1"))),
+        ("flag", "cosmic", "0"),
+    ],
+)
+def test_words_and_marks_hide_what_they_mean(name, bad, fine):
+    """Beside marks a blank is no mark; beside answers (`yes`) it is none."""
+    words = np.where(BAD, bad, fine)
+    for kind in ("csv", "ecsv", "fits", "parquet"):
+        stars = read_bytes("s", star_file(kind, BASE | {name: words}))
+        assert np.array_equal(stars.mask[0], BAD), kind
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(("name", "others"), [("good", 1.0), ("mask", 0.0)])
+def test_a_missing_cell_hides_its_sample_in_masks_of_either_sense(kind, name, others):
+    stars = read_bytes("s", star_file(kind, BASE | {name: np.where(BAD, np.nan, others)}))
+    assert np.array_equal(stars.mask[0], BAD)
+
+
 @pytest.mark.parametrize("serialize", ["null_value", "data_mask"])
 def test_masked_cells_of_astropy(serialize):
     table = Table({"wavelength": WAVE, "flux": MaskedColumn(FLUX, mask=BAD), "flux_error": ERROR})

@@ -19,6 +19,9 @@ from .values import label_in_own_unit, unit_problem
 
 MAX_LABELS = 1000  # beside spectra; every star of a file has a place for each
 _FALSE_WORDS = ("", "0", "f", "false", "n", "no", "0.0")
+_USABLE_WORDS = ("good", "ok", "valid", "usable", "clean")
+_HIDDEN_WORDS = ("bad", "masked", "invalid", "rejected")
+_ANSWERS = (*_FALSE_WORDS[1:], *_USABLE_WORDS, *_HIDDEN_WORDS, "1", "t", "true", "y", "yes", "1.0")
 OBSERVED = (
     "by their name the wavelengths are those of the observer: models expect the star's rest frame, "
     "without its radial velocity"
@@ -53,7 +56,7 @@ def mask_of(table: Table) -> np.ndarray:
     flux = table.columns[FLUX]
     mask = np.zeros(flux.shape, bool)
     for chosen in masks_in_use(table):
-        mask |= as_mask(chosen.column.values) ^ (chosen.meaning.kind == GOOD)
+        mask |= hidden_by(chosen.column.values, chosen.meaning.kind == GOOD)
     if ERROR in table.chosen and table.chosen[ERROR].meaning.kind == INVERSE_VARIANCES:
         weights = floats(table, ERROR)
         mask |= (weights <= 0) if weights.shape == flux.shape else False
@@ -65,20 +68,33 @@ def masks_in_use(table: Table) -> list[Chosen]:
     return [c for c in table.masks if np.shape(_rectangle(c.column.values)) == table.columns[FLUX].shape]
 
 
-def as_mask(values: Any) -> np.ndarray:
-    """A column as true and false: numbers other than 0, and words other than `false`, `no`, `F`, are true.
+def hidden_by(values: Any, good: bool) -> np.ndarray:
+    """Where a column hides its samples: where it is true, not 0, or a word such as `bad`.
 
-    A missing cell is true: nobody says that its sample can be used.
+    good: it says which samples can be used, and hides the others. A missing cell hides, since nobody says
+    that its sample can be used; but beside marks such as `*` for some samples, a blank is no mark.
     """
     missing = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else False
     values = _rectangle(np.ma.getdata(values))
+    if values.dtype.kind not in "SUO":
+        unknown = np.isnan(values) if values.dtype.kind == "f" else False
+        return (values.astype(bool) ^ good) | missing | unknown
     if values.dtype.kind == "S":
         values = np.char.decode(values, "ascii", "replace")
-    if values.dtype.kind in "UO":
-        check_lengths(values.ravel() if values.dtype.kind == "O" else ())
-        words = np.char.lower(np.char.strip(values.astype(str)))
-        return ~np.isin(words, _FALSE_WORDS) | missing
-    return values.astype(bool) | missing  # NaN is true
+    if values.dtype.kind == "O":
+        check_lengths(values.ravel())
+        missing = missing | np.frompyfunc(lambda cell: cell is None or cell != cell, 1, 1)(values).astype(
+            bool
+        )
+    words = np.char.lower(np.char.strip(values.astype(str)))
+    hidden = ~np.isin(words, _FALSE_WORDS) ^ good
+    hidden = np.where(np.isin(words, _USABLE_WORDS), False, np.isin(words, _HIDDEN_WORDS) | hidden)
+    marks = not good and not np.isin(words[~np.broadcast_to(missing, words.shape)], _ANSWERS).any()
+    some = not np.all(missing)
+    return np.where(missing, not (marks and some), hidden)
+
+
+_absent = np.frompyfunc(lambda cell: cell is None or cell != cell, 1, 1)  # None and NaN among objects
 
 
 def _rectangle(values: Any) -> np.ndarray:

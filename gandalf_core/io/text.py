@@ -112,7 +112,10 @@ def _values(column: pd.Series, name: str) -> Any:
     if role == ID:
         return column.array
     try:
-        return numbers(column, name)
+        values = numbers(column, name)
+        if role == MASK and values.dtype.kind == "f" and (np.isnan(values) & column.notna()).any():
+            return column.to_numpy(object)  # `*` is a mark here, and no number that is too wide
+        return values
     except SpectraError:
         if role not in (None, MASK) and not are_limits(column.to_numpy(object)).any():
             raise
