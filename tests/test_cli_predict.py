@@ -119,6 +119,18 @@ def test_tables_have_correlations_on_request_and_fits_only_ascii(ask, tmp_path):
     assert fits["outside"].tolist() == [False, True]
 
 
+def test_positions_of_the_files_are_in_tables_and_json(ask, tmp_path):
+    assert "ra" not in ask("--json")[1]["stars"][0]
+    places = [[83.63321, -22.01447], [np.nan, np.nan]]
+    write_stars(tmp_path / "two.npz", replace(toy_stars(2), positions=places))
+    first, second = ask("--json")[1]["stars"]
+    assert (first["ra"], first["dec"], second["ra"]) == (83.63321, -22.01447, None)
+    assert ask("--out", tmp_path / "out.csv")[0] == ask("--out", tmp_path / "out.fits")[0] == 0
+    assert pd.read_csv(tmp_path / "out.csv")[["ra", "dec"]].iloc[0].tolist() == places[0]
+    table = Table.read(tmp_path / "out.fits")
+    assert table["ra"].unit == "deg" and table["dec"][0] == -22.01447 and np.ma.is_masked(table["ra"][1])
+
+
 def test_files_of_draws_lie_beside_their_table(tmp_path):
     assert samples_file("a/stars.v2.csv").replace("\\", "/") == "a/stars.v2-samples.csv"
     write_predictions(str(tmp_path / "p.csv"), KNOWN, {}, None, False)

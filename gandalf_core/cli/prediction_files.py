@@ -1,6 +1,8 @@
 """What `predict` writes: a table or JSON with one row per star, and the draws of --samples beside it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..atomic import write_text
@@ -31,26 +33,32 @@ def write_predictions(
     draws: "Draws",
     correlations: bool,
     origin: dict[str, str] | None = None,
+    places: "Mapping[str, np.ndarray]" = MappingProxyType({}),
 ) -> None:
     """Write a table, or JSON, with one row per star; JSON also has what is `told` of the reading.
 
     draws: into the rows of JSON, else into a table of their own.  correlations: their columns in a table.
-    origin: what a table says of its model and stars.
+    origin: what a table says of its model and stars.  places: columns of the stars' positions.
     """
     if out.lower().endswith(".json"):
-        write_text(out, to_json({"stars": rows(predictions, draws), **told}))
+        write_text(out, to_json({"stars": rows(predictions, draws, places), **told}))
         return
     from ..publishing.tables import about, write_results
 
     origin = about(**(origin or {}))
-    write_results(out, predictions.columns(correlations=correlations), origin)
+    write_results(out, {**predictions.columns(correlations=correlations), **places}, origin)
     if draws is not None:
         write_results(samples_file(out), sample_columns(predictions, draws), origin, digits=None)
 
 
-def rows(predictions: "Predictions", draws: "Draws") -> list[dict[str, Any]]:
-    """One dictionary per star, with its `samples` (label → values) where there are draws."""
+def rows(
+    predictions: "Predictions", draws: "Draws", places: "Mapping[str, np.ndarray]" = MappingProxyType({})
+) -> list[dict[str, Any]]:
+    """One dictionary per star, with its `samples` (label → values) where there are draws, and its place."""
     stars = predictions.rows()
+    for name, column in places.items():
+        for row, value in zip(stars, column.tolist(), strict=True):
+            row[name] = value
     if draws is not None:
         for row, own in zip(stars, draws, strict=True):
             row["samples"] = dict(zip(predictions.label_names, own.T.tolist(), strict=True))

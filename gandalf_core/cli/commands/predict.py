@@ -2,6 +2,7 @@
 
 import os
 from argparse import Namespace
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from ..registry import Report, UsageError, arg, command
 from ..streams import intake_for
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from ...data.spectra import SpectraSet
     from ...models.predictions import Predictions
 
 HEAD_BYTES = 65536  # of a file: the names of its columns are there
@@ -72,7 +76,6 @@ def predict(args: Namespace, console: Console) -> Report:
     are lower limits. A star that cannot be used is named with its cause, and the others are done.
     """
     from ...models.cards import notes
-    from ...models.predictions import join_predictions
     from ...models.rest_frame import RestFrame, preparation_notes, told_moved
     from ...models.store import load_model
 
@@ -82,8 +85,8 @@ def predict(args: Namespace, console: Console) -> Report:
     intake = intake_for(args, model, decoded=True)
     pieces = intake.pieces(specs, model.wavelength_nm)
     applied = asked_calibration(args, model)
-    predictions = join_predictions(
-        [under(applied, model.predict(s, source=args.source), s.snr, model) for s in pieces]
+    predictions, places = _read(
+        pieces, lambda s: under(applied, model.predict(s, source=args.source), s.snr, model)
     )
     if isinstance(intake.prepare, RestFrame):
         predictions = told_moved(predictions, intake.prepare.moved)
@@ -98,12 +101,26 @@ def predict(args: Namespace, console: Console) -> Report:
     draws = predictions.draws(args.samples, args.seed) if args.samples else None
     if out:
         origin = {"model": model.model_id, "stars": " ".join(specs), "read_from": f"the {args.source}"}
-        write_predictions(out, predictions, told, draws, args.correlations, origin)
+        write_predictions(out, predictions, told, draws, args.correlations, origin, places)
         console.say(f"{len(predictions):,} stars written to {out}")
-    stars = rows(predictions, draws) if args.json or not out else []
+    stars = rows(predictions, draws, places) if args.json or not out else []
     text = "" if out else predictions_table(predictions)
     result = {"model": model.model_id, "stars": stars, "from": args.source, **told, "file": out}
     return Report(about(model) | result, text)
+
+
+def _read(
+    pieces: "Iterable[SpectraSet]", predict: "Callable[[SpectraSet], Predictions]"
+) -> tuple["Predictions", dict[str, "np.ndarray"]]:
+    """The predictions of all pieces, and columns of the stars' positions where their files give any."""
+    from ...data.positions import joined_positions, position_columns
+    from ...models.predictions import join_predictions
+
+    found, places = [], []
+    for stars in pieces:
+        found.append(predict(stars))
+        places.append((stars.positions, len(stars)))
+    return join_predictions(found), position_columns(joined_positions(places))
 
 
 def _check_samples(args: Namespace, out: str | None, specs: list[str]) -> None:
