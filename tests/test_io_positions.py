@@ -13,6 +13,8 @@ from gandalf_core.data.spectra import SpectraSet, concatenate
 from gandalf_core.errors import SpectraError
 from gandalf_core.io import read_bytes, read_stars, resample, write_stars
 from gandalf_core.io.parcels import packed_stars, unpacked_stars
+from gandalf_core.io.parquet import iter_parquet
+from gandalf_core.io.parquet_writing import ParquetWriter
 from gandalf_core.io.understanding import reading_notes
 from gandalf_core.simulator import simulate
 
@@ -167,6 +169,22 @@ def test_positions_survive_a_file(suffix, tmp_path):
     np.testing.assert_allclose(read_stars(tmp_path / f"stars{suffix}").positions, some.positions, atol=1e-9)
     write_stars(tmp_path / f"one{suffix}", some[2])
     np.testing.assert_allclose(read_stars(tmp_path / f"one{suffix}").positions, some[2].positions, atol=1e-9)
+
+
+def test_a_file_in_pieces_has_positions_where_its_first_piece_has(tmp_path, caplog):
+    placed, bare = stars([[10.5, -3.0], [np.nan, np.nan]], 2), stars(None, 2)
+    for pieces, expected in (
+        ([placed, bare], [10.5, np.nan, np.nan, np.nan]),
+        ([bare, placed, placed], None),
+    ):
+        with ParquetWriter(tmp_path / "stars.parquet") as out:
+            for piece in pieces:
+                out.write(piece)
+        found = concatenate(list(iter_parquet(tmp_path / "stars.parquet", 1))).positions
+        np.testing.assert_array_equal(found if expected is None else found[:, 0], expected)
+    assert [record.message for record in caplog.records if "positions are left out" in record.message] == [
+        f"{tmp_path / 'stars.parquet'}: positions are left out, since its first stars have none"
+    ]
 
 
 def test_positions_of_one_star_as_text_are_in_degrees(tmp_path):

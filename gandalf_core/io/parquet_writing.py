@@ -60,7 +60,7 @@ class ParquetWriter:
         self, path: str | Path, *, integer_ids: bool | None = None, id_name: str = "source_id"
     ) -> None:
         self.path, self.integer_ids, self.id_name, self.rows = Path(path), integer_ids, id_name, 0
-        self._stack = ExitStack()
+        self._stack, self._said = ExitStack(), False
         self._begun: tuple[pq.ParquetWriter, SpectraSet | LatentSet] | None = None  # file, one row of it
 
     def __enter__(self) -> "ParquetWriter":
@@ -81,7 +81,7 @@ class ParquetWriter:
 
         more: further columns, (N,) each, the same for all pieces.
         """
-        places = _places(piece, piece if self._begun is None else self._begun[1])
+        places = self._places(piece)
         table = _to_arrow(piece, {self.id_name: self._ids(piece.ids), **places, **more})
         if self._begun is None:
             self._begun = self._open_file(table.schema), piece[:1]
@@ -91,6 +91,19 @@ class ParquetWriter:
         if len(piece):
             file.write_table(table.replace_schema_metadata(file.schema.metadata), row_group_size=CHUNK)
         self.rows += len(piece)
+
+    def _places(self, piece: SpectraSet | LatentSet) -> dict[str, np.ndarray]:
+        """The positions of a piece as columns, where the first piece of the file has any; NaN: unknown."""
+        first = piece if self._begun is None else self._begun[1]
+        if isinstance(piece, LatentSet) or isinstance(first, LatentSet):
+            return {}
+        if first.positions is None:
+            if piece.positions is not None and not self._said:
+                _LOG.warning("%s: positions are left out, since its first stars have none", self.path)
+                self._said = True
+            return {}
+        unknown = np.full((len(piece), 2), np.nan)
+        return position_columns(unknown if piece.positions is None else piece.positions)
 
     def _ids(self, ids: np.ndarray) -> np.ndarray:
         integers = None if self.integer_ids is False else star_ids.as_integers(ids)
@@ -127,18 +140,6 @@ def _alike(first: SpectraSet | LatentSet, piece: SpectraSet | LatentSet) -> bool
         same_errors = (first.flux_error is None) == (piece.flux_error is None)
         return same_errors and same_grid(first.wavelength_nm, piece.wavelength_nm)
     return False
-
-
-def _places(piece: SpectraSet | LatentSet, first: SpectraSet | LatentSet) -> dict[str, np.ndarray]:
-    """The positions of a piece as columns, where the first piece of the file has any; NaN: unknown."""
-    if isinstance(piece, LatentSet) or isinstance(first, LatentSet):
-        return {}
-    if first.positions is None:
-        if piece.positions is not None:
-            _LOG.warning("positions are left out: the first stars of the file have none")
-        return {}
-    unknown = np.full((len(piece), 2), np.nan)
-    return position_columns(unknown if piece.positions is None else piece.positions)
 
 
 def _to_arrow(piece: SpectraSet | LatentSet, first: Mapping[str, np.ndarray]) -> pa.Table:
