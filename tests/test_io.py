@@ -245,6 +245,14 @@ def test_parquet_of_others():
         read_bytes("theirs.parquet", out.getvalue())
 
 
+def test_two_columns_of_one_name_in_parquet_are_called_so():
+    values = pa.array([1.0, 2.0])
+    table = pa.Table.from_arrays([values, values, values], names=["wavelength", "flux", "flux"])
+    pq.write_table(table, out := io.BytesIO())
+    with pytest.raises(SpectraError, match="s: several columns are called flux: keep one of them"):
+        read_bytes("s", out.getvalue())
+
+
 def test_an_id_that_was_a_float_is_refused():
     rows = "".join(f"2.0527471191156204e+18,{w},1.0\n" for w in GRID_NM)
     floats = Table(

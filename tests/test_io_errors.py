@@ -151,6 +151,15 @@ def test_a_declared_null_is_missing_and_counted():
     assert understandings(stars)[0].missing == {"flux without a value": 1}
 
 
+def test_a_star_without_its_mask_costs_itself_and_not_the_masks_of_others():
+    masks = [BAD.tolist(), None, BAD.tolist(), BAD[:5].tolist()]
+    rows = {"source_id": [1, 2, 3, 4], "wavelength": [WAVE] * 4, "flux": [FLUX] * 4, "mask": masks}
+    left, rejected = read_many([("s", pd.DataFrame(rows | {"flux_error": [ERROR] * 4}).to_parquet())])
+    assert left.ids.tolist() == ["1", "3"] and np.array_equal(left.mask, [BAD, BAD])
+    assert rejected["2"].endswith("star 2: no samples of mask, other stars have 800")
+    assert rejected["4"].endswith("star 4: 5 samples of mask, other stars have 800")
+
+
 def test_one_flag_for_each_star_masks_no_samples_and_is_named():
     table = pd.DataFrame(
         {"source_id": [1, 2], "flux": [FLUX, FLUX], "wavelength": [WAVE, WAVE], "flag": [0, 1]}

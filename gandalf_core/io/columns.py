@@ -5,7 +5,7 @@ Shapes: R rows, L pixels.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,6 +114,7 @@ class Table:
         for role in sorted(by_role, key=lambda r: r != WAVELENGTH):
             if role not in (MASK, ID):
                 table._take(role, by_role[role])
+        table._square_masks()
         table._drop_errors_of_another_flux(found)
         table._drop_errors_in_percent()
         table._drop_limits(columns)
@@ -132,6 +133,18 @@ class Table:
         length = None if grid is None or grid.ndim != 2 else grid.shape[1]
         self.columns[role], refused = stack(values, chosen.column.name, length)
         self.refused = refused | self.refused
+
+    def _square_masks(self) -> None:
+        """Masks of arrays in the shape of the flux (R, L), where some fit; a row without one is refused."""
+        width = np.shape(self.columns.get(FLUX, ()))[1:]
+        for k, (column, meaning) in enumerate(self.masks):
+            if not width or np.asarray(column.values).dtype.kind != "O" or np.ndim(column.values) != 1:
+                continue
+            fitting = [np.shape(cell) == width for cell in column.values]
+            if any(fitting) and not all(fitting):
+                values, refused = stack(column.values, column.name, width[0])
+                self.masks[k] = Chosen(replace(column, values=values), meaning)
+                self.refused = refused | self.refused
 
     def _drop_errors_of_another_flux(self, found: list[Chosen]) -> None:
         """Where a normalised flux was taken and another flux left, plain errors belong to the other."""

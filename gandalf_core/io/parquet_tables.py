@@ -1,5 +1,6 @@
 """A Parquet file of others as one raw table, and how much memory a Parquet file may take."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
@@ -31,11 +32,14 @@ def with_dictionaries(source: Any, **settings: Any) -> pq.ParquetFile:
     """A Parquet file whose columns of text keep each text once, as the file does: a long one costs little.
 
     Pages with a checksum are compared with it when they are read. Raises SpectraError for more columns than
-    are read, and for columns that are in another file.
+    are read, for two of one name, and for columns that are in another file.
     """
     settings |= {"page_checksum_verification": True}
     file = pq.ParquetFile(source, **settings)
     check_columns(file.metadata.num_columns)
+    repeated = [name for name, times in Counter(file.schema_arrow.names).items() if times > 1]
+    if repeated:
+        raise SpectraError(f"several columns are called {repeated[0]}: keep one of them")
     if file.metadata.num_row_groups and file.metadata.num_columns:
         elsewhere = file.metadata.row_group(0).column(0).file_path
         if elsewhere:
