@@ -18,6 +18,7 @@ from gandalf_core.io import iter_parquet, read_bytes, sniff
 from gandalf_core.io.formats import raw_tables
 from gandalf_core.io.recognise import detect
 from gandalf_core.io.sniff import parsing
+from gandalf_core.io.understanding import reading_notes
 
 L = 12
 WAVE = 846 + 0.03 * np.arange(L)
@@ -767,3 +768,22 @@ def test_tables_of_labels_without_wavelengths(kind):
     got = columns(written(table, kind))
     for name in ("teff", "logg", "mh"):
         np.testing.assert_array_equal(got[name], table[name])
+
+
+def test_an_image_of_wavelengths_beside_a_table_of_stars_is_their_grid():
+    """Also where as many samples as Gaia's would else be taken for those of its grid."""
+    grid = np.linspace(8470.0, 8690.0, 2401)
+    flux = (1 - 0.2 * np.exp(-0.5 * ((grid - 8500) / 2) ** 2)).astype(np.float32)
+    columns = [
+        fits.Column("source_id", "K", array=np.array([11, 12])),
+        fits.Column("flux", "2401E", array=np.stack([flux, flux])),
+    ]
+    wave = fits.ImageHDU(grid, name="WAVELENGTH")
+    wave.header["BUNIT"] = "Angstrom"
+    other = fits.ImageHDU(np.ones((3, 3), np.float32), name="THUMB")
+    out = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns), wave, other]).writeto(out)
+    stars = read_bytes("s.fits", out.getvalue())
+    assert stars.ids.tolist() == ["11", "12"]
+    np.testing.assert_allclose(stars.wavelength_nm, grid / 10, rtol=1e-12)
+    assert any("not used: THUMB" in note for note in reading_notes(stars))

@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from astropy.io import fits
 
 from ..data.column_notes import note_on
 from ..errors import SpectraError
 from .fits_columns import columns_of
 from .fits_headers import check_extensions
-from .fits_images import spectrum_of
+from .fits_images import column_of, spectrum_of
 from .layouts import Columns, to_astropy
 from .names import FLUX, WAVELENGTH, role_of
 from .provenance import PROVENANCE_KEY
@@ -54,6 +55,7 @@ def _tables(hdus: list[Any], wanted: Wanted, budget: Budget) -> list[RawTable]:
     if images and not any(t.has(FLUX) for t in tables):
         spectrum = _image(images, tables)
         tables, images = ([spectrum, *tables], []) if spectrum else (tables, images)
+    tables, images = _with_grid(tables, images)
     spectra = [k for k, t in enumerate(tables) if t.has(FLUX)]
     if len(spectra) == 1:  # the keywords of the primary header are about this one
         tables[spectra[0]] = _about(tables[spectra[0]], hdus[0].header)
@@ -61,6 +63,16 @@ def _tables(hdus: list[Any], wanted: Wanted, budget: Budget) -> list[RawTable]:
         said = f"images beside the tables are not used: {', '.join(h.name or '?' for h in images)[:200]}"
         tables[0] = replace(tables[0], remarks=(*tables[0].remarks, said))
     return tables
+
+
+def _with_grid(tables: list[RawTable], images: list[Any]) -> tuple[list[RawTable], list[Any]]:
+    """The tables, and an image of wavelengths as one more where they have none; and the other images."""
+    grid = next((h for h in images if role_of(h.name) == WAVELENGTH and np.squeeze(h.data).ndim == 1), None)
+    if grid is None or any(t.has(WAVELENGTH) for t in tables):
+        return tables, images
+    columns = (column_of(grid, grid.name),)
+    own = RawTable(columns, _keywords(grid.header), _comments(grid.header))
+    return [*tables, own], [h for h in images if h is not grid]
 
 
 def _image(images: list[Any], tables: list[RawTable]) -> RawTable | None:

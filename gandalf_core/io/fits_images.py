@@ -42,14 +42,14 @@ def spectrum_of(
         )
     length = values[id(main)].size
     beside = [hdu for hdu in lines if hdu is not main and values[id(hdu)].size == length]
-    columns = [_column(hdu, _column_name(hdu)) for hdu in beside]
+    columns = [column_of(hdu, _column_name(hdu)) for hdu in beside]
     others = [hdu.name or "one without a name" for hdu in images if hdu is not main and hdu not in beside]
     remarks = (f"images of another shape are not used: {', '.join(others)[:200]}",) if others else ()
     if not any(role_of(c.name) == WAVELENGTH for c in columns):
         wavelengths, said = _wavelengths([main, images[0]], length, known)
         columns.append(wavelengths)
         remarks += said
-    return [*columns, _column(main, main.name if role_of(main.name) == FLUX else "flux")], main, remarks
+    return [*columns, column_of(main, main.name if role_of(main.name) == FLUX else "flux")], main, remarks
 
 
 def _wavelengths(
@@ -80,7 +80,7 @@ def _column_name(hdu: Any) -> str:
     return _CLASSES.get(_class(hdu)) or _KNOWN.get(hdu.name.upper()) or hdu.name or "an image without a name"
 
 
-def _column(hdu: Any, name: str) -> RawColumn:
+def column_of(hdu: Any, name: str) -> RawColumn:
     """The values (L,) of an image, in the machine's byte order; astropy's UTYPE says what errors are."""
     values = np.squeeze(hdu.data)
     unit, about = (str(hdu.header.get(key, "")).strip() or None for key in ("BUNIT", "UTYPE"))
