@@ -783,7 +783,14 @@ def test_an_uploaded_star_is_divided_by_its_continuum_on_every_page(app):
     model, name = load_model("generator"), str(star.ids[0])
     test = upload(app(model="generator"), ("mine.csv", archive_file("csv", "INDIVIDUAL", tilted)))
     switch = lambda: next(t for t in test.toggle if t.label == "Divide by its fitted continuum")  # noqa: E731
+    card = next(b for b in test.button if b.label == "Divide by its fitted continuum").click().run()
+    assert (
+        card.session_state["divided"] == [name]
+        and "not normalised" not in texts(card).split("spectrum divided")[1]
+    )
     show(test, "decode")
+    assert switch().value
+    switch().set_value(False).run()
     assert abs(int(re.search(r"rises by (\d+)% from edge to edge", texts(test))[1]) - 30) <= 2
     assert not switch().value and "**divided**" not in texts(test)
     switch().set_value(True).run()
@@ -793,8 +800,12 @@ def test_an_uploaded_star_is_divided_by_its_continuum_on_every_page(app):
     expected = model.predict(star, source="spectrum").values[0, 0]
     assert abs(read["divided"] - expected) < 60 < abs(read["as in the file"] - expected)
     assert test.session_state["divided"] == [name]
+    show(test, "data")
+    assert "These numbers are of the spectrum divided by its fitted continuum" in texts(test)
     show(test, "parameters")
     assert "divided by its fitted continuum, on every page" in texts(test)
+    next(g for g in test.get("button_group") if "Table" in g.options).set_value("Table").run()
+    assert test.dataframe[-1].value["reason"].iloc[0].endswith("(divided by its fitted continuum)")
     show(test, "data")
     next(g for g in test.get("button_group") if "One star" in g.options).set_value("One star").run()
     assert switch().value and not test.exception

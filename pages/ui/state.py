@@ -37,6 +37,7 @@ PREPARED = (
     "prepared"  # when a page was drawn with the first stars alone, and the job that simulates the others
 )
 OWNER = "owner"  # who started a job, for the limit per person
+DIVIDED_WORDS = "divided by its fitted continuum"
 MAX_UPLOADS = 100  # sets of uploaded stars that a link may name
 DEFAULTS: dict[str, Any] = {
     SIMULATED: (),
@@ -137,6 +138,12 @@ def divide(star: str, wanted: bool) -> None:
     put(DIVIDED, [*others, star] if wanted else others)
     if not get(DIVIDED):
         del st.session_state[DIVIDED]  # the link has nothing to say
+
+
+def prepared(star: str) -> str:
+    """What was done to the spectrum of an uploaded star, in words; empty where it is as in its file."""
+    moved, told = get(AT_REST), [DIVIDED_WORDS] if star in divided() else []
+    return " and ".join([*told, *([f"moved to rest by {-moved[star]:+.1f} km/s"] if star in moved else [])])
 
 
 def use_model(name: str) -> None:

@@ -187,6 +187,8 @@ def positions_of(ids: Iterable[str]) -> np.ndarray:
             stars = load_upload(key)
             if stars.positions is not None:
                 known = dict(zip(stars.ids.tolist(), stars.positions, strict=True)) | known
+    if not known:
+        return np.full((len(list(ids)), 2), np.nan)
     return np.array([known.get(str(star), UNKNOWN) for star in ids], np.float64).reshape(-1, 2)
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
+from gandalf_core.io.normalised import POORLY_NORMALISED
 from gandalf_core.models.predictions import AT_LEAST, Predictions
 from gandalf_core.models.reasons import chi2_text
 from gandalf_core.models.trained import TrainedModel
@@ -80,6 +81,17 @@ def show_star(key: str, star: SpectraSet, read: Predictions) -> None:
     st.markdown(_table(star, read))
     st.markdown(f"{tables.badge(read)} {show.escaped(tables.sentence(str(read.reason[0])))}")
     name = str(star.ids[0])
+    if done := state.prepared(name):
+        st.caption(f"These numbers are of the spectrum {done}, on every page.")
+    if str(read.reason[0]).startswith(POORLY_NORMALISED) and name not in state.divided():
+        st.button(
+            "Divide by its fitted continuum",
+            icon=":material/trending_flat:",
+            key=f"divide card {key}",
+            on_click=state.divide,
+            args=(name, True),
+            help="On every page. **One star** below shows what it does, and takes it back.",
+        )
     with st.container(horizontal=True):
         for label, icon, page in BUTTONS:
             if st.button(
@@ -142,7 +154,7 @@ def show_several(model: TrainedModel, key: str, stars: SpectraSet) -> None:
     frame = pd.DataFrame(read.columns())
     frame.insert(1 + 2 * len(read.label_names), "snr", stars.snr)
     frame = frame.drop(columns=[] if judged else ["outlier_score", "verdict", "reason", "outside"])
-    frame = tables.with_positions(frame)
+    frame = tables.completed(frame)
     tables.choose_from(frame.dropna(axis="columns", how="all"), read.label_names, f"card {key}", height=240)
     with st.container(horizontal=True):
         if not judged:

@@ -54,9 +54,15 @@ def show_table(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
     show.download(rows, "stars", f"{key} csv")
 
 
-def with_positions(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table of stars with the positions that uploaded files give; as it is where they give none."""
+def completed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of predictions with positions of uploaded stars and, in `reason`, what was done to spectra."""
     positions = checked_positions(positions_of(frame["id"]), len(frame))
+    done = {
+        star: what for star in {*state.divided(), *state.get(state.AT_REST)} if (what := state.prepared(star))
+    }
+    if done and "reason" in frame:
+        said = zip(frame["id"], frame["reason"], strict=True)
+        frame = frame.assign(reason=[f"{why} ({done[star]})" if star in done else why for star, why in said])
     return frame.assign(**position_columns(positions))
 
 
@@ -237,7 +243,7 @@ def share_text(share: float) -> str:
 def show_predictions(predictions: Predictions, uploaded: Predictions | None) -> None:
     """All predictions, uploaded stars first."""
     tables = [] if uploaded is None else [pd.DataFrame(uploaded.columns())]
-    frame = with_positions(pd.concat([*tables, pd.DataFrame(predictions.columns())], ignore_index=True))
+    frame = completed(pd.concat([*tables, pd.DataFrame(predictions.columns())], ignore_index=True))
     choose_from(frame.head(MAX_ROWS), predictions.label_names, f"predictions {len(frame)}")
     if frame["outside"].any():
         st.caption("Errors of stars outside the model's sample are lower limits.")
