@@ -787,3 +787,26 @@ def test_an_image_of_wavelengths_beside_a_table_of_stars_is_their_grid():
     assert stars.ids.tolist() == ["11", "12"]
     np.testing.assert_allclose(stars.wavelength_nm, grid / 10, rtol=1e-12)
     assert any("not used: THUMB" in note for note in reading_notes(stars))
+
+
+def stars_of_2401(header: dict[str, object] | None = None, *more: fits.ImageHDU) -> bytes:
+    """Two stars with as many samples as Gaia's, which have no wavelengths of their own."""
+    flux = np.ones((2, 2401), np.float32) - 0.1 * np.sin(np.arange(2401, dtype=np.float32) / 50)
+    ids = fits.Column("source_id", "K", array=np.array([11, 12]))
+    table = fits.BinTableHDU.from_columns([ids, fits.Column("flux", "2401E", array=flux)])
+    table.header.update(header or {})
+    fits.HDUList([fits.PrimaryHDU(), table, *more]).writeto(out := io.BytesIO())
+    return out.getvalue()
+
+
+def test_the_grid_of_gaia_is_taken_only_where_nothing_else_is_said():
+    assert read_bytes("s.fits", stars_of_2401()).wavelength_nm[[0, -1]].tolist() == [846, 870]
+    grid = np.linspace(847.0, 869.0, 2401)
+    each = fits.ImageHDU(np.stack([grid, grid]), name="WAVELENGTH")
+    np.testing.assert_allclose(read_bytes("s.fits", stars_of_2401(None, each)).wavelength_nm, grid)
+    with pytest.raises(SpectraError, match="may stand in the keyword CRVAL1: give them as a column"):
+        read_bytes("s.fits", stars_of_2401({"CRVAL1": 847.0, "CDELT1": 0.01}))
+    rows = pa.table({"source_id": [11, 12], "flux": [[1.0, 0.9, 0.8] * 800 + [1.0]] * 2})
+    pq.write_table(rows.replace_schema_metadata({"wavelength_nm": str(grid.tolist())}), out := io.BytesIO())
+    with pytest.raises(SpectraError, match="may stand in the keyword wavelength_nm: give them as a column"):
+        read_bytes("s.parquet", out.getvalue())

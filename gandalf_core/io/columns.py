@@ -31,6 +31,8 @@ from .provenance import PROVENANCE_KEY, parse_provenance
 from .sniff import Budget
 from .values import label_in_text
 
+_GRID_CARDS = ("CRVAL1", "CDELT1", "CD1_1", "COEFF0", "COEFF1")  # of FITS, that describe wavelengths
+
 
 @dataclass(frozen=True)
 class RawColumn:
@@ -166,15 +168,13 @@ class Table:
         if ERROR in self.chosen and self.chosen[ERROR].unit.lower() in ("%", "percent", "per cent"):
             lost = self.chosen.pop(ERROR)
             del self.columns[ERROR]
-            self.remarks += (
-                f"{lost.column.name} is given in per cent: not used, give it in units of the flux",
-            )
+            said = "is given in per cent: not used, give it in units of the flux"
+            self.remarks += (f"{lost.column.name} {said}",)
 
     def _drop_limits(self, columns: Sequence[RawColumn]) -> None:
         """A limit of a label, as a column of flags beside it says, is no value."""
-        flags = {
-            c.name.strip().lower(): c for c in columns if limits.is_flag(c.name) and c.values is not None
-        }
+        known = [c for c in columns if limits.is_flag(c.name) and c.values is not None]
+        flags = {c.name.strip().lower(): c for c in known}
         for role, (column, _) in self.chosen.items():
             flag = flags.get(limits.PREFIX + column.name.strip().lower())
             if flag is None or role in SPECTRAL or np.ndim(self.columns[role]) != 1:
@@ -197,6 +197,8 @@ class Table:
             meaning = meaning_of(key)
             if key.lower() == PROVENANCE_KEY:
                 self.provenance = parse_provenance(value)
+            elif key.upper() in _GRID_CARDS or (meaning is not None and meaning.role == WAVELENGTH):
+                self.keywords.setdefault(WAVELENGTH, key)
             elif meaning is not None and meaning.role == ID and meaning.key in STRONG_IDS:
                 self.meta[ID], self.keywords[ID] = value, key
             elif meaning is not None and meaning.role not in SPECTRAL:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 from astropy.io import fits
 
 from ..data.column_notes import note_on
@@ -66,13 +65,18 @@ def _tables(hdus: list[Any], wanted: Wanted, budget: Budget) -> list[RawTable]:
 
 
 def _with_grid(tables: list[RawTable], images: list[Any]) -> tuple[list[RawTable], list[Any]]:
-    """The tables, and an image of wavelengths as one more where they have none; and the other images."""
-    grid = next((h for h in images if role_of(h.name) == WAVELENGTH and np.squeeze(h.data).ndim == 1), None)
+    """The tables, with an image of wavelengths as one more where they have none; and the other images.
+
+    An image of as many rows as there are stars is a column of theirs.
+    """
+    grid = next((h for h in images if role_of(h.name) == WAVELENGTH), None)
     if grid is None or any(t.has(WAVELENGTH) for t in tables):
         return tables, images
-    columns = (column_of(grid, grid.name),)
-    own = RawTable(columns, _keywords(grid.header), _comments(grid.header))
-    return [*tables, own], [h for h in images if h is not grid]
+    column, others = column_of(grid, grid.name), [h for h in images if h is not grid]
+    if column.values.ndim == 1:
+        own = RawTable((column,), _keywords(grid.header), _comments(grid.header))
+        return [*tables, own], others
+    return [replace(t, columns=(*t.columns, column)) if t.has(FLUX) else t for t in tables], others
 
 
 def _image(images: list[Any], tables: list[RawTable]) -> RawTable | None:

@@ -57,6 +57,11 @@ def grid_of_rows(spectra: Sequence[Table], tables: Sequence[Table]) -> RowsGrid:
         raise SpectraError(
             f"{length} samples per star and no wavelengths: add a column 'wavelength' [nm, vacuum]"
         )
+    said = next((t.keywords[WAVELENGTH] for t in tables if WAVELENGTH in t.keywords), None)
+    if said is not None:
+        raise SpectraError(
+            f"its wavelengths may stand in the keyword {said}: give them as a column 'wavelength'"
+        )
     return RowsGrid(ARCHIVE_GRID_NM, np.ones(length, bool), nobody, {})
 
 
