@@ -134,11 +134,6 @@ def _ids(model: str | None, source: str) -> np.ndarray:
         return np.empty(0, str)
 
 
-def are_mine() -> bool:
-    """Whether the chosen stars are uploaded ones."""
-    return str(st.session_state[state.STARS]).startswith((UPLOADED, ALL))
-
-
 def uploaded_ids() -> list[str]:
     """The ids of the session's uploaded stars, at most 200 of each file."""
     ids = []

@@ -151,6 +151,7 @@ def test_uploads_are_stars_in_every_diagram(open_browser, server, archive_csv, t
     expect(page.get_by_role("heading", level=1, name="Maps")).to_be_visible()
     settle(page)
     assert panels(page, "v.ids") == ["sim15-0", "sim15-1", "sim15-2"]
+    assert panels(page, "v.notes") == notes
     assert panels(page, "v.columns[`${v.panels[0].sample} x`].length") > 1000
     go(page, "Data")
     page.get_by_role("button", name="Remove all").click()

@@ -21,6 +21,7 @@ from pages.ui.cache.keys import grid_key, subfolder
 
 UPLOADED = "uploaded:"  # begins the source of an uploaded set; its key follows
 ALL = "all my stars"  # the source of all uploads of the session
+MAX_NOTED = 5000  # stars that have a line of their own under the pointer
 UNKNOWN = np.full(2, np.nan)  # position
 NAME = "upload"  # in the provenance of an uploaded set: the name of its file
 
@@ -177,6 +178,12 @@ def notes_on(ids: Iterable[str]) -> tuple[str, ...]:
     names = ["" if name.startswith(f"{star}.") else name for star, name in zip(ids, names, strict=True)]
     places = map(position_words, positions_of(ids))
     return tuple(", ".join(filter(None, note)) for note in zip(names, places, strict=True))
+
+
+def notes_on_mine(ids: np.ndarray) -> tuple[str, ...]:
+    """The same for the stars of the sidebar (N,) where they are uploads, and few enough for a line each."""
+    mine = str(st.session_state[state.STARS]).startswith((UPLOADED, ALL))
+    return notes_on(ids) if mine and len(ids) <= MAX_NOTED else ()
 
 
 def positions_of(ids: Iterable[str]) -> np.ndarray:

@@ -13,11 +13,10 @@ from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, pickers, show, state
 from pages.ui.cache.outputs import labels_of, predictions_of
 from pages.ui.cache.stars import load_star
-from pages.ui.cache.uploads import notes_on, uploads_beside, uploads_on_grid
+from pages.ui.cache.uploads import notes_on, notes_on_mine, uploads_beside, uploads_on_grid
 from pages.ui.parts import diagrams, tables, uploads
 from pages.ui.parts.star_cards import COMPARED, compare_at_two
 
-MAX_NOTED = 5000  # chosen stars that have a line of their own under the pointer
 MAX_COMPARED = 8  # spectra whose differences can be told apart
 
 
@@ -35,7 +34,7 @@ def show_diagrams(model: TrainedModel, ids: np.ndarray, labels: np.ndarray) -> N
     def build() -> LinkedPanels:
         return panels.diagrams(ids, labels, names, **overlay)._replace(notes=own, overlay_notes=notes)
 
-    own = notes_on(ids) if pickers.are_mine() and len(ids) <= MAX_NOTED else ()
+    own = notes_on_mine(ids)
     key = identity("data", ids, labels, names, overlay, notes, own)
     pink = "Pink: your stars, with parameters estimated from their spectra where their files have none."
     about = diagrams.About(

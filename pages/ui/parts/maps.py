@@ -33,7 +33,7 @@ from pages.ui.cache.stars import (
     stars_by_ids,
     test_ids,
 )
-from pages.ui.cache.uploads import notes_on, uploads_beside, uploads_on_grid
+from pages.ui.cache.uploads import notes_on, notes_on_mine, uploads_beside, uploads_on_grid
 from pages.ui.parts import diagrams
 
 WIDTH = 560  # of the list of representations: four names on a laptop, a line of its own on a phone
@@ -230,7 +230,7 @@ def show_maps(request: Request, rows: list[Row]) -> None:
     maps = [row.map for row in rows if row.map is not None]
     overlay_ids = [] if uploads is None else uploads.ids
     overlay_labels = None if uploads is None else labels_of(model, uploads)
-    notes = notes_on(overlay_ids)
+    notes, own = notes_on(overlay_ids), notes_on_mine(chosen.ids)
 
     def build() -> LinkedPanels:
         return panels.maps(
@@ -241,9 +241,9 @@ def show_maps(request: Request, rows: list[Row]) -> None:
             ranges=model.ranges,
             overlay_ids=overlay_ids,
             overlay_labels=overlay_labels,
-        )._replace(overlay_notes=notes)
+        )._replace(notes=own, overlay_notes=notes)
 
-    key = identity("maps", maps, chosen, model.ranges, overlay_ids, overlay_labels, notes)
+    key = identity("maps", maps, chosen, model.ranges, overlay_ids, overlay_labels, notes, own)
     about = diagrams.About(
         f"{METHOD_NAMES[request.method]} maps of {len(chosen.ids):,} stars",
         " ".join(_sentences(request, rows)),

@@ -15,6 +15,7 @@ from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.regression.residuals import interval_coverage
 from pages.ui import show
+from pages.ui.cache.uploads import notes_on, notes_on_mine
 from pages.ui.parts import diagrams
 
 
@@ -31,6 +32,7 @@ def show_diagrams(
     """
     names = model.label_names
     overlay: dict[str, Any] = {}
+    notes = (notes_on_mine(stars.ids), () if uploaded is None else notes_on(uploaded.ids))
     if uploaded is not None:
         overlay = {
             "overlay_ids": uploaded.ids,
@@ -40,11 +42,12 @@ def show_diagrams(
 
     def build() -> LinkedPanels:
         true = stars.labels_for(names)
-        return panels.diagrams(
+        drawn = panels.diagrams(
             stars.ids, predictions.values, names, like=true, prefix="predicted ", **overlay
         )
+        return drawn._replace(notes=notes[0], overlay_notes=notes[1])
 
-    key = identity("predicted", source, predictions.values, stars, overlay)
+    key = identity("predicted", source, predictions.values, stars, overlay, notes)
     about = diagrams.About(
         f"Parameters predicted from the {source}",
         "The predicted parameters; compare them with the true ones on the Data page. "
