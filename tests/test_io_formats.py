@@ -810,3 +810,20 @@ def test_the_grid_of_gaia_is_taken_only_where_nothing_else_is_said():
     pq.write_table(rows.replace_schema_metadata({"wavelength_nm": str(grid.tolist())}), out := io.BytesIO())
     with pytest.raises(SpectraError, match="may stand in the keyword wavelength_nm: give them as a column"):
         read_bytes("s.parquet", out.getvalue())
+
+
+def test_wavelengths_that_differ_from_row_to_row_serve_no_other_table():
+    grid = np.linspace(847.0, 869.0, 2401)
+    flux = np.ones((2, 2401), np.float32) - 0.1 * np.sin(np.arange(2401, dtype=np.float32) / 50)
+    for shift, refused in ((0.0, False), (1.0, True)):
+        waves = fits.Column("wavelength", "2401D", unit="nm", array=np.stack([grid, grid + shift]))
+        with_grid = fits.BinTableHDU.from_columns([waves, fits.Column("flux", "2401E", array=flux)])
+        without = fits.BinTableHDU.from_columns([fits.Column("flux", "2401E", array=flux)])
+        fits.HDUList([fits.PrimaryHDU(), with_grid, without]).writeto(out := io.BytesIO())
+        if refused:
+            with pytest.raises(
+                SpectraError, match="some spectra have no wavelengths, and those of others differ"
+            ):
+                read_bytes("s.fits", out.getvalue())
+        else:
+            np.testing.assert_allclose(read_bytes("s.fits", out.getvalue()).wavelength_nm, grid)

@@ -51,6 +51,10 @@ def grid_of_rows(spectra: Sequence[Table], tables: Sequence[Table]) -> RowsGrid:
     table = next((t for t in tables if WAVELENGTH in t.columns), None)
     if table is not None:
         grid = wavelengths_of(table)
+        if grid.ndim == 2 and not np.array_equal(grid, np.broadcast_to(grid[:1], grid.shape), equal_nan=True):
+            raise SpectraError(
+                "some spectra have no wavelengths, and those of others differ: one grid per file"
+            )
         grid = grid if grid.ndim == 1 else grid[0]
         return RowsGrid(grid, np.isfinite(grid) & (grid > 0), nobody, {})
     if length != len(ARCHIVE_GRID_NM):
