@@ -127,6 +127,31 @@ def test_two_columns_of_one_name_count_where_they_agree():
     assert read.positions is None and "RAJ2000 and _RAJ2000 differ" in said(read)
 
 
+@pytest.mark.parametrize(
+    "ra",
+    [
+        [1.0, 2.0, 3.0],
+        [[1.0, 2.0], [3.0, 4.0]],
+        [1 + 2j, 3.0],
+        [True, False],
+        ["north", "south"],
+        [b"\xff", b"1"],
+        np.array(["2020-01-01", "2020-01-02"], "M8[D]"),
+        [np.inf, -np.inf],
+        10.0,
+        [],
+    ],
+    ids=str,
+)
+def test_what_is_no_right_ascension_is_left_out_and_the_spectra_are_read(ra, tmp_path):
+    flux = np.ones((2, 2401)) - 0.1 * np.eye(2, 2401)
+    grid = 846 + 0.01 * np.arange(2401)
+    np.savez(tmp_path / "a.npz", flux=flux, wavelength_nm=grid, ra=np.array(ra), dec=np.array([5.0, 6.0]))
+    read = read_stars(tmp_path / "a.npz")
+    assert len(read) == 2 and read.positions is None
+    assert "ra and dec" in said(read) or "not used: ra, dec" in said(read)
+
+
 def test_missing_positions_are_nan_and_counted():
     read = read_csv(ra=(83.5, -9999.0, 0), dec=(22.0, -9999.0, 0))
     np.testing.assert_array_equal(read.positions, [[83.5, 22.0], [np.nan] * 2, [np.nan] * 2])

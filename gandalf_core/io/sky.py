@@ -92,6 +92,8 @@ def _from_columns(pair: tuple[list[Column], list[Column]], meta: Mapping[str, An
     try:
         _check_frame(meta)
         ra, dec = (_agreed(columns, right_ascension=k == 0) for k, columns in enumerate(pair))
+        if ra.shape != dec.shape:
+            raise Unclear("they are not equally many")
     except Unclear as cause:
         return Places(remarks=(f"{' and '.join(names)}: no positions taken, {cause}",))
     every = tuple(c.name for columns in pair for c in columns)
@@ -102,7 +104,7 @@ def _agreed(columns: list[Column], *, right_ascension: bool) -> np.ndarray:
     """(R,) degrees of the first of several columns of one meaning. Unclear where another differs."""
     first, *others = (degrees_of_column(c, right_ascension=right_ascension) for c in columns)
     for column, other in zip(columns[1:], others, strict=True):
-        if (np.abs(other - first) > SAME_DEG).any():
+        if other.shape != first.shape or (np.abs(other - first) > SAME_DEG).any():
             raise Unclear(f"{columns[0].name} and {column.name} differ")
     return first
 
