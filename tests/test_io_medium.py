@@ -153,10 +153,17 @@ AIR_FILES = {
     "TCTYP": _fits({"TCTYP1": "AWAV"}),
     "VACUUM": _fits({"VACUUM": False}),
     "AIRORVAC": _fits({"AIRORVAC": "air"}),
+    "AIR": _fits({"AIR": True}),
+    "VACUUM in words": _fits({"VACUUM": "no"}),
+    "WAVEREF": _fits({"WAVEREF": "AIR"}),
     "COMMENT": _fits(comment="Wavelengths are in air"),
     "comment": _commented("wavelengths in air"),
     "comment 2": _commented("air wavelengths (nm), flux, error"),
     "comment 3": _commented("converted from vacuum to air"),
+    "comment 4": _commented("wavelength scale: air (nm)"),
+    "comment 5": _commented("λ_air flux error"),
+    "comment 6": _commented("vactoair applied"),
+    "comment 7": _commented("air = yes"),
     "comments of ECSV": _ecsv_with_comment(),
 }
 
@@ -173,6 +180,7 @@ def test_everywhere_a_file_may_say_air(place):
     "comment",
     [
         *("vacuum wavelengths", "wavelengths converted from air to vacuum", "wavelength (vac), flux, error"),
+        *("in vacuo", "airtovac applied", "Vacuum: yes", "WAVEREF = vacuum"),
         *("in vacuum", "lambda_vac [nm] flux err", "Wavelengths are in the vacuum", "medium: vacuum"),
     ],
 )
@@ -188,6 +196,8 @@ def test_vacuum_in_a_comment_is_believed(comment):
         *(
             "airmass 1.2",
             "observed in air mass 1.2",
+            "taken in air pressure of 640 hPa",
+            "specimen: air",
             "Aircraft noise",
             "wavelengths in vacuum or air? ask me",
         ),

@@ -24,22 +24,26 @@ _NM = {"nm": 1.0, "angstrom": 0.1, "aa": 0.1, "a": 0.1, "å": 0.1, "ang": 0.1, "
 _NM |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "nanometer": 1.0, "nanometre": 1.0}
 _NM |= {"micrometer": 1e3, "micrometre": 1e3, "ångström": 0.1, "angström": 0.1, "ångstrom": 0.1}
 
-_WAVES = r"(?:wave\w*|lambda|spectral\s+axis)"
+_WAVES = r"(?:wave\w*|lambda|λ|spectral\s+axis)"
+_OTHER_AIR = r"(?!\s*(?:mass|force|temperature|pressure|glow|port))"  # air that no wavelength is in
 
 
 def _said(medium: str) -> re.Pattern[str]:
     """How a text says that wavelengths are in a medium."""
     return re.compile(
-        rf"\b(?:in|to|as)\s+(?:the\s+|standard\s+)?{medium}\b(?!\s*mass)|\b{medium}[-_\s]*(?:{_WAVES}|scale)"
-        rf"|\b{_WAVES}\W*{medium}\b|\bmedium\W+(?:\w+\W+)?{medium}\b",
+        rf"\b(?:in|to|as)\s+(?:the\s+|standard\s+)?{medium}\b{_OTHER_AIR}|\b{medium}[-_\s]*(?:{_WAVES}|scale)"
+        rf"|\b(?:{_WAVES}|scale)[\W_]*{medium}\b{_OTHER_AIR}|\bmedium\W+(?:\w+\W+)?{medium}\b",
         re.IGNORECASE,
     )
 
 
-_AIR, _VACUUM = _said("air"), _said("vac(?:uum)?")
+_AIR, _VACUUM = _said("air"), _said("vac(?:uum|uo)?")
 _BOTH = re.compile(r"\bair\b.*\bvac(?:uum)?\b|\bvac(?:uum)?\b.*\bair\b", re.IGNORECASE)
 _NOT = re.compile(r"\bnot\b|n't\b", re.IGNORECASE)
-_TO = re.compile(r"\bto\s+(?:the\s+|standard\s+)?(air|vac(?:uum)?)\b", re.IGNORECASE)
+_TO = re.compile(
+    r"(?:\bto\s+(?:the\s+|standard\s+)?|\b(?:air|vac)_?(?:to|2)_?)(air|vac(?:uum)?)(?![a-z])", re.IGNORECASE
+)
+_WAVE_KEY = re.compile(r"(?:wav|lam|spectral)\w*")  # begins a keyword on wavelengths, such as WAVEREF
 _KEYWORDS = (
     "airorvac",
     "medium",
@@ -51,6 +55,8 @@ _KEYWORDS = (
     "refframe",
 )
 _LOG_UNIT = re.compile(r"(?:dex|log(?:10)?|lg)\s*\(.*\)", re.IGNORECASE)
+_TRUTHS = {"vacuum": "vacuum", "vac": "vacuum", "invac": "vacuum", "air": "air", "inair": "air"}
+_TRUE = ("t", "true", "1", "y", "yes")
 _AXIS = re.compile(r"(?:t?ctyp(?:e)?\d+|ctype)", re.IGNORECASE)
 
 
@@ -92,8 +98,11 @@ def _in_keywords(meta: Mapping[str, Any]) -> Iterator[Statement]:
             yield from _in_keywords(value)
         elif _AXIS.fullmatch(name) and text[:4].upper() in ("AWAV", "WAVE"):
             yield Statement("air" if text[:4].upper() == "AWAV" else "vacuum", f"{key} = {text}")
-        elif name in ("vacuum", "vac") and text.lower() in ("t", "true", "1", "f", "false", "0"):
-            yield Statement("vacuum" if text.lower() in ("t", "true", "1") else "air", f"{key} = {text}")
+        elif name in _TRUTHS and text.lower() in (*_TRUE, "f", "false", "0", "n", "no"):
+            medium, other = _TRUTHS[name], "air" if _TRUTHS[name] == "vacuum" else "vacuum"
+            yield Statement(medium if text.lower() in _TRUE else other, f"{key} = {text}")
+        elif _WAVE_KEY.fullmatch(name) and text.lower() in ("air", "vac", "vacuum"):
+            yield Statement("air" if text.lower() == "air" else "vacuum", f"{key} = {text}")
         elif name in _KEYWORDS and re.search(r"\b(?:air|vac(?:uum)?)\b", text, re.IGNORECASE):
             yield Statement("air" if "air" in text.lower() else "vacuum", f"{key} = {text}")
         elif name in ("comments", "comment", "history", "description"):
