@@ -160,7 +160,7 @@ AIR_FILES = {
     "comment": _commented("wavelengths in air"),
     "comment 2": _commented("air wavelengths (nm), flux, error"),
     "comment 3": _commented("converted from vacuum to air"),
-    "comment 4": _commented("wavelength scale: air (nm)"),
+    "comment 4": _commented("wavelength scale: air"),
     "comment 5": _commented("λ_air flux error"),
     "comment 6": _commented("vactoair applied"),
     "comment 7": _commented("air = yes"),

@@ -153,9 +153,14 @@ def _words(comment: str, count: int) -> list[str] | None:
     words = _split_comment(comment)
     if count < len(words) <= most_words(count) and words == text.split():
         words = _joined(words, count)
-    if is_rule(words) or is_units(words) or any(w.lower() in _PROSE or is_number(w) for w in words):
+    if is_rule(words) or is_units(words) or any(map(_is_prose, words)):
         return None
     return words
+
+
+def _is_prose(word: str) -> bool:
+    """Whether a word is part of a sentence, of `key: value`, or a number: no name of a column."""
+    return word.lower() in _PROSE or word.endswith(":") or is_number(word)
 
 
 def _without_mark(comment: str) -> str:
