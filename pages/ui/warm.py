@@ -64,6 +64,7 @@ def _warm() -> None:
             if model.condition_on:
                 decoder_parts(model.identity, model)
             if name == pickers.DEFAULT:
-                _open_pages(model)
+                with suppress(GandalfError):  # of somebody's own stars, which it does not hold
+                    _open_pages(model)
     gc.collect()
     gc.freeze()

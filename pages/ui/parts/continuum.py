@@ -82,7 +82,7 @@ def effect_table(read: dict[str, Predictions]) -> str:
     """One row of parameters, χ² and verdict for each way, as markdown."""
     names = next(iter(read.values())).label_names
     head = [f"{show.markdown_symbol(n)} {tables.unit(n)}".strip() for n in names]
-    lines = [f"| | {' | '.join(head)} | χ² | |", "|---" * (len(head) + 3) + "|"]
+    lines = [f"| Spectrum | {' | '.join(head)} | χ² | Verdict |", "|---" * (len(head) + 3) + "|"]
     for which, one in read.items():
         limit = AT_LEAST if one.outside[0] else ""
         values = zip(names, one.values[0], one.errors[0], strict=True)
