@@ -201,6 +201,10 @@ def test_a_number_that_is_kept_from_being_rounded_is_the_id(tmp_path, text):
         assert survey(tmp_path, f"source_id,teff\n{cell},5777\n").ids.tolist() == ["5853498713190525696"]
 
 
+def test_a_short_name_keeps_its_apostrophe(tmp_path):
+    assert survey(tmp_path, "source_id,teff\n'12,5777\n").ids.tolist() == ["'12"]
+
+
 def test_ids_of_bytes_are_text_and_truths_are_none(tmp_path):
     ids = [b"5853498713190525696", b"HD 1", b"7"]
     stars = read_bytes("s", pd.DataFrame(SPECTRA | {"source_id": ids}).to_parquet())

@@ -21,7 +21,7 @@ _CURE = "write source_id as a 64-bit integer or as a string"
 # of a designation: `Gaia DR3 5853498713190525696`
 _PREFIX = re.compile(r"Gaia[\s_-]*E?DR\d[\s_-]+(?=\d+$)", re.IGNORECASE)
 # that keeps a spreadsheet from rounding an id: `="5853498713190525696"`, or an apostrophe before it
-_GUARD = re.compile(r"""=?["'](\d+)["']?|=(\d+)""")
+_GUARD = re.compile(r"""=?["'](\d{15,20})["']?|=(\d{15,20})""")
 _LONG = 10**14  # an id of a survey has 15 digits or more, the number of a row does not
 _NO_ID = (-99, -999, -9999, -(2**63))  # what catalogues write where they know no id
 LONGEST_TEXT = 1000  # characters of an id, or of a word in a mask
