@@ -68,6 +68,9 @@ WEAK_IDS = ("id", "gaia", "source", "star", "object", "target", "name", "designa
 PLATE_ID = ("plate", "mjd", "fiber")  # together they name a spectrum of the SDSS
 _PLATE = {**{word: word for word in PLATE_ID}, "fiberid": "fiber", "plateid": "plate"}
 
+_SAYS_VARIANCE = re.compile(  # the beginning of a description, by its letters
+    r"(?:the|flux|error|estimated)*(?P<inverse>inverse)?variance(?!weighted|based)"
+)
 _STATISTIC = r"\bstat\.(?:error|variance)\b"
 _UCDS = (
     (re.compile(rf"{_STATISTIC}.*\bphot\.flux|\bphot\.flux.*{_STATISTIC}"), ERROR),
@@ -127,14 +130,13 @@ def _meaning(column: str, ucd: str | None) -> Meaning | None:
 
 
 def _kind_of_errors(description: str, ucd: str | None) -> str:
-    """What errors are by a description (`InverseVariance`, `variance of the flux`) or UCD, if any says."""
+    """What errors are by how a description begins (`InverseVariance`, `variance of the flux`), or a UCD."""
     text = letters(description[:LONGEST_NAME])
-    if re.search("root|sqrt", text):
-        return ""
-    if "inversevariance" in text or text in INVERSE_WORDS:
-        return INVERSE_VARIANCES
-    said = re.search("(?<!co)variance", text) or text in VARIANCE_WORDS
-    return VARIANCES if said or "stat.variance" in (ucd or "").lower() else ""
+    if said := _SAYS_VARIANCE.match(text):
+        return INVERSE_VARIANCES if said["inverse"] else VARIANCES
+    if text in (*VARIANCE_WORDS, *INVERSE_WORDS):
+        return VARIANCES if text in VARIANCE_WORDS else INVERSE_VARIANCES
+    return VARIANCES if "stat.variance" in (ucd or "").lower() else ""
 
 
 def role_of(column: str, ucd: str | None = None) -> str | None:
