@@ -162,6 +162,13 @@ def test_rows_of_one_survey_that_disagree_are_said_and_rows_of_two_surveys_are_n
     assert [n for n in notes if "rows of one survey" in n] == [f"labels.csv: {said}"]
 
 
+def test_a_row_without_a_survey_is_of_the_table_and_of_no_survey_called_nan(tmp_path):
+    found = survey(tmp_path, "source_id,survey,teff\n11,,5000\n12,a,5100\n13,-,5200\n")
+    assert found.survey.tolist() == ["the table", "a", "the table"]
+    table = pd.DataFrame({"source_id": [11, 12], "survey": [b"a", None], "teff": [5000.0, 5100.0]})
+    assert survey(tmp_path, table.to_parquet(), "t.parquet").survey.tolist() == ["a", "the table"]
+
+
 def test_a_limit_in_a_cell_of_a_csv_is_left_out_and_named(tmp_path):
     found = survey(tmp_path, "source_id,mh\n11,<-2.1\n12,-0.3\n")
     np.testing.assert_array_equal(found.columns["mh"], [NAN, -0.3])

@@ -15,6 +15,7 @@ from . import limits
 from .columns import Chosen, RawColumn, best
 from .formats import NAMES, raw_tables
 from .label_cells import label_cells
+from .lines import is_missing
 from .names import ERROR_SUFFIX, ID, SPECTRAL, meaning_of
 from .raw import RawTable, every
 from .read import open_stream
@@ -143,9 +144,9 @@ def _survey(table: RawTable, rows: int) -> tuple[set[str], np.ndarray]:
     for name in SURVEY:
         for column in table.columns:
             if column.name.strip().lower() == name and column.values is not None:
-                texts = np.ma.filled(np.ma.asarray(column.values).astype(object), "")
-                named = [str(limits.as_text(t)).strip() or UNNAMED for t in texts.tolist()]
-                return {column.name}, np.array(named, dtype=str)
+                cells = np.ma.filled(np.ma.asarray(column.values).astype(object), None)
+                texts = star_ids.as_text(cells).tolist()
+                return {column.name}, np.array([UNNAMED if is_missing(t) else t.strip() for t in texts])
     return set(), np.full(rows, UNNAMED)
 
 
