@@ -187,6 +187,11 @@ def test_a_limit_is_no_label_of_a_simulation_nor_of_an_audit(tmp_path):
     labels = read_latent_table(tmp_path / "t.csv").labels(["mh", "teff"])
     np.testing.assert_array_equal(labels.values, [[NAN, 5000], [-0.3, 5100]])
     assert labels.notes == (said,)
+    (tmp_path / "t.csv").write_text("mh,teff,z_0,z_1\n<-2.1,5000,0.1,0.2\n-0.3,5100,0.3,0.4\n")
+    assert read_labels(tmp_path / "t.csv").notes == (said,)
+    labels = read_latent_table(tmp_path / "t.csv").labels(["mh", "teff"])
+    np.testing.assert_array_equal(labels.values, [[NAN, 5000], [-0.3, 5100]])
+    assert labels.notes == (said,)
 
 
 # --- ids ---

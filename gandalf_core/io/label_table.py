@@ -123,7 +123,7 @@ def _meant(name: str, column: RawColumn, numbers: np.ndarray) -> tuple[np.ndarra
 
 
 def without_limits(columns: Sequence[RawColumn]) -> tuple[tuple[RawColumn, ...], dict[str, str]]:
-    """The columns, limits missing where a column of flags beside one (`l_mh`) says so, and remarks by name.
+    """The columns, without the limits that cells or a column of flags (`l_mh`) name, and remarks by name.
 
     The flags themselves are no longer among them.
     """
@@ -131,9 +131,11 @@ def without_limits(columns: Sequence[RawColumn]) -> tuple[tuple[RawColumn, ...],
     kept, remarks, used = [], dict[str, str](), []
     for column in columns:
         flag = flags.get(limits.PREFIX + column.name.strip().lower())
-        if flag is not None and np.ndim(column.values) == 1 and len(flag.values) == len(column.values):
-            used.append(flag)
-            bounds = limits.are_limits(flag.values)
+        if np.ndim(column.values) == 1 and not limits.is_flag(column.name):
+            bounds = limits.in_cells(column.values)
+            if flag is not None and len(flag.values) == len(column.values):
+                used.append(flag)
+                bounds |= limits.are_limits(flag.values)
             if bounds.any():
                 column = replace(column, values=np.ma.masked_where(bounds, np.ma.asarray(column.values)))
                 rows = [f"row {row + 1}" for row in np.flatnonzero(bounds).tolist()]

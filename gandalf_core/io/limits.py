@@ -28,6 +28,15 @@ def are_limits(values: Any) -> np.ndarray:
     return np.array([bool(SIGN.match(str(as_text(cell)))) for cell in cells.ravel().tolist()], bool)
 
 
+def in_cells(values: Any) -> np.ndarray:
+    """(R,) true where a cell of texts is a limit itself, as `<-2.1`; nowhere in a column of numbers."""
+    cells = np.ma.asarray(values)
+    if cells.dtype.kind not in "OSU" or cells.ndim != 1:
+        return np.zeros(len(cells), bool)
+    texts = map(as_text, np.ma.filled(cells.astype(object), "").tolist())
+    return np.array([isinstance(t, str) and bool(SIGN.fullmatch(t)) for t in texts], bool)
+
+
 def as_text(cell: Any) -> Any:
     """A cell whose bytes are decoded."""
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell

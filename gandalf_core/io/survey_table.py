@@ -152,15 +152,9 @@ def _survey(table: RawTable, rows: int) -> tuple[set[str], np.ndarray]:
 
 def _numbers(column: RawColumn, flag: RawColumn | None, role: str) -> tuple[np.ndarray, np.ndarray]:
     """(R,) values, NaN where missing or a limit, and (R,) true for limits. SpectraError for other words."""
-    values = np.ma.asarray(column.values)
-    bounds = np.zeros(len(values), bool)
+    bounds = limits.in_cells(column.values)
     if flag is not None and flag.values is not None:
         bounds |= limits.are_limits(flag.values)
-    if values.dtype.kind in "OSU" and values.ndim == 1:
-        cells = [limits.as_text(cell) for cell in np.ma.filled(values.astype(object), "").tolist()]
-        bounds |= np.array([isinstance(c, str) and bool(limits.SIGN.fullmatch(c)) for c in cells], bool)
-        values = np.array(
-            [None if bound else cell for cell, bound in zip(cells, bounds, strict=True)], object
-        )
+    values = np.ma.masked_where(bounds, column.values) if bounds.any() else column.values
     numbers = label_cells(values, role, f"column {column.name}", column.null)
     return np.where(bounds | np.isinf(numbers), np.nan, numbers), bounds
