@@ -177,6 +177,14 @@ def test_a_limit_in_a_cell_of_a_csv_is_left_out_and_named(tmp_path):
         survey(tmp_path, "source_id,mh\n11,poor\n12,-0.3\n")
 
 
+def test_a_limit_in_a_cell_beside_spectra_is_left_out_and_named():
+    stars = read_bytes(
+        "s", pd.DataFrame(SPECTRA | {"mh": ["<-2.1", "-0.3", "..."], "l_teff": [""] * 3}).to_parquet()
+    )
+    np.testing.assert_array_equal(stars.label("mh"), [NAN, -0.3, NAN])
+    assert "s: mh: 1 limit is no value and is left out (11)" in reading_notes(stars)
+
+
 def test_a_limit_is_no_label_of_a_simulation_nor_of_an_audit(tmp_path):
     text = "mh,l_mh,teff,z_0,z_1\n-2.1,<,5000,0.1,0.2\n-0.3,,5100,0.3,0.4\n"
     (tmp_path / "t.csv").write_text(text)

@@ -176,11 +176,11 @@ class Table:
         known = [c for c in columns if limits.is_flag(c.name) and c.values is not None]
         flags = {c.name.strip().lower(): c for c in known}
         for role, (column, _) in self.chosen.items():
-            flag = flags.get(limits.PREFIX + column.name.strip().lower())
-            if flag is None or role in SPECTRAL or np.ndim(self.columns[role]) != 1:
+            if role in SPECTRAL or np.ndim(self.columns[role]) != 1:
                 continue
-            bounds = limits.are_limits(flag.values)
-            if len(bounds) == len(self.columns[role]) and bounds.any():
+            flag = flags.get(limits.PREFIX + column.name.strip().lower())
+            bounds = limits.among(self.columns[role], None if flag is None else flag.values)
+            if bounds.any():
                 self.columns[role] = np.ma.masked_where(bounds, np.ma.asarray(self.columns[role]))
                 self.remarks += (limits.said(column.name, self._called(np.flatnonzero(bounds))),)
 

@@ -132,10 +132,8 @@ def without_limits(columns: Sequence[RawColumn]) -> tuple[tuple[RawColumn, ...],
     for column in columns:
         flag = flags.get(limits.PREFIX + column.name.strip().lower())
         if np.ndim(column.values) == 1 and not limits.is_flag(column.name):
-            bounds = limits.in_cells(column.values)
-            if flag is not None and len(flag.values) == len(column.values):
-                used.append(flag)
-                bounds |= limits.are_limits(flag.values)
+            bounds = limits.among(column.values, None if flag is None else flag.values)
+            used += [] if flag is None else [flag]
             if bounds.any():
                 column = replace(column, values=np.ma.masked_where(bounds, np.ma.asarray(column.values)))
                 rows = [f"row {row + 1}" for row in np.flatnonzero(bounds).tolist()]

@@ -28,13 +28,15 @@ def are_limits(values: Any) -> np.ndarray:
     return np.array([bool(SIGN.match(str(as_text(cell)))) for cell in cells.ravel().tolist()], bool)
 
 
-def in_cells(values: Any) -> np.ndarray:
-    """(R,) true where a cell of texts is a limit itself, as `<-2.1`; nowhere in a column of numbers."""
+def among(values: Any, flags: Any = None) -> np.ndarray:
+    """(R,) true where a value is a limit: by a column of flags beside it, or as a text such as `<-2.1`."""
     cells = np.ma.asarray(values)
+    marked = np.zeros(len(cells), bool) if flags is None else are_limits(flags)
+    marked = marked if marked.shape == cells.shape else np.zeros(len(cells), bool)
     if cells.dtype.kind not in "OSU" or cells.ndim != 1:
-        return np.zeros(len(cells), bool)
+        return marked
     texts = map(as_text, np.ma.filled(cells.astype(object), "").tolist())
-    return np.array([isinstance(t, str) and bool(SIGN.fullmatch(t)) for t in texts], bool)
+    return marked | np.array([isinstance(t, str) and bool(SIGN.fullmatch(t)) for t in texts], bool)
 
 
 def as_text(cell: Any) -> Any:

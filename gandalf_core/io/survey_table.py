@@ -152,9 +152,7 @@ def _survey(table: RawTable, rows: int) -> tuple[set[str], np.ndarray]:
 
 def _numbers(column: RawColumn, flag: RawColumn | None, role: str) -> tuple[np.ndarray, np.ndarray]:
     """(R,) values, NaN where missing or a limit, and (R,) true for limits. SpectraError for other words."""
-    bounds = limits.in_cells(column.values)
-    if flag is not None and flag.values is not None:
-        bounds |= limits.are_limits(flag.values)
+    bounds = limits.among(column.values, None if flag is None else flag.values)
     values = np.ma.masked_where(bounds, column.values) if bounds.any() else column.values
     numbers = label_cells(values, role, f"column {column.name}", column.null)
     return np.where(bounds | np.isinf(numbers), np.nan, numbers), bounds
