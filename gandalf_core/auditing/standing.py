@@ -15,7 +15,7 @@ ASKED = {"removed": "to be removed", "kept": "to be kept", "untouched": "left al
 
 
 class Standing(NamedTuple):
-    """grade: good, bad or unsure; neutral where nothing was asked for or measured. text: what is so."""
+    """grade: good, partly, bad or unsure; neutral where nothing was asked for or measured. text: what is so."""
 
     grade: str
     text: str
@@ -45,7 +45,7 @@ def _of_removed(entry: Mapping[str, Any]) -> Standing:
     if decision == "cannot tell":
         return Standing("unsure", f"removed? cannot tell{partial}")
     if tells_more_together(entry) or telling_stratum(entry):
-        return Standing("bad", f"removed, not everywhere{partial}")
+        return Standing("partly", f"removed, not everywhere{partial}")
     return Standing("good", f"removed{partial}")
 
 

@@ -66,7 +66,8 @@ def on_removed(name: str, entry: Mapping[str, Any], beyond: str = "") -> Sentenc
     decision, plain = removal(entry), parameter(name).in_text
     text = words[decision](plain, entry, beyond) + _on_errors(entry)
     leaks = _on_reader_of_others(entry) + _on_strata(entry)
-    grade = "bad" if leaks else {"removed": "good", "readable": "bad"}.get(decision, "unsure")
+    removed = "partly" if leaks else "good"
+    grade = {"removed": removed, "readable": "bad"}.get(decision, "bad" if leaks else "unsure")
     return Sentence(grade, text + leaks)
 
 

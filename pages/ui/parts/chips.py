@@ -14,6 +14,7 @@ from pages.ui.cache.audits import probe_r2, report_of
 LOOKS = {  # grade of a standing -> colour and icon of its chip
     "good": ("green", "check_circle"),
     "bad": ("red", "visibility"),
+    "partly": ("orange", "contrast"),
     "unsure": ("orange", "help"),
     "neutral": ("gray", "radio_button_unchecked"),
 }
