@@ -15,7 +15,7 @@ ASKED = {"removed": "to be removed", "kept": "to be kept", "untouched": "left al
 
 
 class Standing(NamedTuple):
-    """grade: good, partly, bad or unsure; neutral where nothing was asked for or measured. text: what is so."""
+    """grade: good, partly, bad or unsure; neutral where nothing was asked for or measured. text: in words."""
 
     grade: str
     text: str
