@@ -827,3 +827,23 @@ def test_wavelengths_that_differ_from_row_to_row_serve_no_other_table():
                 read_bytes("s.fits", out.getvalue())
         else:
             np.testing.assert_allclose(read_bytes("s.fits", out.getvalue()).wavelength_nm, grid)
+
+
+def test_units_of_keywords_are_heard():
+    """As VOTable declares them, and as the FITS standard puts them in brackets before a comment."""
+    data = {"wavelength": 846 + 0.03 * np.arange(60), "flux": 1 - 0.1 * np.sin(np.arange(60.0))}
+    document = votable.from_table(Table(data, units={"wavelength": "nm"}))
+    for name, value, unit in (("teff", 5.777, "kK"), ("logg", 274.0, "m.s**-2"), ("mh", -0.1, "dex")):
+        param = votable.tree.Param(document, name=name, datatype="double", value=str(value))
+        param.unit = unit
+        document.get_first_table().params.append(param)
+    document.to_xml(out := io.BytesIO())
+    stars = read_bytes("s.vot", out.getvalue())
+    assert stars.labels_for(("teff", "logg", "mh"))[0] == pytest.approx([5777, np.log10(27400), -0.1])
+    table = fits.table_to_hdu(Table(data, units={"wavelength": "nm"}))
+    table.header["TEFF"] = (5.777, "[kK] effective temperature")
+    table.header["MH"] = (-0.1, "[M/H] by hand")  # no unit
+    table.header["LOGG"] = (4.44, "[cgs] log g")
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(out := io.BytesIO())
+    stars = read_bytes("s.fits", out.getvalue())
+    assert stars.labels_for(("teff", "logg", "mh"))[0] == pytest.approx([5777, 4.44, -0.1])

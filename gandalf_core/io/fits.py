@@ -4,6 +4,7 @@ The archive's tables have an id in the header, and one extension per star when C
 """
 
 import json
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +23,9 @@ from .names import FLUX, WAVELENGTH, role_of
 from .provenance import PROVENANCE_KEY
 from .raw import RawTable, Wanted, has_role
 from .sniff import Budget
+from .values import keyword_in_unit, unit_problem
+
+_UNIT = re.compile(r"\s*\[([^\]]+)\]")  # before a comment, as the standard of FITS recommends
 
 
 def read(stream: BinaryIO, budget: Budget, wanted: Wanted = has_role) -> list[RawTable]:
@@ -102,7 +106,16 @@ def _about(table: RawTable, header: fits.Header) -> RawTable:
 
 
 def _keywords(header: fits.Header) -> dict[str, str | int | float]:
-    return {k: v for k, v in header.items() if k and isinstance(v, str | int | float)}
+    """Keywords by name; labels with the unit that stands in brackets before a comment, where it is one."""
+    plain, comments = (
+        {k: v for k, v in header.items() if k and isinstance(v, str | int | float)},
+        header.comments,
+    )
+    for key in plain:
+        unit = _UNIT.match(str(comments[key]))
+        if unit and not unit_problem(role_of(key) or "", unit[1]):
+            plain[key] = keyword_in_unit(key, plain[key], unit[1])
+    return plain
 
 
 def _comments(header: Any) -> tuple[str, ...]:

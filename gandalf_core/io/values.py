@@ -5,10 +5,12 @@ Shapes: N stars, L pixels, R rows.
 
 import re
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
 from ..errors import SpectraError
+from .names import SPECTRAL, role_of
 from .units import check_units
 
 # What catalogues write for "no value", each with either sign. None is a plausible flux of a normalised
@@ -197,6 +199,14 @@ def label_in_text(name: str, text: str) -> float | str:
     if unit is None or len(rest.split()) > 1:  # `5700 from Smith (2010)`
         return value
     return float(label_in_own_unit(name, np.array([value]), unit[1])[0])
+
+
+def keyword_in_unit(name: str, value: Any, unit: str) -> Any:
+    """A label beside a table as a text such as `5.777 kK` (`label_in_text`); any other keyword as it is."""
+    role, unit = role_of(name), ".".join(unit.replace(" / ", "/").split())
+    if role is None or role in SPECTRAL or isinstance(value, str | bool) or not unit:
+        return value
+    return f"{value} {unit}"
 
 
 def unit_problem(name: str, unit: str) -> str | None:

@@ -16,6 +16,7 @@ from .layouts import Columns, to_astropy
 from .provenance import PROVENANCE_KEY
 from .raw import RawTable, Wanted, has_role
 from .sniff import Budget
+from .values import keyword_in_unit
 from .votable_structure import check_structure
 
 
@@ -62,7 +63,11 @@ def _table(table: tree.TableElement, resource: tree.Resource, wanted: Wanted) ->
         for field, key in keys
     )
     params = (p for owner in (resource, table) for p in owner.params)
-    meta = {p.name: p.value for p in params if isinstance(p.value, str | int | float | np.number)}
+    meta = {
+        p.name: keyword_in_unit(p.name, p.value, "" if p.unit is None else str(p.unit))
+        for p in params
+        if isinstance(p.value, str | int | float | np.number)
+    }
     infos = [i for owner in (resource, table) for i in owner.infos]
     told = [resource.description, table.description, *(f"{i.name}: {i.value}" for i in infos)]
     cut = any(i.name == "QUERY_STATUS" and i.value == "OVERFLOW" for i in infos)
