@@ -8,11 +8,12 @@ from itertools import islice
 from statistics import median
 
 from benchmarks.products import encode_products, flop, runner, seconds, step_products
-from benchmarks.rows import Row, sample, training_split
+from benchmarks.rows import QUICK, Row, sample, training_split
 from gandalf_core.config.presets import preset
 from gandalf_core.config.schema import with_fields
 from gandalf_core.data.noise_key import NoiseKey
 from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.seeds import STANDARD_SEED
 from gandalf_core.training.together import Together
 from gandalf_core.training.trainer import Trainer
 
@@ -126,8 +127,8 @@ def whole(quick: bool) -> list[Row]:
             f"{folder}/key",
         ]
         command += ["--out", f"{folder}/models", "--work", f"{folder}/work"]
-        command += ["--stars", "simulated:6000:0:wide", "--epochs", "2"] if quick else []
-        NoiseKey.from_seed(0).write(f"{folder}/key")
+        command += ["--stars", f"simulated:{QUICK}:{STANDARD_SEED}:wide", "--epochs", "2"] if quick else []
+        NoiseKey.from_seed(STANDARD_SEED).write(f"{folder}/key")
         started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "gandalf_core", *command], check=True, capture_output=True)
         taken = time.perf_counter() - started

@@ -359,7 +359,9 @@ def test_simulated_stars_of_another_simulator_are_simulated_again(app, monkeypat
 
 
 def test_the_table_of_stars_names_the_files_of_uploaded_ones(app):
+    """As they are called now, whatever the same content was called before."""
     star, content = archive_star()
+    upload(app(model="generator", stars="simulated:20:3"), ("before.csv", content))
     test = upload(app(model="generator", stars="simulated:20:3"), ("star.csv", content))
     test.get("button_group")[0].set_value("Table").run()
     assert not test.exception

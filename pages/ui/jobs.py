@@ -74,17 +74,15 @@ def may_delete(job: Job) -> bool:
 
 @contextmanager
 def keeping(kind: str, name: str, title: str, path: Path, size: int) -> Iterator[None]:
-    """The block puts something of this visitor, of about `size` bytes, at a path.
+    """The block puts something of this visitor, of about `size` bytes, at a path; its last title counts.
 
     JobError, before the block, where their quota has no room for it.
     """
     accounts, own = manager().accounts, owner()
-    known = own in accounts.ledger.owners(kind, name)
-    if not known:
+    if own not in accounts.ledger.owners(kind, name):
         accounts.check_disk(own, size)
     yield
-    if not known:
-        accounts.keep(kind, name, own, title, path)
+    accounts.keep(kind, name, own, title, path)
 
 
 def title_of(kind: str, name: str) -> str:
