@@ -95,15 +95,17 @@ def upload_on_grid(source: str, model: TrainedModel) -> SpectraSet:
 
     Those that the user moved to rest are at rest, and those that are divided by their continuum are divided.
     """
-    ids = load_upload(source.removeprefix(UPLOADED)).ids.tolist()
+    stars = load_upload(source.removeprefix(UPLOADED))
+    ids = stars.ids.tolist()
     moved = {star: by for star, by in state.get(state.AT_REST).items() if star in ids}
     flat = tuple(sorted(star for star in state.divided() if star in ids))
-    return _on_grid(source, grid_key(model), tuple(sorted(moved.items())), flat, model)
+    return _on_grid(source, _name_of(stars), grid_key(model), tuple(sorted(moved.items())), flat, model)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _on_grid(
     source: str,
+    name: str,  # of the file, which another visitor may have called otherwise
     grid: str,
     moved: tuple[tuple[str, float], ...],
     flat: tuple[str, ...],
@@ -215,7 +217,9 @@ def uploads_on_grid(model: TrainedModel) -> SpectraSet | None:
             fitting.append(upload_on_grid(UPLOADED + key, model))
         except SpectraError:
             continue  # the Data page says which do not fit, and why
-    return _joined(tuple(stars.identity for stars in fitting), fitting) if fitting else None
+    return (
+        _joined(tuple((stars.identity, _name_of(stars)) for stars in fitting), fitting) if fitting else None
+    )
 
 
 def uploads_beside(model: TrainedModel, ids: np.ndarray) -> SpectraSet | None:
@@ -228,7 +232,7 @@ def uploads_beside(model: TrainedModel, ids: np.ndarray) -> SpectraSet | None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _joined(content: tuple[str, ...], _sets: list[SpectraSet]) -> SpectraSet:
+def _joined(content: tuple[tuple[str, str], ...], _sets: list[SpectraSet]) -> SpectraSet:
     if any(stars.flux_error is not None for stars in _sets):
         _sets = [
             replace(s, flux_error=np.full_like(s.flux, np.nan)) if s.flux_error is None else s for s in _sets
