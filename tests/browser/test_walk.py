@@ -454,17 +454,27 @@ def test_a_sweep_is_started_watched_and_cancelled(open_browser, server):
     expect(page.get_by_role("button", name=re.compile(r"Train trial \d"))).to_be_visible()
 
 
-LATER = [pytest.param(path, marks=pytest.mark.long) for path in TITLES if path not in ("", "decode")]
+def opened_deep(open_browser, url: str, path: str) -> None:
+    """A page opened by its address alone, in a session of its own."""
+    page = open_browser()
+    visit(page, f"{url}/{path}", TITLES[path])
+    expect(page.get_by_test_id("stSidebarNav").get_by_role("link")).to_have_count(len(TITLES))
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.close()
 
 
-@pytest.mark.parametrize("path", ["", "decode", *LATER])
+@pytest.mark.parametrize("path", ["", "decode"])
 def test_a_deep_link_works_on_a_fresh_server(open_browser, tmp_path, path):
     with serving(tmp_path) as url:
-        page = open_browser()
-        visit(page, f"{url}/{path}", TITLES[path])
-        expect(page.get_by_test_id("stSidebarNav").get_by_role("link")).to_have_count(len(TITLES))
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        page.close()
+        opened_deep(open_browser, url, path)
+
+
+@pytest.mark.long
+def test_deep_links_work_on_a_server_that_has_seen_nobody(open_browser, tmp_path):
+    with serving(tmp_path) as url:
+        for path in TITLES:
+            if path not in ("", "decode"):
+                opened_deep(open_browser, url, path)
 
 
 FITS = "() => document.querySelector('[data-testid=stMain]').scrollWidth <= Math.max(392, innerWidth)"
