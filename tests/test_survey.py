@@ -61,8 +61,11 @@ def survey(stars, tmp_path_factory):
 @pytest.fixture
 def site(model, model_folder, cluster):
     """site(order) -> where a catalogue is worked through, and what it says."""
+    from distributed import Client
 
     def made(order: Order, **changes) -> tuple[Site, list[str]]:
+        with Client(cluster) as client:  # one that an earlier test has killed may still be on its way back
+            client.wait_for_workers(2, timeout=60)
         task, said = order.task(model), []
         secret = model.noise_key.secret
         shipment = replace(Shipment(packed(model_folder), "", secret, order, task.about), **changes)
