@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import replace_measured
 from gandalf_core.cli.terminal import prepare_streams
+from reports.markdown import MEASURED, replace_between
 
 PAGE, STORED = Path("docs/performance.md"), Path("docs/results/performance.json")
 
@@ -69,7 +69,7 @@ def main() -> int:
     print(json.dumps(stored) if args.json else text)
     if args.write:
         STORED.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-        replace_measured(PAGE, text + "\n")
+        replace_between(PAGE, MEASURED, text + "\n")
     return 0
 
 

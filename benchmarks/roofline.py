@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.products import runner, seconds, step_products
 from benchmarks.rows import Row, training_split
-from benchmarks.training import short_trainer
+from benchmarks.training import epoch_seconds, short_trainer
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.training.together import Together
 from gandalf_core.training.trainer import Trainer
@@ -81,11 +81,11 @@ def growth(quick: bool) -> list[Row]:
     stars = training_split(quick)
     stars = stars[: len(stars) // 2]
     half = stars[: len(stars) // 2]
-    base = _epoch(short_trainer("paper-physical-removed", half, 256))
+    base = epoch_seconds(short_trainer("paper-physical-removed", half, 256))
     larger = {
-        "stars": _epoch(short_trainer("paper-physical-removed", stars, 256)),
-        "pixels": _epoch(short_trainer("paper-physical-removed", _finer(half), 256)),
-        "latent size": _epoch(
+        "stars": epoch_seconds(short_trainer("paper-physical-removed", stars, 256)),
+        "pixels": epoch_seconds(short_trainer("paper-physical-removed", _finer(half), 256)),
+        "latent size": epoch_seconds(
             short_trainer("paper-physical-removed", half, 256, **{"model.latent_size": 50})
         ),
         "models": _epoch_of_two(half),
@@ -112,10 +112,6 @@ def _finer(stars: SpectraSet) -> SpectraSet:
         flux_error=error,
         wavelength_nm=grid,
     )
-
-
-def _epoch(trainer: Trainer) -> float:
-    return median(record.seconds for record in list(trainer.epochs())[1:-1])
 
 
 def _epoch_of_two(stars: SpectraSet) -> float:

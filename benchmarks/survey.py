@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.encoding import tiled
-from benchmarks.page import replace_measured
 from benchmarks.rows import QUICK, sample
+from reports.markdown import MEASURED, replace_between
 
 STORED = Path("docs/results/scale.json")
 PAGE = Path("docs/scale.md")
@@ -208,7 +208,7 @@ def write_page(about: dict[str, Any]) -> None:
         f"{own * 100 * each / 1e9:,.1f} GB per second. A file system that gives less sets the pace."
     )
     text = f"{what} {how}; every run ended with each star once.{note}\n\n{table(about)}\n\n{cost}\n"
-    replace_measured(PAGE, text)
+    replace_between(PAGE, MEASURED, text)
 
 
 if __name__ == "__main__":

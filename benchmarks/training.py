@@ -140,7 +140,8 @@ def scaling(quick: bool) -> list[Row]:
     stars = sample(quick)
     quarter = stars[: len(stars) // 4]
     train = {
-        n: _epoch_seconds("paper-physical-removed", s) for n, s in (("all", stars), ("quarter", quarter))
+        n: epoch_seconds(short_trainer("paper-physical-removed", s, 256))
+        for n, s in (("all", stars), ("quarter", quarter))
     }
     encode = {n: _encode_seconds(s) for n, s in (("all", stars), ("quarter", quarter))}
     return [
@@ -157,9 +158,9 @@ def scaling(quick: bool) -> list[Row]:
     ]
 
 
-def _epoch_seconds(recipe: str, stars: SpectraSet) -> float:
-    records = list(short_trainer(recipe, stars, 256).epochs())
-    return median(r.seconds for r in records[1:-1])
+def epoch_seconds(trainer: Trainer) -> float:
+    """Median of the epochs but the first and the last."""
+    return median(record.seconds for record in list(trainer.epochs())[1:-1])
 
 
 def _encode_seconds(stars: SpectraSet) -> float:

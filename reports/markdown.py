@@ -1,8 +1,19 @@
 """Numbers and tables in Markdown."""
 
+from pathlib import Path
 from statistics import mean
 
+from gandalf_core.atomic import write_text
 from gandalf_core.parameters import parameter
+
+MEASURED = ("<!-- measured -->\n", "<!-- /measured -->")  # marks of a part that a program writes
+
+
+def replace_between(page: Path, marks: tuple[str, str], text: str) -> None:
+    """Put the text between the two marks of a page. ValueError where one of them is missing."""
+    old = page.read_text(encoding="utf-8")
+    first, last = (old.index(mark) for mark in marks)
+    write_text(page, old[: first + len(marks[0])] + text + old[last:])
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -4,18 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from gandalf_core.atomic import write_text
 from gandalf_core.auditing.decisions import REMOVED_LIMIT
 from gandalf_core.figures.own_stars import learning_curves
 from gandalf_core.parameters import parameter
 
-from .markdown import table
+from .markdown import replace_between, table
 from .own_stars import BAD_SIGMAS, COARSE, COUNTS, FILE, MODEL, OWN, PIXELS, REMOVED, SECONDS, USUAL
 from .pictures import Picture
 from .stored import ROOT, load
 
 PAGE = ROOT / "docs" / "own-stars.md"
-START, END = "<!-- measured: `python -m reports own-stars` -->", "<!-- end of what is measured -->"
+MARKS = ("<!-- measured: `python -m reports own-stars` -->", "<!-- end of what is measured -->")
 PICTURE, FOLDER = "learning-curves", "own-stars"
 CAPTION = (
     "Root mean square error beside that of a model trained on 51,444 stars of the same physics, mean of the "
@@ -29,10 +28,7 @@ def write_own_stars() -> None:
     found = load(FILE)
     if not found.get("cells"):
         return
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    after = rest.partition(END)[2]
-    write_text(PAGE, f"{before}{START}\n\n{own_stars_tables(found)}\n{END}{after}")
+    replace_between(PAGE, MARKS, f"\n\n{own_stars_tables(found)}\n")
 
 
 def own_stars_picture() -> dict[str, Picture]:

@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from ..sweeps.space import SPREAD
 from . import style
 
 SCORES = {
@@ -127,7 +128,7 @@ def _front(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _bars(trials: list[dict], measure: str, factor: ArrayLike = 1.0) -> dict | None:
     """The standard deviation of a measure between seeds as bars; None where there is one seed."""
-    spread = np.array([t.get(f"spread {measure}") or 0.0 for t in trials], float)
+    spread = np.array([t.get(SPREAD + measure) or 0.0 for t in trials], float)
     if not spread.any():
         return None
     look = {"color": style.GREY, "thickness": 1, "width": 3}

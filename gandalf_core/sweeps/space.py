@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SCORES, SAMPLERS = ("balance", "excess", "audit", "reconstruction"), ("grid", "tpe")
 SEED_FIELD = "training.seed"
 MAX_SEEDS = 20
+SPREAD = "spread "  # begins the name of the standard deviation of a measure between seeds
 LAMBDA_SCALE = "lambda_scale"  # the pseudo-field that multiplies every λ of the configuration
 MAX_TRIALS = 10_000
 LARGEST = 1e15  # end of a range

@@ -23,7 +23,7 @@ from ..config.schema import Config, with_fields
 from ..data.protocols import StarModel, measured
 from ..data.spectra import SpectraSet
 from ..errors import ConfigError, GandalfError, ModelError
-from .space import Sweep, with_values
+from .space import SPREAD, Sweep, with_values
 from .stars import check_stars
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ..training.trainer import Trainer
 
 QUICK_PROBES = ("ridge", "trees")
-SPREAD = "spread "  # begins the name of the standard deviation of a measure between seeds
 SPREADS = ("score", "leakage", "loss", "reconstruction_mse")  # the measures that have one
 
 

@@ -121,7 +121,9 @@ def _taken_in(specs: list[str], keep_spikes: bool, console: Console) -> "Intake"
 
 
 def _sweep_table(frame: "pd.DataFrame", paths: list[str]) -> str:
-    columns = ["trial", "state", "score", *(c for c in ["spread score"] if c in frame), *paths]
+    from ...sweeps.space import SPREAD
+
+    columns = ["trial", "state", "score", *(c for c in [f"{SPREAD}score"] if c in frame), *paths]
     rows = [[_cell(row[c]) for c in columns] for _, row in frame.head(MAX_ROWS).iterrows()]
     more = f"\n… and {len(frame) - MAX_ROWS} more" if len(frame) > MAX_ROWS else ""
     return table(columns, rows) + more

@@ -5,8 +5,7 @@ import streamlit as st
 
 from gandalf_core.figures import sweeps as figures
 from gandalf_core.parameters import parameter
-from gandalf_core.sweeps.space import Sweep
-from gandalf_core.sweeps.trial import SPREAD
+from gandalf_core.sweeps.space import SPREAD, Sweep
 from pages.ui import show
 
 TITLES = {  # in the order of the columns; the fields and what the probes found come after the score
@@ -85,7 +84,7 @@ def redundant(sweep: Sweep, frame: pd.DataFrame) -> list[str]:
 def title(column: str) -> str:
     """The head of a column in words."""
     kind, _, label = column.partition(" ")
-    if kind == "spread":
+    if kind == SPREAD.strip():
         return f"± {title(label)}"
     if kind in ("excess", "r2") and label:
         return f"{'Excess' if kind == 'excess' else 'R²'} {parameter(label).in_text}"

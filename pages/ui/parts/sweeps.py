@@ -71,7 +71,7 @@ def _show_sweep(name: str, was_active: bool) -> None:
         return
     with guards.showing_errors():
         sweep, (frame, curves) = load_sweep(entry.folder), sweep_results(entry.folder)
-    _show_best(name, sweep, frame)
+    _show_best(sweep, frame)
     _show_figures(name, sweep, frame, curves)
     trial_view.show_trials(name, sweep, frame, entry.folder)
     sweep_table.show_table(name, sweep, frame)
@@ -100,7 +100,7 @@ def _show_job(job: Job) -> None:
 # --- the best trial ---
 
 
-def _show_best(name: str, sweep: Sweep, frame: pd.DataFrame) -> None:
+def _show_best(sweep: Sweep, frame: pd.DataFrame) -> None:
     """The settings of the best trial in a sentence."""
     complete = frame[frame["state"] == "complete"]
     if not len(complete):

@@ -8,9 +8,8 @@ import streamlit as st
 from gandalf_core.config.presets import PRESETS, preset
 from gandalf_core.config.schema import Config, with_fields
 from gandalf_core.errors import JobError
-from gandalf_core.sweeps.space import Sweep
+from gandalf_core.sweeps.space import SPREAD, Sweep
 from gandalf_core.sweeps.study import trial_config
-from gandalf_core.sweeps.trial import SPREAD
 from pages.ui import guards, show, state
 from pages.ui.parts.sweep_table import rank, redundant, title
 from pages.ui.parts.train import KEEP, MAX_EPOCHS, submit
