@@ -7,7 +7,7 @@ from pages.ui import guards, pickers, show
 from pages.ui.cache.calibrations import under
 from pages.ui.cache.outputs import predictions_of
 from pages.ui.cache.uploads import uploads_beside, uploads_on_grid
-from pages.ui.parts import calibrations, code, explain, own_stars, parameters, tables
+from pages.ui.parts import calibrations, code, explain, own_stars, parameters, sample_tables, tables
 
 VIEWS = [
     "Diagrams",
@@ -57,8 +57,9 @@ if view == "Own labels":  # of uploaded stars alone, whatever the sidebar's are
     calibrations.show_made(model)
     st.stop()
 stars = guards.need_stars_at_once()
+judged = view == "Table" and sample_tables.show_verdict_switch(len(stars))
 with guards.showing_errors():
-    predictions = predictions_of(model, stars, source, verdicts=True if view == "Table" else None)
+    predictions = predictions_of(model, stars, source, verdicts=judged or None)
     predictions = under(applied, predictions, stars.snr, model, source)
     uploads = uploads_beside(model, stars.ids)
     uploaded = None if uploads is None else predictions_of(model, uploads, source)
@@ -79,6 +80,6 @@ elif view == "Residuals":
 elif view == "Error bars":
     parameters.show_error_bars(predictions, true, stars.snr)
 elif view == "Representations":
-    tables.show_representations(stars)
+    sample_tables.show_representations(stars)
 else:
-    tables.show_predictions(predictions, uploaded)
+    sample_tables.show_predictions(predictions, uploaded, judged=judged)

@@ -1184,3 +1184,15 @@ def test_a_link_opens_its_view_and_undo_goes_back(app):
     history = test.session_state["history"]
     assert history["past"][-1]["params"]["data_view"] == "Histograms"
     assert history["now"]["params"] == {"data_view": "Table", "selected": "sim3-1,sim3-2"}
+
+
+def test_a_large_sample_is_judged_on_demand_and_the_table_says_so(app):
+    test = app("parameters", model="generator", stars="simulated:320:4")
+    next(g for g in test.get("button_group") if "Table" in g.options).set_value("Table").run()
+    assert "No star of this sample is judged yet" in texts(test)
+    assert not {"outside", "verdict"} & set(test.dataframe[-1].value)
+    next(t for t in test.toggle if t.label == "Verdicts of all 320 stars").set_value(True).run()
+    assert not test.exception and "is judged yet" not in texts(test)
+    table, model = test.dataframe[-1].value, load_model("generator")
+    stars = model.on_grid(simulate(320, seed=4))
+    assert table["verdict"].tolist() == model.predict(stars, source="spectrum").verdict.tolist()

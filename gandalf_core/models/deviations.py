@@ -28,10 +28,8 @@ GUESSED_ERROR, LEAST_ERROR = 0.01, 1e-4
 WHITE, SMOOTH = 0.84, 0.26
 WINGS = np.any([np.abs(PIXELS_800 - nm) < 0.35 for nm in CALCIUM_CORES_NM], axis=0)
 CLEAR_OF_WINGS = 9  # pixels from which on a second Ca II line lies clear of the first one's wings
-NEAREST, FARTHEST = (
-    7,
-    30,
-)  # pixels at which a second spectrum is looked for: 73 to 314 km/s; closer, lines blend
+# pixels at which a second spectrum is looked for: 73 to 314 km/s; closer, lines blend
+NEAREST, FARTHEST = 7, 30
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,11 @@ def spectrum_values(model: "TrainedModel", stars: SpectraSet) -> np.ndarray:
     return regressor_of(model, SPECTRUM).values(spectrum_numbers(model, stars), stars.snr)
 
 
+def latent_values(model: "TrainedModel", latents: LatentSet, snr: np.ndarray) -> np.ndarray:
+    """(N, P) labels read from latents of stars with this S/N (N,) alone. Raises ModelError likewise."""
+    return regressor_of(model, LATENT).values(latents.z, snr)
+
+
 def latent_reading(model: "TrainedModel", stars: SpectraSet, latents: LatentSet) -> Reading:
     """Values and 1σ errors (N, P) and correlations, from the latents of stars on the model's grid."""
     regressor = regressor_of(model, LATENT)

@@ -11,6 +11,7 @@ import numpy as np
 from ..regression.correlation import unknown_correlations
 
 AT_LEAST = "at least"  # before the error of a star outside the sample: it is a lower limit
+OF_VERDICTS = ("outlier_score", "verdict", "reason", "outside", "velocity_kms", "velocity_kms_error")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +90,7 @@ class Predictions:
         table = {"id": self.ids}
         for j, name in enumerate(self.label_names):
             table |= {name: self.values[:, j], f"{name}_error": self.errors[:, j]}
-        others = (
-            "chi2",
-            "outlier_score",
-            "verdict",
-            "reason",
-            "outside",
-            "velocity_kms",
-            "velocity_kms_error",
-        )
-        table |= {name: getattr(self, name) for name in others}
+        table |= {name: getattr(self, name) for name in ("chi2", *OF_VERDICTS)}
         if self.calibration:
             table["calibration"] = np.full(len(self), self.calibration)
         pairs = combinations(range(len(self.label_names)), 2) if correlations else ()

@@ -22,7 +22,8 @@ from .work import Done, Job, Step, given_up, work_through
 if TYPE_CHECKING:
     from distributed import Client
 
-WORTH_A_CLUSTER = 20_000  # stars: to start workers takes some seconds
+# stars from which on workers, which take seconds to start, are faster than one process: docs/scale.md
+WORTH_A_CLUSTER, JUDGED_WORTH_A_CLUSTER = 500_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Shipment:
 class Site:
     """Where a catalogue is worked through: `hired` is its `Hire`.
 
-    scheduler: an address, `local`, or "" for a local cluster where that is worth it. shipment: made when it
-    is needed. say: told the address of the dashboard.
+    scheduler: an address, `local`, or "" for a local cluster where that is worth it, from so many stars on.
+    shipment: made when it is needed. say: told the address of the dashboard.
     """
 
     task: Task
@@ -70,17 +71,18 @@ class Site:
     scheduler: str
     workers: int
     say: Callable[[str], None]
+    worth: int = WORTH_A_CLUSTER
 
     @contextmanager
     def hired(self, folder: Path, rows: Mapping[str, int]) -> Iterator[Crew]:
         """The crew for so much work."""
         workers = min(self.workers, len(rows))
-        if not self.scheduler and (workers < 2 or sum(rows.values()) < WORTH_A_CLUSTER):
+        if not self.scheduler and (workers < 2 or sum(rows.values()) < self.worth):
             yield Here(self.task)
             return
         with connected(self.scheduler or LOCAL, workers) as client, staging(folder) as unfinished:
             count = worker_count(client)
-            self.say(f"{count:,} workers of {address_of(client)}, dashboard {client.dashboard_link}")
+            self.say(f"{count:,} worker{'s' * (count != 1)} of {address_of(client)}, dashboard {client.dashboard_link}")
             yield Abroad(self, client, unfinished.resolve(), rows)
 
 

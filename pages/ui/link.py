@@ -33,7 +33,7 @@ TEXTS = (  # session keys of switches and lists, whose choice the address has as
     *("map_method", "explained_slider", "explained_label", "other_star", "lasso_mode"),
 )
 LISTS = ("map_rows", "compared", "opened_trials", state.DIVIDED)
-SWITCHES = ("explain_sliders",)
+SWITCHES = ("explain_sliders", "judge_all")
 NUMBERS = ("traverse",)
 LABELS, LATENT, LATENT_OF, SELECTED = "set", "z", "z_of", "selected"  # names in the address
 NAMES = (*TEXTS, *LISTS, *SWITCHES, *NUMBERS, LABELS, LATENT, LATENT_OF, SELECTED)

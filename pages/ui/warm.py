@@ -1,5 +1,6 @@
 """Before the first visitor comes: libraries are imported, the models are loaded, the queue is there."""
 
+import ctypes
 import gc
 import logging
 import threading
@@ -11,12 +12,28 @@ from typing import Any
 
 from gandalf_core.errors import GandalfError
 
+# of glibc's mallopt: numbers of options, and arrays from how many bytes on have memory of their own
+MMAP_THRESHOLD, ARENA_MAX, OWN_MEMORY_BYTES = -3, -8, 1_000_000
+
 
 @asynccontextmanager
 async def warming(_: Any) -> AsyncIterator[None]:
     """Warm up beside the server, which answers at once."""
+    _give_memory_back()
     threading.Thread(target=_warm, daemon=True).start()
     yield
+
+
+def _give_memory_back() -> None:
+    """Let the system have the memory of large arrays as soon as they are gone, a tenth of the server's.
+
+    By default the C library keeps it, in parts for each thread that no other can use. Elsewhere than in glibc
+    nothing is done.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(ARENA_MAX, 2)
+        mallopt(MMAP_THRESHOLD, OWN_MEMORY_BYTES)
 
 
 _importing = threading.Lock()

@@ -33,6 +33,7 @@ def own_stars(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_researcher_adapts_and_calibrates_with_500_stars(open_browser, server, own_stars, tmp_path):
     page = open_browser(height=1400)
     visit(page, f"{server}/data?model=autoencoder", "Data")

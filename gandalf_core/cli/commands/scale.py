@@ -211,7 +211,7 @@ def _check_catalogue(args: Namespace) -> None:
 def _site(model: "TrainedModel", order: "Order", args: Namespace, console: Console) -> "Site":
     """Where a catalogue is worked through: a cluster, or this process where the work is small."""
     from ...models.packing import packed
-    from ...products.remote import Shipment, Site
+    from ...products.remote import JUDGED_WORTH_A_CLUSTER, WORTH_A_CLUSTER, Shipment, Site
 
     task, key = order.task(model), model.noise_key
 
@@ -220,4 +220,6 @@ def _site(model: "TrainedModel", order: "Order", args: Namespace, console: Conso
         return Shipment(packed(args.model), "", secret, order, task.about)
 
     workers = args.workers or os.cpu_count() or 1
-    return Site(task, shipment, args.scheduler or "", workers, console.say)
+    judged = order.kind == "predict" and order.verdicts
+    worth = JUDGED_WORTH_A_CLUSTER if judged else WORTH_A_CLUSTER
+    return Site(task, shipment, args.scheduler or "", workers, console.say, worth)

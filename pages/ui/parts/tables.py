@@ -1,4 +1,4 @@
-"""Tables: stars to search and choose from, one star's estimates, predictions, the four representations."""
+"""Tables of stars: to search and to choose from, and one star's estimates."""
 
 import numpy as np
 import pandas as pd
@@ -6,25 +6,20 @@ import streamlit as st
 
 from gandalf_core.data.positions import checked_positions, position_columns
 from gandalf_core.data.spectra import SpectraSet
-from gandalf_core.figures import regression
 from gandalf_core.figures.population import format_value
 from gandalf_core.models import reasons
 from gandalf_core.models.predictions import AT_LEAST, Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.own.calibration import NamedCalibration
 from gandalf_core.parameters import parameter
-from gandalf_core.regression.residuals import Statistics, residual_statistics
-from pages.ui import guards, show, state
+from pages.ui import show, state
 from pages.ui.cache.calibrations import read_from, under
-from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import predictions_of
 from pages.ui.cache.uploads import is_uploaded, positions_of
 
 Numbers = tuple[np.ndarray, np.ndarray | None]  # values and errors (P,) of one star
 
 MAX_ROWS = 5000
-# with the spectra themselves, the paper's four representations
-LATENTS = ("autoencoder", "physical-removed", "chemical-removed")
 OUTLIER_WORDS = {
     "misfit": "are fitted better",
     "core": "have Ca II cores that are less filled",
@@ -60,9 +55,10 @@ def completed(frame: pd.DataFrame) -> pd.DataFrame:
     done = {
         star: what for star in {*state.divided(), *state.get(state.AT_REST)} if (what := state.prepared(star))
     }
-    if done and "reason" in frame:
-        said = zip(frame["id"], frame["reason"], strict=True)
-        frame = frame.assign(reason=[f"{why} ({done[star]})" if star in done else why for star, why in said])
+    if frame["id"].isin(list(done)).any():
+        why = frame["reason"].fillna("") if "reason" in frame else pd.Series("", frame.index)
+        note = frame["id"].map(lambda star: f" ({done[star]})" if star in done else "")
+        frame = frame.assign(reason=(why + note).str.strip())
     return frame.assign(**position_columns(positions))
 
 
@@ -235,65 +231,3 @@ def share_text(share: float) -> str:
     """A share of a sample, which is never known to be all or none of it."""
     text = "less than 1 %" if share < 0.01 else "more than 99 %" if share > 0.99 else f"{100 * share:.0f} %"
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
-
-
-# --- samples ---
-
-
-def show_predictions(predictions: Predictions, uploaded: Predictions | None) -> None:
-    """All predictions, uploaded stars first."""
-    tables = [] if uploaded is None else [pd.DataFrame(uploaded.columns())]
-    frame = completed(pd.concat([*tables, pd.DataFrame(predictions.columns())], ignore_index=True))
-    choose_from(frame.head(MAX_ROWS), predictions.label_names, f"predictions {len(frame)}")
-    if frame["outside"].any():
-        st.caption("Errors of stars outside the model's sample are lower limits.")
-    show.download(frame, "predictions", "predictions csv")
-
-
-def show_representations(stars: SpectraSet) -> None:
-    """Table 1 of the paper for the chosen stars: the same regressor on the spectra and on three latents."""
-    with guards.showing_errors():
-        models = {name: load_model(name) for name in LATENTS if name in model_folders()}
-        if not models:
-            guards.stop(
-                "None of the paper's representations is among the models here: "
-                "train them with `python -m gandalf_core pretrain`."
-            )
-        tables = _representations(stars, models)
-    sentence = "Mean absolute error of each parameter. A removed parameter has a large error, and should."
-    if not tables:
-        sentence = "Choose simulated stars, or upload stars with labels."
-    show.figure(regression.representations(tables), sentence, "representations")
-    if tables:
-        _show_statistics(tables)
-
-
-def _representations(stars: SpectraSet, models: dict[str, TrainedModel]) -> dict[str, dict[str, Statistics]]:
-    """Representation -> label -> statistics of the differences; empty when no star has a label."""
-    reference = next(iter(models.values()))
-    names, true = reference.label_names, stars.labels_for(reference.label_names)
-    if not np.isfinite(true).any():
-        return {}
-    estimates = {"spectra": reference.predict_from_spectrum(stars)[0]}
-    for name, model in models.items():
-        estimates[f"latent of {name}"] = predictions_of(model, stars).values
-    return {name: residual_statistics(values, true, names) for name, values in estimates.items()}
-
-
-def _show_statistics(tables: dict[str, dict[str, Statistics]]) -> None:
-    columns = ("mean", "mean_absolute", "std", "stars")
-    rows = [
-        {"representation": name, "parameter": show.header(label), **{c: row.get(c) for c in columns}}
-        for name, labels in tables.items()
-        for label, row in labels.items()
-    ]
-    number = st.column_config.NumberColumn
-    titles = {
-        "representation": "Read from",
-        "parameter": "Parameter",
-        "mean": number("mean Δ", format="%.3g"),
-        "mean_absolute": number("mean |Δ|", format="%.3g"),
-        "std": number("σ(Δ)", format="%.3g"),
-        "stars": "Stars",
-    }
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=titles, height="content")

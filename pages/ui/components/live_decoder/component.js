@@ -1,6 +1,8 @@
 // @ts-check
 // The view of the live decoder: what comes from Python and what goes back. Its mixins draw, steer and save.
 
+const REST_MS = 120 // after the last change before Python is told: its answer would hold up the next paint
+
 class View extends Saving(Gestures(Controls(Painting(class {})))) {
   constructor(root) {
     super()
@@ -11,6 +13,8 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
     this.taken = null // token of the settings that were last taken from Python
     this.count = 0
     this.paints = 0
+    this.untold = null // settings that Python has not heard of yet
+    this.telling = 0
     this.zoom = null
     this.dimension = 0
     for (const name of ["spectrum", "difference", "error"]) this.watchSpectrum(this.part(name))
@@ -24,6 +28,7 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
 
   destroy() {
     this.stop()
+    this.tell()
     this.resizing.disconnect()
     window.removeEventListener("gandalf-data", this.onData)
   }
@@ -52,6 +57,7 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
   // answer to settings that are not the latest any more, or settings taken before: a slider may have moved.
   follow(settings, newStar) {
     if (settings.token === this.pending || newStar) this.pending = null
+    if (newStar) this.untold = null // it was said of another star or model
     if (!newStar && (this.pending || settings.token === this.taken)) return
     this.taken = settings.token
     this.labels = { ...this.star.labels, ...settings.labels }
@@ -129,7 +135,16 @@ class View extends Saving(Gestures(Controls(Painting(class {})))) {
     this.settle = true
     this.schedule()
     const z = this.data.edit ? this.z : null
-    this.setState("settings", { token, star: this.star.id, labels: this.labels, z })
+    this.untold = { token, star: this.star.id, labels: this.labels, z }
+    clearTimeout(this.telling)
+    this.telling = setTimeout(() => this.tell(), REST_MS)
+  }
+
+  // Python is told the latest settings once.
+  tell() {
+    clearTimeout(this.telling)
+    if (this.untold) this.setState("settings", this.untold)
+    this.untold = null
   }
 }
 
