@@ -65,7 +65,7 @@ def main() -> int:
         rows += getattr(import_module(f".{module}", __package__), function)(args.quick)
     found = {"machine": about, "quick": args.quick, "seconds": time.perf_counter() - started}
     stored = found | {"rows": [r.as_dict() for r in rows]}
-    text = report(rows, found)
+    text = report(rows, found, stored_before())
     print(json.dumps(stored) if args.json else text)
     if args.write:
         STORED.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
@@ -97,12 +97,22 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def report(rows: list, found: dict[str, Any]) -> str:
-    """The Markdown table of docs/performance.md. found: the machine, as it was before, quick, seconds."""
+def stored_before() -> dict[str, float]:
+    """The figures of the last run that was written, by what they are of."""
+    if not STORED.is_file():
+        return {}
+    return {row["what"]: row["value"] for row in json.loads(STORED.read_text(encoding="utf-8"))["rows"]}
+
+
+def report(rows: list, found: dict[str, Any], before: dict[str, float]) -> str:
+    """The Markdown table of docs/performance.md.
+
+    found: the machine, as it was before, quick, seconds. before: figures of an earlier run.
+    """
     from benchmarks.rows import HEADER
 
     about = ", ".join(f"{k} {v}" for k, v in found["machine"].items())
-    lines = [HEADER, ["---"] * len(HEADER), *(r.cells() for r in rows)]
+    lines = [HEADER, ["---"] * len(HEADER), *(r.cells(before.get(r.what)) for r in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     warning = ", quick: small samples, not for quoting" if found["quick"] else ""
     return f"{about}\n{found['seconds']:.0f} s in all{warning}\n\n{table}"

@@ -48,14 +48,16 @@ class Row:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"verdict": self.verdict}
 
-    def cells(self) -> list[str]:
+    def cells(self, before: float | None = None) -> list[str]:
+        """The row of a table. before: the figure as it was stored."""
         sign = "≥" if self.larger else "≤"
         goals = ["" if goal is None else f"{sign} {goal:g}" for goal in (self.reach, self.moonshot)]
         beside = ", ".join(f"{k} {_short(v)}" for k, v in self.beside.items())
-        return [self.what, _short(self.value), *goals, self.verdict, beside]
+        stored = "" if before is None else _short(before)
+        return [self.what, stored, _short(self.value), *goals, self.verdict, beside]
 
 
-HEADER = ["figure", "measured", "reach", "moonshot", "", "beside it"]
+HEADER = ["figure", "stored before", "measured", "reach", "moonshot", "", "beside it"]
 
 
 def _short(value: Any) -> str:

@@ -1,7 +1,7 @@
 """`python scripts/latency.py`: how fast the app feels in headless Chromium, and the server's time per page.
 
-Prints a table (or --json). The figures depend on the machine; a browser that draws in software makes them
-pessimistic.
+Prints a table beside the figures stored before (or --json); --write puts it into docs/performance.md. The
+figures depend on the machine; a browser that draws in software makes them pessimistic.
 """
 
 import argparse
@@ -33,8 +33,21 @@ from driver import (
 from playwright.sync_api import Page, expect, sync_playwright
 
 from gandalf_core.seeds import CHOICE_SEED, EXAMPLE_SEED
+from reports.markdown import replace_between, table
 
 STORED = ROOT / "docs" / "results" / "latency.json"  # the old figures
+PAGE, MARKS = ROOT / "docs" / "performance.md", ("<!-- latency -->\n", "<!-- /latency -->")
+AIMS = {  # by the words that a figure begins with
+    "Decode, first visit": "≤ 1.5",
+    "Decode, change to": "≤ .7",
+    "Parameters on a fresh server, first": "≤ 1000",
+    "Parameters on a fresh server, slowest": "≤ 1000",
+    "slider drag": "≥ 30",
+    "typed value": "≤ 150",
+    "lasso": "≤ 1000",
+    "page change": "≤ 1000",
+    "server's memory": "≤ 800",
+}
 STARS, MANY = f"simulated:12861:{CHOICE_SEED}", f"simulated:64305:{CHOICE_SEED}"
 DWARF = f"model=generator&stars=simulated:50:{EXAMPLE_SEED}&star=sim{EXAMPLE_SEED}-31"
 TABS = ("Joint errors", "Origin", "Against the truth", "Residuals", "Error bars", "Representations", "Table")
@@ -230,7 +243,8 @@ def browser_times(folder: Path) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name} and {STORED.name}, too")
     arguments = parser.parse_args()
     expect.set_options(timeout=PATIENCE_MS)
     with tempfile.TemporaryDirectory() as folder:
@@ -238,15 +252,29 @@ def main() -> None:
         os.environ |= {"GANDALF_RUNS": f"{folder}/runs", "GANDALF_CACHE": f"{folder}/cache"}
         results |= server_times()
     before = json.loads(STORED.read_text(encoding="utf-8")) if STORED.is_file() else {}
-    beside = {name: f"(stored: {_text(before[name]).strip()})" if name in before else "" for name in results}
-    lines = (f"{name:<58} {_text(value)} {beside[name]}" for name, value in results.items())
-    print(json.dumps(results) if arguments.json else "\n".join(lines))
+    text = _table(results, before)
+    print(json.dumps(results) if arguments.json else text)
+    if arguments.write:
+        STORED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        replace_between(PAGE, MARKS, text)
+
+
+def _table(results: dict, before: dict) -> str:
+    rows = [
+        [name, _text(before[name]) if name in before else "", _text(value), _aim(name)]
+        for name, value in results.items()
+    ]
+    return table(["figure", "stored before", "measured", "aim"], rows)
+
+
+def _aim(name: str) -> str:
+    return next((aim for words, aim in AIMS.items() if name.startswith(words)), "")
 
 
 def _text(value: float | bool) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:8.0f}" if value >= 10 else f"{value:8.2f}"
+    return f"{value:.0f}" if value >= 10 else f"{value:.2f}"
 
 
 if __name__ == "__main__":

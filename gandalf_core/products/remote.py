@@ -82,7 +82,8 @@ class Site:
             return
         with connected(self.scheduler or LOCAL, workers) as client, staging(folder) as unfinished:
             count = worker_count(client)
-            self.say(f"{count:,} worker{'s' * (count != 1)} of {address_of(client)}, dashboard {client.dashboard_link}")
+            crew = "1 worker" if count == 1 else f"{count:,} workers"
+            self.say(f"{crew} of {address_of(client)}, dashboard {client.dashboard_link}")
             yield Abroad(self, client, unfinished.resolve(), rows)
 
 
