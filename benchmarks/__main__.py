@@ -6,12 +6,16 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gandalf_core.cli.terminal import prepare_streams
 from reports.markdown import MEASURED, replace_between
+
+if TYPE_CHECKING:
+    from benchmarks.rows import Row
 
 PAGE, STORED = Path("docs/performance.md"), Path("docs/results/performance.json")
 
@@ -25,6 +29,7 @@ BENCHMARKS = {  # name -> (module, function); a module is imported when it is ne
     "training-three-seeds": ("training", "three_seeds"),
     "training-eight-trials": ("training", "eight_trials"),
     "steps": ("roofline", "steps"),
+    "profiles": ("roofline", "profiles"),
     "growth": ("roofline", "growth"),
     "scaling": ("training", "scaling"),
     "representation": ("training", "whole"),
@@ -52,25 +57,56 @@ def main() -> int:
     parser.add_argument(
         "--write",
         action="store_true",
-        help=f"write the figures into {PAGE} and {STORED}, too: on an idle machine",
+        help=f"write the figures into {PAGE} and {STORED}, too (with --only: these); on an idle machine",
     )
     prepare_streams()
     args = parser.parse_args()
-    if args.write and (args.quick or args.only):
-        parser.error("--write needs a whole run: without --quick and --only")
+    if args.write and args.quick:
+        parser.error("--write needs a run without --quick")
     started, rows, about = time.perf_counter(), [], machine()
     for name in args.only or BENCHMARKS:
         module, function = BENCHMARKS[name]
         print(f"{time.perf_counter() - started:5.0f} s  {name}", file=sys.stderr, flush=True)
         rows += getattr(import_module(f".{module}", __package__), function)(args.quick)
+    old = stored()
+    known = {row.what: row.value for row in old}
+    rows = [replace(row, before=known.get(row.what)) for row in rows]
     found = {"machine": about, "quick": args.quick, "seconds": time.perf_counter() - started}
-    stored = found | {"rows": [r.as_dict() for r in rows]}
-    text = report(rows, found, stored_before())
-    print(json.dumps(stored) if args.json else text)
+    as_json = found | {"rows": [r.as_dict() for r in rows]}
+    print(json.dumps(as_json) if args.json else report(rows, found))
     if args.write:
-        STORED.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-        replace_between(PAGE, MEASURED, text + "\n")
+        write(merged(old, rows) if args.only else rows, header() if args.only and old else found)
     return 0
+
+
+def write(rows: list["Row"], found: dict[str, Any]) -> None:
+    """Store the figures, and put them into the page."""
+    text = json.dumps(found | {"rows": [r.as_dict() for r in rows]}, indent=1)
+    STORED.write_text(text + "\n", encoding="utf-8")
+    replace_between(PAGE, MEASURED, report(rows, found) + "\n")
+
+
+def header() -> dict[str, Any]:
+    """What is stored beside the figures: of the last whole run."""
+    found = json.loads(STORED.read_text(encoding="utf-8"))
+    return {name: value for name, value in found.items() if name != "rows"}
+
+
+def stored() -> list["Row"]:
+    """The figures of the last run that was written."""
+    from benchmarks.rows import Row
+
+    if not STORED.is_file():
+        return []
+    rows = json.loads(STORED.read_text(encoding="utf-8"))["rows"]
+    return [Row(**{name: value for name, value in row.items() if name != "verdict"}) for row in rows]
+
+
+def merged(old: list["Row"], new: list["Row"]) -> list["Row"]:
+    """The old figures, those that were measured again in their places, the others behind them."""
+    by_name = {row.name: row for row in new}
+    places = [by_name.pop(row.name, row) for row in old]
+    return places + list(by_name.values())
 
 
 def machine() -> dict[str, str | int]:
@@ -97,22 +133,12 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def stored_before() -> dict[str, float]:
-    """The figures of the last run that was written, by what they are of."""
-    if not STORED.is_file():
-        return {}
-    return {row["what"]: row["value"] for row in json.loads(STORED.read_text(encoding="utf-8"))["rows"]}
-
-
-def report(rows: list, found: dict[str, Any], before: dict[str, float]) -> str:
-    """The Markdown table of docs/performance.md.
-
-    found: the machine, as it was before, quick, seconds. before: figures of an earlier run.
-    """
+def report(rows: list["Row"], found: dict[str, Any]) -> str:
+    """The Markdown table of docs/performance.md. found: the machine, as it was before, quick, seconds."""
     from benchmarks.rows import HEADER
 
     about = ", ".join(f"{k} {v}" for k, v in found["machine"].items())
-    lines = [HEADER, ["---"] * len(HEADER), *(r.cells(before.get(r.what)) for r in rows)]
+    lines = [HEADER, ["---"] * len(HEADER), *(r.cells() for r in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     warning = ", quick: small samples, not for quoting" if found["quick"] else ""
     return f"{about}\n{found['seconds']:.0f} s in all{warning}\n\n{table}"

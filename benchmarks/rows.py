@@ -17,7 +17,8 @@ class Row:
     """One figure.
 
     reach, moonshot: its goals, if it has any.  larger: whether more is better.  beside: its parts.
-    fair: whether a condition of the goal holds, such as a map as good as the other one.
+    fair: whether a condition of the goal holds, such as a map as good as the other one.  before: the figure
+    as it was stored.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Row:
     larger: bool = False
     beside: dict[str, Any] = field(default_factory=dict)
     fair: bool = True
+    before: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -48,12 +50,12 @@ class Row:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"verdict": self.verdict}
 
-    def cells(self, before: float | None = None) -> list[str]:
-        """The row of a table. before: the figure as it was stored."""
+    def cells(self) -> list[str]:
+        """The row of a table."""
         sign = "≥" if self.larger else "≤"
         goals = ["" if goal is None else f"{sign} {goal:g}" for goal in (self.reach, self.moonshot)]
         beside = ", ".join(f"{k} {_short(v)}" for k, v in self.beside.items())
-        stored = "" if before is None else _short(before)
+        stored = "" if self.before is None else _short(self.before)
         return [self.what, stored, _short(self.value), *goals, self.verdict, beside]
 
 
