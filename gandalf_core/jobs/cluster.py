@@ -30,6 +30,13 @@ LOST_WORKERS = 4  # of one item, each after Dask itself has tried it on several:
 TICK_SECONDS = 1.0
 # settings of the processes of a local cluster: what dies is told by us; nobody looks at profiles
 OF_WORKERS = {"logging.distributed": "critical", "distributed.worker.profile.enabled": False}
+# they keep the memory of one chunk for the next: to give it back and ask for it again is a fifth of the work
+_KEPT_BYTES = {
+    "MALLOC_MMAP_THRESHOLD_": 1 << 25,
+    "MALLOC_TRIM_THRESHOLD_": 1 << 28,
+    "MALLOC_TOP_PAD_": 1 << 22,
+}
+OF_WORKERS |= {f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in _KEPT_BYTES.items()}
 MOST_SHOWN = 200  # letters of a message of others
 
 
