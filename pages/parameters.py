@@ -1,11 +1,14 @@
 """Parameters (Figures 9, 10 and Table 1 of the paper): what the latents, or the spectra, predict."""
 
+import numpy as np
 import streamlit as st
 
+from gandalf_core.data.spectra import SpectraSet
+from gandalf_core.models.predictions import Predictions
 from gandalf_core.publishing.code import predicting
 from pages.ui import guards, pickers, show
 from pages.ui.cache.calibrations import under
-from pages.ui.cache.outputs import predictions_of
+from pages.ui.cache.outputs import predictions_of, values_of
 from pages.ui.cache.uploads import uploads_beside, uploads_on_grid
 from pages.ui.parts import calibrations, code, explain, own_stars, parameters, sample_tables, tables
 
@@ -51,35 +54,51 @@ if view == "Own labels":  # of uploaded stars alone, whatever the sidebar's are
     if mine is None or own is None:
         guards.stop(own_stars.NO_LABELS)
     with guards.showing_errors():
-        read = predictions_of(model, mine, source)
-    own_stars.show_own_labels(model, mine, own, under(applied, read, mine.snr, model, source))
-    calibrations.show_form(model, mine, read, own, source)
+        said = predictions_of(model, mine, source)
+    own_stars.show_own_labels(model, mine, own, under(applied, said, mine.snr, model, source))
+    calibrations.show_form(model, mine, said, own, source)
     calibrations.show_made(model)
     st.stop()
 stars = guards.need_stars_at_once()
-judged = view == "Table" and sample_tables.show_verdict_switch(len(stars))
-with guards.showing_errors():
-    predictions = predictions_of(model, stars, source, verdicts=judged or None)
-    predictions = under(applied, predictions, stars.snr, model, source)
-    uploads = uploads_beside(model, stars.ids)
-    uploaded = None if uploads is None else predictions_of(model, uploads, source)
-    if uploads is not None and uploaded is not None:
-        uploaded = under(applied, uploaded, uploads.snr, model, source)
 true = stars.labels_for(model.label_names)
 code.show_code(predicting(code.named_model(model), code.named_stars(model), source), "parameters")
+
+
+def read(some: SpectraSet, source: str, *, judged: bool | None = None) -> Predictions:
+    """Predictions under the calibration that is applied."""
+    with guards.showing_errors():
+        return under(applied, predictions_of(model, some, source, verdicts=judged), some.snr, model, source)
+
+
+def values() -> np.ndarray:
+    """(N, P) the values of the predictions, which come sooner than their errors."""
+    if applied is not None:
+        return read(stars, source).values
+    with guards.showing_errors():
+        return values_of(model, stars, source)
+
+
+def uploaded() -> Predictions | None:
+    """Predictions for the uploads that are not among the chosen stars."""
+    with guards.showing_errors():
+        uploads = uploads_beside(model, stars.ids)
+    return None if uploads is None else read(uploads, source)
+
+
 if view == "Diagrams":
-    parameters.show_diagrams(model, stars, predictions, uploaded, source)
+    parameters.show_diagrams(model, stars, values(), uploaded(), source)
 elif view == "Joint errors":
-    read = {s: under(applied, predictions_of(model, star, s), star.snr, model, s) for s in sources}
-    each = {f"{s}, under {p.calibration}" if p.calibration else s: p for s, p in read.items()}
+    each = {s: read(star, s) for s in sources}
+    each = {f"{s}, under {p.calibration}" if p.calibration else s: p for s, p in each.items()}
     parameters.show_joint_errors(model, star, each, stars)
 elif view == "Against the truth":
-    parameters.show_against_truth(predictions, true)
+    parameters.show_against_truth(model.label_names, values(), true)
 elif view == "Residuals":
-    parameters.show_residuals(predictions, true, stars.snr)
+    parameters.show_residuals(model.label_names, values(), true, stars.snr)
 elif view == "Error bars":
-    parameters.show_error_bars(predictions, true, stars.snr)
+    parameters.show_error_bars(read(stars, source), true, stars.snr)
 elif view == "Representations":
     sample_tables.show_representations(stars)
 else:
-    sample_tables.show_predictions(predictions, uploaded, judged=judged)
+    judged = sample_tables.show_verdict_switch(len(stars))
+    sample_tables.show_predictions(read(stars, source, judged=judged or None), uploaded(), judged=judged)

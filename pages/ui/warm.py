@@ -13,7 +13,7 @@ from typing import Any
 from gandalf_core.errors import GandalfError
 
 # of glibc's mallopt: numbers of options, and arrays from how many bytes on have memory of their own
-MMAP_THRESHOLD, ARENA_MAX, OWN_MEMORY_BYTES = -3, -8, 1_000_000
+MMAP_THRESHOLD, ARENA_MAX, OWN_MEMORY_BYTES = -3, -8, 250_000
 
 
 @asynccontextmanager
@@ -85,3 +85,5 @@ def _warm() -> None:
                     _open_pages(model)
     gc.collect()
     gc.freeze()
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -12,6 +12,7 @@ from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.data.traverse import bands
 from gandalf_core.errors import SpectraError
 from gandalf_core.models.browser import stored_latents
+from gandalf_core.models.estimates import latent_values, spectrum_values
 from gandalf_core.models.predictions import Predictions, join_predictions, widened
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import state
@@ -43,6 +44,21 @@ def predictions_of(
     return found[0] if len(parts) == 1 else _in_order(join_predictions(found), [rows for rows, _ in parts])
 
 
+def values_of(model: TrainedModel, stars: SpectraSet, source: str) -> np.ndarray:
+    """(N, P) the values of `predictions_of` alone, which take a tenth of its time."""
+    values = np.empty((len(stars), len(model.label_names)))
+    for rows, part in parts_of(stars):
+        values[rows] = _values(model.identity, part.identity, source, model, part)
+    return values
+
+
+@st.cache_resource(max_entries=16, show_spinner="Predicting parameters …")
+def _values(model: str, stars: str, source: str, _model: TrainedModel, _stars: SpectraSet) -> np.ndarray:
+    if source == "spectrum":
+        return spectrum_values(_model, _stars)
+    return latent_values(_model, latents_of(_model, _stars), _stars.snr)
+
+
 def parts_of(stars: SpectraSet) -> list[tuple[np.ndarray, SpectraSet]]:
     """The stars with their rows (N,): those whose flux errors are known, and the others as a set without any.
 
@@ -65,8 +81,8 @@ def _in_order(joined: Predictions, rows: list[np.ndarray]) -> Predictions:
 def _predictions(
     model: str, stars: str, source: str, verdicts: bool, _model: TrainedModel, _stars: SpectraSet
 ) -> Predictions:
-    if source == "latent":
-        return _model.predict(_stars, verdicts=verdicts)
+    if source == "latent" or not verdicts:
+        return _model.predict(_stars, source=source, verdicts=verdicts)
     # as `_model.predict(…, source="spectrum")`; the verdicts, which take long, are made once for both
     values, errors, correlations = _model.read_spectrum(_stars)
     latent = predictions_of(_model, _stars, verdicts=verdicts)

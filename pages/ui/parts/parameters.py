@@ -22,13 +22,13 @@ from pages.ui.parts import diagrams
 def show_diagrams(
     model: TrainedModel,
     stars: SpectraSet,
-    predictions: Predictions,
+    values: np.ndarray,
     uploaded: Predictions | None,
     source: str,
 ) -> None:
-    """The Kiel and abundance diagrams of the predictions, on the axes of the true labels.
+    """The Kiel and abundance diagrams of predicted values (N, P), on the axes of the true labels.
 
-    source: what the predictions were read from.
+    source: what they were read from.
     """
     names = model.label_names
     overlay: dict[str, Any] = {}
@@ -42,12 +42,10 @@ def show_diagrams(
 
     def build() -> LinkedPanels:
         true = stars.labels_for(names)
-        drawn = panels.diagrams(
-            stars.ids, predictions.values, names, like=true, prefix="predicted ", **overlay
-        )
+        drawn = panels.diagrams(stars.ids, values, names, like=true, prefix="predicted ", **overlay)
         return drawn._replace(notes=notes[0], overlay_notes=notes[1])
 
-    key = identity("predicted", source, predictions.values, stars, overlay, notes)
+    key = identity("predicted", source, values, stars, overlay, notes)
     about = diagrams.About(
         f"Parameters predicted from the {source}",
         "The predicted parameters; compare them with the true ones on the Data page. "
@@ -80,19 +78,19 @@ def show_joint_errors(
     )
 
 
-def show_against_truth(predictions: Predictions, true: np.ndarray) -> None:
-    """Predictions against true labels (N, P)."""
+def show_against_truth(names: tuple[str, ...], values: np.ndarray, true: np.ndarray) -> None:
+    """Predicted values against true labels, (N, P) each."""
     show.figure(
-        regression.predicted_against_true(predictions.values, true, predictions.label_names),
+        regression.predicted_against_true(values, true, names),
         "Predictions on the dashed line are right. Orange: running median and 16-84 % band.",
         "against_truth",
     )
 
 
-def show_residuals(predictions: Predictions, true: np.ndarray, snr: np.ndarray) -> None:
-    """Differences from the true labels (N, P) against the S/N (N,)."""
+def show_residuals(names: tuple[str, ...], values: np.ndarray, true: np.ndarray, snr: np.ndarray) -> None:
+    """Differences of predicted values (N, P) from the true labels (N, P) against the S/N (N,)."""
     show.figure(
-        regression.residuals_against_snr(predictions.values, true, snr, predictions.label_names),
+        regression.residuals_against_snr(values, true, snr, names),
         "Errors shrink with the signal-to-noise ratio until the model limits them. The error of a removed "
         "parameter stays as large as the spread of the sample.",
         "residuals",

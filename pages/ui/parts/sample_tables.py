@@ -6,13 +6,12 @@ import streamlit as st
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import regression
-from gandalf_core.models.estimates import latent_values, spectrum_values
 from gandalf_core.models.predictions import OF_VERDICTS, Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.regression.residuals import Statistics, residual_statistics
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
-from pages.ui.cache.outputs import FEW, latents_of
+from pages.ui.cache.outputs import FEW, values_of
 from pages.ui.parts.tables import MAX_ROWS, choose_from, completed
 
 JUDGE = "judge_all"  # the switch for the verdicts of a large sample
@@ -74,9 +73,9 @@ def _representations(stars: SpectraSet, models: dict[str, TrainedModel]) -> dict
     names, true = reference.label_names, stars.labels_for(reference.label_names)
     if not np.isfinite(true).any():
         return {}
-    estimates = {"spectra": spectrum_values(reference, stars)}
+    estimates = {"spectra": values_of(reference, stars, "spectrum")}
     for name, model in models.items():
-        estimates[f"latent of {name}"] = latent_values(model, latents_of(model, stars), stars.snr)
+        estimates[f"latent of {name}"] = values_of(model, stars, "latent")
     return {name: residual_statistics(values, true, names) for name, values in estimates.items()}
 
 
