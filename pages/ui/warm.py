@@ -1,6 +1,5 @@
 """Before the first visitor comes: libraries are imported, the models are loaded, the queue is there."""
 
-import ctypes
 import gc
 import logging
 import threading
@@ -11,29 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from gandalf_core.errors import GandalfError
-
-# of glibc's mallopt: numbers of options, and arrays from how many bytes on have memory of their own
-MMAP_THRESHOLD, ARENA_MAX, OWN_MEMORY_BYTES = -3, -8, 250_000
+from pages.ui import memory
 
 
 @asynccontextmanager
 async def warming(_: Any) -> AsyncIterator[None]:
     """Warm up beside the server, which answers at once."""
-    _give_memory_back()
+    memory.keep_little()
     threading.Thread(target=_warm, daemon=True).start()
     yield
-
-
-def _give_memory_back() -> None:
-    """Let the system have the memory of large arrays as soon as they are gone, a tenth of the server's.
-
-    By default the C library keeps it, in parts for each thread that no other can use. Elsewhere than in glibc
-    nothing is done.
-    """
-    with suppress(OSError, AttributeError, TypeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(ARENA_MAX, 2)
-        mallopt(MMAP_THRESHOLD, OWN_MEMORY_BYTES)
 
 
 _importing = threading.Lock()
@@ -85,5 +70,4 @@ def _warm() -> None:
                     _open_pages(model)
     gc.collect()
     gc.freeze()
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    memory.give_back()
