@@ -13,7 +13,7 @@ import streamlit as st
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
 from gandalf_core.io.normalised import POORLY_NORMALISED
-from gandalf_core.models.predictions import AT_LEAST, Predictions
+from gandalf_core.models.predictions import AT_LEAST, OF_VERDICTS, Predictions
 from gandalf_core.models.reasons import chi2_text
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, jobs, show, state
@@ -80,6 +80,9 @@ def show_star(key: str, star: SpectraSet, read: Predictions) -> None:
     """Parameters with errors, S/N, velocity, χ² and the verdict with its reason; then buttons."""
     st.markdown(_table(star, read))
     st.markdown(f"{tables.badge(read)} {show.escaped(tables.sentence(str(read.reason[0])))}")
+    if star.positions is not None:  # below the table, which is wide enough
+        ra, dec = star.positions[0]
+        st.caption(f"Right ascension {ra:.5f}°, declination {dec:+.5f}°.")
     name = str(star.ids[0])
     if done := state.prepared(name):
         st.caption(f"These numbers are of the spectrum {done}, on every page.")
@@ -126,8 +129,6 @@ def _table(star: SpectraSet, read: Predictions) -> str:
         "velocity [km/s]": _velocity(read),
         "χ² of the reconstruction": chi2_text(float(read.chi2[0])),
     }
-    if star.positions is not None:
-        cells |= {"RA [deg]": f"{star.positions[0, 0]:.5f}", "Dec [deg]": f"{star.positions[0, 1]:+.5f}"}
     return "\n".join(
         [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|", f"| {' | '.join(cells.values())} |"]
     )
@@ -153,7 +154,7 @@ def show_several(model: TrainedModel, key: str, stars: SpectraSet) -> None:
         st.markdown(", ".join(f"**{number:,}** {word or 'without a verdict'}" for word, number in counts))
     frame = pd.DataFrame(read.columns())
     frame.insert(1 + 2 * len(read.label_names), "snr", stars.snr)
-    frame = frame.drop(columns=[] if judged else ["outlier_score", "verdict", "reason", "outside"])
+    frame = frame.drop(columns=[] if judged else list(OF_VERDICTS))
     frame = tables.completed(frame)
     tables.choose_from(frame.dropna(axis="columns", how="all"), read.label_names, f"card {key}", height=240)
     with st.container(horizontal=True):
