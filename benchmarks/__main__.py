@@ -39,43 +39,48 @@ BENCHMARKS = {  # name -> (module, function); a module is imported when it is ne
     "regressors": ("learning", "regressors"),
     "tsne": ("learning", "tsne"),
 }
+ON_GPU = {"gpu-training": ("gpu", "training")}  # with --device cuda, instead of the others
 
 
-def main() -> int:
+def parsed() -> argparse.Namespace:
+    """The options. Ends the program where they do not go together."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--only",
-        action="append",
-        choices=BENCHMARKS,
-        metavar="NAME",
-        help=f"measure one of {', '.join(BENCHMARKS)}; may be repeated",
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="use small samples: shows that everything works, not for quoting"
-    )
+    names = f"measure one of {', '.join(BENCHMARKS)}; may be repeated"
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, metavar="NAME", help=names)
+    quick = "use small samples: shows that everything works, not for quoting"
+    parser.add_argument("--quick", action="store_true", help=quick)
+    device = "cuda: the GPU against the cores, and nothing else (default: cpu)"
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help=device)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--write",
-        action="store_true",
-        help=f"write the figures into {PAGE} and {STORED}, too (with --only: these); on an idle machine",
-    )
-    prepare_streams()
+    where = f"write the figures into {PAGE} and {STORED}, too (with --only: these); on an idle machine"
+    parser.add_argument("--write", action="store_true", help=where)
     args = parser.parse_args()
     if args.write and args.quick:
         parser.error("--write needs a run without --quick")
+    if args.device == "cuda" and (args.only or not has_gpu()):
+        cause = "it goes without --only" if args.only else "PyTorch finds no GPU on this machine"
+        parser.error(f"--device cuda: {cause}")
+    return args
+
+
+def main() -> int:
+    prepare_streams()
+    args = parsed()
+    chosen = ON_GPU if args.device == "cuda" else BENCHMARKS
     started, rows, about = time.perf_counter(), [], machine()
-    for name in args.only or BENCHMARKS:
-        module, function = BENCHMARKS[name]
+    for name in args.only or chosen:
+        module, function = chosen[name]
         print(f"{time.perf_counter() - started:5.0f} s  {name}", file=sys.stderr, flush=True)
         rows += getattr(import_module(f".{module}", __package__), function)(args.quick)
     old = stored()
-    known = {row.what: row.value for row in old}
-    rows = [replace(row, before=known.get(row.what)) for row in rows]
+    before = {row.what: row.value for row in old}
+    rows = [replace(row, before=before.get(row.what)) for row in rows]
     found = {"machine": about, "quick": args.quick, "seconds": time.perf_counter() - started}
     as_json = found | {"rows": [r.as_dict() for r in rows]}
     print(json.dumps(as_json) if args.json else report(rows, found))
     if args.write:
-        write(merged(old, rows) if args.only else rows, header() if args.only and old else found)
+        part = old and (args.only or args.device == "cuda")
+        write(merged(old, rows) if part else rows, header() if part else found)
     return 0
 
 
@@ -90,6 +95,12 @@ def header() -> dict[str, Any]:
     """What is stored beside the figures: of the last whole run."""
     found = json.loads(STORED.read_text(encoding="utf-8"))
     return {name: value for name, value in found.items() if name != "rows"}
+
+
+def has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def stored() -> list["Row"]:

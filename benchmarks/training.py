@@ -171,14 +171,16 @@ def _encode_seconds(stars: SpectraSet) -> float:
     return min(seconds(lambda: model.encode(stars)) for _ in range(3))
 
 
-def short_trainer(recipe: str, stars: SpectraSet, batch: int, **changes: float) -> Trainer:
+def short_trainer(
+    recipe: str, stars: SpectraSet, batch: int, device: str = "cpu", **changes: float
+) -> Trainer:
     short = {
         "training.batch_size": batch,
         "training.epochs": EPOCHS,
         "training.mean_epochs": 1,
         "training.validation_fraction": 0.0,
     }
-    return Trainer(stars, with_fields(preset(recipe), short | changes), "cpu")
+    return Trainer(stars, with_fields(preset(recipe), short | changes), device)
 
 
 def matmul(quick: bool) -> list[Row]:

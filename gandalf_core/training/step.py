@@ -16,6 +16,9 @@ from ..config.schema import Config
 from .batches import Batch
 
 
+MIXED_ON = ("cuda",)  # kinds of devices on which products are taken in 16 bits, sums and weights in 32
+
+
 @dataclass(frozen=True)
 class Feed:
     """What one step takes in: stars and random numbers.
@@ -105,7 +108,7 @@ def update(team: Team, feed: Feed, updates: int) -> Tensor:
     """One update of the auto-encoders after `updates` of the discriminators; their `Terms` (4,)."""
     batch, device = feed.batch, feed.batch.x.device
     stars = batch.tensors()
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type in MIXED_ON):
         if feed.views is None:
             mu = mu_noisy = team.call("latents", stars)
         else:
