@@ -85,10 +85,13 @@ def main() -> int:
 
 
 def write(rows: list["Row"], found: dict[str, Any]) -> None:
-    """Store the figures, and put them into the page."""
+    """Store the figures, and put them into the page and its picture."""
+    from benchmarks.drawing import draw_steps
+
     text = json.dumps(found | {"rows": [r.as_dict() for r in rows]}, indent=1)
     STORED.write_text(text + "\n", encoding="utf-8")
     replace_between(PAGE, MEASURED, report(rows, found) + "\n")
+    draw_steps(rows)
 
 
 def header() -> dict[str, Any]:
