@@ -78,11 +78,11 @@ def values() -> np.ndarray:
         return values_of(model, stars, source)
 
 
-def uploaded() -> Predictions | None:
+def uploaded(*, judged: bool | None = None) -> Predictions | None:
     """Predictions for the uploads that are not among the chosen stars."""
     with guards.showing_errors():
         uploads = uploads_beside(model, stars.ids)
-    return None if uploads is None else read(uploads, source)
+    return None if uploads is None else read(uploads, source, judged=judged)
 
 
 if view == "Diagrams":
@@ -100,5 +100,6 @@ elif view == "Error bars":
 elif view == "Representations":
     sample_tables.show_representations(stars)
 else:
-    judged = sample_tables.show_verdict_switch(len(stars))
-    sample_tables.show_predictions(read(stars, source, judged=judged or None), uploaded(), judged=judged)
+    beside = uploads_beside(model, stars.ids)
+    judged = sample_tables.show_verdict_switch(len(stars), 0 if beside is None else len(beside)) or None
+    sample_tables.show_predictions(read(stars, source, judged=judged), uploaded(judged=judged))

@@ -1189,10 +1189,24 @@ def test_a_link_opens_its_view_and_undo_goes_back(app):
 def test_a_large_sample_is_judged_on_demand_and_the_table_says_so(app):
     test = app("parameters", model="generator", stars="simulated:320:4")
     next(g for g in test.get("button_group") if "Table" in g.options).set_value("Table").run()
-    assert "No star of this sample is judged yet" in texts(test)
+    assert "Not all stars are judged yet" in texts(test)
     assert not {"outside", "verdict"} & set(test.dataframe[-1].value)
     next(t for t in test.toggle if t.label == "Verdicts of all 320 stars").set_value(True).run()
     assert not test.exception and "is judged yet" not in texts(test)
     table, model = test.dataframe[-1].value, load_model("generator")
     stars = model.on_grid(simulate(320, seed=4))
     assert table["verdict"].tolist() == model.predict(stars, source="spectrum").verdict.tolist()
+
+
+def test_many_stars_of_ones_own_are_not_called_inside_before_they_are_judged(app):
+    many = replace(simulate(310, seed=21), labels=np.empty((310, 0)), label_names=())
+    test = upload(app(model="generator", stars="simulated:20:3"), ("many.npz", npz_bytes(many)))
+    next(g for g in show(test, "parameters").get("button_group") if "Table" in g.options).set_value(
+        "Table"
+    ).run()
+    assert not test.exception
+    table = test.dataframe[-1].value.set_index("id")
+    assert table.loc[many.ids, ["outside", "verdict"]].isna().all(axis=None)
+    assert table["verdict"].notna().sum() == 20
+    next(t for t in test.toggle if t.label == "Verdicts of all 330 stars").set_value(True).run()
+    assert test.dataframe[-1].value["verdict"].notna().all()

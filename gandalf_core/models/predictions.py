@@ -82,6 +82,11 @@ class Predictions:
             out[i] = self.values[i] + (own.standard_normal(out[i].shape) @ root.T) * self.errors[i]
         return out
 
+    @property
+    def judged(self) -> bool:
+        """Whether the stars have verdicts."""
+        return bool((self.verdict != "").any())
+
     def columns(self, *, correlations: bool = False) -> dict[str, np.ndarray]:
         """A table: id, each label and its `_error`, then one column for everything else; each (N,).
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from ..config.schema import Config
 from .batches import Batch
 
-
 MIXED_ON = ("cuda",)  # kinds of devices on which products are taken in 16 bits, sums and weights in 32
 
 

@@ -19,10 +19,11 @@ JUDGE = "judge_all"  # the switch for the verdicts of a large sample
 LATENTS = ("autoencoder", "physical-removed", "chemical-removed")
 
 
-def show_verdict_switch(count: int) -> bool:
-    """Whether the stars of the table are judged; few of them always are, more on demand."""
-    if count <= FEW:
+def show_verdict_switch(*counts: int) -> bool:
+    """Whether all stars of the table are judged, of sets of so many; few always are, more on demand."""
+    if max(counts) <= FEW:
         return True
+    count = sum(counts)
     state.opens_with(JUDGE, False)
     judged = st.toggle(
         f"Verdicts of all {count:,} stars",
@@ -32,19 +33,24 @@ def show_verdict_switch(count: int) -> bool:
     )
     if not judged:
         st.caption(
-            "No star of this sample is judged yet: an error may be too small where a star lies outside the "
-            "model's sample."
+            "Not all stars are judged yet: an error may be too small where a star without a verdict lies "
+            "outside the model's sample."
         )
     return judged
 
 
-def show_predictions(predictions: Predictions, uploaded: Predictions | None, *, judged: bool) -> None:
-    """All predictions, uploaded stars first. judged: whether the chosen stars have verdicts."""
-    own = {name: c for name, c in predictions.columns().items() if judged or name not in OF_VERDICTS}
-    tables = [] if uploaded is None else [pd.DataFrame(uploaded.columns())]
-    frame = completed(pd.concat([*tables, pd.DataFrame(own)], ignore_index=True))
+def show_predictions(predictions: Predictions, uploaded: Predictions | None) -> None:
+    """All predictions, uploaded stars first; of stars that are not judged yet nothing a verdict would say."""
+    tables = [
+        pd.DataFrame(
+            {name: c for name, c in some.columns().items() if some.judged or name not in OF_VERDICTS}
+        )
+        for some in (uploaded, predictions)
+        if some is not None
+    ]
+    frame = completed(pd.concat(tables, ignore_index=True))
     choose_from(frame.head(MAX_ROWS), predictions.label_names, f"predictions {len(frame)}")
-    if "outside" in frame and frame["outside"].any():
+    if "outside" in frame and frame["outside"].eq(True).any():
         st.caption("Errors of stars outside the model's sample are lower limits.")
     show.download(frame, "predictions", "predictions csv")
 
