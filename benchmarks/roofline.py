@@ -9,7 +9,6 @@ tells them apart, for one model and for several that share their steps.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 
 from benchmarks.products import runner, seconds, step_products
 from benchmarks.rows import Row, training_split
-from benchmarks.training import epoch_seconds, short_trainer
+from benchmarks.training import epoch_of_seeds, epoch_seconds, short_trainer
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.training.together import Together
 from gandalf_core.training.trainer import Trainer
@@ -142,7 +141,7 @@ def growth(quick: bool) -> list[Row]:
         "latent size": epoch_seconds(
             short_trainer("paper-physical-removed", half, 256, **{"model.latent_size": 50})
         ),
-        "models": _epoch_of_two(half),
+        "models": epoch_of_seeds(half, 2),
     }
     bases += [epoch_seconds(short_trainer("paper-physical-removed", half, 256))]
     base = min(bases)  # before and after the others: the first epochs of a process are slow
@@ -168,14 +167,3 @@ def _finer(stars: SpectraSet) -> SpectraSet:
         flux_error=error,
         wavelength_nm=grid,
     )
-
-
-def _epoch_of_two(stars: SpectraSet) -> float:
-    """Of two seeds that share their steps."""
-    both = Together(
-        short_trainer("paper-physical-removed", stars, 256, **{"training.seed": seed}) for seed in range(2)
-    )
-    epochs, times = both.epochs(), []
-    while pair := list(islice(epochs, 2)):
-        times.append(sum(done.record.seconds for done in pair if done.record))
-    return median(times[1:-1])

@@ -163,6 +163,18 @@ def epoch_seconds(trainer: Trainer) -> float:
     return median(record.seconds for record in list(trainer.epochs())[1:-1])
 
 
+def epoch_of_seeds(stars: SpectraSet, count: int, device: str = "cpu") -> float:
+    """The same of so many seeds that share their steps (paper, batch 256)."""
+    together = Together(
+        short_trainer("paper-physical-removed", stars, 256, device, **{"training.seed": seed})
+        for seed in range(count)
+    )
+    epochs, times = together.epochs(), []
+    while several := list(islice(epochs, count)):
+        times.append(sum(done.record.seconds for done in several if done.record))
+    return median(times[1:-1])
+
+
 def _encode_seconds(stars: SpectraSet) -> float:
     from benchmarks.encoding import untrained
 

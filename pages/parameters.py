@@ -60,6 +60,8 @@ if view == "Own labels":  # of uploaded stars alone, whatever the sidebar's are
     calibrations.show_made(model)
     st.stop()
 stars = guards.need_stars_at_once()
+with guards.showing_errors():
+    uploads = uploads_beside(model, stars.ids)
 true = stars.labels_for(model.label_names)
 code.show_code(predicting(code.named_model(model), code.named_stars(model), source), "parameters")
 
@@ -80,8 +82,6 @@ def values() -> np.ndarray:
 
 def uploaded(*, judged: bool | None = None) -> Predictions | None:
     """Predictions for the uploads that are not among the chosen stars."""
-    with guards.showing_errors():
-        uploads = uploads_beside(model, stars.ids)
     return None if uploads is None else read(uploads, source, judged=judged)
 
 
@@ -100,6 +100,5 @@ elif view == "Error bars":
 elif view == "Representations":
     sample_tables.show_representations(stars)
 else:
-    beside = uploads_beside(model, stars.ids)
-    judged = sample_tables.show_verdict_switch(len(stars), 0 if beside is None else len(beside)) or None
+    judged = sample_tables.show_verdict_switch(len(stars), 0 if uploads is None else len(uploads)) or None
     sample_tables.show_predictions(read(stars, source, judged=judged), uploaded(judged=judged))

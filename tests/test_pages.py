@@ -1192,7 +1192,7 @@ def test_a_large_sample_is_judged_on_demand_and_the_table_says_so(app):
     assert "Not all stars are judged yet" in texts(test)
     assert not {"outside", "verdict"} & set(test.dataframe[-1].value)
     next(t for t in test.toggle if t.label == "Verdicts of all 320 stars").set_value(True).run()
-    assert not test.exception and "is judged yet" not in texts(test)
+    assert not test.exception and "are judged yet" not in texts(test)
     table, model = test.dataframe[-1].value, load_model("generator")
     stars = model.on_grid(simulate(320, seed=4))
     assert table["verdict"].tolist() == model.predict(stars, source="spectrum").verdict.tolist()

@@ -84,8 +84,8 @@ class Predictions:
 
     @property
     def judged(self) -> bool:
-        """Whether the stars have verdicts."""
-        return bool((self.verdict != "").any())
+        """Whether verdicts were asked for: each star has one, or a reason why not."""
+        return bool((self.verdict != "").any() or (self.reason != "").any())
 
     def columns(self, *, correlations: bool = False) -> dict[str, np.ndarray]:
         """A table: id, each label and its `_error`, then one column for everything else; each (N,).

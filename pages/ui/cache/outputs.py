@@ -85,7 +85,7 @@ def _predictions(
         return _model.predict(_stars, source=source, verdicts=verdicts)
     # as `_model.predict(…, source="spectrum")`; the verdicts, which take long, are made once for both
     values, errors, correlations = _model.read_spectrum(_stars)
-    latent = predictions_of(_model, _stars, verdicts=verdicts)
+    latent = predictions_of(_model, _stars, verdicts=True)
     errors = widened(errors, values, _model.label_ranges, latent.outside)
     return replace(latent, values=values, errors=errors, correlations=correlations)
 

@@ -6,13 +6,13 @@ import streamlit as st
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures import regression
-from gandalf_core.models.predictions import OF_VERDICTS, Predictions
+from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.regression.residuals import Statistics, residual_statistics
 from pages.ui import guards, show, state
 from pages.ui.cache.models import load_model, model_folders
 from pages.ui.cache.outputs import FEW, values_of
-from pages.ui.parts.tables import MAX_ROWS, choose_from, completed
+from pages.ui.parts.tables import MAX_ROWS, choose_from, completed, frame_of
 
 JUDGE = "judge_all"  # the switch for the verdicts of a large sample
 # with the spectra themselves, the paper's four representations
@@ -41,13 +41,7 @@ def show_verdict_switch(*counts: int) -> bool:
 
 def show_predictions(predictions: Predictions, uploaded: Predictions | None) -> None:
     """All predictions, uploaded stars first; of stars that are not judged yet nothing a verdict would say."""
-    tables = [
-        pd.DataFrame(
-            {name: c for name, c in some.columns().items() if some.judged or name not in OF_VERDICTS}
-        )
-        for some in (uploaded, predictions)
-        if some is not None
-    ]
+    tables = [frame_of(some) for some in (uploaded, predictions) if some is not None]
     frame = completed(pd.concat(tables, ignore_index=True))
     choose_from(frame.head(MAX_ROWS), predictions.label_names, f"predictions {len(frame)}")
     if "outside" in frame and frame["outside"].eq(True).any():

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError
 from gandalf_core.io.normalised import POORLY_NORMALISED
-from gandalf_core.models.predictions import AT_LEAST, OF_VERDICTS, Predictions
+from gandalf_core.models.predictions import AT_LEAST, Predictions
 from gandalf_core.models.reasons import chi2_text
 from gandalf_core.models.trained import TrainedModel
 from pages.ui import guards, jobs, show, state
@@ -152,9 +151,8 @@ def show_several(model: TrainedModel, key: str, stars: SpectraSet) -> None:
     if judged:
         counts = Counter(map(str, read.verdict)).most_common()
         st.markdown(", ".join(f"**{number:,}** {word or 'without a verdict'}" for word, number in counts))
-    frame = pd.DataFrame(read.columns())
+    frame = tables.frame_of(read)
     frame.insert(1 + 2 * len(read.label_names), "snr", stars.snr)
-    frame = frame.drop(columns=[] if judged else list(OF_VERDICTS))
     frame = tables.completed(frame)
     tables.choose_from(frame.dropna(axis="columns", how="all"), read.label_names, f"card {key}", height=240)
     with st.container(horizontal=True):

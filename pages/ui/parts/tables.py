@@ -8,7 +8,7 @@ from gandalf_core.data.positions import checked_positions, position_columns
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.figures.population import format_value
 from gandalf_core.models import reasons
-from gandalf_core.models.predictions import AT_LEAST, Predictions
+from gandalf_core.models.predictions import AT_LEAST, OF_VERDICTS, Predictions
 from gandalf_core.models.trained import TrainedModel
 from gandalf_core.own.calibration import NamedCalibration
 from gandalf_core.parameters import parameter
@@ -47,6 +47,12 @@ def show_table(frame: pd.DataFrame, names: tuple[str, ...], key: str) -> None:
     choose_from(rows.head(MAX_ROWS), names, key)
     st.caption(f"{len(rows):,} of {len(frame):,} stars. Tick a row to look at that star on every page.")
     show.download(rows, "stars", f"{key} csv")
+
+
+def frame_of(read: Predictions) -> pd.DataFrame:
+    """Predictions as a frame; of stars that are not judged nothing that a verdict would say."""
+    frame = pd.DataFrame(read.columns())
+    return frame if read.judged else frame.drop(columns=list(OF_VERDICTS))
 
 
 def completed(frame: pd.DataFrame) -> pd.DataFrame:
