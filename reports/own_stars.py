@@ -38,6 +38,8 @@ REFERENCE = f"simulated:64305:{REFERENCE_SEED}:b"
 COUNTS, USUAL = (200, 500, 2000), 500
 COARSE, PIXELS = 7500.0, 400  # another instrument: resolving power and pixels
 DRAWS, CALIBRATING, BAD_DRAWS, BAD_SIGMAS, BAD_SHARE = 50, 300, 10, 5.0, 0.1
+# own stars, and a noise of the latent that was just enough with other stars (seeds.OWN_CHOICE_SEED)
+NOISIER = ((500, 2.2), (2000, 1.5))
 SECONDS = "seconds"  # the cell that needs an idle machine
 
 Cell = Callable[[], dict[str, Any]]
@@ -114,6 +116,8 @@ def cells_of(world: World) -> dict[str, Cell]:
     cells[f"coarse adapted {USUAL}"] = partial(_coarse_cell, world)
     cells[f"coarse nothing {USUAL}"] = partial(_coarse_nothing_cell, world)
     cells[f"leak adapted {COUNTS[-1]}"] = partial(_leak_cell, world, COUNTS[-1])
+    for count, noise in NOISIER:
+        cells[noisier(count, noise)] = partial(_leak_cell, world, count, noise)
     cells[SECONDS] = partial(_seconds_cell, world)
     cells["coarse reference"] = lambda: rmse(world.coarse_reference(), world.coarse_others)
     return cells
@@ -141,8 +145,13 @@ def _coarse_nothing_cell(world: World) -> dict[str, Any]:
     return rmse(from_nothing(coarser(load_stars(OWN.format(USUAL)))), world.coarse_others)
 
 
-def _leak_cell(world: World, count: int) -> dict[str, Any]:
-    adapted = known(adapt(world.removed, load_stars(OWN.format(count))))
+def noisier(count: int, noise: float) -> str:
+    """The cell of what leaks after an adaptation to another noise of the latent."""
+    return f"leak adapted {count}, noise {noise:g}"
+
+
+def _leak_cell(world: World, count: int, noise: float | None = None) -> dict[str, Any]:
+    adapted = known(adapt(world.removed, load_stars(OWN.format(count)), AdaptOptions(noise=noise)))
     return leakage(adapted, world.others) | {"encoder": adapted.card["adapted"]["encoder"]}
 
 
@@ -215,6 +224,8 @@ def leakage(model: TrainedModel, stars: SpectraSet) -> dict[str, Any]:
         "removed": {name: {k: entry[k] for k in kept} for name, entry in report["removed"].items()},
         "sliders": {n: entry["relative_error"] for n, entry in report["counterfactual"].items()},
         "said": report["verdict"][: len(report["removed"])],
+        "kept": {n: v for n, v in rmse(model, stars)["latent"].items() if n in model.kept},
+        "noise": model.config.model.noise,
     }
 
 

@@ -9,7 +9,20 @@ from gandalf_core.figures.own_stars import learning_curves
 from gandalf_core.parameters import parameter
 
 from .markdown import replace_between, table
-from .own_stars import BAD_SIGMAS, COARSE, COUNTS, FILE, MODEL, OWN, PIXELS, REMOVED, SECONDS, USUAL
+from .own_stars import (
+    BAD_SIGMAS,
+    COARSE,
+    COUNTS,
+    FILE,
+    MODEL,
+    NOISIER,
+    OWN,
+    PIXELS,
+    REMOVED,
+    SECONDS,
+    USUAL,
+    noisier,
+)
 from .pictures import Picture
 from .stored import ROOT, load
 
@@ -135,20 +148,25 @@ def _picture(cells: Cells) -> str:
 def _leaks(found: dict[str, Any], cells: Cells) -> str:
     said = {"leak before": f"`{REMOVED}`, as it is shipped"}
     said |= {f"leak adapted {n}": f"`{REMOVED}` adapted to {n:,} (`{OWN.format(n)}`)" for n in COUNTS}
-    known = {text: cells[key]["removed"] for key, text in said.items() if key in cells}
+    said |= {noisier(n, noise): f"adapted to {n:,} with `--noise {noise:g}`" for n, noise in NOISIER}
+    known = [(text, cells[key]) for key, text in said.items() if key in cells]
     if not known:
         return ""
-    names = list(next(iter(known.values())))
-    rows = [
-        [text, *(f"{own[n]['partial']:.3f}, below {own[n]['upper']:.3f}: {own[n]['verdict']}" for n in names)]
-        for text, own in known.items()
-    ]
+    first = known[0][1]
+    removed, kept = list(first["removed"]), list(first["kept"])
     head = (
         f"What a fresh probe reads of the removed labels (partial R², its 95 % limit, and the verdict; "
-        f"*removed* needs a limit below {REMOVED_LIMIT}), audited on the stars of the other physics, "
-        f"`{found['others']}`:\n"
+        f"*removed* needs a limit below {REMOVED_LIMIT}), and the root mean square error of the kept ones, "
+        f"read from the latent, on the stars of the other physics, `{found['others']}`:\n"
     )
-    return f"{head}\n{_table('model', names, rows)}"
+    columns = ["model", "noise σ", *(parameter(n).in_text for n in [*removed, *kept])]
+    return f"{head}\n{table(columns, [_leak_row(text, cell) for text, cell in known])}"
+
+
+def _leak_row(text: str, cell: dict[str, Any]) -> list[str]:
+    found = cell["removed"].values()
+    told = [f"{own['partial']:.3f}, below {own['upper']:.3f}: {own['verdict']}" for own in found]
+    return [text, f"{cell['noise']:g}", *told, *(f"{error:.3f}" for error in cell["kept"].values())]
 
 
 def _calibrations(cells: Cells) -> str:

@@ -149,11 +149,22 @@ def test_train_from_hands_on_the_labels_of_the_table_and_every_option(capsys, fo
     told = {"resolving_power": 9000.0, "encoder": {"part": "low rank", "losses": {}}}
     seen = adaptation(monkeypatch, **told)
     files = (folder / "stars.npz", "--from", folder / "model", "--labels", folder / "labels.csv")
-    options = ("--mix", "0.5", "--encoder", "low-rank", "--resolution", "9000", "--seed", "4")
+    options = (
+        "--mix",
+        "0.5",
+        "--encoder",
+        "low-rank",
+        "--resolution",
+        "9000",
+        "--seed",
+        "4",
+        "--noise",
+        "0.7",
+    )
     status, result, err = run(capsys, "train", *files, *options, "--out", tmp_path / "m", "--json")
     assert status == 0 and result["model"] == str(tmp_path / "m") and not result["stopped"]
     source = f"{folder / 'stars.npz'} with labels of {folder / 'labels.csv'}"
-    assert seen["options"] == AdaptOptions(0.5, 9000.0, "low rank", source, 4)
+    assert seen["options"] == AdaptOptions(0.5, 9000.0, "low rank", source, 4, 0.7)
     expected = pd.read_csv(folder / "labels.csv", index_col="source_id")["teff"][seen["stars"].ids]
     np.testing.assert_allclose(seen["stars"].label("teff"), expected, rtol=1e-6)
     assert np.isnan(seen["stars"].label("mh")).all() and np.isnan(seen["stars"].label("teff_error")).all()
@@ -191,6 +202,8 @@ def test_train_from_without_options_says_what_was_done_in_words(capsys, folder, 
     [
         (("--mix", "0.5"), "--mix belongs to --from MODEL"),
         (("--encoder", "everything"), "--encoder belongs to --from MODEL"),
+        (("--noise", "0.4"), "--noise belongs to --from MODEL"),
+        (("--from", "autoencoder", "--noise", "-1"), "--noise"),
         (("--resolution", "11500"), "--resolution belongs to --from MODEL"),
         (("--from", "autoencoder", "--lambda", "teff=1"), "--lambda does not go with --from"),
         (("--from", "autoencoder", "--seeds", "2"), "--seeds does not go with --from"),

@@ -12,6 +12,7 @@ from gandalf_core.cli import main
 from gandalf_core.data.scaling import Scaler
 from gandalf_core.errors import ModelError, SpectraError
 from gandalf_core.io.survey_table import read_survey_table
+from gandalf_core.models.adapted_card import plain_lines
 from gandalf_core.models.predictions import Predictions
 from gandalf_core.models.store import load_model, save_model
 from gandalf_core.own import adapting, mixture
@@ -248,7 +249,23 @@ def test_an_adapted_model_reads_stars_of_other_physics_better(tmp_path, monkeypa
     assert after < before and saved.decoder.shift is not None and model.decoder.shift is None
     assert not saved.held_out(own[saved.card["data"]["test"] and np.isin(own.ids, saved.train_ids)]).any()
     assert saved.card["adapted"]["from"]["name"] == "physical-removed"
+    assert saved.config.model.noise == saved.card["noise"] == 0.4
     assert isinstance(saved.scaler, Scaler) and "adapted from" in (tmp_path / "m/CARD.md").read_text()
+    assert "latent: what was removed may be readable in part" in (tmp_path / "m/CARD.md").read_text()
+
+
+def test_a_model_is_adapted_to_another_noise_if_asked(monkeypatch):
+    monkeypatch.setattr(mixture, "STARS", 300)
+    monkeypatch.setattr(adapting, "AGAINST_OPPONENTS", 30)
+    monkeypatch.setattr(adapting, "READING_STEPS", 30)
+    model, own = load_model("physical-removed"), simulate_kind("b", 120, 33)
+    options = adapting.AdaptOptions(part="last layer", noise=2.5)
+    noisy = adapting.adapt(model, own, options)
+    assert noisy.config.model.noise == noisy.card["noise"] == 2.5 and model.config.model.noise == 0.4
+    z, mean = noisy.encode(own).z, noisy.encode_mean(own)
+    assert (z - mean).std() == pytest.approx(2.5, rel=0.05)
+    assert mean.std(0) == pytest.approx(np.ones(model.latent_size), abs=0.5)  # the same unit as before
+    assert any("noise σ = 2.5 instead of 0.4, so it tells less" in line for line in plain_lines(noisy.card))
 
 
 @pytest.mark.parametrize(

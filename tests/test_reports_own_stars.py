@@ -59,6 +59,8 @@ def test_a_stopped_measurement_goes_on_where_it_stopped(cells):
 
 def test_the_page_has_errors_beside_the_reference_and_what_leaks():
     removed = {"teff": {"partial": 0.01, "upper": 0.018, "verdict": "removed"}}
+    leak = {"removed": removed, "kept": {"mh": 0.15}, "noise": 0.4}
+    readable = {"teff": removed["teff"] | {"verdict": "readable"}}
     found = {
         "others": "o",
         "reference": "r",
@@ -68,8 +70,9 @@ def test_the_page_has_errors_beside_the_reference_and_what_leaks():
             "adapted 200": errors(1.2),
             "adapted 500": errors(1.1),
             "nothing 200": {"refused": "too few: take more"},
-            "leak before": {"removed": {"teff": removed["teff"] | {"verdict": "readable"}}},
-            "leak adapted 500": {"removed": removed},
+            "leak before": leak | {"removed": readable},
+            "leak adapted 500": leak | {"removed": readable},
+            "leak adapted 500, noise 2.2": leak | {"noise": 2.2},
         },
     }
     text = own_stars_tables(found)
@@ -81,5 +84,7 @@ def test_the_page_has_errors_beside_the_reference_and_what_leaks():
         "0.055 (1.10)",
     ]
     assert "| trained from nothing on 200: too few | – | – | – | – |" in text
-    assert "0.010, below 0.018: removed" in text and "learning-curves.png" in text
+    assert "(`simulated:500:11:b`) | 0.4 | 0.010, below 0.018: readable | 0.150 |" in text
+    assert "| adapted to 500 with `--noise 2.2` | 2.2 | 0.010, below 0.018: removed | 0.150 |" in text
+    assert "learning-curves.png" in text
     assert "Seconds" not in text and own_stars_picture() is not None

@@ -36,6 +36,13 @@ FROM_ARGUMENTS = (
         help="with --from: how much of the encoder may move (default: cross-validation chooses)",
     ),
     arg(
+        "--noise",
+        type=number_from(0),
+        metavar="SIGMA",
+        help="with --from: the noise of the latent; more of it hides removed labels better and tells kept "
+        "ones worse (default: that of MODEL)",
+    ),
+    arg(
         "--resolution",
         type=number_from(100),
         metavar="R",
@@ -50,7 +57,9 @@ TAKEN_FROM_MODEL = ("preset", "config", "remove", "keep", "lambdas", "label", "s
 def check_from(args: Namespace) -> None:
     """UsageError for options that do not go with --from, or only with it."""
     if not args.from_model:
-        alone = [n for n in ("mix", "encoder", "resolution", "labels") if getattr(args, n) is not None]
+        alone = [
+            n for n in ("mix", "encoder", "noise", "resolution", "labels") if getattr(args, n) is not None
+        ]
         if alone:
             raise UsageError(f"--{alone[0]} belongs to --from MODEL")
         return
@@ -123,6 +132,7 @@ def _options(args: Namespace) -> Any:
     options = AdaptOptions(
         resolving_power=args.resolution,
         part=args.encoder and args.encoder.replace("-", " "),
+        noise=args.noise,
         source=" ".join([*args.stars, *(["with labels of", args.labels] if args.labels else [])]),
         seed=args.seed or 0,
     )

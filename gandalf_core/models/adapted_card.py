@@ -21,6 +21,8 @@ def adapted_lines(card: dict[str, Any]) -> list[str]:
     ]
     lines.append(f"- mean spectrum: {correction_text(adapted.get('correction'))}")
     lines.append(f"- encoder: {encoder_text(adapted.get('encoder', {}))}")
+    if text := noise_text(card):
+        lines.append(f"- latent: {text}")
     if not card.get("calibration"):
         lines.append(f"- {UNPROMISED}")
     return lines
@@ -52,6 +54,21 @@ def correction_text(correction: dict[str, Any] | None) -> str:
         f"own stars, {ORDERS[order]}, as cross-validation chose: mean squared residual of stars left out, in "
         f"units of its variance, {before:.3f} before, {after:.3f} after"
     )
+
+
+def noise_text(card: dict[str, Any]) -> str:
+    """What the latent's noise has become, and what is promised of removed labels: nothing."""
+    noise, before = card.get("noise"), card["adapted"].get("noise_before")
+    parts = []
+    if isinstance(noise, int | float) and isinstance(before, int | float) and noise != before:
+        less = "less" if noise > before else "more"
+        parts.append(f"noise σ = {noise:g} instead of {before:g}, so it tells {less} of every label")
+    if card.get("removed"):
+        parts.append(
+            "what was removed may be readable in part from stars like the own ones: audit the model on "
+            "others; more noise hides more (`--noise`)"
+        )
+    return "; ".join(parts)
 
 
 def encoder_text(encoder: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..config.schema import with_fields
 from ..data.noise_key import NoiseKey
 from ..data.spectra import SpectraSet
 from ..data.splits import Division, division
@@ -40,7 +41,8 @@ class AdaptOptions:
 
     mix: share of what is learned that simulated stars have; 0: own stars alone.  resolving_power: of the
     user's spectra, where their instrument does not tell.  part: of the encoder that may move, one of PARTS;
-    None: cross-validation chooses.  source: where the stars come from, for the card.
+    None: cross-validation chooses.  source: where the stars come from, for the card.  noise: of the latent;
+    None: that of the model. More of it hides removed labels better and tells kept ones worse.
     """
 
     mix: float = 0.75
@@ -48,6 +50,7 @@ class AdaptOptions:
     part: str | None = None
     source: str = ""
     seed: int = 0
+    noise: float | None = None
 
 
 def adapt(
@@ -68,13 +71,14 @@ def adapt(
     others = simulated_like(model, sampling) if _can_mix(model, options) else None
     mixture = _mixture(model, own[parts.fitting], others, options)
     progress(0.2, "correcting the mean spectrum")
-    found = corrected(model, mixture, options.seed)
+    found = _with_noise(corrected(model, mixture, options.seed), options.noise)
     progress(0.4, "the encoder")
     networks, trials = _networks(found, options, progress)
+    about = found.about | {"encoder": trials, "noise_before": model.config.model.noise}
     model = replace(found.model, encoder=networks.encoder, decoder=networks.decoder, projections={})
     progress(0.7, "the regressors")
     model = with_tuned_regressors(model, found.mixture)
-    about = found.about | {"encoder": trials, "mix": options.mix if others is not None else 0.0}
+    about["mix"] = options.mix if others is not None else 0.0
     about |= {"resolving_power": sampling.resolving_power, "seconds": time.perf_counter() - began}
     progress(0.9, "error bars and the card")
     return finished(model, own, parts, found.mixture, about | {"source": options.source})
@@ -108,6 +112,14 @@ def _mixture(
 
 
 # --- networks ---
+
+
+def _with_noise(found: Corrected, noise: float | None) -> Corrected:
+    """The same, with noise of another size in the latent that the networks are about to learn."""
+    if noise is None:
+        return found
+    config = with_fields(found.model.config, {"model.noise": noise})
+    return replace(found, model=replace(found.model, config=config))
 
 
 def _networks(found: Corrected, options: AdaptOptions, progress: Progress) -> tuple[Networks, dict[str, Any]]:

@@ -38,6 +38,7 @@ class Settings:
     mix: float
     part: str | None
     resolving_power: float | None
+    noise: float | None
 
     def command(self) -> list[str]:
         """The arguments of the command line. Raises GandalfError for a model or stars that are gone."""
@@ -50,6 +51,8 @@ class Settings:
         command += ["--mix", f"{self.mix:g}"]
         if self.part:
             command += ["--encoder", self.part.replace(" ", "-")]
+        if self.noise is not None:
+            command += ["--noise", f"{self.noise:g}"]
         if self.resolving_power:
             command += ["--resolution", f"{self.resolving_power:g}"]
         return command
@@ -87,8 +90,19 @@ def show_form() -> None:
             help="Where it is lower than the model's, simulated stars are smoothed to it.",
             **KEEP,
         )
+        noise = st.number_input(
+            "Noise of the latent (σ)",
+            0.0,
+            10.0,
+            None,
+            key="adapt_noise",
+            placeholder="that of the model",
+            help="More noise hides removed labels better, and tells kept ones worse. With few stars of your "
+            "own, errors that the model makes of kept labels tell of removed ones.",
+            **KEEP,
+        )
     if source and st.button("Start adapting", type="primary", icon=":material/play_arrow:", key="adapt"):
-        _start(Settings(name, source, mix, None if part == CHOSEN_BY_TRIAL else part, power))
+        _start(Settings(name, source, mix, None if part == CHOSEN_BY_TRIAL else part, power, noise))
 
 
 def _show_stars(model: TrainedModel) -> str:
