@@ -17,13 +17,15 @@ with form:
     ways = ["From nothing", "From a model, with my stars"]
     if pickers.choose("Way", ways, "train_way", label_visibility="collapsed") == ways[0]:
         training.show_form()
+        first = "choose a preset and press **Start training**"
     else:
         adapting.show_form()
+        first = "choose a model and your stars, and press **Start adapting**"
     quota.show_usage()
 with result:
     deleting.show_undo()
     trainings = {job.id: job for job in jobs.manager().list("train")}
     if not trainings:
-        guards.stop("No training yet: choose a preset and press **Start training**.")
+        guards.stop(f"No training yet: {first}.")
     titles = {name: f"{job.title} · {job.state} · {jobs.mark(job)}" for name, job in trainings.items()}
     training.show_job(pickers.show_jobs("Trainings on this server", titles, state.JOB))

@@ -86,8 +86,9 @@ def show_form() -> None:
             1e6,
             None,
             key="adapt_power",
-            placeholder="that of their instrument, where it is known",
-            help="Where it is lower than the model's, simulated stars are smoothed to it.",
+            placeholder="that of their instrument",
+            help="It is known where the file names its instrument. Where it is lower than the model's, "
+            "simulated stars are smoothed to it.",
             **KEEP,
         )
         noise = st.number_input(
