@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gandalf_core.auditing.compare import TUNED
+from gandalf_core.auditing.table import BEYOND
 from gandalf_core.parameters import LABELS, parameter
 
 from .markdown import number, plain, spread, table
@@ -39,13 +40,16 @@ def leakage_rows(runs: Runs) -> Iterator[Row]:
             )
             excess = [spread([v["excess"] for v in entries]) for entries in (ours, paper)]
             yield [f"`{model}`: excess R² of {plain(n)}", *excess, "≤ .02"]
-            upper = [spread([upper_limit(v) for v in entries]) for entries in (ours, paper)]
+            upper = [limits_text([v["upper"] for v in entries]) for entries in (ours, paper)]
             yield [f"`{model}`: 95 % limit of its partial R²", *upper, "≤ .02"]
 
 
-def upper_limit(entry: dict[str, Any]) -> float:
-    """What may be there at most: all of it where no limit was found."""
-    return 1.0 if entry["upper"] is None else entry["upper"]
+def limits_text(limits: list[float | None]) -> str:
+    """Mean, least and greatest of limits; no mean where one of them (None) lies beyond all sizes tried."""
+    known = [limit for limit in limits if limit is not None]
+    if len(known) == len(limits):
+        return spread(limits)
+    return f"{min(known):.3f} to {BEYOND}" if known else BEYOND
 
 
 def loss_rows(runs: Runs) -> Iterator[Row]:

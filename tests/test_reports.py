@@ -8,7 +8,7 @@ import pytest
 from reports import mutation
 from reports.document import results_text, with_measurements
 from reports.experiments import recipe_key
-from reports.goals import goals_table
+from reports.goals import goals_table, limits_text
 from reports.measuring import measure
 from reports.stored import ROOT, STORED, load
 from reports.variants import BASES, slug
@@ -37,6 +37,12 @@ def test_stored_ablations_are_of_the_present_recipe_and_simulator():
 
 def test_without_runs_there_is_no_table():
     assert goals_table({}, {}, {}) == ""
+
+
+def test_a_limit_beyond_all_sizes_is_not_averaged():
+    assert limits_text([0.1, 0.3]) == "0.200 (0.100 to 0.300)"
+    assert limits_text([0.3, None, 0.1]) == "0.100 to beyond all sizes tried"
+    assert limits_text([None]) == "beyond all sizes tried" and limits_text([]) == "-"
 
 
 def test_an_unknown_part_is_named_before_the_work():
