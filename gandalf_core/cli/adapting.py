@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..models.trained import TrainedModel
     from ..sources import Intake
 
+MOST_NOISE = 10.0  # a latent's own numbers scatter by 1
 PARTS = ("nothing", "last-layer", "low-rank", "everything")
 FROM_ARGUMENTS = (
     arg(
@@ -37,10 +38,10 @@ FROM_ARGUMENTS = (
     ),
     arg(
         "--noise",
-        type=number_from(0),
+        type=number_from(0, MOST_NOISE),
         metavar="SIGMA",
         help="with --from: the noise of the latent; more of it hides removed labels better and tells kept "
-        "ones worse (default: that of MODEL)",
+        "ones worse; at most 10 (default: that of MODEL)",
     ),
     arg(
         "--resolution",

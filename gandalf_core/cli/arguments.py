@@ -39,13 +39,14 @@ def whole_number(low: int, high: int = 10**9) -> Callable[[str], int]:
     return convert
 
 
-def number_from(low: float) -> Callable[[str], float]:
-    """The type of finite numbers of at least `low`."""
+def number_from(low: float, high: float = float("inf")) -> Callable[[str], float]:
+    """The type of finite numbers from `low` to `high`."""
+    ends = f"a finite number of at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
 
     def convert(text: str) -> float:
         value = _number(text)
-        if not low <= value < float("inf"):
-            raise ArgumentTypeError(f"'{text}' is not a finite number of at least {low:g}")
+        if not low <= value <= high or value == float("inf"):
+            raise ArgumentTypeError(f"'{text}' is not {ends}")
         return value
 
     return convert
