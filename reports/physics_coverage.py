@@ -132,7 +132,8 @@ def physics_table(stored: dict[str, Any]) -> str:
     models = {n: found for n, found in stored.get("models", {}).items() if found} if stored else {}
     if not models:
         return ""
-    lines = [_row(name, source, found) for name, by in models.items() for source, found in by.items()]
+    rows = [(name, source, found) for name, by in models.items() for source, found in by.items()]
+    lines = [_row(*row) for row in rows if row[2]["width_ratio"]["right"]]  # of labels that are read at all
     sample, seed = f"{stored['stars']:,}", stored["seed"]
     text = (
         "## Do error bars hold under wrong physics?\n\n"

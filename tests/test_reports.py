@@ -7,7 +7,7 @@ import pytest
 
 from reports import mutation
 from reports.document import results_text, with_measurements
-from reports.experiments import recipe_key
+from reports.experiments import recipe_key, variant
 from reports.goals import goals_table, limits_text
 from reports.measuring import measure
 from reports.stored import ROOT, STORED, load
@@ -33,6 +33,11 @@ def test_stored_ablations_are_of_the_present_recipe_and_simulator():
     assert set(runs) <= {slug(name) for rows in BASES.values() for name in rows}
     assert all(run["recipe"] == recipe_key(run["preset"]) for run in runs.values())
     assert "°" not in results_text()
+
+
+def test_every_variant_of_the_ablation_changes_something():
+    for base, variants in BASES.items():
+        assert len({repr(variant(base, changes)) for changes in variants.values()}) == len(variants)
 
 
 def test_without_runs_there_is_no_table():
