@@ -18,6 +18,7 @@ from gandalf_core.models.store import load_model
 from gandalf_core.own.adapting import AdaptOptions
 from gandalf_core.places import pretrained_folder
 from gandalf_core.simulator import simulate_kind
+from pages.ui.parts import adapting as form
 
 OFFSET = {"teff": 120.0, "logg": -0.2}  # model − label
 STARS = simulate_kind("", 240, 77)
@@ -234,3 +235,11 @@ def test_changes_in_words(capsys, folder, tmp_path):
     assert any(line.startswith("Teff [K]") and shown in line for line in lines)
     assert "latents: 0% of the original's variance is not in the adapted one" in lines
     assert any(line.startswith("rms of observed − reconstructed, ") for line in lines)
+
+
+def test_what_the_page_asks_for_is_what_the_command_line_understands(folder, monkeypatch):
+    monkeypatch.setattr(form, "model_folders", lambda: {"m": folder / "model"})
+    asked = form.Settings("m", "simulated:50:31:b", 0.5, "low rank", 9000.0, 1.5).command()
+    assert asked[asked.index("--noise") + 1] == "1.5" and asked[asked.index("--encoder") + 1] == "low-rank"
+    unasked = form.Settings("m", "simulated:50:31:b", 0.5, None, None, None).command()
+    assert not {"--noise", "--encoder", "--resolution"} & set(unasked)

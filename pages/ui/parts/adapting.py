@@ -73,37 +73,43 @@ def show_form() -> None:
     source = _show_stars(model)
     mix = _show_mix(model)
     with st.expander("More settings"):
-        part = st.selectbox(
-            "How much of the encoder may move",
-            [CHOSEN_BY_TRIAL, *PARTS],
-            key="adapt_part",
-            help="Cross-validation on your stars tries all of them. *Nothing* is the quickest.",
-            **KEEP,
-        )
-        power = st.number_input(
-            "Resolving power of the spectra",
-            100.0,
-            1e6,
-            None,
-            key="adapt_power",
-            placeholder="that of their instrument",
-            help="It is known where the file names its instrument. Where it is lower than the model's, "
-            "simulated stars are smoothed to it.",
-            **KEEP,
-        )
-        noise = st.number_input(
-            "Noise of the latent (σ)",
-            0.0,
-            10.0,
-            None,
-            key="adapt_noise",
-            placeholder="that of the model",
-            help="More noise hides removed labels better, and tells kept ones worse. With few stars of your "
-            "own, errors that the model makes of kept labels tell of removed ones.",
-            **KEEP,
-        )
+        settings = _show_settings()
     if source and st.button("Start adapting", type="primary", icon=":material/play_arrow:", key="adapt"):
-        _start(Settings(name, source, mix, None if part == CHOSEN_BY_TRIAL else part, power, noise))
+        _start(Settings(name, source, mix, *settings))
+
+
+def _show_settings() -> tuple[str | None, float | None, float | None]:
+    """How much of the encoder may move, the resolving power, the latent's noise; None: as `Settings` says."""
+    part = st.selectbox(
+        "How much of the encoder may move",
+        [CHOSEN_BY_TRIAL, *PARTS],
+        key="adapt_part",
+        help="Cross-validation on your stars tries all of them. *Nothing* is the quickest.",
+        **KEEP,
+    )
+    power = st.number_input(
+        "Resolving power of the spectra",
+        100.0,
+        1e6,
+        None,
+        key="adapt_power",
+        placeholder="that of their instrument",
+        help="It is known where the file names its instrument. Where it is lower than the model's, "
+        "simulated stars are smoothed to it.",
+        **KEEP,
+    )
+    noise = st.number_input(
+        "Noise of the latent (σ)",
+        0.0,
+        10.0,
+        None,
+        key="adapt_noise",
+        placeholder="that of the model",
+        help="More noise hides removed labels better, and tells kept ones worse. With few stars of your "
+        "own, errors that the model makes of kept labels tell of removed ones.",
+        **KEEP,
+    )
+    return (None if part == CHOSEN_BY_TRIAL else part), power, noise
 
 
 def _show_stars(model: TrainedModel) -> str:
