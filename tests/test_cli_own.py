@@ -150,19 +150,9 @@ def test_train_from_hands_on_the_labels_of_the_table_and_every_option(capsys, fo
     told = {"resolving_power": 9000.0, "encoder": {"part": "low rank", "losses": {}}}
     seen = adaptation(monkeypatch, **told)
     files = (folder / "stars.npz", "--from", folder / "model", "--labels", folder / "labels.csv")
-    options = (
-        "--mix",
-        "0.5",
-        "--encoder",
-        "low-rank",
-        "--resolution",
-        "9000",
-        "--seed",
-        "4",
-        "--noise",
-        "0.7",
-    )
-    status, result, err = run(capsys, "train", *files, *options, "--out", tmp_path / "m", "--json")
+    options = ("--mix", "0.5", "--encoder", "low-rank", "--resolution", "9000", "--seed", "4")
+    options = (*options, "--noise", "0.7", "--out", tmp_path / "m", "--json")
+    status, result, err = run(capsys, "train", *files, *options)
     assert status == 0 and result["model"] == str(tmp_path / "m") and not result["stopped"]
     source = f"{folder / 'stars.npz'} with labels of {folder / 'labels.csv'}"
     assert seen["options"] == AdaptOptions(0.5, 9000.0, "low rank", source, 4, 0.7)

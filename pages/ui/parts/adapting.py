@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from gandalf_core.cli.adapting import MOST_NOISE
 from gandalf_core.data.spectra import SpectraSet
 from gandalf_core.errors import GandalfError, ModelError
 from gandalf_core.jobs.folder import JobState
@@ -101,7 +102,7 @@ def _show_settings() -> tuple[str | None, float | None, float | None]:
     noise = st.number_input(
         "Noise of the latent (σ)",
         0.0,
-        10.0,
+        MOST_NOISE,
         None,
         key="adapt_noise",
         placeholder="that of the model",
