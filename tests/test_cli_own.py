@@ -89,6 +89,18 @@ def test_a_calibration_in_words_names_the_bad_labels(capsys, folder):
     assert rows[-1] == f"labels that are probably bad: {STARS.ids[5]} (--json lists all)"
 
 
+def test_a_calibration_is_removed_by_its_name(capsys, folder):
+    arguments = (folder / "model", folder / "stars.npz", "--labels", folder / "labels.csv")
+    assert run(capsys, "calibrate", *arguments, "--name", "passing")[0] == 0
+    status, result, _ = run(capsys, "calibrate", folder / "model", "--remove", "passing", "--json")
+    assert (status, result["removed"]) == (0, "passing") and "passing" not in result["calibrations"]
+    status, _, err = run(capsys, "predict", *arguments[:2], "--calibration", "passing")
+    assert status == 2 and "no calibration passing; there are: " in err
+    for wrong in ((), (folder / "stars.npz", "--remove", "passing")):
+        status, _, err = run(capsys, "calibrate", folder / "model", *wrong)
+        assert status == 2 and "give STARS to calibrate on, or --remove NAME" in err
+
+
 def test_what_was_understood_of_a_table_of_labels_stands_in_the_notes(capsys, folder):
     text = (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
     rows = [text[0] + ",quality", *(line + ",9" for line in text[1:])]

@@ -242,6 +242,31 @@ def test_an_installed_model_is_the_whole_other_one(model_folder, copy, other, tm
     assert (copy / "CARD.md").read_text().startswith("# copy\n")
 
 
+@pytest.mark.parametrize("kind", ["projections", "calibrations"])
+def test_nothing_is_written_that_nobody_could_read_again(copy, kind, monkeypatch):
+    """Once a model with 50 calibrations took one more, and could not be opened any more."""
+
+    def write(name: str, content: bytes) -> None:
+        with folders.replacing(copy, lambda other: other != name) as new:
+            (new / name).parent.mkdir(exist_ok=True)
+            (new / name).write_bytes(content)
+
+    monkeypatch.setattr(folders.files, "MOST_OF_A_KIND", 3)
+    there = len(list((copy / kind).glob("*.npz")))
+    for k in range(there, 3):
+        write(f"{kind}/own-{k}.npz", b"1")
+    before = contents(copy)
+    with pytest.raises(ModelError, match=f"copy/{kind}: 4 {kind}, at most 3 are possible; remove one, or"):
+        write(f"{kind}/own-3.npz", b"1")
+    size = sum(map(len, folders.read_folder(copy).files.values()))
+    monkeypatch.setattr(folders.files, "MOST_BYTES", size + 1000)
+    with pytest.raises(ModelError, match=r"at most \d+ MB are possible; it is not kept"):
+        write(f"{kind}/own-2.npz", bytes(2000))
+    assert contents(copy) == before and folders.read_folder(copy)[f"{kind}/own-2.npz"] == b"1"
+    write(f"{kind}/own-2.npz", b"2")  # in place of one that is there
+    assert folders.read_folder(copy)[f"{kind}/own-2.npz"] == b"2"
+
+
 def test_readers_never_see_a_mixture_while_others_write(model_folder, other, tmp_path):
     copy = shutil.copytree(model_folder, tmp_path / "copy")
     first, second = load_model(copy), save_model(other, tmp_path / "other")

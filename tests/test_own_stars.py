@@ -20,7 +20,7 @@ from gandalf_core.own.calibration import Labelled, NamedCalibration, calibrate, 
 from gandalf_core.own.comparing import Compared, compare_labels
 from gandalf_core.own.labels import OwnLabels, labels_of
 from gandalf_core.own.robust import BAD, CORE, fit_offsets
-from gandalf_core.own.stored import calibrations_in, load_calibration, store_calibration
+from gandalf_core.own.stored import calibrations_in, load_calibration, remove_calibration, store_calibration
 from gandalf_core.seeds import JUDGING_SEED
 from gandalf_core.simulator import simulate_kind
 from gandalf_core.training.own_lines import Residuals, fit_lines
@@ -138,6 +138,15 @@ def test_a_calibration_is_kept_beside_its_model_and_belongs_to_it(tmp_path):
     store_calibration(tmp_path / "m", calibrate("old", predictions, known, {"identity": "of another"}))
     with pytest.raises(ModelError, match="another state"):
         load_calibration(again, tmp_path / "m", "old")
+    card = (tmp_path / "m/CARD.md").read_bytes()
+    remove_calibration(tmp_path / "m", "field")
+    assert (
+        calibrations_in(tmp_path / "m") == ["old"] and load_model(tmp_path / "m").identity == model.identity
+    )
+    assert not (tmp_path / "m/calibrations/field.npz").exists()
+    assert (tmp_path / "m/CARD.md").read_bytes() == card
+    with pytest.raises(ModelError, match="m: no calibration field; there are: old"):
+        remove_calibration(tmp_path / "m", "field")
 
 
 # --- labels of several surveys ---

@@ -35,6 +35,7 @@ PROJECTIONS = "projections"
 MAP = re.compile(rf"{PROJECTIONS}/(\w[\w.+-]{{0,100}})\.npz", re.ASCII)
 CALIBRATIONS = "calibrations"
 CALIBRATION = re.compile(rf"{CALIBRATIONS}/(\w[\w+-]{{0,60}})\.npz", re.ASCII)
+KINDS = {PROJECTIONS: MAP, CALIBRATIONS: CALIBRATION}  # folder → files of which a model has any number
 NEEDED = (CONFIG, WEIGHTS, SCALING, SPLIT, CARD)
 LISTED = (*NEEDED, *REGRESSORS.values(), HISTORY, AUDIT)  # in a manifest, beside maps
 ABOUT = (SPLIT, CARD, AUDIT, MANIFEST)  # files that describe a model: no result depends on them
@@ -44,7 +45,7 @@ COPY_AGAIN = "copy the model again, or train it again"
 MB = 1_000_000
 MOST_BYTES = 512 * MB  # of a model folder, and of the arrays in it: a stranger's must not fill the memory
 MOST_TEXT = {CONFIG: 1 * MB, CARD: 1 * MB, MANIFEST: 1 * MB, AUDIT: 16 * MB, HISTORY: 64 * MB}
-MOST_MAPS, MOST_ARRAYS = 50, 10_000
+MOST_OF_A_KIND, MOST_ARRAYS = 50, 10_000
 MOST_LETTERS = 300  # of what a message says of a stranger's file
 FAILURES = (
     OSError,
@@ -85,7 +86,12 @@ def _line(error: Exception) -> str:
 
 def is_listed(name: str) -> bool:
     """Whether a file of this name, with / between its parts, belongs to a model and to its manifest."""
-    return name in LISTED or any(kind.fullmatch(name) for kind in (MAP, CALIBRATION))
+    return name in LISTED or any(kind.fullmatch(name) for kind in KINDS.values())
+
+
+def most_bytes(name: str) -> int:
+    """How large a model's file of this name may be."""
+    return MOST_TEXT.get(name, MOST_BYTES)
 
 
 # --- arrays ---

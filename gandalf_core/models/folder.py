@@ -9,7 +9,7 @@ finishes it, or removes it.
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +67,8 @@ def read_file(folder: Path, name: str) -> bytes:
     """One file of a model folder, not compared with its hash. Raises FileNotFoundError or ModelError."""
     for place in (folder / STAGED, folder) if _is_replaced(folder) else (folder,):
         with suppress(FileNotFoundError):
-            return _bytes(folder, place / name, files.MOST_TEXT.get(name, files.MOST_BYTES))
-    return _bytes(folder, folder / name, files.MOST_TEXT.get(name, files.MOST_BYTES))
+            return _bytes(folder, place / name, files.most_bytes(name))
+    return _bytes(folder, folder / name, files.most_bytes(name))
 
 
 def _read(folder: Path, manifest_bytes: bytes | None) -> Contents:
@@ -99,29 +99,28 @@ def _read(folder: Path, manifest_bytes: bytes | None) -> Contents:
 
 
 def _names(folder: Path, manifest: Manifest | None) -> list[str]:
-    """The model's files that are there or should be."""
+    """The model's files that are there or should be. ModelError for very many of a kind."""
     names = model_files(folder)
+    _check_numbers(folder, names)
     return sorted({*names, *(manifest.files if manifest else ())})
 
 
 def model_files(folder: Path) -> list[str]:
-    """The names of a model's files that are in a folder. ModelError for very many maps."""
+    """The names of a model's files that are in a folder."""
     own = [name for name in files.LISTED if os.path.lexists(folder / name)]
-    maps = [f"{files.PROJECTIONS}/{p.name}" for p in (folder / files.PROJECTIONS).glob("*.npz")]
-    maps = [name for name in maps if files.MAP.fullmatch(name)]
-    if len(maps) > files.MOST_MAPS:
-        raise ModelError(f"{folder / files.PROJECTIONS}: {len(maps)} maps, more than any model has")
-    return [*own, *maps, *_calibrations(folder)]
+    for kind, pattern in files.KINDS.items():
+        names = [f"{kind}/{path.name}" for path in sorted((folder / kind).glob("*.npz"))]
+        own += [name for name in names if pattern.fullmatch(name)]
+    return own
 
 
-def _calibrations(folder: Path) -> list[str]:
-    """The names of the calibrations in a folder. ModelError for very many."""
-    place = folder / files.CALIBRATIONS
-    names = [f"{files.CALIBRATIONS}/{path.name}" for path in sorted(place.glob("*.npz"))]
-    names = [name for name in names if files.CALIBRATION.fullmatch(name)]
-    if len(names) > files.MOST_MAPS:
-        raise ModelError(f"{place}: {len(names)} calibrations, at most {files.MOST_MAPS} are possible")
-    return names
+def _check_numbers(folder: Path, names: Iterable[str]) -> None:
+    """ModelError for more maps or calibrations than any model has."""
+    for kind, pattern in files.KINDS.items():
+        count = sum(bool(pattern.fullmatch(name)) for name in names)
+        if count > files.MOST_OF_A_KIND:
+            what = f"{count} {kind}, at most {files.MOST_OF_A_KIND} are possible"
+            raise ModelError(f"{folder / kind}: {what}; remove one, or replace one by using its name")
 
 
 def _is_replaced(folder: Path) -> bool:
@@ -148,13 +147,16 @@ def _bytes(folder: Path, path: Path, most: int) -> bytes:
             if not stat.S_ISREG(about.st_mode):
                 raise ModelError(f"{path}: is no file; {files.COPY_AGAIN}")
             if about.st_size > most:
-                size = f"{about.st_size / files.MB:,.0f} MB, where at most {most // files.MB} MB are possible"
-                raise ModelError(f"{path}: {size}; {files.COPY_AGAIN}")
+                raise ModelError(f"{path}: {_too_large(about.st_size, most)}; {files.COPY_AGAIN}")
             return stream.read(most)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({cause_of(error)})") from None
+
+
+def _too_large(size: int, most: int) -> str:
+    return f"{size / files.MB:,.0f} MB, where at most {most // files.MB} MB are possible"
 
 
 # --- replacing ---
@@ -200,14 +202,29 @@ def _naming(folder: Path) -> Iterator[None]:
 
 
 def _write_manifest(folder: Path, new: Path, stays: Callable[[str], bool]) -> None:
+    """The hashes of all files that the folder is to hold. ModelError where nobody could read it again."""
     if (new / files.MANIFEST).exists():  # of a copy, which comes with its own
         return
-    hashes = {name: sha256((new / name).read_bytes()) for name in model_files(new)}
-    old = [name for name in model_files(folder) if stays(name) and name not in hashes]
+    places = {name: folder for name in model_files(folder) if stays(name)} | dict.fromkeys(
+        model_files(new), new
+    )
+    _check_numbers(folder, places)
+    _check_sizes(folder, {name: (place / name).stat().st_size for name, place in places.items()})
+    old = [name for name, place in places.items() if place == folder]
     content = _manifest_bytes(folder) if old else None
     noted = {} if content is None else manifest_in(folder / files.MANIFEST, content).files
+    hashes = {name: sha256((new / name).read_bytes()) for name, place in places.items() if place == new}
     hashes |= {name: noted.get(name) or sha256(read_file(folder, name)) for name in old}
     write_text(new / files.MANIFEST, Manifest(hashes).to_json())
+
+
+def _check_sizes(folder: Path, sizes: Mapping[str, int]) -> None:
+    """ModelError for a file, or all of them together, larger than `read_folder` takes."""
+    for name, size in sizes.items():
+        if size > files.most_bytes(name):
+            raise ModelError(f"{folder / name}: {_too_large(size, files.most_bytes(name))}; it is not kept")
+    if sum(sizes.values()) > files.MOST_BYTES:
+        raise ModelError(f"{folder}: {_too_large(sum(sizes.values()), files.MOST_BYTES)}; it is not kept")
 
 
 def _make_last(new: Path) -> None:

@@ -33,15 +33,24 @@ def _file(name: str) -> str:
 
 
 def store_calibration(model: str | Path, calibration: NamedCalibration) -> Path:
-    """Write a calibration beside the model's other files, in place of one of that name; where it is now."""
+    """Write a calibration beside the model's other files, in place of one of that name; where it is now.
+
+    Raises ModelError where there would be more than a model can have.
+    """
     folder, name = find_model(model), _file(calibration.name)
     with replacing(folder, lambda other: other != name) as new:
         (new / files.CALIBRATIONS).mkdir(exist_ok=True)
         write_arrays(new / name, calibration.arrays())
-        for kept in (files.CARD_TEXT,):
-            if (folder / kept).is_file():
-                (new / kept).write_bytes((folder / kept).read_bytes())
     return folder / name
+
+
+def remove_calibration(model: str | Path, name: str) -> None:
+    """Take a calibration out of a model's folder. ModelError where there is none of that name."""
+    folder, file = find_model(model), _file(name)
+    if name not in calibrations_in(folder):
+        raise _missing(folder, name)
+    with replacing(folder, lambda other: other != file):
+        pass  # all others stay as they are
 
 
 def load_calibration(model: TrainedModel, folder: str | Path, name: str) -> NamedCalibration:
@@ -51,14 +60,18 @@ def load_calibration(model: TrainedModel, folder: str | Path, name: str) -> Name
     """
     contents = read_folder(find_model(folder))
     if _file(name) not in contents:
-        names = ", ".join(calibrations_in(folder)) or "none"
-        raise ModelError(f"{model.name}: no calibration {name}; there are: {names}")
+        raise _missing(find_model(folder), name)
     path = contents.folder / _file(name)
     with naming(path):
         found = NamedCalibration.from_arrays(name, arrays_in(contents[_file(name)]))
     if found.about.get("identity") != model.identity:
         raise ModelError(f"{path}: is of another state of this model; calibrate it again")
     return replace(found, about=found.about | {"sha256": sha256(contents[_file(name)])})
+
+
+def _missing(folder: Path, name: str) -> ModelError:
+    names = ", ".join(calibrations_in(folder)) or "none"
+    return ModelError(f"{folder.name}: no calibration {name}; there are: {names}")
 
 
 def calibrations_in(folder: str | Path) -> list[str]:

@@ -87,8 +87,6 @@ def test_a_researcher_adapts_and_calibrates_with_500_stars(open_browser, server,
     page.get_by_text("Calibrate the model on these stars").click()
     expect(page.get_by_text("Also the 400 stars that the model was made with")).to_be_visible()
     page.get_by_role("textbox", name="Its name").fill("survey")
-    page.get_by_role("textbox", name="Its name").press("Enter")
-    settle(page)
     page.get_by_role("button", name="Calibrate", exact=True).click()
     expect(page.get_by_text("Kept as survey")).to_be_visible()
     expect(page.get_by_text("Under the calibration")).to_have_count(0)  # never silently
@@ -100,3 +98,8 @@ def test_a_researcher_adapts_and_calibrates_with_500_stars(open_browser, server,
         page.get_by_role("button", name="Download predictions").click()
     table = pd.read_csv(download.value.path(), dtype=str)
     assert len(table) == 500 and set(table["calibration"]) == {"survey"}
+
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_test_id("stSelectbox").filter(has_text="Calibration")).to_have_count(0)
+    press(page, "Table")
+    expect(page.get_by_role("button", name="Download predictions")).to_be_visible()

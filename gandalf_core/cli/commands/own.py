@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from ...parameters import parameter
-from ..arguments import KEEP_SPIKES, MODEL, NOISE_KEY, SHIFT, STARS
+from ..arguments import KEEP_SPIKES, MODEL, NOISE_KEY, SHIFT, STARS, optional
 from ..calibrating import CALIBRATION, SOURCE, asked_calibration, said, under
 from ..console import Console, heading, table
 from ..keys import exporting
@@ -31,13 +31,18 @@ OUT_PAGE = arg(
     "calibrate",
     "offsets and error bars of a model from your own labelled stars",
     MODEL,
-    STARS,
+    optional(STARS, "*"),
     LABELS,
     arg(
         "--name",
         default=DEFAULT_NAME,
         metavar="NAME",
         help=f"what the calibration is called, for `predict --calibration` (default: {DEFAULT_NAME})",
+    ),
+    arg(
+        "--remove",
+        metavar="NAME",
+        help="instead of STARS: take this calibration out of the model's folder (default: none)",
     ),
     SOURCE,
     KEEP_SPIKES,
@@ -50,7 +55,23 @@ def calibrate(args: Namespace, console: Console) -> Report:
     Both are functions of Teff, log g, [M/H] and S/N, and robust against bad labels, which are named. The
     calibration is kept in the model's folder under its name; `predict --calibration NAME` applies it, and
     nothing else does. The stars must have taken no part in making the model. docs/own-stars.md explains it.
+    With --remove NAME nothing is estimated: a calibration that is no longer wanted is taken away.
     """
+    if bool(args.stars) == bool(args.remove):
+        raise UsageError("give STARS to calibrate on, or --remove NAME")
+    return _removed(args) if args.remove else _calibrated(args, console)
+
+
+def _removed(args: Namespace) -> Report:
+    from ...own.stored import calibrations_in, remove_calibration
+
+    remove_calibration(args.model, args.remove)
+    left = calibrations_in(args.model)
+    result = {"model": args.model, "removed": args.remove, "calibrations": left}
+    return Report(result, f"{args.remove} is removed; there are: {', '.join(left) or 'none'}")
+
+
+def _calibrated(args: Namespace, console: Console) -> Report:
     from ...own import calibration as own
     from ...own.stored import check_name, store_calibration
     from ...simulator.judging import refuse_reserved_sources

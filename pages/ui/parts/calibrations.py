@@ -12,7 +12,7 @@ from gandalf_core.models.trained import TrainedModel
 from gandalf_core.own import calibration as own
 from gandalf_core.own.calibration import NamedCalibration
 from gandalf_core.own.labels import OwnLabels
-from gandalf_core.own.stored import store_calibration
+from gandalf_core.own.stored import remove_calibration, store_calibration
 from gandalf_core.parameters import parameter
 from gandalf_core.places import runs_folder
 from gandalf_core.simulator.judging import refuse_reserved
@@ -37,19 +37,34 @@ def show_picker(model: TrainedModel) -> NamedCalibration | None:
     names = [NONE, *(name for name, one in found.items() if not isinstance(one, str))]
     if st.session_state.get(key) not in names:
         st.session_state.pop(key, None)
-    name = st.selectbox(
-        "Calibration",
-        names,
-        key=key,
-        persist_state="session",
-        width=260,
-        help="Offsets and error bars from labelled stars. Applied on this page alone, and named wherever it "
-        "is.",
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Calibration",
+            names,
+            key=key,
+            persist_state="session",
+            width=260,
+            help="Offsets and error bars from labelled stars. Applied on this page alone, and named wherever "
+            "it is.",
+        )
+        if name != NONE and may_calibrate(model.name):
+            _show_remove(model, name)
     for problem in (one for one in found.values() if isinstance(one, str)):
         st.caption(f":orange[{guards.error_text(problem)}]")
     chosen = found.get(name)
     return chosen if isinstance(chosen, NamedCalibration) else None
+
+
+def _show_remove(model: TrainedModel, name: str) -> None:
+    """A button that takes the chosen calibration away for good."""
+    if not st.button("Remove", key="remove_calibration", icon=":material/delete:", help="For good."):
+        return
+    try:
+        remove_calibration(model_folders()[model.name], name)
+    except GandalfError as error:
+        st.error(guards.error_text(error))
+    else:
+        st.rerun()  # the picker has one less
 
 
 def show_applied(calibration: NamedCalibration | None, source: str) -> None:
@@ -90,8 +105,10 @@ def show_form(
                 "trained or adapted on the page Train), or use `gandalf calibrate`."
             )
             return
-        name = st.text_input("Its name", f"own-{date.today():%Y-%m-%d}", key="calibration_name")
-        if st.button("Calibrate", type="primary", key="calibrate", icon=":material/straighten:"):
+        with st.form("calibrate", border=False):  # name and press arrive together
+            name = st.text_input("Its name", f"own-{date.today():%Y-%m-%d}", key="calibration_name")
+            asked = st.form_submit_button("Calibrate", type="primary", icon=":material/straighten:")
+        if asked:
             rows = np.flatnonzero(fresh)
             _make(name, model, stars[rows], predictions.of(rows), _of(labels, rows), source)
 

@@ -53,17 +53,22 @@ def show_tools(ids: np.ndarray, key: str) -> None:
 
 
 def _show_named(selected: np.ndarray, key: str) -> None:
-    name = st.text_input(
-        "Name of the selection", key=f"{key} name", max_chars=selections.MOST_NAME, placeholder="thick disc"
-    )
-    st.button(
-        f"Keep these {len(selected):,} stars",
-        key=f"{key} keep",
-        disabled=not len(selected),
-        on_click=_keep,
-        args=(f"{key} name",),
-        type="primary",
-    )
+    with st.form(f"{key} keep", border=False):  # name and press arrive together
+        st.text_input(
+            "Name of the selection",
+            key=f"{key} name",
+            max_chars=selections.MOST_NAME,
+            placeholder="thick disc",
+        )
+        st.form_submit_button(
+            f"Keep these {len(selected):,} stars",
+            disabled=not len(selected),
+            on_click=_keep,
+            args=(f"{key} name",),
+            type="primary",
+        )
+    if not len(selected):
+        st.caption("Select stars with a lasso first.")
     try:
         kept = selections.named()
     except GandalfError as error:
@@ -85,8 +90,6 @@ def _show_named(selected: np.ndarray, key: str) -> None:
                 on_click=selections.forget,
                 args=(selection,),
             )
-    if name and not len(selected):
-        st.caption("Select stars with a lasso first.")
 
 
 def _keep(key: str) -> None:
