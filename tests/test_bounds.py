@@ -15,6 +15,7 @@ from gandalf_core.auditing.bounds import (
     whitened,
     whiteners,
 )
+from gandalf_core.data.spectra import concatenate
 from gandalf_core.errors import AuditError
 from gandalf_core.io import rebin
 from gandalf_core.parameters import LABELS
@@ -152,6 +153,14 @@ def test_errors_in_units_of_the_bound_per_bin_count_the_stars_with_a_bound():
     assert (
         bright["stars"] == 1 and bright["teff"] == pytest.approx(0.5) and bright["logg"] == pytest.approx(1)
     )
+
+
+def test_the_bound_of_a_star_is_its_own_whatever_stands_beside_it():
+    """`compare A B` with two simulations was refused: reports' own Table 1 could not be measured."""
+    some, bare = simulate(3, 1), simulate(2, 2, nuisances=replace(OFF, noise=True))
+    both = concatenate([bare, some])[np.array([3, 0, 4, 1, 2])]
+    own = np.concatenate([star_bounds(bare).sigma, star_bounds(some).sigma])
+    assert np.allclose(star_bounds(both).sigma, own[[3, 0, 4, 1, 2]], rtol=1e-6)
 
 
 def test_bounds_need_the_truth():

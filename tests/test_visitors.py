@@ -1,6 +1,7 @@
 """Who is who, who may change what, what each may use, and what goes when the disk is full."""
 
 import os
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -372,6 +373,20 @@ def test_the_servers_own_folders_are_hidden_whatever_they_are_called(tmp_path, m
     folder = tmp_path / "My Runs (new)" / "runs"
     monkeypatch.setenv("GANDALF_RUNS", str(folder))
     assert without_folders(f"{folder / 'abc' / 'model.npz'}: is gone") == "abc/model.npz: is gone"
+
+
+def test_nothing_stays_of_the_folders_below_those_of_others(monkeypatch):
+    """Python at /usr, as on Debian, left lib/python3/x.py; a home with a space in its name, all below it."""
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/Ann Lee"))
+    for text, shown in (
+        ("/usr/lib/python3/x.py:12: hm", "x.py:12: hm"),
+        ("/home/Ann Lee/thesis/stars.npz: is damaged", "stars.npz: is damaged"),
+        ("/home/Ann Lee/stars.npz: is damaged", "stars.npz: is damaged"),
+        ("/home/Ann Lee: is full", "Ann Lee: is full"),
+        ("/usrlocal/a/x.npz: is damaged", "x.npz: is damaged"),
+    ):
+        assert without_folders(text) == shown
 
 
 def test_a_job_says_what_everybody_may_read(manager):

@@ -31,6 +31,7 @@ from ..simulator import (
     truth,
 )
 from ..simulator.nuisances import Prior
+from ..simulator.recipe import origins
 
 SNR_EDGES = (15, 30, 45, 60, 100, 400)  # per 0.03 nm pixel
 CHUNK = 500  # stars at a time: limits the memory of the derivatives
@@ -165,22 +166,34 @@ def free_parameters(names: list[str], priors: Mapping[str, Prior]) -> tuple[np.n
 def star_bounds(stars: SpectraSet, progress: Progress = silent) -> Bounds:
     """The Cramér-Rao bound of each label of each simulated star at its truth, all else free.
 
-    AuditError for stars that are not of one simulation.
+    AuditError for stars that are not simulated, or have no noise.
     """
-    config = config_of(stars)
     sigma = np.full((len(stars), len(LABELS)), np.nan)
-    for start in range(0, len(stars), CHUNK):
-        part = stars[start : start + CHUNK]
-        derivatives, names = jacobian(part)
-        free, prior = free_parameters(names, nuisance_priors(part))
-        white = whitened(derivatives[:, free], whiteners(part, config))
-        covariance = cramer_rao(white, prior[:, free])
-        sigma[start : start + CHUNK] = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)[:, : len(LABELS)])
-        progress(min(1.0, (start + CHUNK) / len(stars)), "Cramér-Rao bounds")
+    done = 0
+    for config, rows in _by_nuisances(stars).items():
+        for here in np.split(rows, range(CHUNK, len(rows), CHUNK)):
+            part = stars[here]
+            derivatives, names = jacobian(part)
+            free, prior = free_parameters(names, nuisance_priors(part))
+            white = whitened(derivatives[:, free], whiteners(part, config))
+            covariance = cramer_rao(white, prior[:, free])
+            sigma[here] = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)[:, : len(LABELS)])
+            done += len(here)
+            progress(done / len(stars), "Cramér-Rao bounds")
     return Bounds(stars.ids, LABELS, sigma, nuisance_values(stars)["snr"])
+
+
+def _by_nuisances(stars: SpectraSet) -> dict[NuisanceConfig, np.ndarray]:
+    """Rows of the stars by the nuisances that they were made with, of several simulations, too."""
+    if not is_simulated(stars) or stars.flux_error is None:
+        raise AuditError("bounds need the truth and the noise: give simulated stars, simulated:N[:SEED]")
+    found: dict[NuisanceConfig, list[np.ndarray]] = {}
+    for recipe, rows, _ in origins(stars):
+        found.setdefault(recipe.config, []).append(rows)
+    return {config: np.sort(np.concatenate(rows)) for config, rows in found.items()}
 
 
 def noise_level(stars: SpectraSet) -> np.ndarray:
     """(N,) true size of the noise of simulated stars, which does not change along a spectrum."""
-    assert stars.flux_error is not None, "checked by config_of"
+    assert stars.flux_error is not None, "checked before"
     return np.median(stars.flux_error, 1).astype(float) * nuisance_values(stars)["noise_scale"]

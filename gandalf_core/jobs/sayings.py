@@ -21,8 +21,10 @@ FOLDERS_BUT_ONE = re.compile(rf"{_BEFORE}{_START}(?:[^\s/\\:]+[/\\])+(?=[^\s/\\:
 def without_folders(text: str, *, keep_parent: bool = False) -> str:
     """The text without the folders of absolute paths: names of files stay, on request with their folder's."""
     if not keep_parent:
-        for folder in _known_folders():  # names with spaces, too
-            text = text.replace(f"{folder}{os.sep}", "").replace(folder, Path(folder).name)
+        for folder, ours in _known_folders().items():  # names with spaces, too
+            # what is below a folder of others goes as well: /x/ is taken away with all that follows
+            text = text.replace(f"{folder}{os.sep}", "" if ours else "/x/")
+            text = re.sub(rf"{re.escape(folder)}(?![\w.-])", lambda _, own=folder: Path(own).name, text)
     return (FOLDERS_BUT_ONE if keep_parent else FOLDERS).sub("", text)
 
 
@@ -41,18 +43,15 @@ def for_visitors(text: str) -> str:
     return without_folders("\n".join(lines))
 
 
-def _known_folders() -> list[str]:
-    """The folders of this server, the longest first."""
-    folders = {
+def _known_folders() -> dict[str, bool]:
+    """The folders of this server, the longest first, and whether they are the explorer's own."""
+    ours = {
         places.runs_folder(),
         places.cache_folder(),
         places.explorer_folder(),
         places.PACKAGE.parent,
         *places.model_roots(),
-        Path.home(),
-        Path(sys.prefix),
-        Path(sys.base_prefix),
-        Path(tempfile.gettempdir()),
     }
-    deep = {str(folder) for folder in folders if len(folder.parts) > 1}
-    return sorted(deep, key=len, reverse=True)
+    others = {Path.home(), Path(sys.prefix), Path(sys.base_prefix), Path(tempfile.gettempdir())}
+    deep = {str(folder): folder in ours for folder in others | ours if len(folder.parts) > 1}
+    return dict(sorted(deep.items(), key=lambda pair: len(pair[0]), reverse=True))
