@@ -9,7 +9,7 @@ from gandalf_core.parameters import LABELS
 
 from .goals import RESTORED
 from .markdown import interval_text, number, plain, table
-from .stored import CHOICES
+from .stored import CHOICES, SAMPLE
 
 Report = dict[str, Any]
 
@@ -150,6 +150,9 @@ def plain_table(stored: Report) -> str:
     return text + table(["inputs", *map(plain, LABELS)], rows)
 
 
+BELOW_THE_BOUND = "A regressor may stay below the bound, since it knows the sample"
+
+
 def bound_table(ratios: Report) -> str:
     """The plain model's errors beside the Cramér-Rao bound, over all stars and in bins of S/N."""
     if not ratios:
@@ -162,8 +165,8 @@ def bound_table(ratios: Report) -> str:
     return (
         f"Rms error of what `autoencoder` predicts of `{ratios['source']}`, over the "
         "Cramér-Rao bound: of all stars over their median bound, and in each bin of S/N per pixel over the "
-        "rms bound of its stars. A regressor may stay below 1, since it knows the sample; that helps most "
-        "where noise is largest.\n\n" + table(["S/N", "stars", *map(plain, LABELS)], rows)
+        f"rms bound of its stars. {BELOW_THE_BOUND}; that helps most where noise is largest.\n\n"
+        + table(["S/N", "stars", *map(plain, LABELS)], rows)
     )
 
 
@@ -186,6 +189,8 @@ def compare_table(comparison: Report) -> str:
     ]
     return (
         "## Table 1: one regressor per representation\n\n"
+        f"Trained on the {comparison['stars']['train']:,} stars of `{SAMPLE}` that made the models, "
+        f"tested on `{comparison['source']}`. {BELOW_THE_BOUND}.\n\n"
         + table([*head, "RMSE / rms Cramér-Rao bound"], rows)
         + "\nSeconds, on the machine that measured; from a spectrum by way of its latent takes encoding and "
         + "inference:\n\n"
