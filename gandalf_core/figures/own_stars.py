@@ -59,9 +59,9 @@ def label_residuals(
         figure.update_yaxes(range=[-limit, limit], row=j + 1)
         figure.update_yaxes(title_text=f"Δ {style.axis_title(name)}", row=j + 1, col=1)
     for k, feature in enumerate(shown):
-        words = FEATURE_TITLES.get(feature) or style.axis_title(feature)
-        figure.update_xaxes(title_text=words, row=len(names), col=k + 1)
-    return style.finish(figure, title, 110 + 170 * len(names))
+        words, _, unit = (FEATURE_TITLES.get(feature) or style.axis_title(feature)).rpartition(" ")
+        figure.update_xaxes(title_text=f"{words}<br>{unit}", row=len(names), col=k + 1)  # narrow, for phones
+    return style.finish(figure, title, 130 + 170 * len(names))
 
 
 def _add_residuals(figure: go.Figure, x: np.ndarray, y: np.ndarray, place: dict[str, Any]) -> None:
