@@ -146,10 +146,9 @@ def whitened(x: np.ndarray, by: list[Whitener | None]) -> np.ndarray:
 
 def config_of(stars: SpectraSet) -> NuisanceConfig:
     """The nuisances that one simulated set was made with. AuditError when it is not one simulated set."""
-    if not is_simulated(stars) or "simulated" not in stars.provenance or stars.flux_error is None:
-        raise AuditError(
-            "bounds need the truth and the noise: give stars of one simulation, simulated:N[:SEED]"
-        )
+    _check_truth(stars)
+    if "simulated" not in stars.provenance:
+        raise AuditError("the prior is that of one sample: give stars of one simulation, simulated:N[:SEED]")
     return NuisanceConfig(**stars.provenance["simulated"]["nuisances"])
 
 
@@ -185,15 +184,19 @@ def star_bounds(stars: SpectraSet, progress: Progress = silent) -> Bounds:
 
 def _by_nuisances(stars: SpectraSet) -> dict[NuisanceConfig, np.ndarray]:
     """Rows of the stars by the nuisances that they were made with, of several simulations, too."""
-    if not is_simulated(stars) or stars.flux_error is None:
-        raise AuditError("bounds need the truth and the noise: give simulated stars, simulated:N[:SEED]")
+    _check_truth(stars)
     found: dict[NuisanceConfig, list[np.ndarray]] = {}
     for recipe, rows, _ in origins(stars):
         found.setdefault(recipe.config, []).append(rows)
     return {config: np.sort(np.concatenate(rows)) for config, rows in found.items()}
 
 
+def _check_truth(stars: SpectraSet) -> None:
+    if not is_simulated(stars) or stars.flux_error is None:
+        raise AuditError("bounds need the truth and the noise: give simulated stars, simulated:N[:SEED]")
+
+
 def noise_level(stars: SpectraSet) -> np.ndarray:
     """(N,) true size of the noise of simulated stars, which does not change along a spectrum."""
-    assert stars.flux_error is not None, "checked before"
+    assert stars.flux_error is not None, "see _check_truth"
     return np.median(stars.flux_error, 1).astype(float) * nuisance_values(stars)["noise_scale"]

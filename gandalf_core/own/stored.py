@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import ModelError
 from ..models import files
 from ..models.files import arrays_in, naming, write_arrays
-from ..models.folder import read_folder, replacing
+from ..models.folder import Contents, read_folder, replacing
 from ..models.listing import find_model
 from ..models.manifest import sha256
 from ..models.trained import TrainedModel
@@ -47,8 +47,7 @@ def store_calibration(model: str | Path, calibration: NamedCalibration) -> Path:
 def remove_calibration(model: str | Path, name: str) -> None:
     """Take a calibration out of a model's folder. ModelError where there is none of that name."""
     folder, file = find_model(model), _file(name)
-    if name not in calibrations_in(folder):
-        raise _missing(folder, name)
+    _check_there(read_folder(folder), name)
     with replacing(folder, lambda other: other != file):
         pass  # all others stay as they are
 
@@ -59,8 +58,7 @@ def load_calibration(model: TrainedModel, folder: str | Path, name: str) -> Name
     Raises ModelError where there is none of that name, which lists the others, or it is of other networks.
     """
     contents = read_folder(find_model(folder))
-    if _file(name) not in contents:
-        raise _missing(find_model(folder), name)
+    _check_there(contents, name)
     path = contents.folder / _file(name)
     with naming(path):
         found = NamedCalibration.from_arrays(name, arrays_in(contents[_file(name)]))
@@ -69,13 +67,17 @@ def load_calibration(model: TrainedModel, folder: str | Path, name: str) -> Name
     return replace(found, about=found.about | {"sha256": sha256(contents[_file(name)])})
 
 
-def _missing(folder: Path, name: str) -> ModelError:
-    names = ", ".join(calibrations_in(folder)) or "none"
-    return ModelError(f"{folder.name}: no calibration {name}; there are: {names}")
-
-
 def calibrations_in(folder: str | Path) -> list[str]:
     """The names of the calibrations of a model."""
-    contents = read_folder(find_model(folder))
+    return _names(read_folder(find_model(folder)))
+
+
+def _names(contents: Contents) -> list[str]:
     found = (files.CALIBRATION.fullmatch(name) for name in sorted(contents.files))
     return [match[1] for match in found if match]
+
+
+def _check_there(contents: Contents, name: str) -> None:
+    if _file(name) not in contents:
+        names = ", ".join(_names(contents)) or "none"
+        raise ModelError(f"{contents.folder.name}: no calibration {name}; there are: {names}")

@@ -57,9 +57,9 @@ def calibrate(args: Namespace, console: Console) -> Report:
     nothing else does. The stars must have taken no part in making the model. docs/own-stars.md explains it.
     With --remove NAME nothing is estimated: a calibration that is no longer wanted is taken away.
     """
-    if bool(args.stars) == bool(args.remove):
+    if bool(args.stars) == (args.remove is not None):
         raise UsageError("give STARS to calibrate on, or --remove NAME")
-    return _removed(args) if args.remove else _calibrated(args, console)
+    return _calibrated(args, console) if args.stars else _removed(args)
 
 
 def _removed(args: Namespace) -> Report:
